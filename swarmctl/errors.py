@@ -1,0 +1,69 @@
+"""What can go wrong, and the exit code that says so.
+
+Every error a user may meet is a ``SwarmctlError``: one message that says what happened and where,
+and a hint that says what to do. ``swarmctl.cli.main.run`` turns it into two lines and an exit code.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The process exit codes of ``swarmctl``; documented in README.md."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    REFUSED = 3
+    REVERT_FAILED = 4
+    INTERRUPTED = 130
+
+
+class SwarmctlError(Exception):
+    """Base of all errors meant for a person.
+
+    Args:
+        message: what happened and where (host, service, file:line).
+        hint: what to do next; may be empty.
+    """
+
+    exit_code: Exit = Exit.FAILED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(SwarmctlError):
+    """The input names something that does not exist or is not allowed."""
+
+    exit_code = Exit.USAGE
+
+
+class RefusedError(SwarmctlError):
+    """A guard forbids the action."""
+
+    exit_code = Exit.REFUSED
+
+
+class DeadlineExceededError(SwarmctlError):
+    """A wait ran out of time; the message says what was awaited and what was seen last."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not known.
+
+    Args:
+        kind: what the name should have been, for example ``node``.
+        name: what the user wrote.
+        known: all the names that would have been right.
+    """
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    guess = f"did you mean {near[0]!r}? " if near else ""
+    listing = ", ".join(names) if names else "none"
+    return UsageError(f"unknown {kind} {name!r}", f"{guess}known: {listing}")

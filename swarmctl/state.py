@@ -1,0 +1,25 @@
+"""Where swarmctl and the playbooks keep what they must remember between runs.
+
+``$SWARMCTL_STATE``, or ``~/.local/state/swarmctl``. The playbooks compute the same path in
+``inventory/group_vars/all.yml``. Inside it::
+
+    clusters/<cluster_name>/id_ed25519      the cluster's SSH key (mode 0600)
+    clusters/<cluster_name>/known_hosts     host keys, one alias (the EC2 instance id) a node
+    labs/<lab>/                             a local AWS: its pid, port, log, and a state of its own
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def state_dir() -> Path:
+    """The directory all state lives in; it may not exist yet."""
+    configured = os.environ.get("SWARMCTL_STATE")
+    return Path(configured) if configured else Path.home() / ".local" / "state" / "swarmctl"
+
+
+def cluster_dir(cluster: str) -> Path:
+    """The directory of one cluster's key and known hosts."""
+    return state_dir() / "clusters" / cluster

@@ -1,0 +1,1 @@
+"""What a Swarm is, and how to look at one."""

@@ -1,0 +1,224 @@
+"""A Swarm as plain, frozen data: no I/O, no clock.
+
+Built from the Engine API's own JSON (``GET /nodes``, ``/services``, ``/tasks``), so that a stored
+snapshot and a live Swarm are the same thing. https://docs.docker.com/reference/api/engine/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+STACK_LABEL = "com.docker.stack.namespace"
+
+# Task states in the order a task goes through them (swarmkit api/types.proto, TaskState).
+TASK_STATES = (
+    "new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running",
+    "complete", "shutdown", "failed", "rejected", "remove", "orphaned",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A published port: ``published`` is 0 until a dynamic host port has been given out."""
+
+    protocol: str
+    target: int
+    published: int
+    mode: str  # "ingress" or "host"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A member of the Swarm."""
+
+    id: str
+    hostname: str
+    role: str  # "manager" or "worker"
+    availability: str  # "active", "pause" or "drain"
+    state: str  # "ready", "down", "disconnected" or "unknown"
+    address: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    leader: bool = False
+    reachability: str = ""  # managers only: "reachable" or "unreachable"
+    engine_version: str = ""
+    nano_cpus: int = 0
+    memory_bytes: int = 0
+    message: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether the managers can talk to it."""
+        return self.state == "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What should run."""
+
+    id: str
+    name: str
+    mode: str  # "replicated", "global", "replicated-job" or "global-job"
+    replicas: int  # wanted; 0 for global modes
+    image: str
+    version: int  # Version.Index
+    labels: Mapping[str, str] = field(default_factory=dict)
+    constraints: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    update_state: str = ""  # UpdateStatus.State, "" when the service was never updated
+    update_message: str = ""
+
+    @property
+    def stack(self) -> str:
+        """The stack it was deployed with, or ``""``."""
+        return self.labels.get(STACK_LABEL, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One replica's attempt to run."""
+
+    id: str
+    service_id: str
+    slot: int  # 0 for global services
+    node_id: str  # "" until assigned
+    state: str
+    desired_state: str
+    created_at: str  # RFC 3339, as the Engine gives it
+    updated_at: str  # Status.Timestamp
+    message: str = ""
+    error: str = ""
+    image: str = ""
+    container_id: str = ""
+    spec_version: int = 0
+    ports: tuple[Port, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Swarm:
+    """Everything the managers know, at one moment."""
+
+    nodes: tuple[Node, ...]
+    services: tuple[Service, ...]
+    tasks: tuple[Task, ...]
+
+    def node_by_id(self, node_id: str) -> Node | None:
+        """The node of that id, or ``None`` when it is not (or no longer) a member."""
+        return next((n for n in self.nodes if n.id == node_id), None)
+
+    def tasks_of(self, service: Service) -> tuple[Task, ...]:
+        """All tasks of a service, old ones included."""
+        return tuple(t for t in self.tasks if t.service_id == service.id)
+
+    def serving(self, service: Service) -> tuple[Task, ...]:
+        """The tasks that really serve: running, meant to run, and on a live node.
+
+        The service's own counter is not enough: it goes on counting the tasks of a dead node until
+        their replacements are scheduled.
+        """
+        live = {n.id for n in self.nodes if n.live}
+        return tuple(
+            t
+            for t in self.tasks_of(service)
+            if t.state == "running" and t.desired_state == "running" and t.node_id in live
+        )
+
+
+def parse_swarm(
+    nodes: Iterable[Mapping[str, Any]],
+    services: Iterable[Mapping[str, Any]],
+    tasks: Iterable[Mapping[str, Any]],
+) -> Swarm:
+    """Build the model from the Engine API's JSON."""
+    return Swarm(
+        nodes=tuple(sorted(map(_node, nodes), key=lambda n: (n.role, n.hostname, n.id))),
+        services=tuple(sorted(map(_service, services), key=lambda s: s.name)),
+        tasks=tuple(sorted(map(_task, tasks), key=lambda t: (t.service_id, t.slot, t.created_at))),
+    )
+
+
+def _node(raw: Mapping[str, Any]) -> Node:
+    spec, status = raw.get("Spec", {}), raw.get("Status", {})
+    description = raw.get("Description", {})
+    manager = raw.get("ManagerStatus") or {}
+    resources = description.get("Resources", {})
+    # A manager's Status.Addr may be 0.0.0.0; its Raft address is the one the others use.
+    address = manager.get("Addr", "").rpartition(":")[0] or status.get("Addr", "")
+    return Node(
+        id=raw["ID"],
+        hostname=description.get("Hostname", ""),
+        role=spec.get("Role", ""),
+        availability=spec.get("Availability", ""),
+        state=status.get("State", ""),
+        address=address,
+        labels=spec.get("Labels") or {},
+        leader=manager.get("Leader", False),
+        reachability=manager.get("Reachability", ""),
+        engine_version=description.get("Engine", {}).get("EngineVersion", ""),
+        nano_cpus=resources.get("NanoCPUs", 0),
+        memory_bytes=resources.get("MemoryBytes", 0),
+        message=status.get("Message", ""),
+    )
+
+
+_MODES = {
+    "Replicated": "replicated",
+    "Global": "global",
+    "ReplicatedJob": "replicated-job",
+    "GlobalJob": "global-job",
+}
+
+
+def _service(raw: Mapping[str, Any]) -> Service:
+    spec = raw["Spec"]
+    template = spec.get("TaskTemplate", {})
+    mode_key = next(iter(spec.get("Mode", {})), "Replicated")
+    mode = spec.get("Mode", {}).get(mode_key) or {}
+    update = raw.get("UpdateStatus") or {}
+    default_replicas = 1 if mode_key == "Replicated" else 0
+    return Service(
+        id=raw["ID"],
+        name=spec["Name"],
+        mode=_MODES[mode_key],
+        replicas=mode.get("Replicas", mode.get("TotalCompletions", default_replicas)),
+        image=template.get("ContainerSpec", {}).get("Image", ""),
+        version=raw.get("Version", {}).get("Index", 0),
+        labels=spec.get("Labels") or {},
+        constraints=tuple((template.get("Placement") or {}).get("Constraints") or ()),
+        ports=_ports((spec.get("EndpointSpec") or {}).get("Ports") or ()),
+        update_state=update.get("State", ""),
+        update_message=update.get("Message", ""),
+    )
+
+
+def _task(raw: Mapping[str, Any]) -> Task:
+    status = raw.get("Status", {})
+    return Task(
+        id=raw["ID"],
+        service_id=raw.get("ServiceID", ""),
+        slot=raw.get("Slot", 0),
+        node_id=raw.get("NodeID", ""),
+        state=status.get("State", ""),
+        desired_state=raw.get("DesiredState", ""),
+        created_at=raw.get("CreatedAt", ""),
+        updated_at=status.get("Timestamp", ""),
+        message=status.get("Message", ""),
+        error=status.get("Err", ""),
+        image=raw.get("Spec", {}).get("ContainerSpec", {}).get("Image", ""),
+        container_id=(status.get("ContainerStatus") or {}).get("ContainerID", ""),
+        spec_version=(raw.get("SpecVersion") or {}).get("Index", 0),
+        ports=_ports((status.get("PortStatus") or {}).get("Ports") or ()),
+    )
+
+
+def _ports(raw: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:
+    return tuple(
+        Port(
+            protocol=p.get("Protocol", "tcp"),
+            target=p.get("TargetPort", 0),
+            published=p.get("PublishedPort", 0),
+            mode=p.get("PublishMode", "ingress"),
+        )
+        for p in raw
+    )

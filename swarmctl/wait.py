@@ -1,0 +1,44 @@
+"""The one way to wait: poll until something is seen, or fail saying what was seen last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from swarmctl.errors import DeadlineExceededError
+
+T = TypeVar("T")
+
+
+def wait_for(
+    what: str,
+    look: Callable[[], tuple[T | None, str]],
+    *,
+    timeout: float,
+    interval: float = 0.25,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> T:
+    """Poll ``look`` until it finds something.
+
+    Args:
+        what: completes the sentence "waited 30 s for …".
+        look: returns ``(result, seen)``; a ``None`` result means "not yet" and ``seen`` says what
+            there was instead.
+        timeout: seconds until the wait fails.
+        interval: seconds between two looks.
+        clock: monotonic seconds; replaced in tests.
+        pause: replaced in tests, or by ``Event.wait`` where the wait can be interrupted.
+
+    Raises:
+        DeadlineExceededError: the deadline passed; the message ends with what was seen last.
+    """
+    deadline = clock() + timeout
+    while True:
+        result, seen = look()
+        if result is not None:
+            return result
+        if clock() >= deadline:
+            raise DeadlineExceededError(f"waited {timeout:g} s for {what}; last seen: {seen}")
+        pause(interval)
