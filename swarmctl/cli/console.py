@@ -1,0 +1,68 @@
+"""What every command prints through: results on stdout, everything else on stderr.
+
+Rich writes plain text without colours where there is no terminal, so output can be piped. Rich is
+imported only when something is printed: ``swarmctl --help`` must not wait for it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+# Width of tables where no terminal says one: wide enough that no column is cut in a pipe.
+PIPE_WIDTH = 160
+
+
+@functools.cache
+def out() -> Console:
+    """The console for results (stdout)."""
+    return _console(stderr=False)
+
+
+@functools.cache
+def err() -> Console:
+    """The console for progress, notes and errors (stderr)."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def note(text: str) -> None:
+    """Say something on stderr that is not the result, literally (no markup)."""
+    err().print(text, markup=False, soft_wrap=True)
+
+
+def emit(text: str) -> None:
+    """Write a result to stdout as it is: no wrapping, no markup, no colours."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def emit_json(data: Any) -> None:
+    """Write a result to stdout as indented JSON with a stable order of keys."""
+    emit(json.dumps(data, indent=2, sort_keys=False, ensure_ascii=False))
+
+
+def error(message: str, hint: str = "") -> None:
+    """Print an error as people are to see it: what happened, then what to do."""
+    _line("error", "bold red", message)
+    if hint:
+        _line("hint", "cyan", hint)
+
+
+def _line(label: str, style: str, text: str) -> None:
+    from rich.text import Text
+
+    err().print(Text.assemble((f"{label}: ", style), text), soft_wrap=True)

@@ -1,0 +1,1 @@
+"""The machines under the Swarm, through the EC2 API."""

@@ -1,0 +1,1 @@
+"""Stacks: rendering, and waiting until what was deployed really runs."""
