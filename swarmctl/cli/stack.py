@@ -1,12 +1,83 @@
-"""The commands of ``swarmctl stack``."""
+"""``swarmctl stack``: render a stack, list the stacks, wait for a deployed one."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+from swarmctl.cli import console
+from swarmctl.errors import Exit
+
+app = typer.Typer(no_args_is_help=True, help="Render stacks, and wait for what was deployed.")
 
 
-@app.callback()
-def stack() -> None:
-    """Render stacks, and wait for what was deployed."""
+@app.command(name="list")
+def list_stacks() -> None:
+    """Name the stacks that can be rendered."""
+    from swarmctl.stack import render
+
+    names = render.stack_names()
+    if not names:
+        console.note(f"no stacks in {render.stacks_dir()}")
+    for name in names:
+        console.emit(name)
+
+
+@app.command(name="render")
+def render_stack(
+    stack: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A stack's name or folder.")],
+    values: Annotated[
+        list[Path] | None,
+        typer.Option("--values", metavar="FILE", help="Values over values.yml; repeatable."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=V", help="One value, read as YAML; repeatable."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE|DIR",
+            help="Write there (a *.yml, or a folder), with the files that belong beside it.",
+        ),
+    ] = None,
+    check: Annotated[
+        bool,
+        typer.Option("--check", help="Write nothing; exit 1 if --output is out of date."),
+    ] = False,
+) -> None:
+    """Fill in a stack's template; print the compose file, or write it with all it needs."""
+    from swarmctl.stack import render
+    from swarmctl.stack import values as layers
+
+    files, overrides = values or [], layers.parse_set(assignments or [])
+    folder = render.find_stack(stack)
+    for line in layers.strangers(folder, files, overrides):
+        console.note(f"note: {line}")
+    rendered = render.render_stack(folder, files, overrides)
+    if check:
+        _check(rendered, output)
+    elif output is not None:
+        for path in render.write(rendered, output):
+            console.note(f"wrote {path}")
+    else:
+        console.emit(rendered.compose)
+        if rendered.files:
+            console.note(f"note: it needs {', '.join(rendered.files)} beside it; see --output")
+
+
+def _check(rendered: object, output: Path | None) -> None:
+    from swarmctl.errors import UsageError
+    from swarmctl.stack import render
+
+    if output is None:
+        raise UsageError("--check needs --output", "name the rendered file to compare with")
+    assert isinstance(rendered, render.Rendered)
+    stale = render.outdated(rendered, output)
+    for path in stale:
+        console.note(f"out of date: {path}")
+    raise typer.Exit(int(Exit.FAILED if stale else Exit.OK))

@@ -1,0 +1,183 @@
+"""The values of a stack: YAML files and ``--set`` options, layered.
+
+Later layers win: the stack's ``values.yml`` < each ``--values`` file < each ``--set``. Maps are
+merged key by key; lists and scalars are replaced whole.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from swarmctl.errors import SwarmctlError, UsageError
+
+_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML that refuses a key written twice in one map.
+
+    PyYAML silently takes the last one; ``docker stack deploy`` refuses the file.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is there twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def load_yaml(text: str) -> Any:
+    """Parse one YAML document, refusing duplicate keys.
+
+    Raises:
+        yaml.YAMLError: the text is not YAML; :func:`yaml_fault` words it.
+    """
+    return yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 - a subclass of SafeLoader
+
+
+def yaml_fault(fault: yaml.YAMLError) -> tuple[int | None, str]:
+    """Where (line, from 1) and what is wrong with a YAML text, in one line."""
+    if isinstance(fault, yaml.MarkedYAMLError):
+        mark = fault.problem_mark or fault.context_mark
+        words = ", ".join(part for part in (fault.context, fault.problem) if part)
+        return (mark.line + 1 if mark else None), words
+    return None, str(fault).splitlines()[0]
+
+
+def load_values(path: Path) -> dict[str, Any]:
+    """Read one file of values.
+
+    Raises:
+        UsageError: it cannot be read, or is not a YAML map; the message has file:line.
+    """
+    try:
+        data = load_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as fault:
+        reason = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"cannot read the values in {path}: {reason}") from fault
+    except yaml.YAMLError as fault:
+        line, problem = yaml_fault(fault)
+        where = f"{path}:{line}" if line else str(path)
+        raise UsageError(f"{where}: this is not YAML: {problem}") from fault
+    if data is None:
+        return {}
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise UsageError(
+            f"{path}: values must be a map of names to values",
+            "write `name: value` lines, as in the stack's own values.yml",
+        )
+    return data
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``over`` laid on it; neither is changed."""
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        both_maps = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[key] = merge(below, value) if both_maps else value  # type: ignore[arg-type]
+    return merged
+
+
+def parse_set(options: Iterable[str]) -> dict[str, Any]:
+    """Turn ``--set a.b=v`` options into ``{"a.b": v}``; ``v`` is read as YAML.
+
+    Raises:
+        UsageError: an option has no ``=``, no proper name, or a value that is not YAML.
+    """
+    parsed: dict[str, Any] = {}
+    for option in options:
+        name, equals, text = option.partition("=")
+        if not equals or not _PATH.fullmatch(name.strip()):
+            raise UsageError(
+                f"cannot read --set {option!r}", "write name=value, e.g. --set web.replicas=3"
+            )
+        try:
+            parsed[name.strip()] = load_yaml(text)
+        except yaml.YAMLError as fault:
+            raise UsageError(
+                f"cannot read --set {option!r}: the value is not YAML: {yaml_fault(fault)[1]}",
+                f"""quote it twice, e.g. --set '{name}="a: b"'""",
+            ) from fault
+    return parsed
+
+
+def put(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
+    """``values`` with the one at the dotted ``path`` set; maps on the way are made.
+
+    Raises:
+        UsageError: something on the way is a scalar or a list.
+    """
+    head, _, rest = path.partition(".")
+    if not rest:
+        return {**values, head: value}
+    below = values.get(head)
+    if below is not None and not isinstance(below, Mapping):
+        raise UsageError(f"cannot set {path}: {head} is not a map but {below!r}")
+    return {**values, head: put(below or {}, rest, value)}
+
+
+def layered(
+    stack: Path, files: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """All values of a stack, in layers.
+
+    Args:
+        stack: the stack's folder; its ``values.yml`` may be missing.
+        files: further files, later ones win.
+        overrides: dotted name → value, as :func:`parse_set` gives them; they win over all.
+
+    Raises:
+        UsageError: a file cannot be read or is no map of values.
+    """
+    own = stack / "values.yml"
+    values = load_values(own) if own.exists() else {}
+    for path in files:
+        values = merge(values, load_values(path))
+    for path_of_value, value in (overrides or {}).items():
+        values = put(values, path_of_value, value)
+    return values
+
+
+def names(values: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Every dotted name in the values, maps included."""
+    found: list[str] = []
+    for key, value in values.items():
+        found.append(f"{prefix}{key}")
+        if isinstance(value, Mapping):
+            found += names(value, f"{prefix}{key}.")
+    return found
+
+
+def strangers(stack: Path, files: Sequence[Path], overrides: Mapping[str, Any]) -> list[str]:
+    """What to tell about ``--set`` names that no file of values has: probably misspelt."""
+    known = names(layered(stack, files))
+    notes = []
+    for name in overrides:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            notes.append(
+                f"--set {name}: no such value in values.yml"
+                + (f"; did you mean {near[0]}?" if near else "")
+            )
+    return notes
+
+
+def not_yaml(path: Path, text: str, fault: yaml.YAMLError) -> SwarmctlError:
+    """The error for a rendered text that is not YAML; shows the offending line."""
+    line, problem = yaml_fault(fault)
+    lines = text.splitlines()
+    shown = f"line {line} of it: {lines[line - 1].strip()}" if line and line <= len(lines) else ""
+    return UsageError(f"{path}: the rendered text is not YAML: {problem}", shown)

@@ -1,0 +1,216 @@
+"""Rendering: the same bytes for the same input, and errors that say where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from swarmctl.errors import UsageError
+from swarmctl.stack import render
+from swarmctl.stack.values import parse_set, strangers
+
+COMPOSE = """\
+# the entry
+services:
+  web:
+    image: {{ web.image }}
+    deploy:
+      replicas: {{ web.replicas }}
+{% if publish == 'host' %}
+      endpoint_mode: dnsrr
+{% endif %}
+"""
+VALUES = "publish: mesh\nweb:\n  image: httpd:2.4\n  replicas: 10\n"
+
+
+def make(folder: Path, compose: str = COMPOSE, values: str = VALUES, **files: str) -> Path:
+    stack = folder / "shop"
+    stack.mkdir()
+    (stack / "docker-compose.yml.j2").write_text(compose)
+    (stack / "values.yml").write_text(values)
+    for name, text in files.items():
+        (stack / name.replace("__", ".")).write_text(text)
+    return stack
+
+
+def services(line: str) -> str:
+    return f"services:\n  web:\n    image: {line}\n"
+
+
+def test_output_is_the_templates_own_text_in_its_order(tmp_path: Path) -> None:
+    text = render.render(make(tmp_path))
+    assert text == (
+        "# the entry\nservices:\n  web:\n    image: httpd:2.4\n    deploy:\n      replicas: 10\n"
+    )
+
+
+def test_set_wins_over_files_and_files_over_values_yml(tmp_path: Path) -> None:
+    stack = make(tmp_path)
+    more = tmp_path / "more.yml"
+    more.write_text("web: {replicas: 4, image: other}\n")
+    document = yaml.safe_load(
+        render.render(stack, [more], parse_set(["web.replicas=2", "publish=host"]))
+    )
+    deploy = document["services"]["web"]["deploy"]
+    assert deploy == {"replicas": 2, "endpoint_mode": "dnsrr"}
+    assert document["services"]["web"]["image"] == "other"
+
+
+def test_undefined_variable_names_file_line_variable_and_the_nearest(tmp_path: Path) -> None:
+    stack = make(tmp_path, COMPOSE.replace("web.replicas", "web.replcas"))
+    with pytest.raises(UsageError) as caught:
+        render.render(stack)
+    assert f"{stack}/docker-compose.yml.j2:6: the variable 'web.replcas'" in caught.value.message
+    assert "'web.replicas'" in caught.value.hint
+
+
+def test_undefined_variable_in_an_included_file_is_found_there(tmp_path: Path) -> None:
+    stack = make(
+        tmp_path, services("{{ file('a.conf.j2') | hashed('a') }}"), a__conf__j2="\n{{ pblish }}"
+    )
+    with pytest.raises(UsageError, match=r"a\.conf\.j2:2: the variable 'pblish'") as caught:
+        render.render(stack)
+    assert "'publish'" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{{ 1 + 'a' }}", r"yml\.j2:3: TypeError"),
+        ("{{ 1 / 0 }}", r"yml\.j2:3: ZeroDivisionError"),
+        ("{{ publish | nosuch }}", r"yml\.j2:3: No filter named 'nosuch'"),
+        ("{% if %}", r"yml\.j2:3: Expected an expression"),
+        ("{% include 'values.yaml' %}", r"yml\.j2:3: there is no file 'values.yaml'"),
+        ("{{ file('../secret') }}", r"yml\.j2:3: there is no file '\.\./secret'"),
+        ("{{ file('/etc/passwd') }}", r"there is no file '/etc/passwd'"),
+        ("{{ file('link') }}", r"there is no file 'link'"),
+        ("{{ ''.__class__.__mro__ }}", r"yml\.j2:3: access to attribute '__class__'"),
+        ("{{ web.clear() }}", r"yml\.j2:3: "),
+        ("{{ file('docker-compose.yml.j2') }}", r"include each other"),
+        ("'{{ 'x' * 3 }}", r"is not YAML"),
+        ("{{ ('n' * 60) | hashed('n' * 60) }}", r"longer than the 64 characters"),
+        ("{{ web.nothing | to_yaml }}", r"yml\.j2:3: the variable 'web.nothing'"),
+        ("{{ [] | random }}", r"No filter named 'random'"),
+    ],
+)
+def test_a_faulty_template_says_where_and_what(tmp_path: Path, line: str, said: str) -> None:
+    stack = make(tmp_path, services(line))
+    (tmp_path / "secret").write_text("x")
+    (stack / "link").symlink_to(tmp_path / "secret")
+    with pytest.raises(UsageError, match=said):
+        render.render(stack)
+
+
+def test_a_key_that_is_also_a_method_of_maps_is_the_key(tmp_path: Path) -> None:
+    stack = make(tmp_path, services("{{ a.update.order }}"), "a: {update: {order: start-first}}\n")
+    assert "image: start-first" in render.render(stack)
+
+
+def test_config_named_by_content_is_written_beside_the_compose_file(tmp_path: Path) -> None:
+    compose = services("x") + (
+        "configs:\n  conf:\n"
+        "    name: {{ file('a.conf.j2') | hashed(stack_name ~ '_conf') }}\n"
+        "    file: {{ attach('a.conf.j2') }}\n"
+        "  plain:\n    file: ./plain.txt\n"
+    )
+    stack = make(tmp_path, compose, a__conf__j2="on {{ publish }} {{ true }}\n", plain__txt="p")
+    rendered = render.render_stack(stack)
+    assert rendered.files == {"a.conf": b"on mesh true\n", "plain.txt": b"p"}
+    name = yaml.safe_load(rendered.compose)["configs"]["conf"]["name"]
+    assert name == render.hashed("on mesh true\n", "shop_conf")
+    target = tmp_path / "out"
+    assert len(render.write(rendered, target)) == 3
+    assert (target / "a.conf").read_text() == "on mesh true\n"
+    assert (target / "docker-compose.yml").read_text() == rendered.compose
+    assert render.write(rendered, target) == []
+    (target / "plain.txt").write_text("changed by hand")
+    assert render.outdated(rendered, target) == [target / "plain.txt"]
+
+
+def test_a_new_content_gives_a_new_config_name() -> None:
+    assert render.hashed("a", "nginx_conf") == "nginx_conf-ca978112ca1b"
+    assert render.hashed("b", "nginx_conf") != render.hashed("a", "nginx_conf")
+
+
+def test_naming_a_template_as_a_file_tells_to_attach_it(tmp_path: Path) -> None:
+    stack = make(tmp_path, services("x") + "configs: {c: {file: a.conf}}\n", a__conf__j2="x")
+    with pytest.raises(UsageError) as caught:
+        render.render(stack)
+    assert "attach('a.conf.j2')" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["0755", "on", "8:22", "y", "null", "1.0", "a: b", "# no", "", 3, True, None, [1, "no"]],
+    ["0755", "on", "8:22", "y", "null", "1.0", "a: b", "# no", "", 3, True, None, [1, "no"]],
+)
+def test_to_yaml_reads_back_the_same_even_in_yaml_1_1(value: Any) -> None:
+    assert yaml.safe_load(render.to_yaml(value)) == value
+
+
+def test_to_yaml_writes_a_map_as_a_block_in_its_own_order() -> None:
+    assert render.to_yaml({"b": "1", "a": [2]}) == "b: '1'\na:\n- 2"
+
+
+@pytest.mark.parametrize("option", ["web", "=3", "web..x=1", "a b=1", "x=[1", "x=a: b: c"])
+def test_a_bad_set_is_refused_by_name(option: str) -> None:
+    with pytest.raises(UsageError, match="cannot read --set"):
+        parse_set([option])
+
+
+def test_set_values_are_read_as_yaml() -> None:
+    assert parse_set(["a.b=3", "c=x=y", "d=[1, 2]", "e="]) == {
+        "a.b": 3,
+        "c": "x=y",
+        "d": [1, 2],
+        "e": None,
+    }
+
+
+def test_set_below_a_scalar_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="publish is not a map"):
+        render.render(make(tmp_path), (), {"publish.x": 1})
+
+
+def test_a_misspelt_set_is_noticed(tmp_path: Path) -> None:
+    assert strangers(make(tmp_path), (), {"web.replica": 1, "publish": "host"}) == [
+        "--set web.replica: no such value in values.yml; did you mean web.replicas?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: [\n", r"values\.yml:3: this is not YAML"),
+        ("a: 1\na: 2\n", r"values\.yml:2: .*'a' is there twice"),
+        ("- 1\n", r"values\.yml: values must be a map"),
+        ("a: \x00\n", r"values\.yml: this is not YAML"),
+    ],
+)
+def test_bad_values_say_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        render.render(make(tmp_path, values=text))
+
+
+def test_output_that_is_no_compose_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="not a compose file"):
+        render.render(make(tmp_path, "a: 1\n"))
+
+
+def test_a_stack_is_found_by_name_folder_or_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = make(tmp_path)
+    monkeypatch.setenv("SWARMCTL_STACKS", str(tmp_path))
+    assert render.find_stack("shop") == stack
+    assert render.find_stack(str(stack)) == stack
+    assert render.find_stack(f"{stack}/docker-compose.yml.j2") == stack
+    with pytest.raises(UsageError) as caught:
+        render.find_stack("shpo")
+    assert caught.value.message == "unknown stack 'shpo'"
+    assert "did you mean 'shop'" in caught.value.hint
+    with pytest.raises(UsageError, match="no stack in nowhere/x"):
+        render.find_stack("nowhere/x")
