@@ -1,0 +1,167 @@
+"""What an experiment needs from the world, as small protocols.
+
+The experiment, its guards and its faults know only these; ``swarmctl.chaos.live`` connects them to
+a real Swarm, to EC2 and to the wall clock, and the unit tests to simple fakes in simulated time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from swarmctl.swarm.model import Swarm
+
+
+class Machine(Protocol):
+    """An EC2 instance of the cluster (see ``swarmctl.cloud.instances.Instance``)."""
+
+    @property
+    def id(self) -> str:
+        """The instance id, ``i-…``."""
+
+    @property
+    def name(self) -> str:
+        """The tag ``Name``, which is the node's hostname too."""
+
+    @property
+    def state(self) -> str:
+        """``pending``, ``running``, ``stopping``, ``stopped``, ``shutting-down`` or later."""
+
+    @property
+    def private_ip(self) -> str | None:
+        """The address the Swarm knows it under."""
+
+    @property
+    def address(self) -> str | None:
+        """The address this machine reaches it under: public if there is one, else private."""
+
+
+class Ec2(Protocol):
+    """The EC2 API, as far as chaos needs it."""
+
+    def instances(self, cluster: str, /) -> Sequence[Machine]:
+        """The cluster's instances, found by tag."""
+
+    def stop(self, instance_id: str, /) -> None:
+        """Ask for a stop (a clean shutdown); returns once the request is accepted."""
+
+    def start(self, instance_id: str, /) -> None:
+        """Ask for a start; fails unless the instance is stopped."""
+
+    def state(self, instance_id: str, /) -> str:
+        """The instance's state at this moment."""
+
+
+class Swarms(Protocol):
+    """The Swarm through whichever manager answers. All methods raise ``SwarmctlError``."""
+
+    def snapshot(self) -> Swarm:
+        """Everything the managers know now."""
+
+    def now(self) -> datetime:
+        """The clock of the manager that answers: the Engine's own records are made by it."""
+
+    def avoid(self, addresses: Collection[str]) -> None:
+        """From now on ask other managers than these, as far as there are others."""
+
+
+class Clock(Protocol):
+    """The run's own time."""
+
+    @property
+    def started_at(self) -> datetime:
+        """When the run began, UTC."""
+
+    def now(self) -> float:
+        """Seconds since the run began; never jumps."""
+
+    def pause(self, seconds: float, /) -> None:
+        """Let time pass."""
+
+
+@dataclass(frozen=True)
+class WallClock:
+    """The real time."""
+
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _origin: float = field(default_factory=time.monotonic)
+
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._origin
+
+    def pause(self, seconds: float, /) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+
+class Progress(Protocol):
+    """Where an experiment says what it is doing. None of these may raise."""
+
+    def step(self, title: str) -> None:
+        """A phase begins."""
+
+    def note(self, text: str) -> None:
+        """Something happened that stays worth reading."""
+
+    def status(self, text: str) -> None:
+        """How things stand at this moment; replaced by the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One place where a service can be asked over HTTP.
+
+    Args:
+        service: the Swarm service.
+        node: the hostname of the node that is asked.
+        host: the address that is connected to.
+        port: the published port.
+    """
+
+    service: str
+    node: str
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where the probe goes."""
+        return f"http://{self.host}:{self.port}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One HTTP request and how it ended.
+
+    Args:
+        at_s: when it was sent, seconds since the run began.
+        endpoint: what was asked.
+        ok: an HTTP answer below 500 came within the time-out.
+        latency_s: seconds until the answer or the failure.
+        detail: the HTTP status, or the error's text.
+        spoke_http: false when something answered that was not HTTP.
+    """
+
+    at_s: float
+    endpoint: Endpoint
+    ok: bool
+    latency_s: float
+    detail: str
+    spoke_http: bool = True
+
+
+class Prober(Protocol):
+    """Sends HTTP probes in the background."""
+
+    def aim(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
+        """From now on ask these, by service; the first call starts the probing."""
+
+    def results(self) -> Sequence[Probe]:
+        """All finished probes so far, by the time they were sent."""
+
+    def close(self) -> None:
+        """Stop, and wait for the probes under way."""
