@@ -143,7 +143,8 @@ class Probe:
         ok: an HTTP answer below 500 came within the time-out.
         latency_s: seconds until the answer or the failure.
         detail: the HTTP status, or the error's text.
-        spoke_http: false when something answered that was not HTTP.
+        heard: ``http`` for an HTTP answer of any status, ``other`` when the connection was accepted
+            but no HTTP came back, ``""`` for nothing.
     """
 
     at_s: float
@@ -151,7 +152,7 @@ class Probe:
     ok: bool
     latency_s: float
     detail: str
-    spoke_http: bool = True
+    heard: str = "http"
 
 
 class Prober(Protocol):

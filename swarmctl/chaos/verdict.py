@@ -251,7 +251,7 @@ def _why_missing(swarm: Swarm, service: Service, without: Collection[str] = ()) 
             reasons[f"{task.state}: {text}"] += 1
     if not reasons:
         reasons.update(_how_it_ended(swarm, service, names))
-    return tuple(f"{text} (×{n})" if n > 1 else text for text, n in reasons.most_common())
+    return tuple(f"{text} ({n} tasks)" if n > 1 else text for text, n in reasons.most_common())
 
 
 def _how_it_ended(swarm: Swarm, service: Service, names: Mapping[str, str]) -> tuple[str, ...]:

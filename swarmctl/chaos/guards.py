@@ -1,0 +1,164 @@
+"""What must be true before anything is broken. Each guard is a pure function with a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from swarmctl.chaos.journal import GuardRecord, Journal
+from swarmctl.chaos.seams import Machine
+from swarmctl.chaos.verdict import shortages
+from swarmctl.errors import RefusedError
+from swarmctl.swarm.model import Node, Swarm
+
+_UNFINISHED_UPDATES = ("updating", "paused", "rollback_started", "rollback_paused")
+
+
+def refuse(guards: Sequence[GuardRecord]) -> None:
+    """Stop the experiment if any guard forbids it.
+
+    Raises:
+        RefusedError: names every guard that refused, why, and what to do about it.
+    """
+    against = [guard for guard in guards if not guard.ok]
+    if against:
+        # Each guard's own line has been printed by now; the error names them once more.
+        raise RefusedError(
+            "refused by "
+            + ", ".join(f"guard {guard.name} ({guard.detail})" for guard in against)
+            + "; nothing was touched",
+            "; ".join(dict.fromkeys(guard.remedy for guard in against if guard.remedy)),
+        )
+
+
+def nothing_pending(pending: Sequence[Journal]) -> GuardRecord:
+    """No earlier experiment left something that is not undone."""
+    if not pending:
+        return GuardRecord("no-pending-undo", True, "no earlier run has anything left to undo")
+    return GuardRecord(
+        "no-pending-undo",
+        False,
+        f"not undone: {', '.join(run.id for run in pending)}",
+        f"undo it first: swarmctl chaos revert {pending[0].id}",
+    )
+
+
+def healthy(swarm: Swarm) -> GuardRecord:
+    """All nodes are Ready, all managers reachable, all replicas serve, no update is under way."""
+    troubles = [*_node_troubles(swarm.nodes), *_update_troubles(swarm), *shortages(swarm)]
+    if troubles:
+        return GuardRecord(
+            "swarm-healthy",
+            False,
+            "; ".join(troubles),
+            "a proof needs a healthy Swarm to begin with: see swarmctl status",
+        )
+    return GuardRecord(
+        "swarm-healthy",
+        True,
+        f"{len(swarm.nodes)} nodes ready, {len(swarm.services)} services at full strength",
+    )
+
+
+def quorum(swarm: Swarm, targets: Sequence[Node]) -> GuardRecord:
+    """After the loss, N/2+1 of the N managers remain: fewer, and the Swarm can't change a thing.
+
+    https://docs.docker.com/engine/swarm/admin_guide/#add-manager-nodes-for-fault-tolerance
+    """
+    lost = {node.id for node in targets}
+    managers = [node for node in swarm.nodes if node.role == "manager"]
+    left = [n for n in managers if n.id not in lost and n.live and n.reachability != "unreachable"]
+    needed = len(managers) // 2 + 1
+    detail = f"{len(left)} of {len(managers)} managers would be left, {needed} are needed"
+    if len(left) >= needed:
+        return GuardRecord("quorum", True, detail)
+    return GuardRecord("quorum", False, detail, "choose workers, or fewer managers")
+
+
+def owned(
+    cluster: str, targets: Sequence[Node], machines: Mapping[str, Sequence[Machine]]
+) -> GuardRecord:
+    """Every target is exactly one running EC2 instance that this cluster's tag owns.
+
+    Args:
+        cluster: the cluster's name.
+        targets: the nodes.
+        machines: the cluster's instances by name.
+    """
+    troubles = [
+        trouble for node in targets for trouble in _machine_troubles(node, cluster, machines)
+    ]
+    if troubles:
+        return GuardRecord(
+            "instance",
+            False,
+            "; ".join(troubles),
+            f"instances are found by their tags Name and swarmctl:cluster={cluster}",
+        )
+    pairs = ", ".join(f"{node.hostname} is {machines[node.hostname][0].id}" for node in targets)
+    return GuardRecord("instance", True, f"{pairs}, running and tagged {cluster}")
+
+
+def answering(silent: Sequence[str], asked: int) -> GuardRecord:
+    """Every place the probes ask answers before the fault, so that silence after it means much.
+
+    Args:
+        silent: the places that don't, each with its error.
+        asked: how many places there are.
+    """
+    if silent:
+        return GuardRecord(
+            "probes-answer",
+            False,
+            "; ".join(silent),
+            "open the published port to this machine (security group), "
+            "or choose what is probed: --probe-service NAME|none",
+        )
+    text = f"{asked} places answer over HTTP" if asked else "nothing is probed"
+    return GuardRecord("probes-answer", True, text)
+
+
+def by_name(machines: Iterable[Machine]) -> dict[str, list[Machine]]:
+    """Instances by name; a terminated one's name may have been taken again."""
+    named: dict[str, list[Machine]] = {}
+    for machine in machines:
+        if machine.state != "terminated":
+            named.setdefault(machine.name, []).append(machine)
+    return named
+
+
+def _node_troubles(nodes: Sequence[Node]) -> list[str]:
+    down = [f"node {node.hostname} is {node.state}" for node in nodes if not node.live]
+    cut_off = [
+        f"manager {node.hostname} is unreachable"
+        for node in nodes
+        if node.live and node.reachability == "unreachable"
+    ]
+    return down + cut_off
+
+
+def _update_troubles(swarm: Swarm) -> list[str]:
+    return [
+        f"service {service.name}: update is {service.update_state}"
+        for service in swarm.services
+        if service.update_state in _UNFINISHED_UPDATES
+    ]
+
+
+def _machine_troubles(
+    node: Node, cluster: str, machines: Mapping[str, Sequence[Machine]]
+) -> list[str]:
+    found = machines.get(node.hostname, ())
+    if not found:
+        return [f"no EC2 instance of cluster {cluster} is named {node.hostname}"]
+    if len(found) > 1:
+        return [f"{node.hostname} is ambiguous: {', '.join(machine.id for machine in found)}"]
+    machine = found[0]
+    if machine.state != "running":
+        return [f"{node.hostname} ({machine.id}) is {machine.state}, not running"]
+    # The name alone could lie; stopping the wrong machine is the one mistake not to make.
+    if machine.private_ip and node.address and machine.private_ip != node.address:
+        return [
+            f"{node.hostname} ({machine.id}) has {machine.private_ip}, "
+            f"but the Swarm knows the node under {node.address}"
+        ]
+    return []
