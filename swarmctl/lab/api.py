@@ -1,0 +1,204 @@
+"""The lab's AWS API: moto in this process, and a plain view of what it holds.
+
+The API is served on loopback only. Requests are answered one at a time under a lock, so a view is
+always consistent, and each request that changes something wakes the controller.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+ACCOUNT = "123456789012"  # moto's; the owner that "self" means
+DEBIAN = "136693071363"  # the account that publishes Debian's AMIs
+GOLDEN_AMI = "ami-0debde13d0c4e0001"
+BARE_AMI = "ami-0debde13000000001"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One ingress permission: a protocol, its ports, and where it may come from."""
+
+    protocol: str  # "tcp", "udp", "icmp", "all" or a protocol number
+    from_port: int  # -1 where the protocol has no ports
+    to_port: int
+    cidr: str = ""
+    group: str = ""  # the id of the group whose members may come in
+
+
+@dataclass(frozen=True, slots=True)
+class Ec2Instance:
+    """What the API says a machine should be."""
+
+    id: str
+    name: str
+    state: str
+    image: str
+    ip: str
+    vpc: str
+    groups: tuple[str, ...]
+    public_key: str = ""
+    user_data: bytes = b""
+    force_stop: bool = False
+    reboot_requested: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The API's state at one moment: instances, VPC CIDRs by id, ingress rules by group id."""
+
+    instances: tuple[Ec2Instance, ...]
+    vpcs: dict[str, str]
+    rules: dict[str, tuple[Rule, ...]]
+
+
+class Api:
+    """The served API and the only way to read or move what is in it."""
+
+    def __init__(self, console: Callable[[str], str], changed: threading.Event) -> None:
+        """Load moto; nothing is served yet.
+
+        Args:
+            console: what the machine of an instance id has printed so far.
+            changed: set after every request that may have changed something.
+        """
+        os.environ["MOTO_AMIS_PATH"] = str(_write_amis())
+        # Here, not above: moto reads its environment when it is imported.
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        from swarmctl.lab import patches
+
+        patches.apply(console)
+        self._patches = patches
+        self._changed = changed
+        self._lock = threading.RLock()
+        self._app = DomainDispatcherApplication(create_backend_app)
+
+    def serve(self, port: int) -> int:
+        """Answer requests in a background thread.
+
+        Args:
+            port: TCP port on 127.0.0.1; 0 takes a free one.
+
+        Returns:
+            The port.
+        """
+        from werkzeug.serving import WSGIRequestHandler, make_server
+
+        class Quiet(WSGIRequestHandler):
+            def log_request(self, *_: Any) -> None:
+                """Thousands of polls would drown what matters in the log."""
+
+        server = make_server("127.0.0.1", port, self._wsgi, threaded=True, request_handler=Quiet)
+        threading.Thread(target=server.serve_forever, daemon=True, name="api").start()
+        return server.server_port
+
+    def _wsgi(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with self._lock:
+            body = list(self._app(environ, start_response))
+        if environ["REQUEST_METHOD"] != "GET":
+            self._changed.set()
+        return body
+
+    def view(self) -> View:
+        """What the API holds now."""
+        with self._lock:
+            backends = list(_backends())
+            return View(
+                instances=tuple(_instance(b, i) for b in backends for i in b.all_instances()),
+                vpcs={v.id: v.cidr_block for b in backends for v in b.vpcs.values()},
+                rules={
+                    group.id: tuple(r for rule in group.ingress_rules for r in _rules(rule))
+                    for b in backends
+                    for groups in b.groups.values()
+                    for group in groups.values()
+                },
+            )
+
+    def move(self, instance_id: str, state: str, *, was: str, reason: str = "") -> None:
+        """Record that a machine has got somewhere.
+
+        Does nothing when the instance is no longer in state ``was``: a request came in between,
+        and what it asked for comes first.
+        """
+        with self._lock:
+            for backend in _backends():
+                for instance in backend.all_instances():
+                    if instance.id == instance_id and instance.state == was:
+                        self._patches.set_state(instance, state, reason)
+                        instance.reboot_requested = False
+        self._changed.set()
+
+
+def _backends() -> Iterator[Any]:
+    from moto.backends import get_backend
+
+    yield from list(get_backend("ec2")[ACCOUNT].values())
+
+
+def _instance(backend: Any, instance: Any) -> Ec2Instance:
+    pair = backend.key_pairs.get(instance.key_name)
+    return Ec2Instance(
+        id=instance.id,
+        name=next((t["value"] for t in instance.get_tags() if t["key"] == "Name"), instance.id),
+        state=instance.state,
+        image=instance.image_id,
+        ip=instance.private_ip or "",
+        vpc=instance.vpc_id or "",
+        groups=tuple(sorted({g.id for nic in instance.nics.values() for g in nic.group_set})),
+        public_key=pair.public_key if pair else "",
+        user_data=base64.b64decode(instance.user_data) if instance.user_data else b"",
+        force_stop=instance.force_stop,
+        reboot_requested=instance.reboot_requested,
+        reason=instance._reason or "",
+    )
+
+
+def _rules(rule: Any) -> Iterator[Rule]:
+    protocol = "all" if rule.ip_protocol == "-1" else rule.ip_protocol
+    low = -1 if rule.from_port is None else int(rule.from_port)
+    high = -1 if rule.to_port is None else int(rule.to_port)
+    if cidr := rule.ip_range.get("CidrIp"):
+        yield Rule(protocol, low, high, cidr=str(ip_network(cidr, strict=False)))
+    if group := rule.source_group.get("GroupId"):
+        yield Rule(protocol, low, high, group=group)
+
+
+def _write_amis() -> Path:
+    """The two AMIs of the lab, in the form moto loads them."""
+    common = {
+        "state": "available",
+        "public": True,
+        "image_type": "machine",
+        "architecture": "x86_64",
+        "virtualization_type": "hvm",
+        "hypervisor": "xen",
+        "root_device_type": "ebs",
+        "root_device_name": "/dev/xvda",
+        "creation_date": "2026-01-01T00:00:00.000Z",
+    }
+    golden = {
+        "ami_id": GOLDEN_AMI,
+        "owner_id": ACCOUNT,
+        "name": "swarmctl-lab-debian-13-docker",
+        "description": "Debian 13 with Docker Engine",
+        "tags": {"swarmctl:ami-family": "debian13"},
+    }
+    bare = {
+        "ami_id": BARE_AMI,
+        "owner_id": DEBIAN,
+        "name": "debian-13-amd64-swarmctl-lab",
+        "description": "Debian 13 without Docker Engine",
+    }
+    path = Path(tempfile.mkdtemp(prefix="swarmctl-amis-")) / "amis.json"
+    path.write_text(json.dumps([common | golden, common | bare]))
+    return path

@@ -1,0 +1,221 @@
+"""Keeps machines and the API in step: what the API asks for is done, what was done is recorded.
+
+A loop compares the API's instances with the containers and hands each difference to a worker, one
+at a time per instance and in parallel between instances; then it gives every machine whose
+security groups have changed its new firewall.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import docker
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from swarmctl.errors import SwarmctlError
+from swarmctl.lab import machine, network
+from swarmctl.lab.api import BARE_AMI, GOLDEN_AMI, Ec2Instance, View
+from swarmctl.lab.firewall import compile_rules
+from swarmctl.lab.image import Images
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks when no request has changed anything: a machine may end by itself.
+IDLE = 1.0
+WORKERS = 8
+
+
+class InstanceApi(Protocol):
+    """What the controller needs of the API."""
+
+    def view(self) -> View:
+        """What the API holds now."""
+
+    def move(self, instance_id: str, state: str, *, was: str, reason: str = "") -> None:
+        """Record that a machine has got somewhere."""
+
+
+def next_step(instance: Ec2Instance, container: str | None) -> str:
+    """What to do about an instance.
+
+    Args:
+        instance: what the API says.
+        container: the state of its container, ``None`` where there is none.
+
+    Returns:
+        ``boot``, ``stop``, ``reboot``, ``remove``, ``ended`` (it went down by itself) or ``""``.
+    """
+    match instance.state:
+        case "pending":
+            return "boot"
+        case "stopping":
+            return "stop"
+        case "shutting-down":
+            return "remove"
+        case "running" if container != "running":
+            return "ended"
+        case "running" if instance.reboot_requested:
+            return "reboot"
+    return ""
+
+
+class Controller:
+    """The loop; ``run`` returns when ``finish`` has been called."""
+
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        lab: str,
+        images: Images,
+        api: InstanceApi,
+        changed: threading.Event,
+    ) -> None:
+        """Nothing is touched before ``run``.
+
+        Args:
+            client: the host's Engine.
+            lab: the lab's name.
+            images: what machines are made from.
+            api: where instances come from and where progress is recorded.
+            changed: set by the API when a request has changed something.
+        """
+        self._client = client
+        self._lab = lab
+        self._images = {GOLDEN_AMI: images.node, BARE_AMI: images.node_bare}
+        self._api = api
+        self._changed = changed
+        self._finished = threading.Event()
+        self._networks = threading.Lock()
+        self._busy: set[str] = set()
+        self._firewalls: dict[str, str] = {}  # by instance id, as last applied
+
+    def finish(self) -> None:
+        """Make ``run`` return after the work in hand."""
+        self._finished.set()
+        self._changed.set()
+
+    def run(self) -> None:
+        """Keep machines and API in step until told to finish."""
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="machine") as pool:
+            while not self._finished.is_set():
+                self._changed.wait(IDLE)
+                self._changed.clear()
+                try:
+                    self._pass(pool)
+                except (DockerException, RequestException):
+                    # The Engine may be restarting; the next pass sees what is left to do.
+                    log.exception("the Engine did not answer")
+
+    def _pass(self, pool: ThreadPoolExecutor) -> None:
+        view = self._api.view()
+        containers = machine.states(self._client, self._lab)
+        for instance in view.instances:
+            if instance.id in self._busy:
+                continue
+            step = next_step(instance, containers.get(instance.id))
+            if step:
+                self._submit(pool, instance, lambda i=instance.id, s=step: self._do(s, i))  # type: ignore[misc]  # loop variables are bound here
+            elif instance.state == "running":
+                rules = compile_rules(instance, view)
+                if rules != self._firewalls.get(instance.id):
+                    self._submit(
+                        pool,
+                        instance,
+                        lambda i=instance, r=rules: self._apply_firewall(i, r),  # type: ignore[misc]  # as above
+                    )
+        with self._networks:
+            network.remove_unused(self._client, self._lab, set(view.vpcs))
+
+    def _submit(
+        self, pool: ThreadPoolExecutor, instance: Ec2Instance, work: Callable[[], None]
+    ) -> None:
+        self._busy.add(instance.id)
+
+        def run() -> None:
+            try:
+                work()
+            except (SwarmctlError, DockerException, RequestException) as error:
+                log.error("%s (%s): %s", instance.name, instance.id, error)
+                if instance.state == "pending":
+                    self._give_up(instance, str(error))
+                # Anything else is tried again at the next idle pass, not at once.
+                self._busy.discard(instance.id)
+            else:
+                self._busy.discard(instance.id)
+                self._changed.set()
+
+        pool.submit(run)
+
+    def _give_up(self, instance: Ec2Instance, why: str) -> None:
+        # As on EC2: an instance that cannot be launched goes from pending to terminated, with the
+        # reason. Its container stays, for `swarmctl lab logs`, until the lab goes down.
+        self._api.move(
+            instance.id, "terminated", was="pending", reason=f"Server.InternalError: {why}"
+        )
+
+    def _do(self, step: str, instance_id: str) -> None:
+        # Looked at afresh: requests and other workers went on while this one waited its turn.
+        view = self._api.view()
+        instance = next(i for i in view.instances if i.id == instance_id)
+        container = machine.states(self._client, self._lab).get(instance_id)
+        if next_step(instance, container) != step:
+            return
+        log.info("%s (%s): %s", instance.name, instance.id, step)
+        match step:
+            case "boot":
+                self._boot(instance)
+                self._api.move(instance.id, "running", was="pending")
+            case "stop" if container is None:
+                self._api.move(instance.id, "stopped", was="stopping", reason="User initiated")
+            case "stop":
+                machine.stop(self._client, self._lab, instance.id, force=instance.force_stop)
+                self._api.move(instance.id, "stopped", was="stopping", reason="User initiated")
+            case "ended":
+                self._api.move(instance.id, "stopped", was="running", reason="Instance initiated")
+            case "reboot":
+                machine.stop(self._client, self._lab, instance.id, force=False)
+                self._boot(instance)
+                self._api.move(instance.id, "running", was="running")
+            case "remove":
+                machine.remove(self._client, self._lab, instance.id)
+                self._firewalls.pop(instance.id, None)
+                self._api.move(
+                    instance.id, "terminated", was="shutting-down", reason="User initiated"
+                )
+
+    def _boot(self, instance: Ec2Instance) -> None:
+        view = self._api.view()
+        rules = compile_rules(instance, view)
+        if instance.id not in machine.states(self._client, self._lab):
+            machine.create(self._client, self._spec(instance, view, rules))
+            self._firewalls[instance.id] = rules
+        machine.start(self._client, self._lab, instance.id)
+
+    def _spec(self, instance: Ec2Instance, view: View, rules: str) -> machine.MachineSpec:
+        image = self._images.get(instance.image)
+        if image is None:
+            raise SwarmctlError(f"the lab has no AMI {instance.image}; it has {list(self._images)}")
+        cidr = view.vpcs[instance.vpc]
+        with self._networks:
+            network.ensure_network(self._client, self._lab, instance.vpc, cidr)
+        return machine.MachineSpec(
+            lab=self._lab,
+            instance=instance.id,
+            hostname=instance.name,
+            image=image,
+            network=network.network_name(self._lab, instance.vpc),
+            ip=instance.ip,
+            mirror_ip=network.mirror_ip(cidr),
+            public_key=instance.public_key,
+            user_data=instance.user_data,
+            firewall=rules,
+        )
+
+    def _apply_firewall(self, instance: Ec2Instance, rules: str) -> None:
+        machine.set_firewall(self._client, self._lab, instance.id, rules)
+        self._firewalls[instance.id] = rules

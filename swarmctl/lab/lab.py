@@ -1,0 +1,285 @@
+"""Bring a lab up, take it down, and say how it is."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import docker
+import requests
+from docker.errors import DockerException, NotFound
+
+from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.lab import machine, network
+from swarmctl.lab.api import Ec2Instance, View
+from swarmctl.lab.firewall import OPERATOR, compile_rules
+from swarmctl.lab.image import Images, ensure_images
+from swarmctl.lab.paths import ROOT, LabPaths, held
+from swarmctl.wait import wait_for
+
+REGION = "eu-central-1"
+
+# Seconds. Loading moto takes about three on an idle machine; a busy one may need ten times that.
+SERVE_TIMEOUT = 60
+DOWN_TIMEOUT = 60
+
+# The boot check's own network, out of the range set aside for benchmarks (RFC 2544).
+_CHECK = "boot-check"
+_CHECK_CIDR = "198.18.255.240/28"
+_CHECK_IP = "198.18.255.244"
+
+# ``with step("title"):`` shows that something is being done, then how it ended.
+Step = Callable[[str], AbstractContextManager[None]]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LabStatus:
+    """How a lab is."""
+
+    name: str
+    endpoint: str  # the AWS API, "" when it is not served
+    pid: int
+    machines: dict[str, str]  # container state by instance id
+    mirror: str  # container state, "" when there is none
+
+
+def engine() -> docker.DockerClient:
+    """The host's Engine.
+
+    Raises:
+        SwarmctlError: it cannot be reached.
+    """
+    try:
+        client = docker.from_env(timeout=120)
+        client.ping()
+    except DockerException as error:
+        raise SwarmctlError(
+            f"the lab needs a Docker Engine on this machine, and none answers: {error}",
+            "`swarmctl lab doctor` says what is missing, `swarmctl lab doctor --fix` mends it",
+        ) from error
+    return client
+
+
+def up(name: str, step: Step, say: Say) -> str:
+    """Bring a lab up: images, a boot check, the image mirror, the AWS API. Idempotent.
+
+    Args:
+        name: the lab's name.
+        step: shows each step and how it ended.
+        say: shows what goes on inside a long step.
+
+    Returns:
+        The endpoint of the AWS API.
+
+    Raises:
+        RefusedError: another command is working on this lab.
+        SwarmctlError: a step failed; what had been started is taken down again.
+    """
+    paths = LabPaths(name)
+    client = engine()
+    with held(paths.command_lock):
+        with step("images"):
+            images = ensure_images(client, say)
+        if pid := paths.serving_pid():
+            say(f"lab {name} is already up (process {pid})")
+            return endpoint(paths)
+        _remove_everything(client, paths)
+        try:
+            if not _boots_here(images):
+                with step("a machine boots on this host"):
+                    _check_boot(client, name, images)
+            with step("image mirror"):
+                network.start_mirror(client, name, images.registry)
+            with step("AWS API"):
+                _serve(paths)
+        except BaseException:
+            _stop_serving(paths)
+            _remove_everything(client, paths, keep=paths.log.name)
+            raise
+    return endpoint(paths)
+
+
+def down(name: str, step: Step) -> None:
+    """Take a lab down: its process, machines, networks, volumes and files. Idempotent."""
+    paths = LabPaths(name)
+    with held(paths.command_lock):
+        with step("AWS API"):
+            _stop_serving(paths)
+        with step("machines, mirror and networks"):
+            _remove_everything(engine(), paths)
+    paths.command_lock.unlink(missing_ok=True)
+
+
+def status(name: str) -> LabStatus:
+    """How a lab is now."""
+    paths, client = LabPaths(name), engine()
+    pid = paths.serving_pid()
+    try:
+        mirror = client.containers.get(network.mirror_container(name)).status
+    except NotFound:
+        mirror = ""
+    return LabStatus(
+        name=name,
+        endpoint=endpoint(paths) if pid else "",
+        pid=pid,
+        machines=machine.states(client, name),
+        mirror=mirror,
+    )
+
+
+def environment(name: str) -> dict[str, str]:
+    """What Ansible, boto3 and swarmctl need in their environment to use the lab.
+
+    Raises:
+        SwarmctlError: the lab is not up.
+    """
+    paths = LabPaths(name)
+    if not paths.serving_pid():
+        raise SwarmctlError(f"lab {name} is not up", f"run `swarmctl lab up --name {name}`")
+    return {
+        "AWS_ENDPOINT_URL": endpoint(paths),
+        "AWS_ACCESS_KEY_ID": "lab",
+        "AWS_SECRET_ACCESS_KEY": "lab",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "SWARMCTL_LAB": name,
+        "SWARMCTL_STATE": str(paths.state),
+        "SWARMCTL_ADMIN_CIDR": f"{OPERATOR}/32",
+    }
+
+
+# Would take precedence over the lab's keys, or send its calls elsewhere.
+_UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_EC2")
+
+
+def shell_exports(variables: dict[str, str]) -> str:
+    """The lines to ``eval`` in a shell."""
+    lines = [f"export {key}={shlex.quote(value)}" for key, value in variables.items()]
+    return "\n".join([*lines, f"unset {' '.join(_UNSET)}"])
+
+
+def endpoint(paths: LabPaths) -> str:
+    """The address of the lab's AWS API."""
+    return f"http://127.0.0.1:{paths.recorded_port()}"
+
+
+def _boots_here(images: Images) -> bool:
+    record = ROOT / "boot-checked"
+    return record.exists() and record.read_text() == images.node
+
+
+def _check_boot(client: docker.DockerClient, lab: str, images: Images) -> None:
+    """Boot one throw-away machine, so that a host that cannot do it says so here and now."""
+    instance = Ec2Instance(_CHECK, _CHECK, "pending", "", _CHECK_IP, _CHECK, ())
+    view = View((instance,), {_CHECK: _CHECK_CIDR}, {})
+    net = network.network_name(lab, _CHECK)
+    network.ensure_network(client, lab, _CHECK, _CHECK_CIDR, mirror=False)
+    try:
+        machine.create(
+            client,
+            machine.MachineSpec(
+                lab=lab,
+                instance=_CHECK,
+                hostname=_CHECK,
+                image=images.node,
+                network=net,
+                ip=_CHECK_IP,
+                mirror_ip=network.mirror_ip(_CHECK_CIDR),
+                public_key="",
+                user_data=b"",
+                firewall=compile_rules(instance, view),
+            ),
+        )
+        machine.start(client, lab, _CHECK)
+    finally:
+        machine.remove(client, lab, _CHECK)
+        network.remove_network(client, net)
+    (ROOT / "boot-checked").write_text(images.node)
+
+
+def _serve(paths: LabPaths) -> None:
+    """Start the serving process and wait until it answers."""
+    paths.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with paths.log.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "swarmctl.lab.serve", paths.name],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # outlives this command and its terminal
+            env=_clean_environment(),
+        )
+
+    def answers() -> tuple[bool | None, str]:
+        if process.poll() is not None:
+            tail = "\n".join(paths.log.read_text().splitlines()[-15:])
+            raise SwarmctlError(f"the lab's process ended with {process.returncode}:\n{tail}")
+        if paths.serving_pid() != process.pid:
+            return None, "the process is loading"
+        try:
+            requests.get(f"{endpoint(paths)}/moto-api/", timeout=2)
+        except requests.RequestException as error:
+            return None, str(error)
+        return True, ""
+
+    try:
+        wait_for("the lab's AWS API", answers, timeout=SERVE_TIMEOUT, interval=0.1)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def _clean_environment() -> dict[str, str]:
+    """The environment without what would send the lab's own process to a lab."""
+    drop = {*_UNSET, "AWS_ENDPOINT_URL", "SWARMCTL_STATE"}
+    return {key: value for key, value in os.environ.items() if key not in drop}
+
+
+def _stop_serving(paths: LabPaths) -> None:
+    pid = paths.serving_pid()
+    if not pid:
+        return
+    os.kill(pid, signal.SIGTERM)
+
+    def ended() -> tuple[bool | None, str]:
+        return (None if paths.serving_pid() else True), f"process {pid} still serves"
+
+    try:
+        wait_for("the lab's process to end", ended, timeout=DOWN_TIMEOUT, interval=0.1)
+    except DeadlineExceededError:
+        os.kill(pid, signal.SIGKILL)
+        wait_for("the killed process to end", ended, timeout=5, interval=0.1)
+
+
+def _remove_everything(client: docker.DockerClient, paths: LabPaths, keep: str = "") -> None:
+    """Remove all containers, networks and files of a lab, but for the file named ``keep``."""
+    label = f"{machine.LAB_LABEL}={paths.name}"
+    listed = client.api.containers(all=True, filters={"label": [label]})
+
+    def remove(container: str) -> None:
+        client.api.remove_container(container, v=True, force=True)
+
+    with ThreadPoolExecutor(8) as pool:
+        # list() so that what a removal raised is raised here.
+        list(pool.map(remove, [c["Id"] for c in listed]))
+    network.remove_unused(client, paths.name, vpcs=set())
+    if not paths.directory.exists():
+        return
+    for entry in paths.directory.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != keep:
+            entry.unlink()
+    if not keep:
+        paths.directory.rmdir()

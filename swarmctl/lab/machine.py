@@ -1,0 +1,202 @@
+"""One machine of the lab: a container with systemd, sshd and (in the golden image) dockerd.
+
+Everything here talks to the Engine API only; no root is needed on the host.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
+
+from swarmctl.errors import SwarmctlError
+
+LAB_LABEL = "swarmctl.lab"
+INSTANCE_LABEL = "swarmctl.instance"
+FIREWALL_FILE = "/etc/lab/firewall.nft"
+SSH_USER = "admin"
+MIRROR_NAME = "mirror.lab"
+
+# Seconds. Booting takes about two on an idle machine; a dozen at once on two cores take longer.
+BOOT_TIMEOUT = 90
+STOP_TIMEOUT = 20
+
+# Runs inside: loopback is never filtered, so this sees sshd whatever the security groups say.
+_SSHD_ANSWERS = """
+for _ in $(seq {tries}); do
+  if {{ exec 3<>/dev/tcp/127.0.0.1/22 && read -r -t 2 banner <&3; }} 2>/dev/null; then
+    case $banner in SSH-*) exit 0;; esac
+  fi
+  sleep 0.1
+done
+exit 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSpec:
+    """What a machine is made of."""
+
+    lab: str
+    instance: str
+    hostname: str
+    image: str
+    network: str
+    ip: str
+    mirror_ip: str
+    public_key: str
+    user_data: bytes
+    firewall: str
+
+
+def container_name(lab: str, instance: str) -> str:
+    """The container of an instance."""
+    return f"swarmctl-{lab}-{instance}"
+
+
+def states(client: docker.DockerClient, lab: str) -> dict[str, str]:
+    """The container state of every machine by instance id, in one call.
+
+    Returns:
+        ``created``, ``running``, ``exited`` … as the Engine names them.
+    """
+    listing = client.api.containers(all=True, filters={"label": [f"{LAB_LABEL}={lab}"]})
+    return {
+        c["Labels"][INSTANCE_LABEL]: c["State"] for c in listing if INSTANCE_LABEL in c["Labels"]
+    }
+
+
+def create(client: docker.DockerClient, spec: MachineSpec) -> None:
+    """Create a machine, ready to be started for the first time. An earlier attempt is replaced."""
+    name = container_name(spec.lab, spec.instance)
+    remove(client, spec.lab, spec.instance)
+    host = client.api.create_host_config(
+        cap_add=["ALL"],
+        # Not every host has it to give, and nothing in a node needs it.
+        cap_drop=["SYS_RESOURCE"],
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        device_cgroup_rules=["a *:* rwm"],
+        tmpfs={"/run": "", "/tmp": "exec"},  # noqa: S108 - paths inside the machine
+        extra_hosts={MIRROR_NAME: spec.mirror_ip},
+        binds=_kernel_modules(),
+    )
+    # Not known to the SDK's create_host_config.
+    host["CgroupnsMode"] = "private"
+    host["MaskedPaths"] = host["ReadonlyPaths"] = []  # systempaths=unconfined, for the CLI
+    endpoint = client.api.create_endpoint_config(ipv4_address=spec.ip)
+    container = client.api.create_container(
+        spec.image,
+        name=name,
+        hostname=spec.hostname,
+        tty=True,  # systemd writes its boot messages to the console: `docker logs` shows them
+        stop_signal="SIGRTMIN+3",
+        volumes=["/var/lib/docker"],
+        labels={LAB_LABEL: spec.lab, INSTANCE_LABEL: spec.instance},
+        host_config=host,
+        # The stubs take one endpoint where the SDK takes a mapping by network.
+        networking_config=client.api.create_networking_config({spec.network: endpoint}),  # type: ignore[arg-type]
+    )
+    files = [("etc/lab/firewall.nft", spec.firewall.encode(), 0o600, 0)]
+    if spec.public_key:
+        keys = f"{spec.public_key.strip()}\n".encode()
+        files.append((f"home/{SSH_USER}/.ssh/authorized_keys", keys, 0o600, 1000))
+    if spec.user_data:
+        files.append(("var/lib/lab/user-data", spec.user_data, 0o700, 0))
+    client.api.put_archive(container["Id"], "/", _tar(files))
+
+
+def start(client: docker.DockerClient, lab: str, instance: str) -> None:
+    """Start a machine and wait until its sshd answers.
+
+    Raises:
+        SwarmctlError: it did not come up; the message ends with what it printed last.
+    """
+    container = client.containers.get(container_name(lab, instance))
+    container.start()
+    script = _SSHD_ANSWERS.format(tries=BOOT_TIMEOUT * 10)
+    try:
+        code, _ = container.exec_run(["timeout", str(BOOT_TIMEOUT), "bash", "-c", script])
+    except APIError as error:  # it stopped before, or while, it was asked
+        raise _boot_failure(client, lab, instance, str(error.explanation)) from error
+    if code != 0:
+        raise _boot_failure(client, lab, instance, f"sshd did not answer within {BOOT_TIMEOUT} s")
+
+
+def _boot_failure(client: docker.DockerClient, lab: str, instance: str, why: str) -> SwarmctlError:
+    tail = console(client, lab, instance, lines=15)
+    return SwarmctlError(f"machine of {instance} did not boot: {why}\n{tail}".rstrip())
+
+
+def stop(client: docker.DockerClient, lab: str, instance: str, *, force: bool) -> None:
+    """Shut a machine down, or pull its plug. Already stopped is fine."""
+    container = client.containers.get(container_name(lab, instance))
+    if not force:
+        container.stop(timeout=STOP_TIMEOUT)
+        return
+    try:
+        container.kill()
+    except APIError as error:
+        if error.status_code != 409:  # not running
+            raise
+
+
+def remove(client: docker.DockerClient, lab: str, instance: str) -> None:
+    """Remove a machine and its disk. Already gone is fine."""
+    try:
+        client.api.remove_container(container_name(lab, instance), force=True, v=True)
+    except NotFound:
+        return
+
+
+def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: str) -> None:
+    """Replace a running machine's firewall in one transaction, and for its next boot.
+
+    Raises:
+        SwarmctlError: nft refused the rules.
+    """
+    container = client.containers.get(container_name(lab, instance))
+    container.put_archive("/", _tar([("etc/lab/firewall.nft", rules.encode(), 0o600, 0)]))
+    code, output = container.exec_run(["nft", "-f", FIREWALL_FILE])
+    if code != 0:
+        raise SwarmctlError(f"nft refused the rules of {instance}: {output.decode().strip()}")
+
+
+def console(client: docker.DockerClient, lab: str, instance: str, lines: int = 200) -> str:
+    """The end of what a machine printed while booting; ``""`` when there is no machine."""
+    try:
+        container = client.containers.get(container_name(lab, instance))
+        raw = b"".join(container.logs(tail=lines, stream=True, follow=False))
+    except NotFound:
+        return ""
+    text: str = raw.decode(errors="replace")
+    return text.replace("\r\n", "\n")
+
+
+def _kernel_modules() -> list[str]:
+    modules = Path("/lib/modules")
+    return [f"{modules}:{modules}:ro"] if modules.is_dir() else []
+
+
+def _tar(files: Sequence[tuple[str, bytes, int, int]]) -> bytes:
+    """An archive of (path, content, mode, owner), with directories only where they are private."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for path, content, mode, owner in files:
+            if path.startswith("home/"):
+                archive.addfile(_entry(str(Path(path).parent), 0o700, owner, tarfile.DIRTYPE))
+            entry = _entry(path, mode, owner, tarfile.REGTYPE)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _entry(path: str, mode: int, owner: int, kind: bytes) -> Any:
+    entry = tarfile.TarInfo(path)
+    entry.mode, entry.uid, entry.gid, entry.type = mode, owner, owner, kind
+    return entry

@@ -1,0 +1,101 @@
+"""A VPC in the lab: one Docker network with the VPC's own CIDR, and the image mirror in it."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.types import IPAMConfig, IPAMPool
+
+from swarmctl.errors import SwarmctlError
+from swarmctl.lab.firewall import gateway_of
+from swarmctl.lab.machine import LAB_LABEL
+
+MIRROR_PORT = 5000
+
+
+def network_name(lab: str, vpc: str) -> str:
+    """The Docker network of a VPC."""
+    return f"swarmctl-{lab}-{vpc}"
+
+
+def mirror_container(lab: str) -> str:
+    """The container of a lab's image mirror."""
+    return f"swarmctl-{lab}-mirror"
+
+
+def mirror_ip(cidr: str) -> str:
+    """The mirror's address in a VPC: the fourth of the network, which AWS reserves too.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
+    """
+    return str(ip_network(cidr)[3])
+
+
+def start_mirror(client: docker.DockerClient, lab: str, image: str) -> None:
+    """Start the lab's image mirror; one that runs from the same image is left alone."""
+    name = mirror_container(lab)
+    try:
+        present = client.containers.get(name)
+    except NotFound:
+        present = None
+    if present is not None:
+        if present.status == "running" and present.attrs["Config"]["Image"] == image:
+            return
+        present.remove(force=True, v=True)
+    client.containers.run(image, name=name, detach=True, labels={LAB_LABEL: lab})
+
+
+def ensure_network(
+    client: docker.DockerClient, lab: str, vpc: str, cidr: str, *, mirror: bool = True
+) -> None:
+    """Make the Docker network of a VPC, with the image mirror in it.
+
+    Raises:
+        SwarmctlError: another network of this machine has those addresses.
+    """
+    name = network_name(lab, vpc)
+    networks = client.networks.list(names=[name])
+    if networks:
+        return
+    pool = IPAMPool(subnet=cidr, gateway=gateway_of(cidr))
+    try:
+        network = client.networks.create(
+            name,
+            driver="bridge",
+            ipam=IPAMConfig(pool_configs=[pool]),
+            labels={LAB_LABEL: lab},
+            check_duplicate=True,
+        )
+    except APIError as error:
+        raise SwarmctlError(
+            f"no Docker network for {vpc} ({cidr}): {error.explanation}",
+            "another network of this machine has these addresses: "
+            "choose another vpc_cidr, or remove that network (docker network ls)",
+        ) from error
+    if mirror:
+        network.connect(mirror_container(lab), ipv4_address=mirror_ip(cidr))
+
+
+def remove_unused(client: docker.DockerClient, lab: str, vpcs: set[str]) -> None:
+    """Remove the networks of VPCs that are gone.
+
+    Args:
+        client: the Engine.
+        lab: whose networks.
+        vpcs: the ids that still exist.
+    """
+    wanted = {network_name(lab, vpc) for vpc in vpcs}
+    for network in client.networks.list(filters={"label": f"{LAB_LABEL}={lab}"}):
+        name = str(network.name)
+        if name not in wanted:
+            remove_network(client, name)
+
+
+def remove_network(client: docker.DockerClient, name: str) -> None:
+    """Remove one network, taking everything still attached to it off first."""
+    network = client.networks.get(name)
+    for container in network.attrs.get("Containers") or {}:
+        network.disconnect(container, force=True)
+    network.remove()

@@ -1,0 +1,201 @@
+"""Faults of moto 5.2.5 that matter here, mended; and instance states that follow real machines.
+
+Each function mends one thing and says when it can go. ``apply`` is called once, by the process
+that serves the API, before the first request.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
+from moto.ec2.models.instances import Instance, InstanceState, StateReason
+from moto.ec2.models.launch_templates import LaunchTemplateBackend
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.responses.general import General
+from moto.ec2.responses.instances import InstanceResponse
+
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html
+STATE_CODES = {
+    "pending": 0,
+    "running": 16,
+    "shutting-down": 32,
+    "terminated": 48,
+    "stopping": 64,
+    "stopped": 80,
+}
+
+_force_stop: contextvars.ContextVar[bool] = contextvars.ContextVar("force_stop", default=False)
+
+
+def apply(console: Callable[[str], str]) -> None:
+    """Mend moto in this process.
+
+    Args:
+        console: what the machine of an instance id has printed so far.
+    """
+    _numbered_protocols_in_security_groups()
+    _launch_template_tags_stay_out_of_its_data()
+    _no_public_addresses()
+    _instance_states_follow_the_machines()
+    _forced_stops_are_told_apart()
+    _console_output_is_the_machines(console)
+
+
+def set_state(instance: Any, name: str, reason: str = "") -> None:
+    """Move an instance to a state.
+
+    Args:
+        instance: moto's ``Instance``.
+        name: a key of ``STATE_CODES``.
+        reason: why, for DescribeInstances' ``StateReason``; ``""`` clears it.
+    """
+    instance._state = InstanceState(name, STATE_CODES[name])
+    instance._reason = reason
+    instance.state_reason = StateReason(reason, "Server.InternalError") if reason else StateReason()
+
+
+def _numbered_protocols_in_security_groups() -> None:
+    """ESP (protocol 50) has no ports; moto turns the missing ports into HTTP 500.
+
+    Can go when ``SecurityGroupRule.__init__`` no longer calls ``int(None)``.
+    """
+    original = SecurityGroupRule.__init__
+    with_ports = {"tcp", "udp", "icmp", "6", "17", "1"}
+
+    def init(self: Any, ec2_backend: Any, ip_protocol: str, *args: Any, **kwargs: Any) -> None:
+        if str(ip_protocol).lower() in with_ports:
+            original(self, ec2_backend, ip_protocol, *args, **kwargs)
+            return
+        original(self, ec2_backend, "-1", *args, **kwargs)
+        if str(ip_protocol).lower() != "all":
+            self.ip_protocol = str(ip_protocol)
+
+    SecurityGroupRule.__init__ = init  # type: ignore[method-assign]  # that is what a patch does
+
+
+def _launch_template_tags_stay_out_of_its_data() -> None:
+    """The template's own tags leak into its data, so a second run of a playbook sees a change.
+
+    Can go when CreateLaunchTemplate no longer extends ``TagSpecifications`` of the data.
+    """
+    original = LaunchTemplateBackend.create_launch_template
+
+    def create(self: Any, name: str, description: str, template_data: Any, tag_spec: Any) -> Any:
+        specs = [
+            s
+            for s in template_data.get("TagSpecifications", [])
+            if s["ResourceType"] != "launch-template"
+        ]
+        data = {k: v for k, v in template_data.items() if k != "TagSpecifications"}
+        if specs:
+            data["TagSpecifications"] = specs
+        return original(self, name, description, data, tag_spec)
+
+    LaunchTemplateBackend.create_launch_template = create  # type: ignore[method-assign]  # patch
+
+
+def _no_public_addresses() -> None:
+    """A made-up public address would be used by inventories and lead nowhere.
+
+    Stays: the lab's machines are reached by their private addresses.
+    """
+
+    def check_auto_public_ip(self: Any) -> None:
+        self.public_ip = None
+
+    NetworkInterface.check_auto_public_ip = check_auto_public_ip  # type: ignore[method-assign]  # patch
+
+
+def _instance_states_follow_the_machines() -> None:
+    """moto's transitions are instantaneous and a terminated instance can be started.
+
+    Stays: the controller moves an instance on when its machine has got there.
+    """
+    original_init, original_terminate = Instance.__init__, Instance.terminate
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original_init(self, *args, **kwargs)
+        self.force_stop = False
+        self.reboot_requested = False
+        set_state(self, "pending")
+
+    def terminate(self: Any) -> InstanceState:
+        previous: InstanceState = self._state
+        if self.state not in ("shutting-down", "terminated"):
+            original_terminate(self)
+            set_state(self, "shutting-down")
+        return previous
+
+    Instance.__init__ = init  # type: ignore[method-assign]  # patch
+    Instance.start = _start  # type: ignore[method-assign]  # patch
+    Instance.stop = _stop  # type: ignore[method-assign]  # patch
+    Instance.terminate = terminate  # type: ignore[method-assign]  # patch
+    Instance.reboot = _reboot  # type: ignore[method-assign]  # patch
+
+
+def _start(self: Any) -> InstanceState:
+    _refuse_unless(self, "stopped", "running", "pending")
+    previous: InstanceState = self._state
+    if self.state == "stopped":
+        set_state(self, "pending")
+    return previous
+
+
+def _stop(self: Any) -> InstanceState:
+    _refuse_unless(self, "pending", "running", "stopping", "stopped")
+    previous: InstanceState = self._state
+    if self.state != "stopped":
+        self.force_stop = _force_stop.get()
+        set_state(self, "stopping")
+    return previous
+
+
+def _reboot(self: Any) -> None:
+    _refuse_unless(self, "running")
+    self.reboot_requested = True
+
+
+def _refuse_unless(instance: Any, *allowed: str) -> None:
+    if instance.state not in allowed:
+        raise EC2ClientError(
+            "IncorrectInstanceState",
+            f"The instance '{instance.id}' is in state '{instance.state}', "
+            f"from which this is not possible; it must be: {', '.join(allowed)}.",
+        )
+
+
+def _forced_stops_are_told_apart() -> None:
+    """moto drops StopInstances' ``Force`` on its way to the instance.
+
+    Can go when ``Instance.stop`` is told.
+    """
+    original = InstanceResponse.stop_instances
+
+    def stop_instances(self: Any) -> ActionResult:
+        token = _force_stop.set(str(self._get_param("Force", "")).lower() == "true")
+        try:
+            return original(self)
+        finally:
+            _force_stop.reset(token)
+
+    InstanceResponse.stop_instances = stop_instances  # type: ignore[method-assign]  # patch
+
+
+def _console_output_is_the_machines(console: Callable[[str], str]) -> None:
+    """moto answers GetConsoleOutput with a sample; ours is what the machine printed.
+
+    Stays.
+    """
+
+    def get_console_output(self: Any) -> ActionResult:
+        instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        output = Base64EncodedString.from_raw_string(console(instance.id))
+        return ActionResult({"InstanceId": instance.id, "Output": output})
+
+    General.get_console_output = get_console_output  # type: ignore[method-assign]  # patch
