@@ -1,0 +1,268 @@
+"""The Engine API through SSH: HTTP inside ``docker system dial-stdio`` on a manager.
+
+The docker SDK has such an adapter, but it looks host keys up by address in ``~/.ssh/known_hosts``,
+offers every key of the user's agent, has no time limits, and hides what the remote command said.
+This one checks the host key under an alias in a file of the cluster's own, uses the key it is
+given, limits every wait, and keeps the remote command's complaint for the error message.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paramiko
+import urllib3
+import urllib3.connection
+import urllib3.connectionpool
+import urllib3.exceptions
+from docker.transport.basehttpadapter import BaseHTTPAdapter
+
+from swarmctl.errors import SwarmctlError
+
+COMMAND = "docker system dial-stdio"
+
+# Every failure is raised as well; paramiko's thread would also print a traceback of it.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+# sshd allows ten sessions on a connection by default (MaxSessions); each pooled one is a session.
+MAX_SESSIONS = 8
+
+
+class ManagerError(SwarmctlError):
+    """This manager cannot be used now; another one may do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How to reach one manager.
+
+    ``address`` is an IP or a name, or ``unix:///path`` for an Engine on this machine. The host key
+    must be in one of the ``known_hosts`` files under the name ``host_key_alias``. Without a
+    ``key_file`` the user's own agent and keys are offered. ``name`` is for messages.
+    """
+
+    address: str
+    user: str = ""
+    port: int = 22
+    host_key_alias: str = ""
+    key_file: Path | None = None
+    known_hosts: tuple[Path, ...] = ()
+    name: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether it is a socket on this machine."""
+        return self.address.startswith("unix://")
+
+    def __str__(self) -> str:
+        where = self.address if self.local else f"{self.user}@{self.address}:{self.port}"
+        return f"{self.name} ({where})" if self.name else where
+
+
+class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
+    """No key is ever learnt here: the playbooks record them when they make the machines."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    def missing_host_key(
+        self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
+    ) -> None:
+        del client
+        files = ", ".join(map(str, self.endpoint.known_hosts)) or "any known_hosts file"
+        raise ManagerError(
+            f"{self.endpoint}: its host key ({key.get_name()} {key.fingerprint}) is not known: "
+            f"{files} has no entry {hostname!r}",
+            "the playbooks record host keys at first contact: run playbooks/site.yml, "
+            f"or check the fingerprint and add the key under {hostname!r}",
+        )
+
+
+def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
+    """Log in to a manager, checking its host key.
+
+    Args:
+        endpoint: where and as whom.
+        timeout: seconds, for each of: TCP connection, SSH banner, key exchange, authentication.
+
+    Raises:
+        ManagerError: it does not answer, shows another or an unknown key, or refuses the login.
+    """
+    client = paramiko.SSHClient()
+    client.set_missing_host_key_policy(_RefuseUnknown(endpoint))
+    wire = _open_wire(endpoint, timeout)
+    try:
+        for path in endpoint.known_hosts:
+            if path.is_file():
+                client.load_host_keys(str(path))
+        client.connect(
+            # With a socket given, name and port only say under which name the host key is known.
+            hostname=endpoint.host_key_alias or endpoint.address,
+            port=22,
+            sock=wire,
+            username=endpoint.user,
+            key_filename=str(endpoint.key_file) if endpoint.key_file else None,
+            allow_agent=endpoint.key_file is None,
+            look_for_keys=endpoint.key_file is None,
+            timeout=timeout,
+            banner_timeout=timeout,
+            auth_timeout=timeout,
+            channel_timeout=timeout,
+        )
+    except (paramiko.SSHException, OSError, EOFError) as fault:
+        client.close()
+        wire.close()
+        raise _worded(endpoint, fault) from fault
+    except SwarmctlError:
+        client.close()
+        wire.close()
+        raise
+    transport = client.get_transport()
+    if transport is not None:
+        transport.set_keepalive(5)
+    return client
+
+
+def _open_wire(endpoint: Endpoint, timeout: float) -> socket.socket:
+    try:
+        wire = socket.create_connection((endpoint.address, endpoint.port), timeout)
+    except OSError as fault:
+        raise _worded(endpoint, fault) from fault
+    # Requests are small and answers are waited for: Nagle's delay would be felt.
+    wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return wire
+
+
+def _worded(endpoint: Endpoint, fault: Exception) -> ManagerError:
+    if isinstance(fault, paramiko.BadHostKeyException):
+        return ManagerError(
+            f"{endpoint}: its host key ({fault.key.fingerprint}) is not the recorded one "
+            f"({fault.expected_key.fingerprint})",
+            "this is another machine, or someone in between; if it was rebuilt on purpose: "
+            f"ssh-keygen -f {' '.join(map(str, endpoint.known_hosts))} "
+            f"-R {endpoint.host_key_alias or endpoint.address}, then run playbooks/site.yml",
+        )
+    if isinstance(fault, paramiko.AuthenticationException):
+        key = f"the key {endpoint.key_file}" if endpoint.key_file else "no key of yours"
+        verb = "was refused" if endpoint.key_file else "was accepted"
+        return ManagerError(
+            f"{endpoint}: {key} {verb} for the user {endpoint.user!r}",
+            "the user comes from the instance's tag swarmctl:ssh-user, or from --host ssh://USER@…",
+        )
+    if "No authentication methods" in str(fault):
+        return ManagerError(
+            f"{endpoint}: you have no SSH key to offer", "ssh-add one, or make one: ssh-keygen"
+        )
+    if isinstance(fault, FileNotFoundError):
+        return ManagerError(f"{endpoint}: there is no key {endpoint.key_file}")
+    if isinstance(fault, TimeoutError):
+        return ManagerError(
+            f"{endpoint}: no answer", "is the machine up, and does its firewall let you in?"
+        )
+    words = (fault.strerror if isinstance(fault, OSError) else None) or str(fault)
+    return ManagerError(f"{endpoint}: {words or type(fault).__name__}")
+
+
+class _Connection(urllib3.connection.HTTPConnection):
+    """An HTTP connection whose wire is a session of an SSH connection."""
+
+    def __init__(self, adapter: EngineAdapter, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._adapter = adapter
+        self._limit = timeout
+
+    def connect(self) -> None:
+        """Start the remote command; called by urllib3 before the first request."""
+        try:
+            self.sock = self._adapter.open_session(self._limit)
+        except (paramiko.SSHException, EOFError) as fault:
+            # urllib3 and requests know OSError, and turn it into an error of theirs.
+            raise ConnectionError(str(fault)) from fault
+
+
+class _Pool(urllib3.connectionpool.HTTPConnectionPool):
+    scheme = "ssh"
+
+    def __init__(self, adapter: EngineAdapter, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout, maxsize=MAX_SESSIONS, block=True)
+        self._adapter = adapter
+        self._limit = timeout
+
+    def _new_conn(self) -> _Connection:
+        return _Connection(self._adapter, self._limit)
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        """A pooled connection that is still open.
+
+        Not urllib3's own check: it calls ``fileno()``, for which paramiko opens a pipe a session.
+        """
+        if self.pool is None:
+            raise urllib3.exceptions.ClosedPoolError(self, "the connection was closed")
+        # Never wait for ever for one of the sessions, even when streams hold them all.
+        connection = self.pool.get(block=True, timeout=timeout or self._limit)
+        channel = getattr(connection, "sock", None)
+        if channel is not None and (channel.closed or channel.eof_received):
+            connection.close()
+        return connection or self._new_conn()
+
+
+class EngineAdapter(BaseHTTPAdapter):
+    """Carries the requests of a docker SDK client over one SSH connection; thread-safe.
+
+    Args:
+        endpoint: the manager.
+        connect_timeout: seconds for each step of logging in.
+        request_timeout: seconds for opening a session on it.
+
+    Raises:
+        ManagerError: the login failed, see :func:`open_ssh`.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, *, connect_timeout: float, request_timeout: float
+    ) -> None:
+        super().__init__()
+        self._channel: paramiko.Channel | None = None
+        self._ssh = open_ssh(endpoint, connect_timeout)
+        self._pool = _Pool(self, request_timeout)
+
+    def get_connection(self, url: str | bytes, proxies: Mapping[str, str] | None = None) -> _Pool:
+        """The pool for every request, whatever its URL (called by requests)."""
+        del url, proxies
+        return self._pool
+
+    def open_session(self, timeout: float) -> paramiko.Channel:
+        """Start the remote command in a new session.
+
+        Raises:
+            paramiko.SSHException: the connection is gone, or the server refuses.
+        """
+        transport = self._ssh.get_transport()
+        if transport is None:
+            raise paramiko.SSHException("the SSH connection was closed")
+        channel = transport.open_session(timeout=timeout)
+        channel.settimeout(timeout)
+        channel.exec_command(COMMAND)
+        self._channel = channel
+        return channel
+
+    def explain(self) -> str:
+        """What the remote command said on stderr before it ended, or ``""``."""
+        channel = self._channel
+        if channel is None or not (channel.closed or channel.eof_received):
+            return ""  # still running: reading would wait
+        said = b""
+        while len(said) < 4096 and (part := channel.recv_stderr(4096)):
+            said += part
+        return said.decode(errors="replace").strip()
+
+    def close(self) -> None:
+        """End all sessions and the connection."""
+        super().close()
+        self._pool.close()
+        self._ssh.close()
