@@ -156,7 +156,7 @@ def _instance(backend: Any, instance: Any) -> Ec2Instance:
         vpc=instance.vpc_id or "",
         groups=tuple(sorted({g.id for nic in instance.nics.values() for g in nic.group_set})),
         public_key=pair.public_key if pair else "",
-        user_data=base64.b64decode(instance.user_data) if instance.user_data else b"",
+        user_data=base64.b64decode(str(instance.user_data)) if instance.user_data else b"",
         force_stop=instance.force_stop,
         reboot_requested=instance.reboot_requested,
         reason=instance._reason or "",

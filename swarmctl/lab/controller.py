@@ -206,7 +206,8 @@ class Controller:
         return machine.MachineSpec(
             lab=self._lab,
             instance=instance.id,
-            hostname=instance.name,
+            # EC2's own default; names of people's choosing are the playbooks' business.
+            hostname=f"ip-{instance.ip.replace('.', '-')}",
             image=image,
             network=network.network_name(self._lab, instance.vpc),
             ip=instance.ip,
