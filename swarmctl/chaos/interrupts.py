@@ -1,7 +1,8 @@
-"""Ctrl-C, SIGTERM and a closed terminal, noticed at a safe moment.
+"""Ctrl-C, SIGTERM and a closed terminal, each obeyed at a safe moment.
 
-A signal only sets a flag. The experiment looks at the flag between its calls, so that no call to
-EC2 is torn apart with its outcome unknown; the undo plan then runs to its end whatever comes.
+While nothing is at stake a signal ends the run at once. From the undo plan on it only sets a flag,
+which the experiment looks at between its calls, so that no call to EC2 is torn apart with its
+outcome unknown. And while the undo plan runs, signals are answered but not obeyed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import signal
 import threading
 from dataclasses import dataclass, field
+from enum import Enum
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -24,6 +26,12 @@ class InterruptedRunError(SwarmctlError):
     exit_code = Exit.INTERRUPTED
 
 
+class _Mode(Enum):
+    FREE = "nothing is at stake"
+    CAREFUL = "something may have to be undone"
+    REVERTING = "it is being undone"
+
+
 @dataclass
 class Interrupts:
     """The flag, and what a further signal is answered with.
@@ -35,7 +43,7 @@ class Interrupts:
 
     doing: str = ""
     _name: str = ""
-    _reverting: bool = False
+    _mode: _Mode = field(default_factory=lambda: _Mode.FREE)
     _before: dict[signal.Signals, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Interrupts:
@@ -64,13 +72,17 @@ class Interrupts:
         """Set the flag (what a signal does; also the tests' way in)."""
         self._name = self._name or name
 
+    def careful(self) -> None:
+        """From now on something may have to be undone: a signal only sets the flag."""
+        self._mode = _Mode.CAREFUL
+
     def reverting(self) -> None:
-        """From now on nothing is given up any more: signals are answered, not obeyed."""
-        self._reverting = True
+        """From now on nothing is given up any more."""
+        self._mode = _Mode.REVERTING
 
     def reverted(self) -> None:
         """The undo plan has run."""
-        self._reverting = False
+        self._mode = _Mode.CAREFUL
 
     def check(self) -> None:
         """Stop here if somebody asked for it.
@@ -78,20 +90,22 @@ class Interrupts:
         Raises:
             InterruptedRunError: a signal came, and nothing is being undone at the moment.
         """
-        if self._name and not self._reverting:
+        if self._name and self._mode is not _Mode.REVERTING:
             raise InterruptedRunError(f"interrupted by {self._name}")
 
     def _arrived(self, number: int, _frame: FrameType | None) -> None:
         first = not self._name
         self.note(signal.Signals(number).name)
+        if self._mode is _Mode.FREE:
+            self.check()
         awaited = f" Waiting for {self.doing}." if self.doing else ""
-        if self._reverting:
+        if self._mode is _Mode.REVERTING:
             text = f"Still putting things back; this is not given up.{awaited}"
         elif first:
             text = f"{self._name}: ending the run and putting back what was taken.{awaited}"
         else:
             text = f"Already ending the run.{awaited}"
-        # Not through Rich: the handler may have come in the middle of one of its writes.
+        # Not through Rich: the signal may have come in the middle of one of its writes.
         try:
             os.write(2, f"\n{text}\n".encode())
         except OSError:

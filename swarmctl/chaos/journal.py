@@ -110,6 +110,7 @@ class TaskRecord:
     assigned_s: float | None = None
     running_s: float | None = None
     error: str = ""
+    replacement: bool = False  # it makes good a replica that was lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ about the Swarm: it is kept as a blind stretch, and the next look asks the next 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.clocks import EngineClock
@@ -40,7 +40,7 @@ class Observer:
     last: Swarm | None = None
     last_error: str = ""
     _last_at: float = 0.0
-    _is_blind: bool = False
+    _blind_now: bool = False
     _known: frozenset[str] = frozenset()
     _tasks: dict[str, TaskRecord] = field(default_factory=dict)
 
@@ -59,6 +59,17 @@ class Observer:
         """Everything in this snapshot is old: only tasks that come later are recorded."""
         self._known = frozenset(task.id for task in swarm.tasks)
 
+    def mark_replacements(self, ids: Collection[str]) -> None:
+        """These tasks made good what was lost."""
+        for task_id in ids:
+            if task_id in self._tasks:
+                self._tasks[task_id] = replace(self._tasks[task_id], replacement=True)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether the newest look saw nothing."""
+        return self._blind_now
+
     @property
     def tasks(self) -> tuple[TaskRecord, ...]:
         """The tasks that came up since, by the time they were created."""
@@ -66,8 +77,8 @@ class Observer:
 
     def _went_blind(self, asked_at: float, why: str) -> None:
         now = round(self.clock.now(), 3)
-        since = self.blind.pop()[0] if self._is_blind else round(asked_at, 3)
-        self._is_blind, self.last_error = True, why
+        since = self.blind.pop()[0] if self._blind_now else round(asked_at, 3)
+        self._blind_now, self.last_error = True, why
         self.blind.append((since, now, why))
 
     def _saw(self, at: float, swarm: Swarm) -> None:
@@ -77,7 +88,7 @@ class Observer:
         previous = self.samples[-1] if self.samples else None
         if previous is None or replace(previous, at_s=sample.at_s) != sample:
             self.samples.append(sample)
-        self.last, self._last_at, self._is_blind = swarm, at, False
+        self.last, self._last_at, self._blind_now = swarm, at, False
 
     def _note_states(self, at: float, swarm: Swarm) -> None:
         before = {node.id: node.state for node in self.last.nodes} if self.last else {}

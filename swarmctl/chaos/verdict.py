@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from swarmctl.chaos.clocks import parse_time
-from swarmctl.chaos.journal import Placement, ServiceOutcome
+from swarmctl.chaos.journal import Placement, ServiceOutcome, Verdict
 from swarmctl.swarm.model import Service, Swarm, Task
 
 # Two managers' clocks may differ by this much before a replacement's creation time is doubted.
@@ -101,11 +101,19 @@ def wanted(swarm: Swarm, service: Service) -> int:
     return len(_global_nodes(swarm, service))
 
 
-def shortages(swarm: Swarm) -> tuple[str, ...]:
-    """What is missing for every service to be at full strength, one line each."""
+def shortages(swarm: Swarm, at_least: Mapping[str, int] | None = None) -> tuple[str, ...]:
+    """What is missing for every service to be at full strength, one line each.
+
+    Args:
+        swarm: the snapshot.
+        at_least: replicas to want at least, by service: a node that has just come back may not
+            have been given its global tasks yet.
+    """
+    floor = at_least or {}
     lines = []
     for service in judged(swarm):
-        serving, want = len(_places(service, swarm.serving(service))), wanted(swarm, service)
+        serving = len(_places(service, swarm.serving(service)))
+        want = max(wanted(swarm, service), floor.get(service.name, 0))
         if serving < want:
             reasons = "; ".join(_why_missing(swarm, service)) or "not running yet"
             lines.append(f"{service.name} {serving}/{want}: {reasons}")
@@ -267,3 +275,37 @@ def _how_it_ended(swarm: Swarm, service: Service, names: Mapping[str, str]) -> t
         for task in last.values()
         if task.state in _OVER or task.desired_state == "shutdown"
     )
+
+
+def conclude(
+    judgement: Judgement,
+    targets: Sequence[str],
+    *,
+    took: float,
+    redistributed_s: float | None,
+    trouble: Sequence[str] = (),
+) -> Verdict:
+    """Put a judgement into one sentence.
+
+    Args:
+        judgement: of the last snapshot.
+        targets: hostnames of the nodes that were taken away.
+        took: seconds from the fault until it held, or until the run gave up waiting.
+        redistributed_s: when it held, in run time.
+        trouble: what speaks against it apart from the tasks.
+    """
+    serving = sum(outcome.serving for outcome in judgement.services)
+    want = sum(outcome.wanted for outcome in judgement.services)
+    lost = sum(outcome.lost for outcome in judgement.services if outcome.mode == "replicated")
+    gone = f"{_listing(targets)} {'was' if len(targets) == 1 else 'were'} lost"
+    reasons = (*judgement.reasons, *trouble)
+    if reasons:
+        text = f"REFUTED: {gone}; {serving}/{want} replicas serve after {took:.1f} s. "
+        return Verdict(False, text + "; ".join(reasons), judgement.services, reasons)
+    moved = f"{lost} restarted on other nodes" if lost else "none of them had to move"
+    text = f"HELD: {gone}; {serving}/{want} replicas redistributed in {took:.1f} s ({moved})"
+    return Verdict(True, text, judgement.services, (), redistributed_s)
+
+
+def _listing(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
