@@ -162,20 +162,19 @@ def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: st
     """
     container = client.containers.get(container_name(lab, instance))
     container.put_archive("/", _tar([("etc/lab/firewall.nft", rules.encode(), 0o600, 0)]))
-    code, output = container.exec_run(["nft", "-f", FIREWALL_FILE])
-    if code != 0:
-        raise SwarmctlError(f"nft refused the rules of {instance}: {output.decode().strip()}")
+    done = container.exec_run(["nft", "-f", FIREWALL_FILE])
+    if done.exit_code != 0:
+        raise SwarmctlError(f"nft refused the rules of {instance}: {done.output!r}")
 
 
 def console(client: docker.DockerClient, lab: str, instance: str, lines: int = 200) -> str:
     """The end of what a machine printed while booting; ``""`` when there is no machine."""
     try:
         container = client.containers.get(container_name(lab, instance))
-        raw = b"".join(container.logs(tail=lines, stream=True, follow=False))
+        raw = container.logs(tail=lines)
     except NotFound:
         return ""
-    text: str = raw.decode(errors="replace")
-    return text.replace("\r\n", "\n")
+    return raw.decode(errors="replace").replace("\r\n", "\n")
 
 
 def _kernel_modules() -> list[str]:

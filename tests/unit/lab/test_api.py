@@ -1,0 +1,170 @@
+"""The lab's AWS API behaves as EC2 does where moto alone would not."""
+
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from swarmctl.lab.api import GOLDEN_AMI, Api, Ec2Instance
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+
+@pytest.fixture(scope="module")
+def changed() -> threading.Event:
+    return threading.Event()
+
+
+@pytest.fixture(scope="module")
+def api(changed: threading.Event) -> Api:
+    return Api(lambda instance: f"console of {instance}", changed)
+
+
+@pytest.fixture(scope="module")
+def ec2(api: Api) -> "EC2Client":
+    return boto3.client(
+        "ec2",
+        endpoint_url=f"http://127.0.0.1:{api.serve(0)}",
+        region_name="eu-central-1",
+        aws_access_key_id="lab",
+        aws_secret_access_key="lab",
+    )
+
+
+@pytest.fixture(scope="module")
+def subnet(ec2: "EC2Client") -> str:
+    vpc = ec2.create_vpc(CidrBlock="10.42.0.0/16")["Vpc"]["VpcId"]
+    return ec2.create_subnet(VpcId=vpc, CidrBlock="10.42.1.0/24")["Subnet"]["SubnetId"]
+
+
+@pytest.fixture
+def instance(ec2: "EC2Client", subnet: str) -> Iterator[str]:
+    run = ec2.run_instances(
+        ImageId=GOLDEN_AMI,
+        MinCount=1,
+        MaxCount=1,
+        UserData="#!/bin/sh\necho hello\n",
+        NetworkInterfaces=[
+            {
+                "DeviceIndex": 0,
+                "SubnetId": subnet,
+                "AssociatePublicIpAddress": True,
+                "DeleteOnTermination": True,
+            }
+        ],
+    )
+    yield run["Instances"][0]["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[run["Instances"][0]["InstanceId"]])
+
+
+def seen(api: Api, instance: str) -> Ec2Instance:
+    return next(i for i in api.view().instances if i.id == instance)
+
+
+def state(ec2: "EC2Client", instance: str) -> str:
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    return found["State"]["Name"]
+
+
+def test_an_instance_is_pending_until_its_machine_runs(
+    api: Api, ec2: "EC2Client", instance: str
+) -> None:
+    assert state(ec2, instance) == "pending"
+    api.move(instance, "running", was="pending")
+    assert state(ec2, instance) == "running"
+
+
+def test_a_stopped_instance_is_stopping_until_its_machine_is_down(
+    api: Api, ec2: "EC2Client", instance: str
+) -> None:
+    api.move(instance, "running", was="pending")
+    ec2.stop_instances(InstanceIds=[instance])
+    assert state(ec2, instance) == "stopping"
+    assert not seen(api, instance).force_stop
+    with pytest.raises(ClientError, match="IncorrectInstanceState"):
+        ec2.start_instances(InstanceIds=[instance])
+    api.move(instance, "stopped", was="stopping")
+    ec2.start_instances(InstanceIds=[instance])
+    assert state(ec2, instance) == "pending"
+
+
+def test_a_forced_stop_is_told_to_the_machine(api: Api, ec2: "EC2Client", instance: str) -> None:
+    api.move(instance, "running", was="pending")
+    ec2.stop_instances(InstanceIds=[instance], Force=True)
+    assert seen(api, instance).force_stop
+
+
+def test_a_terminated_instance_cannot_be_started(api: Api, ec2: "EC2Client", instance: str) -> None:
+    ec2.terminate_instances(InstanceIds=[instance])
+    assert state(ec2, instance) == "shutting-down"
+    api.move(instance, "terminated", was="shutting-down")
+    with pytest.raises(ClientError, match="IncorrectInstanceState"):
+        ec2.start_instances(InstanceIds=[instance])
+
+
+def test_what_was_asked_in_between_is_not_overwritten(
+    api: Api, ec2: "EC2Client", instance: str
+) -> None:
+    ec2.terminate_instances(InstanceIds=[instance])
+    api.move(instance, "running", was="pending")
+    assert state(ec2, instance) == "shutting-down"
+
+
+def test_instances_have_private_addresses_only(api: Api, ec2: "EC2Client", instance: str) -> None:
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    assert found["PrivateIpAddress"].startswith("10.42.1.")
+    assert not found.get("PublicIpAddress")
+
+
+def test_user_data_reaches_the_machine_as_it_was_given(api: Api, instance: str) -> None:
+    assert seen(api, instance).user_data == b"#!/bin/sh\necho hello\n"
+
+
+def test_the_console_is_the_machines_own(ec2: "EC2Client", instance: str) -> None:
+    assert ec2.get_console_output(InstanceId=instance)["Output"] == f"console of {instance}"
+
+
+def test_esp_can_be_opened_between_group_members(api: Api, ec2: "EC2Client", subnet: str) -> None:
+    vpc = ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+    group = ec2.create_security_group(GroupName="nodes", Description="nodes", VpcId=vpc)["GroupId"]
+    ec2.authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[{"IpProtocol": "50", "UserIdGroupPairs": [{"GroupId": group}]}],
+    )
+    permission = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+    assert permission["IpPermissions"][0]["IpProtocol"] == "50"
+    (rule,) = api.view().rules[group]
+    assert (rule.protocol, rule.group) == ("50", group)
+
+
+def test_a_launch_templates_own_tags_are_not_given_to_its_instances(ec2: "EC2Client") -> None:
+    ec2.create_launch_template(
+        LaunchTemplateName="template",
+        LaunchTemplateData={"InstanceType": "t3.small"},
+        TagSpecifications=[
+            {"ResourceType": "launch-template", "Tags": [{"Key": "a", "Value": "b"}]}
+        ],
+    )
+    (version,) = ec2.describe_launch_template_versions(LaunchTemplateName="template")[
+        "LaunchTemplateVersions"
+    ]
+    assert "TagSpecifications" not in version["LaunchTemplateData"]
+
+
+def test_the_golden_image_is_found_by_its_tag(ec2: "EC2Client") -> None:
+    (image,) = ec2.describe_images(
+        Owners=["self"], Filters=[{"Name": "tag:swarmctl:ami-family", "Values": ["debian13"]}]
+    )["Images"]
+    assert image["ImageId"] == GOLDEN_AMI
+
+
+def test_a_request_that_changes_something_wakes_the_controller(
+    ec2: "EC2Client", changed: threading.Event
+) -> None:
+    changed.clear()
+    ec2.create_vpc(CidrBlock="10.43.0.0/16")
+    assert changed.is_set()

@@ -1,0 +1,39 @@
+"""The doctor says what is wrong in one line, with the command that mends it."""
+
+import pytest
+
+from swarmctl.errors import SwarmctlError
+from swarmctl.lab import doctor
+
+
+def test_enough_memory_passes_and_too_little_says_how_much_is_needed() -> None:
+    assert doctor._memory("MemTotal: 9 kB\nMemAvailable: 8000000 kB").ok
+    check = doctor._memory("MemTotal: 9 kB\nMemAvailable: 1000000 kB")
+    assert check.failed
+    assert check.line() == "✗ memory: 1.0 GiB available — free some: 2 GiB are needed"
+
+
+def test_a_missing_capability_is_named() -> None:
+    full = (1 << 41) - 1
+    assert doctor._capabilities(f"CapBnd:\t{full:x}").ok
+    check = doctor._capabilities(f"CapBnd:\t{full & ~(1 << 21):x}")
+    assert check.failed
+    assert "SYS_ADMIN" in check.seen
+
+
+def test_an_engine_that_cannot_be_reached_is_told_from_one_that_may_not() -> None:
+    assert doctor._engine({}, "Connection refused").mend == doctor.FIX
+    assert "usermod" in doctor._engine({}, "Permission denied").mend
+
+
+def test_a_kernel_without_ip_vs_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = doctor.Check("ip_vs", False, "not in this kernel", required=False)
+    assert not check.failed
+    assert check.line().startswith("! ")
+
+
+def test_fixing_without_root_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_engine_info", lambda: ({}, "Connection refused"))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(SwarmctlError, match="needs root"):
+        doctor.fix(lambda _title: pytest.fail("nothing may be tried"))

@@ -1,0 +1,69 @@
+"""Security groups become rules: what no rule opens stays closed."""
+
+from swarmctl.lab.api import Ec2Instance, Rule, View
+from swarmctl.lab.firewall import OPERATOR, compile_rules, gateway_of
+
+VPC = {"vpc-1": "10.42.0.0/16"}
+
+
+def instance(name: str, ip: str, *groups: str, state: str = "running") -> Ec2Instance:
+    return Ec2Instance(name, name, state, "ami-1", ip, "vpc-1", groups)
+
+
+def compiled(*rules: Rule, others: tuple[Ec2Instance, ...] = ()) -> str:
+    me = instance("i-1", "10.42.1.4", "sg-1")
+    return compile_rules(me, View((me, *others), VPC, {"sg-1": rules}))
+
+
+def accepts(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip().startswith("ip saddr {")]
+
+
+def test_without_a_rule_nothing_comes_in() -> None:
+    text = compiled()
+    assert accepts(text) == []
+    assert text.count("    drop\n") == 2
+
+
+def test_a_group_reference_becomes_the_addresses_of_its_living_members() -> None:
+    text = compiled(
+        Rule("tcp", 2377, 2377, group="sg-1"),
+        others=(
+            instance("i-2", "10.42.1.20", "sg-1"),
+            instance("i-3", "10.42.1.9", "sg-1", state="terminated"),
+            instance("i-4", "10.42.1.10", "sg-2"),
+        ),
+    )
+    assert accepts(text) == ["ip saddr { 10.42.1.4, 10.42.1.20 } tcp dport 2377-2377 accept"]
+
+
+def test_a_group_without_members_opens_nothing() -> None:
+    assert accepts(compiled(Rule("udp", 4789, 4789, group="sg-9"))) == []
+
+
+def test_esp_is_matched_by_its_protocol_number() -> None:
+    assert accepts(compiled(Rule("50", -1, -1, cidr="10.42.0.0/16"))) == [
+        "ip saddr { 10.42.0.0/16 } meta l4proto 50 accept"
+    ]
+
+
+def test_the_operator_comes_in_only_by_a_rule_for_the_operators_address() -> None:
+    ssh_for_the_vpc = Rule("tcp", 22, 22, cidr="10.42.0.0/16")
+    ssh_for_the_operator = Rule("tcp", 22, 22, cidr=f"{OPERATOR}/32")
+    operator_chain = "chain from_operator {\n    drop"
+    assert operator_chain in compiled(ssh_for_the_vpc)
+    assert "chain from_operator {\n    tcp dport 22-22 accept" in compiled(ssh_for_the_operator)
+
+
+def test_traffic_from_the_gateway_never_reaches_the_rules_for_the_network() -> None:
+    text = compiled(Rule("all", -1, -1, cidr="0.0.0.0/0"))
+    to_operator = text.index("ip saddr 10.42.0.1 goto from_operator")
+    assert to_operator < text.index("ip saddr { 0.0.0.0/0 }")
+    assert gateway_of("10.42.0.0/16") == "10.42.0.1"
+
+
+def test_the_same_permission_in_two_groups_is_written_once() -> None:
+    me = instance("i-1", "10.42.1.4", "sg-1", "sg-2")
+    rule = Rule("tcp", 80, 80, cidr="10.0.0.0/8")
+    text = compile_rules(me, View((me,), VPC, {"sg-1": (rule,), "sg-2": (rule,)}))
+    assert len(accepts(text)) == 1

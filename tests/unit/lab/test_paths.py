@@ -1,0 +1,36 @@
+"""Two commands never work on one lab at once, and names are safe."""
+
+from pathlib import Path
+
+import pytest
+
+from swarmctl.errors import RefusedError, UsageError
+from swarmctl.lab.paths import LabPaths, held
+
+
+def test_a_second_holder_is_refused_and_told_who_is_first(tmp_path: Path) -> None:
+    lock = tmp_path / "lab.lock"
+    with (
+        held(lock),
+        pytest.raises(RefusedError, match=r"process \d+ is already at work"),
+        held(lock),
+    ):
+        pytest.fail("the lock was given twice")
+
+
+def test_a_lock_can_be_taken_again_once_it_is_free(tmp_path: Path) -> None:
+    lock = tmp_path / "lab.lock"
+    with held(lock):
+        pass
+    with held(lock):
+        assert lock.exists()
+
+
+@pytest.mark.parametrize("name", ["", "../up", "Lab", "a_b", "x" * 40])
+def test_a_name_that_docker_would_refuse_is_refused_first(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot name a lab"):
+        LabPaths(name)
+
+
+def test_nothing_serves_a_lab_that_has_never_been_up(tmp_path: Path) -> None:
+    assert LabPaths("never-been-up").serving_pid() == 0
