@@ -138,7 +138,7 @@ class SwarmClient:
         try:
             return question()
         except docker.errors.APIError as fault:
-            if fault.response is not None and fault.response.status_code == 503:
+            if _is_managers_fault(fault):
                 raise self._not_ready(str(fault.explanation)) from fault
             raise
         except docker.errors.DockerException as fault:
@@ -188,7 +188,7 @@ class SwarmClient:
         return client
 
     def _not_ready(self, explanation: str) -> ManagerError:
-        if "not a swarm manager" in explanation:
+        if "swarm manager" in explanation:
             return ManagerError(
                 f"{self.endpoint}: it is not a manager of a Swarm",
                 "name a manager; playbooks/swarm.yml makes the Swarm",
@@ -210,6 +210,22 @@ class SwarmClient:
                 )
         cause = said.splitlines()[-1] if said else _innermost(fault)
         return ManagerError(f"{self.endpoint}: the connection broke: {cause}")
+
+
+def _is_managers_fault(fault: docker.errors.APIError) -> bool:
+    """Whether another manager, or the same one later, might answer the same request.
+
+    Without a leader, requests end as 503, or as 500 with gRPC's words for "not now".
+    """
+    words = str(fault.explanation)
+    signs = (
+        "not have a leader",
+        "code = Unavailable",
+        "code = DeadlineExceeded",
+        "lost leadership",
+    )
+    status = fault.response.status_code if fault.response is not None else 0
+    return status == 503 or (status >= 500 and any(sign in words for sign in signs))
 
 
 def _api_version(adapter: EngineAdapter, timeout: float) -> str:

@@ -6,9 +6,13 @@ snapshot and a live Swarm are the same thing. https://docs.docker.com/reference/
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from swarmctl.swarm import constraints
 
 STACK_LABEL = "com.docker.stack.namespace"
 
@@ -46,6 +50,9 @@ class Node:
     nano_cpus: int = 0
     memory_bytes: int = 0
     message: str = ""
+    platform_os: str = ""
+    platform_arch: str = ""
+    engine_labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def live(self) -> bool:
@@ -60,7 +67,7 @@ class Service:
     id: str
     name: str
     mode: str  # "replicated", "global", "replicated-job" or "global-job"
-    replicas: int  # wanted; 0 for global modes
+    replicas: int  # wanted (completions wanted, for a job); 0 for global modes
     image: str
     version: int  # Version.Index
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +75,19 @@ class Service:
     ports: tuple[Port, ...] = ()
     update_state: str = ""  # UpdateStatus.State, "" when the service was never updated
     update_message: str = ""
+    update_started_at: str = ""  # RFC 3339
+    job_iteration: int = 0
+    spec_hash: str = ""  # equal to that of a task made from the current spec
+
+    @property
+    def is_job(self) -> bool:
+        """Whether its tasks are to end, and not to go on running."""
+        return self.mode.endswith("-job")
+
+    @property
+    def is_global(self) -> bool:
+        """Whether it has one task a node."""
+        return self.mode.startswith("global")
 
     @property
     def stack(self) -> str:
@@ -91,8 +111,14 @@ class Task:
     error: str = ""
     image: str = ""
     container_id: str = ""
-    spec_version: int = 0
     ports: tuple[Port, ...] = ()
+    job_iteration: int = 0
+    spec_hash: str = ""
+
+    @property
+    def place(self) -> tuple[int, str]:
+        """What it fills: a slot, or (in a global service) a node."""
+        return (self.slot, "") if self.slot else (0, self.node_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +132,36 @@ class Swarm:
     def node_by_id(self, node_id: str) -> Node | None:
         """The node of that id, or ``None`` when it is not (or no longer) a member."""
         return next((n for n in self.nodes if n.id == node_id), None)
+
+    def node_by_name(self, name: str) -> Node | None:
+        """The node of that hostname or id.
+
+        A machine that left and joined again is listed twice; the live entry is meant then.
+        """
+        named = [n for n in self.nodes if name in (n.hostname, n.id)]
+        return min(named, key=lambda n: not n.live, default=None)
+
+    def service_by_name(self, name: str) -> Service | None:
+        """The service of that name or id, or ``None``."""
+        return next((s for s in self.services if name in (s.name, s.id)), None)
+
+    def stack_services(self, stack: str) -> tuple[Service, ...]:
+        """The services deployed as that stack."""
+        return tuple(s for s in self.services if s.stack == stack)
+
+    def stacks(self) -> tuple[str, ...]:
+        """The names of all deployed stacks."""
+        return tuple(sorted({s.stack for s in self.services if s.stack}))
+
+    @property
+    def managers(self) -> tuple[Node, ...]:
+        """The nodes that are managers, whatever their state."""
+        return tuple(n for n in self.nodes if n.role == "manager")
+
+    @property
+    def leader(self) -> Node | None:
+        """The leading manager, or ``None`` during an election."""
+        return next((n for n in self.nodes if n.leader), None)
 
     def tasks_of(self, service: Service) -> tuple[Task, ...]:
         """All tasks of a service, old ones included."""
@@ -122,6 +178,65 @@ class Swarm:
             t
             for t in self.tasks_of(service)
             if t.state == "running" and t.desired_state == "running" and t.node_id in live
+        )
+
+    def wanted(self, service: Service) -> int:
+        """How many tasks should run now; for a job, how many should have completed.
+
+        For a global service: one on each live, active node that its constraints allow, and those
+        on paused nodes, which keep what they have but get nothing new.
+        """
+        if not service.is_global:
+            return service.replicas
+        held = {t.node_id for t in self.serving(service)}
+        return sum(
+            node.live
+            and (node.availability != "pause" or node.id in held)
+            and node.availability != "drain"
+            and all(constraints.allows(node, c) for c in service.constraints)
+            for node in self.nodes
+        )
+
+    def running(self, service: Service) -> int:
+        """How many of the wanted places are filled by a serving task.
+
+        Not the number of serving tasks: while ``order: start-first`` replaces a task, its slot has
+        two of them.
+        """
+        return len({t.place for t in self.serving(service)})
+
+    def completed(self, service: Service) -> int:
+        """How many tasks of the current iteration of a job have completed."""
+        return len(
+            {
+                t.place
+                for t in self.tasks_of(service)
+                if t.state == "complete" and t.job_iteration == service.job_iteration
+            }
+        )
+
+    def missing(self, service: Service) -> int:
+        """How many wanted tasks do not serve (or, of a job, have not completed)."""
+        there = self.completed(service) if service.is_job else self.running(service)
+        return max(0, self.wanted(service) - there)
+
+    def stranded(self, service: Service) -> tuple[Task, ...]:
+        """The tasks that claim to run on a node that is not live: nobody can tell if they do."""
+        live = {n.id for n in self.nodes if n.live}
+        return tuple(
+            t
+            for t in self.tasks_of(service)
+            if t.state == "running" and t.node_id and t.node_id not in live
+        )
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every node is live and every service complete.
+
+        Jobs do not count: one that is under way, or has failed, serves nobody.
+        """
+        return all(n.live for n in self.nodes) and not any(
+            self.missing(s) for s in self.services if not s.is_job
         )
 
 
@@ -159,6 +274,9 @@ def _node(raw: Mapping[str, Any]) -> Node:
         nano_cpus=resources.get("NanoCPUs", 0),
         memory_bytes=resources.get("MemoryBytes", 0),
         message=status.get("Message", ""),
+        platform_os=description.get("Platform", {}).get("OS", ""),
+        platform_arch=description.get("Platform", {}).get("Architecture", ""),
+        engine_labels=description.get("Engine", {}).get("Labels") or {},
     )
 
 
@@ -189,6 +307,9 @@ def _service(raw: Mapping[str, Any]) -> Service:
         ports=_ports((spec.get("EndpointSpec") or {}).get("Ports") or ()),
         update_state=update.get("State", ""),
         update_message=update.get("Message", ""),
+        update_started_at=update.get("StartedAt") or "",
+        job_iteration=((raw.get("JobStatus") or {}).get("JobIteration") or {}).get("Index", 0),
+        spec_hash=_spec_hash(template),
     )
 
 
@@ -207,9 +328,22 @@ def _task(raw: Mapping[str, Any]) -> Task:
         error=status.get("Err", ""),
         image=raw.get("Spec", {}).get("ContainerSpec", {}).get("Image", ""),
         container_id=(status.get("ContainerStatus") or {}).get("ContainerID", ""),
-        spec_version=(raw.get("SpecVersion") or {}).get("Index", 0),
         ports=_ports((status.get("PortStatus") or {}).get("Ports") or ()),
+        job_iteration=(raw.get("JobIteration") or {}).get("Index", 0),
+        spec_hash=_spec_hash(raw.get("Spec", {})),
     )
+
+
+def _spec_hash(task_spec: Mapping[str, Any]) -> str:
+    """A digest that tells whether a task was made from a service's current spec.
+
+    The API shows no SpecVersion of a task, so contents are compared. ``Runtime`` is only in the
+    service's copy. ``Placement`` does not count: a changed constraint leaves tasks that still
+    satisfy it as they are (swarmkit manager/orchestrator/task.go, IsTaskDirty).
+    """
+    relevant = {k: v for k, v in task_spec.items() if k not in ("Runtime", "Placement")}
+    text = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _ports(raw: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:
