@@ -1,0 +1,176 @@
+"""Which Swarm a command means, and how its managers are reached.
+
+Either ``--host`` names one manager, or EC2's tags tell the managers of a cluster: the one named by
+``--cluster`` or ``$SWARMCTL_CLUSTER``, else the only one of the region.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from swarmctl.errors import SwarmctlError, UsageError, unknown
+from swarmctl.state import cluster_dir, state_dir
+from swarmctl.swarm.ssh import Endpoint
+
+if TYPE_CHECKING:
+    from swarmctl.cloud.instances import Cloud, Instance
+    from swarmctl.swarm.client import Failover, SwarmClient
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A Swarm to talk to. ``cluster`` and ``instances`` are empty when ``--host`` named it."""
+
+    endpoints: tuple[Endpoint, ...]
+    cluster: str = ""
+    instances: tuple[Instance, ...] = ()
+
+    def connect(self) -> SwarmClient:
+        """A connection to the first manager that answers; see ``swarm.client.connect``."""
+        from swarmctl.swarm import client
+
+        return client.connect(self.endpoints)
+
+    def failover(self) -> Failover:
+        """A connection that survives its manager; see ``swarm.client.Failover``."""
+        from swarmctl.swarm import client
+
+        return client.Failover(self.endpoints)
+
+
+def resolve(
+    cluster: str | None = None,
+    host: str | None = None,
+    cloud: Callable[[], Cloud] | None = None,
+) -> Target:
+    """The Swarm that a command line means.
+
+    Args:
+        cluster: the name of a cluster; ``$SWARMCTL_CLUSTER`` counts when it is ``None``.
+        host: ``ssh://user@address[:port]`` or ``unix:///path``; wins over the cluster.
+        cloud: makes the EC2 client; replaced in tests. Not called when a host is given.
+
+    Raises:
+        UsageError: the host is no such URL, the cluster is unknown, or there are several.
+        SwarmctlError: EC2 cannot be asked, or no manager is running.
+    """
+    if host:
+        return Target((parse_host(host),))
+    ec2 = (cloud or _cloud)()
+    name = cluster or os.environ.get("SWARMCTL_CLUSTER") or _only_cluster(ec2)
+    instances = ec2.instances(name)
+    if not instances:
+        known = ec2.clusters()
+        if not known:
+            raise _no_cluster(ec2)
+        raise unknown("cluster", name, known)
+    return Target(manager_endpoints(name, instances), name, instances)
+
+
+def manager_endpoints(cluster: str, instances: Iterable[Instance]) -> tuple[Endpoint, ...]:
+    """How to reach the running managers among these instances.
+
+    Raises:
+        SwarmctlError: none of them is running.
+    """
+    managers = [instance for instance in instances if instance.role == "manager"]
+    running = [instance for instance in managers if instance.state == "running"]
+    if not running:
+        states = ", ".join(f"{i.name} is {i.state}" for i in managers) or "it has no managers"
+        raise SwarmctlError(
+            f"no manager of the cluster {cluster} is running: {states}",
+            "start one: aws ec2 start-instances --instance-ids "
+            + " ".join(instance.id for instance in managers)
+            if managers
+            else "playbooks/provision.yml makes them",
+        )
+    return tuple(endpoint(instance) for instance in running)
+
+
+def endpoint(instance: Instance) -> Endpoint:
+    """How to reach one instance: the cluster's key, and the host key under the instance's id."""
+    folder = cluster_dir(instance.cluster)
+    return Endpoint(
+        address=instance.address,
+        user=instance.ssh_user or "root",
+        host_key_alias=instance.id,
+        key_file=folder / "id_ed25519",
+        known_hosts=(folder / "known_hosts",),
+        name=instance.name,
+    )
+
+
+def parse_host(url: str) -> Endpoint:
+    """The endpoint that ``--host`` names.
+
+    Its host key must be in a cluster's known_hosts or in ``~/.ssh/known_hosts``, under the address
+    (``[address]:port`` for another port than 22); the user's own keys are offered.
+
+    Raises:
+        UsageError: it is neither ``ssh://user@address[:port]`` nor ``unix:///path``.
+    """
+    wrong = UsageError(
+        f"cannot read --host {url!r}",
+        "write ssh://user@address, ssh://user@address:port or unix:///var/run/docker.sock",
+    )
+    if url.startswith("unix:///"):
+        return Endpoint(address=url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 22
+    except ValueError as fault:  # a port that is no number
+        raise wrong from fault
+    if parts.scheme != "ssh" or not parts.hostname or parts.path not in ("", "/"):
+        raise wrong
+    alias = parts.hostname if port == 22 else f"[{parts.hostname}]:{port}"
+    files, key = _known_to_a_cluster(alias)
+    return Endpoint(
+        address=parts.hostname,
+        user=parts.username or os.environ.get("USER", "root"),
+        port=port,
+        host_key_alias=alias,
+        key_file=key,
+        known_hosts=(*files, Path.home() / ".ssh" / "known_hosts"),
+    )
+
+
+def _known_to_a_cluster(alias: str) -> tuple[tuple[Path, ...], Path | None]:
+    """Every cluster's known_hosts; and the key of the cluster that knows this host, if one does."""
+    import paramiko
+
+    files = tuple(sorted(state_dir().glob("clusters/*/known_hosts")))
+    for path in files:
+        key = path.parent / "id_ed25519"
+        if key.is_file() and paramiko.HostKeys(str(path)).lookup(alias) is not None:
+            return files, key
+    return files, None
+
+
+def _cloud() -> Cloud:
+    from swarmctl.cloud.instances import Cloud  # boto3 takes half a second to import
+
+    return Cloud()
+
+
+def _only_cluster(ec2: Cloud) -> str:
+    names = ec2.clusters()
+    if not names:
+        raise _no_cluster(ec2)
+    if len(names) > 1:
+        raise UsageError(
+            f"there are several clusters in {ec2.region}: {', '.join(names)}",
+            "name one: --cluster NAME, or export SWARMCTL_CLUSTER=NAME",
+        )
+    return names[0]
+
+
+def _no_cluster(ec2: Cloud) -> SwarmctlError:
+    return SwarmctlError(
+        f"there is no cluster in {ec2.region}",
+        "make one: ansible-playbook playbooks/site.yml; or name a manager: --host ssh://user@ip",
+    )
