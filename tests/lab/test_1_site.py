@@ -1,0 +1,133 @@
+"""A stranger's first ten minutes: the playbooks build what they say, and only once."""
+
+import http.client
+import json
+
+import docker
+import pytest
+
+from tests.lab.conftest import CLUSTER, STACK, VPC_CIDR, Cluster, Lab
+
+pytestmark = pytest.mark.timeout(900)
+
+
+def test_check_mode_on_an_empty_account_succeeds_and_makes_nothing(cluster: Cluster) -> None:
+    """Broken: nobody can look before they leap."""
+    cluster.check_before.ok()
+    assert cluster.instances_after_check == 0
+
+
+def test_the_nodes_have_the_names_roles_and_zones_that_were_asked_for(
+    lab: Lab, cluster: Cluster
+) -> None:
+    """Broken: inventory, labels and runbooks that speak of wkr2 mean another machine."""
+    nodes = {n["hostname"]: n for n in lab.status()["nodes"]}
+    assert sorted(nodes) == [
+        f"{CLUSTER}_mgr1", f"{CLUSTER}_wkr1", f"{CLUSTER}_wkr2", f"{CLUSTER}_wkr3"
+    ]  # fmt: skip
+    assert {n["state"] for n in nodes.values()} == {"ready"}
+    assert nodes[f"{CLUSTER}_mgr1"]["role"] == "manager"
+    for name, node in nodes.items():
+        zone = lab.instance(name)["Placement"]["AvailabilityZone"]
+        assert node["labels"]["az"] == zone
+    workers = [n["labels"]["az"] for n in nodes.values() if n["role"] == "worker"]
+    assert len(set(workers)) == 3, "workers are not spread over the zones"
+
+
+def test_a_second_run_changes_nothing_and_neither_does_a_check(lab: Lab, cluster: Cluster) -> None:
+    """Broken: every deploy restarts something."""
+    assert lab.playbook("site").ok().changed == 0
+    assert lab.playbook("site", "--check", "--diff").ok().changed == 0
+
+
+def test_one_request_to_web_returns_a_row_from_the_database(lab: Lab, cluster: Cluster) -> None:
+    """Broken: the stack is up, and useless."""
+    services = {s["name"]: s for s in lab.status()["services"]}
+    assert {n: (s["serving"], s["wanted"]) for n, s in services.items()} == {
+        f"{STACK}_web": (10, 10),
+        f"{STACK}_api": (4, 4),
+        f"{STACK}_db": (1, 1),
+    }
+    host, port = published(lab)
+    connection = http.client.HTTPConnection(host, port, timeout=10)
+    connection.request("GET", "/api/")
+    answer = connection.getresponse()
+    body = answer.read().decode()
+    assert answer.status == 200, body
+    assert json.loads(body)
+
+
+def published(lab: Lab) -> tuple[str, int]:
+    """An address and port where a web replica answers."""
+    found = lab.ssh(
+        f"{CLUSTER}_mgr1",
+        f"docker service ps {STACK}_web --filter desired-state=running -q "
+        "| head -1 | xargs docker inspect",
+    )
+    (task,) = json.loads(found.stdout)
+    nodes = {n["id"]: n["hostname"] for n in lab.status()["nodes"]}
+    ports = task["Status"].get("PortStatus", {}).get("Ports")
+    port = ports[0]["PublishedPort"] if ports else 80
+    return lab.address(nodes[task["NodeID"]]), port
+
+
+def test_the_password_is_a_secret_and_in_no_file_or_tag(lab: Lab, cluster: Cluster) -> None:
+    """Broken: the database's password can be read by whoever reads a log."""
+    found = lab.ssh(
+        f"{CLUSTER}_wkr1",
+        "sudo docker exec $(sudo docker ps -q --filter name=three_tier_db) "
+        "cat /run/secrets/three_tier_db_password",
+    )
+    password = found.stdout.strip()
+    assert len(password) >= 16, found.stderr
+    assert password not in cluster.first.output
+    assert password not in json.dumps(lab.ec2.describe_instances(), default=str)
+    spec = lab.ssh(
+        f"{CLUSTER}_mgr1", f"docker service inspect {STACK}_db {STACK}_api {STACK}_web"
+    ).stdout
+    assert STACK in spec
+    assert password not in spec
+    grep = lab.ssh(f"{CLUSTER}_mgr1", f"sudo grep -rl {password} /opt /etc /home /root /var/log")
+    assert grep.stdout == ""
+
+
+def test_a_second_lab_up_on_the_same_lab_says_that_it_is_up(lab: Lab) -> None:
+    """Broken: two labs fight over one network."""
+    done = lab.swarmctl("lab", "up", "--name", "test")
+    assert done.returncode == 0
+    assert "already up" in done.stderr
+
+
+def test_a_machine_that_cannot_boot_says_why(lab: Lab, engine: docker.DockerClient) -> None:
+    """Broken: a node stays pending for ever and nobody knows why."""
+    pool = docker.types.IPAMPool(subnet="10.99.0.0/16")
+    other = engine.networks.create(
+        "swarmctl-test-conflict", ipam=docker.types.IPAMConfig(pool_configs=[pool])
+    )
+    try:
+        vpc = lab.ec2.create_vpc(CidrBlock="10.99.0.0/16")["Vpc"]["VpcId"]
+        subnet = lab.ec2.create_subnet(VpcId=vpc, CidrBlock="10.99.1.0/24")["Subnet"]["SubnetId"]
+        run = lab.ec2.run_instances(
+            ImageId="ami-0debde13d0c4e0001", MinCount=1, MaxCount=1, SubnetId=subnet
+        )
+        instance = run["Instances"][0]["InstanceId"]
+        lab.ec2.get_waiter("instance_terminated").wait(
+            InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 30}
+        )
+        (reservation,) = lab.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+        reason = reservation["Instances"][0]["StateTransitionReason"]
+        assert "10.99.0.0/16" in reason
+        assert "overlaps" in reason
+        lab.ec2.delete_subnet(SubnetId=subnet)
+        lab.ec2.delete_vpc(VpcId=vpc)
+    finally:
+        other.remove()
+
+
+def test_bad_input_stops_before_anything_is_called(lab: Lab, cluster: Cluster) -> None:
+    """Broken: an even number of managers is found out when the Swarm has lost its quorum."""
+    refused = lab.playbook("site", "-e", "managers=2")
+    assert refused.code != 0
+    assert "managers" in refused.output
+    assert "odd" in refused.output
+    assert VPC_CIDR  # the shared cluster's own

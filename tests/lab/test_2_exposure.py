@@ -1,0 +1,79 @@
+"""What the security groups say is what the network does."""
+
+import socket
+import time
+
+import pytest
+
+from swarmctl.wait import wait_for
+from tests.lab.conftest import CLUSTER, Cluster, Lab
+
+pytestmark = pytest.mark.timeout(300)
+
+WITHIN = 2.0  # seconds: the lab's promise
+
+
+def is_open(address: str, port: int, timeout: float = 0.5) -> bool:
+    try:
+        socket.create_connection((address, port), timeout).close()
+    except OSError:
+        return False
+    return True
+
+
+def ssh_permission(lab: Lab, group: str) -> dict[str, object]:
+    permissions = lab.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0][
+        "IpPermissions"
+    ]
+    (found,) = [p for p in permissions if p.get("FromPort") == 22]
+    return {
+        "IpProtocol": "tcp",
+        "FromPort": 22,
+        "ToPort": 22,
+        "IpRanges": [{"CidrIp": r["CidrIp"]} for r in found["IpRanges"]],
+    }
+
+
+def test_only_what_was_opened_is_open_to_the_operator(lab: Lab, cluster: Cluster) -> None:
+    """Broken: the Swarm's control port is on the internet."""
+    manager = lab.address(f"{CLUSTER}_mgr1")
+    assert is_open(manager, 22)
+    assert not is_open(manager, 2377)
+    assert not is_open(manager, 7946)
+    assert not is_open(manager, 2375)
+
+
+def test_workers_reach_the_managers_port_and_nobody_reaches_theirs(
+    lab: Lab, cluster: Cluster
+) -> None:
+    """Broken: nodes cannot join, or every node listens to everybody."""
+    manager, worker = lab.address(f"{CLUSTER}_mgr1"), lab.address(f"{CLUSTER}_wkr2")
+    probe = "bash -c 'timeout 2 bash -c \"</dev/tcp/{}/{}\"'"
+    assert lab.ssh(f"{CLUSTER}_wkr1", probe.format(manager, 2377)).returncode == 0
+    assert lab.ssh(f"{CLUSTER}_wkr1", probe.format(worker, 7946)).returncode == 0
+    assert lab.ssh(f"{CLUSTER}_wkr1", probe.format(worker, 22)).returncode != 0
+
+
+def test_removing_the_ssh_rule_shuts_ssh_within_two_seconds(lab: Lab, cluster: Cluster) -> None:
+    """Broken: a door that was closed stays open."""
+    worker = lab.instance(f"{CLUSTER}_wkr3")
+    address, group = worker["PrivateIpAddress"], worker["SecurityGroups"][0]["GroupId"]
+    permission = ssh_permission(lab, group)
+    assert is_open(address, 22)
+    lab.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[permission])  # type: ignore[list-item]  # built from its own answer
+    started = time.monotonic()
+    try:
+        wait_for(
+            "SSH to be shut",
+            lambda: (None, "open") if is_open(address, 22, 0.2) else (True, ""),
+            timeout=WITHIN,
+            interval=0.05,
+        )
+        assert time.monotonic() - started <= WITHIN + 0.3
+    finally:
+        lab.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])  # type: ignore[list-item]  # as above
+        wait_for(
+            "SSH to be open again",
+            lambda: (True, "") if is_open(address, 22) else (None, "shut"),
+            timeout=10,
+        )

@@ -1,0 +1,42 @@
+"""What was made is taken away again, all of it and nothing else."""
+
+import docker
+import pytest
+
+from tests.lab.conftest import CLUSTER, NAME, Cluster, Lab
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_teardown_asks_first(lab: Lab, cluster: Cluster) -> None:
+    """Broken: a slip of the finger deletes a cluster."""
+    refused = lab.playbook("teardown")
+    assert refused.code != 0
+    assert lab.instance(f"{CLUSTER}_mgr1")["State"]["Name"] == "running"
+
+
+def test_teardown_leaves_no_resource_and_no_machine(
+    lab: Lab, cluster: Cluster, engine: docker.DockerClient
+) -> None:
+    """Broken: the bill goes on."""
+    foreign = lab.ec2.create_vpc(CidrBlock="10.44.0.0/16")["Vpc"]["VpcId"]
+    lab.playbook("teardown", "-e", "confirm=yes").ok()
+    states = {
+        i["State"]["Name"]
+        for r in lab.ec2.describe_instances()["Reservations"]
+        for i in r["Instances"]
+    }
+    assert states <= {"terminated"}
+    vpcs = {v["VpcId"] for v in lab.ec2.describe_vpcs()["Vpcs"] if not v["IsDefault"]}
+    assert vpcs == {foreign}
+    names = {g["GroupName"] for g in lab.ec2.describe_security_groups()["SecurityGroups"]}
+    assert names == {"default"}
+    assert lab.ec2.describe_launch_templates()["LaunchTemplates"] == []
+    assert lab.ec2.describe_key_pairs()["KeyPairs"] == []
+    volumes = [v for v in lab.ec2.describe_volumes()["Volumes"] if v["State"] != "deleted"]
+    assert volumes == []
+    machines = engine.containers.list(
+        all=True, filters={"label": [f"swarmctl.lab={NAME}", "swarmctl.instance"]}
+    )
+    assert machines == []
+    assert lab.playbook("teardown", "-e", "confirm=yes").ok().changed == 0
