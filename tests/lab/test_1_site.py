@@ -6,7 +6,7 @@ import json
 import docker
 import pytest
 
-from tests.lab.conftest import CLUSTER, STACK, VPC_CIDR, Cluster, Lab
+from tests.lab.support import CLUSTER, STACK, VPC_CIDR, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(900)
 

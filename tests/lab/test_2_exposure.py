@@ -6,7 +6,7 @@ import time
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.conftest import CLUSTER, Cluster, Lab
+from tests.lab.support import CLUSTER, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(300)
 

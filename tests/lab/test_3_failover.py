@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.conftest import BIN, CLUSTER, ROOT, STACK, Cluster, Lab
+from tests.lab.support import BIN, CLUSTER, ROOT, STACK, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(420)
 

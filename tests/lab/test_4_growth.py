@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lab.conftest import CLUSTER, Cluster, Lab
+from tests.lab.support import CLUSTER, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -3,7 +3,7 @@
 import docker
 import pytest
 
-from tests.lab.conftest import CLUSTER, NAME, Cluster, Lab
+from tests.lab.support import CLUSTER, NAME, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(300)
 

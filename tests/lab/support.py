@@ -1,0 +1,140 @@
+"""A lab that is up and the Swarm in it, used the way a person uses them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swarmctl.wait import wait_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+NAME = "test"
+CLUSTER = "swarm_app"
+VPC_CIDR = "10.43.0.0/16"
+STACK = "three_tier"
+
+RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=\d+\s+changed=(?P<changed>\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab that is up, and how to use it the way a person does."""
+
+    env: dict[str, str]
+    ec2: EC2Client
+
+    def run(self, *argv: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a command from the project's directory; its output is captured as text."""
+        return subprocess.run(
+            argv,
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def swarmctl(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run ``swarmctl``."""
+        return self.run(str(BIN / "swarmctl"), *words, timeout=timeout)
+
+    def playbook(self, name: str, *words: str) -> Playbook:
+        """Run a playbook against this lab's VPC."""
+        path = f"playbooks/{name}.yml"
+        done = self.run(
+            str(BIN / "ansible-playbook"), path, "-e", f"vpc_cidr={VPC_CIDR}", *words, timeout=600
+        )
+        return Playbook(done.returncode, done.stdout + done.stderr)
+
+    def status(self) -> dict[str, Any]:
+        """What ``swarmctl status --format json`` says."""
+        done = self.swarmctl("status", "--format", "json")
+        assert done.returncode == 0, done.stderr
+        parsed: dict[str, Any] = json.loads(done.stdout)
+        return parsed
+
+    def instance(self, name: str) -> dict[str, Any]:
+        """The instance of that name, as DescribeInstances gives it, unless it is terminated."""
+        found = self.ec2.describe_instances(
+            Filters=[
+                {"Name": "tag:Name", "Values": [name]},
+                {
+                    "Name": "instance-state-name",
+                    "Values": ["pending", "running", "stopping", "stopped"],
+                },
+            ]
+        )["Reservations"]
+        assert len(found) == 1, f"{len(found)} instances are called {name}"
+        instance: dict[str, Any] = dict(found[0]["Instances"][0])
+        return instance
+
+    def address(self, name: str) -> str:
+        """The private address of an instance."""
+        return str(self.instance(name)["PrivateIpAddress"])
+
+    def wait_until_running(self, name: str) -> None:
+        """Wait until EC2 calls an instance running."""
+
+        def running() -> tuple[bool | None, str]:
+            state = self.instance(name)["State"]["Name"]
+            return (True if state == "running" else None), f"it is {state}"
+
+        wait_for(f"{name} to run", running, timeout=60)
+
+    def ssh(self, name: str, command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command on a node, as the playbooks reach it."""
+        cluster = Path(self.env["SWARMCTL_STATE"]) / "clusters" / CLUSTER
+        instance = self.instance(name)
+        return self.run(
+            "ssh",
+            "-o", "BatchMode=yes",
+            "-o", "ConnectTimeout=5",
+            "-o", f"HostKeyAlias={instance['InstanceId']}",
+            "-o", f"UserKnownHostsFile={cluster / 'known_hosts'}",
+            "-i", str(cluster / "id_ed25519"),
+            f"admin@{instance['PrivateIpAddress']}",
+            command,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """How a playbook run ended."""
+
+    code: int
+    output: str
+    changed: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        counts = [int(m["changed"]) for m in RECAP.finditer(self.output)]
+        object.__setattr__(self, "changed", sum(counts) if counts else -1)
+
+    def ok(self) -> Playbook:
+        """Itself, if the run succeeded.
+
+        Raises:
+            AssertionError: it did not; the end of its output is shown.
+        """
+        assert self.code == 0, self.output[-6000:]
+        assert self.changed >= 0, f"no recap: nothing ran\n{self.output[-2000:]}"
+        return self
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The shared Swarm, and how it was made."""
+
+    check_before: Playbook
+    instances_after_check: int
+    first: Playbook
