@@ -10,10 +10,28 @@ import functools
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+# The options by which every command says which Swarm it means; see swarmctl.cluster.
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster", metavar="NAME", help="The cluster, by its EC2 tag; default: the only one."
+    ),
+]
+HostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--host", metavar="URL", help="A manager: ssh://user@ip[:port] or unix:///path; no EC2."
+    ),
+]
 
 # Width of tables where no terminal says one: wide enough that no column is cut in a pipe.
 PIPE_WIDTH = 160
@@ -53,6 +71,29 @@ def emit(text: str) -> None:
 def emit_json(data: Any) -> None:
     """Write a result to stdout as indented JSON with a stable order of keys."""
     emit(json.dumps(data, indent=2, sort_keys=False, ensure_ascii=False))
+
+
+@contextmanager
+def progress_line() -> Iterator[Callable[[str], None]]:
+    """A line on stderr that is rewritten in place, and gone at the end.
+
+    Where there is no terminal, a line is printed whenever its text changes.
+    """
+    if not err().is_terminal:
+        last = ""
+
+        def say(text: str) -> None:
+            nonlocal last
+            if text != last:
+                note(text)
+            last = text
+
+        yield say
+        return
+    with err().status("") as status:
+        from rich.text import Text
+
+        yield lambda text: status.update(Text(text))
 
 
 def error(message: str, hint: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -68,6 +69,50 @@ def render_stack(
         console.emit(rendered.compose)
         if rendered.files:
             console.note(f"note: it needs {', '.join(rendered.files)} beside it; see --output")
+
+
+@app.command(name="wait")
+def wait_for_stack(
+    stack: Annotated[str, typer.Argument(metavar="NAME", help="The name it was deployed under.")],
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0, metavar="S", help="Seconds until it fails.")
+    ] = 120,
+    settle: Annotated[
+        float,
+        typer.Option("--settle", min=0, metavar="S", help="Seconds the final state must hold."),
+    ] = 2,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Failed updates that began before (RFC 3339) are of no account."
+        ),
+    ] = None,
+    cluster: console.ClusterOption = None,
+    host: console.HostOption = None,
+) -> None:
+    """Wait until every service of a deployed stack runs in full, as it was deployed last.
+
+    Exits 1, with the tasks' errors, when an update fails or is rolled back, or the time is up.
+    """
+    from swarmctl.cluster import resolve
+    from swarmctl.errors import UsageError
+    from swarmctl.stack import converge
+
+    try:
+        moment = converge.parse_time(since) if since else None
+    except ValueError as fault:
+        raise UsageError(f"cannot read --since: {fault}") from fault
+    started = time.monotonic()
+    with resolve(cluster, host).failover() as swarm, console.progress_line() as show:
+
+        def progress(judgements: list[converge.Judgement]) -> None:
+            show(f"{stack}: " + ", ".join(map(str, judgements)))
+
+        done = converge.wait(
+            swarm, stack, timeout=timeout, settle=settle, since=moment, progress=progress
+        )
+    total = ", ".join(f"{j.service} {j.ready}/{j.wanted}" for j in done)
+    console.emit(f"{stack} has converged after {time.monotonic() - started:.1f} s: {total}")
 
 
 def _check(rendered: object, output: Path | None) -> None:

@@ -136,7 +136,7 @@ class Cloud:
         return found[0]["State"]["Name"]
 
     def _find(self, filters: Sequence[FilterTypeDef]) -> Iterator[Instance]:
-        there: FilterTypeDef = {"Name": "instance-state-name", "Values": _THERE}
+        there: FilterTypeDef = {"Name": "instance-state-name", "Values": list(_THERE)}
         with _worded(self.region):
             pages = self._ec2.get_paginator("describe_instances").paginate(
                 Filters=[*filters, there]

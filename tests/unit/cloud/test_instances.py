@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
+from botocore.stub import Stubber
 
 from swarmctl.cloud.instances import Cloud, CloudError, by_name
 from swarmctl.errors import UsageError
@@ -23,69 +23,83 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
+@pytest.fixture(scope="module")
+def ec2() -> Cloud:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "x")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+        return Cloud(REGION)
+
+
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    with mock_aws():
-        yield Cloud()
+def api(ec2: Cloud) -> Iterator[Stubber]:
+    with Stubber(ec2._ec2) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
 
 
-def launch(name: str, cluster: str = "swarm_app", role: str = "worker") -> str:
+def raw(name: str, cluster: str = "swarm_app", role: str = "worker", **more: Any) -> dict[str, Any]:
     tags = {
         "Name": name,
         "swarmctl:cluster": cluster,
         "swarmctl:role": role,
         "swarmctl:ssh-user": "admin",
     }
-    answer = boto3.client("ec2").run_instances(
-        ImageId="ami-12c6146b",
-        MinCount=1,
-        MaxCount=1,
-        TagSpecifications=[
-            {
-                "ResourceType": "instance",
-                "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
-            }
-        ],
-    )
-    return answer["Instances"][0]["InstanceId"]
+    return {
+        "InstanceId": f"i-{name}",
+        "State": {"Name": "running"},
+        "PrivateIpAddress": "10.42.0.4",
+        "Placement": {"AvailabilityZone": "eu-central-1a"},
+        "Tags": [{"Key": key, "Value": value} for key, value in tags.items()],
+    } | more
 
 
-def test_instances_are_found_by_tag_managers_first_and_in_natural_order(cloud: Cloud) -> None:
-    for name in ("swarm_app_wkr10", "swarm_app_wkr9"):
-        launch(name)
-    launch("swarm_app_mgr1", role="manager")
-    launch("other_wkr1", cluster="other")
-    gone = launch("swarm_app_wkr1")
-    boto3.client("ec2").terminate_instances(InstanceIds=[gone])
-    found = cloud.instances("swarm_app")
+def answer(*instances: dict[str, Any], more: str | None = None) -> dict[str, Any]:
+    page: dict[str, Any] = {"Reservations": [{"Instances": [one]} for one in instances]}
+    return page | ({"NextToken": more} if more else {})
+
+
+def asked(tag: dict[str, Any], **more: Any) -> dict[str, Any]:
+    alive = ["pending", "running", "stopping", "stopped"]
+    return {"Filters": [tag, {"Name": "instance-state-name", "Values": alive}]} | more
+
+
+def test_instances_are_found_by_tag_on_all_pages_managers_first(ec2: Cloud, api: Stubber) -> None:
+    tag = {"Name": "tag:swarmctl:cluster", "Values": ["swarm_app"]}
+    workers = raw("swarm_app_wkr10"), raw("swarm_app_wkr9")
+    api.add_response("describe_instances", answer(*workers, more="2"), asked(tag))
+    manager = raw("swarm_app_mgr1", role="manager", PublicIpAddress="198.51.100.7")
+    api.add_response("describe_instances", answer(manager), asked(tag, NextToken="2"))
+    found = ec2.instances("swarm_app")
     assert [i.name for i in found] == ["swarm_app_mgr1", "swarm_app_wkr9", "swarm_app_wkr10"]
-    assert {i.ssh_user for i in found} == {"admin"}
-    assert found[0].role == "manager"
-    assert found[0].address == found[0].public_ip != ""
-    assert cloud.clusters() == ("other", "swarm_app")
-    assert cloud.state(gone) == "terminated"
-
-
-def test_an_instance_is_stopped_and_started(cloud: Cloud) -> None:
-    one = launch("swarm_app_wkr1")
-    cloud.stop(one, force=True)
-    assert cloud.state(one) == "stopped"
-    cloud.start(one)
-    assert cloud.state(one) == "running"
-
-
-def test_an_unknown_name_is_answered_with_the_nearest(cloud: Cloud) -> None:
-    launch("swarm_app_wkr1")
+    assert [i.address for i in found] == ["198.51.100.7", "10.42.0.4", "10.42.0.4"]
+    assert (found[0].role, found[0].ssh_user, found[0].state) == ("manager", "admin", "running")
     with pytest.raises(UsageError) as caught:
-        by_name(cloud.instances("swarm_app"), "swarm_app_wrk1")
-    assert "did you mean 'swarm_app_wkr1'" in caught.value.hint
+        by_name(found, "swarm_app_wrk9")
+    assert "did you mean 'swarm_app_wkr9'" in caught.value.hint
 
 
-def test_a_refusal_of_ec2_is_worded(cloud: Cloud) -> None:
-    with pytest.raises(CloudError, match=r"EC2 in eu-central-1 refused StopInstances") as caught:
-        cloud.stop("i-0123456789abcdef0")
-    assert "another region" in caught.value.hint
+def test_clusters_are_those_that_have_instances(ec2: Cloud, api: Stubber) -> None:
+    both = answer(raw("a"), raw("b", cluster="other"), raw("c"))
+    tag = {"Name": "tag-key", "Values": ["swarmctl:cluster"]}
+    api.add_response("describe_instances", both, asked(tag))
+    assert ec2.clusters() == ("other", "swarm_app")
+
+
+def test_the_plug_is_pulled_only_when_asked_to(ec2: Cloud, api: Stubber) -> None:
+    api.add_response("stop_instances", {}, {"InstanceIds": ["i-1"], "Force": False})
+    api.add_response("stop_instances", {}, {"InstanceIds": ["i-1"], "Force": True})
+    ec2.stop("i-1")
+    ec2.stop("i-1", force=True)
+
+
+def test_a_refusal_of_ec2_is_worded(ec2: Cloud, api: Stubber) -> None:
+    api.add_client_error("start_instances", "IncorrectInstanceState", "The instance is stopping.")
+    with pytest.raises(
+        CloudError, match=r"EC2 in eu-central-1 refused StartInstances: The"
+    ) as caught:
+        ec2.start("i-1")
+    assert "wait until the instance is stopped" in caught.value.hint
 
 
 def test_a_missing_region_is_said_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,6 @@ def test_naming_a_template_as_a_file_tells_to_attach_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "value",
     ["0755", "on", "8:22", "y", "null", "1.0", "a: b", "# no", "", 3, True, None, [1, "no"]],
-    ["0755", "on", "8:22", "y", "null", "1.0", "a: b", "# no", "", 3, True, None, [1, "no"]],
 )
 def test_to_yaml_reads_back_the_same_even_in_yaml_1_1(value: Any) -> None:
     assert yaml.safe_load(render.to_yaml(value)) == value
