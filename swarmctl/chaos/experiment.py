@@ -7,19 +7,19 @@ SIGTERM — what was taken is put back first; only ``kill -9`` leaves that to ``
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from swarmctl.chaos import guards, probes, undo, verdict
 from swarmctl.chaos.clocks import EngineClock
-from swarmctl.chaos.faults import FAULTS, Fault, Setting
+from swarmctl.chaos.faults import FAULTS, Fault, Setting, known_fault
 from swarmctl.chaos.interrupts import InterruptedRunError, Interrupts
 from swarmctl.chaos.journal import GuardRecord, Journal, Mark, Runs, TargetRecord, Undo
 from swarmctl.chaos.observer import INTERVAL_S, Observer
 from swarmctl.chaos.seams import Clock, Ec2, Endpoint, Machine, Prober, Progress, Swarms
 from swarmctl.chaos.targets import Selection, choose, new_seed
 from swarmctl.chaos.verdict import Baseline, Judgement
-from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError, unknown
+from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError
 from swarmctl.swarm.model import Node, Service, Swarm
 from swarmctl.wait import wait_for
 
@@ -86,13 +86,11 @@ class Experiment:
         Raises:
             UsageError: there is no such fault.
         """
-        if request.fault not in FAULTS:
-            raise unknown("fault", request.fault, FAULTS)
         selection = request.selection
         if not selection.names and selection.seed is None:
             selection = replace(selection, seed=new_seed())
         self._request, self._world, self._selection = request, world, selection
-        self._fault: Fault = FAULTS[request.fault](
+        self._fault: Fault = FAULTS[known_fault(request.fault)](
             Setting(world.ec2, world.clock, world.interrupts.check, self._status, self._mark)
         )
         self._observer = Observer(
@@ -111,7 +109,7 @@ class Experiment:
             region=request.region,
             started_at=world.clock.started_at.isoformat(timespec="milliseconds"),
             parameters={
-                **asdict(selection),
+                **selection.parameters(),
                 "timeout_s": request.timeout_s,
                 "probe_service": request.probe_service,
             },
@@ -490,6 +488,8 @@ class Experiment:
 
     def _try_save(self) -> None:
         """A full disk must not keep us from putting things back."""
+        if not self.journal.targets:
+            return  # a mistyped name is no run
         try:
             self._save()
         except SwarmctlError as error:

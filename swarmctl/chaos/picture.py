@@ -51,7 +51,7 @@ def draw(journal: Journal) -> str:
         "axes.spines.top": False,
         "axes.spines.right": False,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings):  # type: ignore[arg-type]  # its stubs want literal keys
         probed = bool(journal.probe_log)
         figure = Figure(figsize=(11, 7.6 if probed else 6.0), layout="constrained")
         ratios = [3.0, 3.0, 1.6] if probed else [3.0, 3.0]
@@ -147,6 +147,8 @@ def _lines(
     labels: Mapping[str, str] | None = None,
     bold: frozenset[str] | set[str] = frozenset(),
 ) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     times = [sample.at_s - fault for sample in journal.samples]
     end = _end(journal) - fault
     for index, (name, colour) in enumerate(zip(series, _cycle(len(series)), strict=True)):
@@ -163,7 +165,7 @@ def _lines(
         )
     axes.set_ylim(bottom=-0.3)
     axes.margins(y=0.12)
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.grid(axis="y", color=_INK, alpha=0.08)
     _legend(axes)
 

@@ -21,6 +21,9 @@ from swarmctl.swarm.model import Node, Service, Swarm
 
 RATE_HZ = 10
 TIMEOUT_S = 2.0
+# A service says with this label (deploy.labels) which path is worth asking: one that goes through
+# all its parts, not just a static page.
+PATH_LABEL = "swarmctl.probe.path"
 _WORKERS = RATE_HZ * int(TIMEOUT_S) + 4  # so many probes can hang at once, per service
 
 
@@ -70,7 +73,7 @@ def endpoints(
         service.name: tuple(
             sorted(
                 (
-                    Endpoint(service.name, left[node_id].hostname, host, port)
+                    Endpoint(service.name, left[node_id].hostname, host, port, _path(service))
                     for node_id, port in _mesh(service, left) | _host_ports(swarm, service, left)
                     if (host := _address(left[node_id], machines))
                 ),
@@ -136,7 +139,7 @@ def probe(endpoint: Endpoint, now: Callable[[], float]) -> Probe:
     ok, heard = False, ""
     try:
         connection.request(
-            "GET", "/", headers={"User-Agent": "swarmctl-chaos", "Connection": "close"}
+            "GET", endpoint.path, headers={"User-Agent": "swarmctl-chaos", "Connection": "close"}
         )
         response = connection.getresponse()
         response.read(65536)
@@ -236,6 +239,10 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
 
 def _tcp_ports(service: Service) -> bool:
     return any(port.protocol == "tcp" for port in service.ports)
+
+
+def _path(service: Service) -> str:
+    return "/" + service.labels.get(PATH_LABEL, "/").lstrip("/")
 
 
 def _mesh(service: Service, left: Collection[str]) -> set[tuple[str, int]]:

@@ -120,17 +120,19 @@ class Endpoint:
         node: the hostname of the node that is asked.
         host: the address that is connected to.
         port: the published port.
+        path: what is asked for.
     """
 
     service: str
     node: str
     host: str
     port: int
+    path: str = "/"
 
     @property
     def url(self) -> str:
         """Where the probe goes."""
-        return f"http://{self.host}:{self.port}/"
+        return f"http://{self.host}:{self.port}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from swarmctl.errors import UsageError, unknown
 from swarmctl.swarm.model import Node, Swarm
@@ -28,6 +29,12 @@ class Selection:
     role: str = "worker"
     count: int = 1
     seed: int | None = None
+
+    def parameters(self) -> dict[str, Any]:
+        """What a journal keeps, enough to select the same nodes again."""
+        if self.names:
+            return {"target": list(self.names)}
+        return {"role": self.role, "count": self.count, "seed": self.seed}
 
 
 def new_seed() -> int:

@@ -1,4 +1,4 @@
-"""The run as rows: what happened when, counted from the fault. Pure, made from the journal alone."""
+"""The run as rows: what happened when, counted from the fault. Made from the journal alone."""
 
 from __future__ import annotations
 

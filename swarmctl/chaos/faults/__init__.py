@@ -6,10 +6,23 @@ from collections.abc import Callable
 
 from swarmctl.chaos.faults.base import Fault, Setting
 from swarmctl.chaos.faults.instance_stop import InstanceStop
+from swarmctl.errors import unknown
 
 # What a user may name, and how each is made.
 FAULTS: dict[str, Callable[[Setting], Fault]] = {
     InstanceStop.name: InstanceStop,
 }
 
-__all__ = ["FAULTS", "Fault", "InstanceStop", "Setting"]
+
+def known_fault(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        UsageError: there is no such fault.
+    """
+    if name not in FAULTS:
+        raise unknown("fault", name, FAULTS)
+    return name
+
+
+__all__ = ["FAULTS", "Fault", "InstanceStop", "Setting", "known_fault"]

@@ -1,0 +1,63 @@
+"""The real world behind the seams: managers over SSH."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+import docker.errors
+
+from swarmctl.chaos.clocks import parse_time
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.client import Endpoint, Failover, SwarmClient
+from swarmctl.swarm.model import Swarm
+
+T = TypeVar("T")
+
+
+class LiveSwarms:
+    """The Swarm through whichever of its managers answers.
+
+    Args:
+        endpoints: the managers.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        """Connects at the first question."""
+        self._endpoints = tuple(endpoints)
+        self._failover = Failover(self._endpoints)
+
+    @property
+    def address(self) -> str:
+        """The manager that answered last."""
+        return self._failover.address
+
+    def snapshot(self) -> Swarm:
+        """Everything the managers know now."""
+        return self._ask(SwarmClient.snapshot)
+
+    def now(self) -> datetime:
+        """The clock of the manager that answers."""
+        stamp = self._ask(lambda client: str(client.ask(client.docker.info)["SystemTime"]))
+        moment = parse_time(stamp)
+        if moment is None:
+            raise SwarmctlError(f"{self.address}: the Engine says the time is {stamp!r}")
+        return moment
+
+    def avoid(self, addresses: Collection[str]) -> None:
+        """From now on ask other managers than these, as far as there are others."""
+        others = tuple(e for e in self._endpoints if e.address not in addresses)
+        if others and others != self._endpoints:
+            self._failover.close()
+            self._endpoints, self._failover = others, Failover(others)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._failover.close()
+
+    def _ask(self, question: Callable[[SwarmClient], T]) -> T:
+        try:
+            return self._failover.ask(question)
+        except docker.errors.APIError as error:  # "context deadline exceeded" in an election
+            raise SwarmctlError(f"{self.address}: {error.explanation or error}") from error

@@ -1,0 +1,370 @@
+"""A Swarm, an EC2 and a clock that are simulated: hours pass in milliseconds.
+
+The simulated Swarm behaves as the real one in what matters for a verdict: a stopped machine is
+noticed only after a while, its tasks keep saying "running", and replacements come up step by step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from swarmctl.chaos.experiment import Experiment, Request, World
+from swarmctl.chaos.interrupts import Interrupts
+from swarmctl.chaos.journal import Runs
+from swarmctl.chaos.seams import Endpoint, Machine, Probe
+from swarmctl.chaos.targets import Selection
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.model import Node, Port, Service, Swarm, Task
+
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+# The managers' clock is not ours: nothing may depend on the two being equal.
+SKEW = timedelta(seconds=40)
+
+DETECT_S = 13.0
+RUN_S = 6.0
+STOP_S = 4.0
+BOOT_S = 8.0
+REJOIN_S = 3.0
+
+
+def stamp(at_s: float) -> str:
+    """A moment as the Engine writes it."""
+    return (START + SKEW + timedelta(seconds=at_s)).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
+
+
+def node(name: str, role: str = "worker", state: str = "ready", *, address: str = "") -> Node:
+    return Node(
+        id=f"id-{name}",
+        hostname=name,
+        role=role,
+        availability="active",
+        state=state,
+        address=address or address_of(name),
+        leader=name == "mgr1",
+        reachability="reachable" if role == "manager" else "",
+        engine_version="26.1.5",
+    )
+
+
+def address_of(name: str) -> str:
+    return f"10.42.{1 if name.startswith('mgr') else 2}.{int(name[3:]) + 10}"
+
+
+def service(name: str, replicas: int, **changes: object) -> Service:
+    base = Service(
+        id=f"svc-{name}",
+        name=name,
+        mode="replicated",
+        replicas=replicas,
+        image="httpd:2.4",
+        version=1,
+        labels={"com.docker.stack.namespace": "app"},
+    )
+    return replace(base, **changes)  # type: ignore[arg-type]  # the fields' own names and types
+
+
+def task(
+    name: str,
+    slot: int,
+    on: str,
+    *,
+    state: str = "running",
+    desired: str = "running",
+    created: float = -600.0,
+    suffix: str = "old",
+    error: str = "",
+    ports: tuple[Port, ...] = (),
+) -> Task:
+    return Task(
+        id=f"{name}.{slot}.{suffix}",
+        service_id=f"svc-{name}",
+        slot=slot,
+        node_id=f"id-{on}" if on else "",
+        state=state,
+        desired_state=desired,
+        created_at=stamp(created),
+        updated_at=stamp(created + 1),
+        message="pending task scheduling" if state == "pending" else "started",
+        error=error,
+        ports=ports,
+    )
+
+
+@dataclass
+class Clock:
+    """Time passes only in ``pause``; whoever wants to can be called at a moment."""
+
+    started_at: datetime = START
+    _now: float = 0.0
+    appointments: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def now(self) -> float:
+        return self._now
+
+    def pause(self, seconds: float, /) -> None:
+        self._now += max(seconds, 0.001)
+        due = [a for a in self.appointments if a[0] <= self._now]
+        self.appointments = [a for a in self.appointments if a[0] > self._now]
+        for _, call in due:
+            call()
+
+    def at(self, moment: float, call: Callable[[], None]) -> None:
+        self.appointments.append((moment, call))
+
+
+@dataclass(frozen=True)
+class Box:
+    """An EC2 instance."""
+
+    id: str
+    name: str
+    state: str
+    private_ip: str
+
+    @property
+    def address(self) -> str:
+        return self.private_ip
+
+
+@dataclass
+class Lab:
+    """The simulated cluster: both the EC2 API and the Swarm's managers.
+
+    Args:
+        clock: the time.
+        nodes: the Swarm's nodes at the start; each has an instance.
+        services: what runs, spread over the workers round-robin, or where ``pinned`` says.
+        pinned: service → the only node it may run on.
+        reschedules: false for a Swarm that never replaces anything.
+    """
+
+    clock: Clock
+    nodes: list[Node]
+    services: list[Service]
+    pinned: Mapping[str, str] = field(default_factory=dict)
+    reschedules: bool = True
+    log: list[str] = field(default_factory=list)
+    fail: dict[str, Exception] = field(default_factory=dict)
+    hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.states = {n.hostname: "running" for n in self.nodes}
+        self.tasks: list[Task] = []
+        self.avoided: set[str] = set()
+        workers = [n.hostname for n in self.nodes if n.role == "worker"] or ["mgr1"]
+        turn = 0
+        for s in self.services:
+            if s.mode == "global":
+                self.tasks += [task(s.name, 0, n.hostname, suffix=n.hostname) for n in self.nodes]
+                continue
+            for slot in range(1, s.replicas + 1):
+                where = self.pinned.get(s.name) or workers[turn % len(workers)]
+                turn += 1
+                self.tasks.append(task(s.name, slot, where))
+
+    # -- EC2 ----------------------------------------------------------------------------------
+
+    def instances(self, cluster: str, /) -> Sequence[Machine]:
+        self._call("instances")
+        return [
+            Box(f"i-{n.hostname}", n.hostname, self.states[n.hostname], address_of(n.hostname))
+            for n in self.nodes
+        ]
+
+    def stop(self, instance_id: str, /) -> None:
+        name = instance_id.removeprefix("i-")
+        self.log.append(f"stop {name}")
+        self.states[name] = "stopping"
+        now = self.clock.now()
+        self.clock.at(now + STOP_S, lambda: self._set_state(name, "stopped"))
+        self.clock.at(now + DETECT_S, lambda: self._down(name))
+        self._call("stop")
+
+    def start(self, instance_id: str, /) -> None:
+        name = instance_id.removeprefix("i-")
+        self._call("start")
+        if self.states[name] != "stopped":
+            raise SwarmctlError(f"IncorrectInstanceState: {name} is {self.states[name]}")
+        self.log.append(f"start {name}")
+        self.states[name] = "pending"
+        now = self.clock.now()
+        self.clock.at(now + BOOT_S, lambda: self._set_state(name, "running"))
+        self.clock.at(now + BOOT_S + REJOIN_S, lambda: self._ready(name))
+
+    def state(self, instance_id: str, /) -> str:
+        self._call("state")
+        return self.states[instance_id.removeprefix("i-")]
+
+    # -- the managers ---------------------------------------------------------------------------
+
+    def snapshot(self) -> Swarm:
+        self._call("snapshot")
+        return Swarm(tuple(self.nodes), tuple(self.services), tuple(self.tasks))
+
+    def now(self) -> datetime:
+        self._call("now")
+        return START + SKEW + timedelta(seconds=self.clock.now())
+
+    def avoid(self, addresses: Collection[str]) -> None:
+        self.avoided |= set(addresses)
+
+    # -- what happens by itself -----------------------------------------------------------------
+
+    def _call(self, name: str) -> None:
+        if name in self.hooks:
+            self.hooks[name]()
+        if name in self.fail:
+            raise self.fail[name]
+
+    def _set_state(self, name: str, state: str) -> None:
+        self.states[name] = state
+
+    def set_node(self, name: str, state: str) -> None:
+        self.nodes = [replace(n, state=state) if n.hostname == name else n for n in self.nodes]
+
+    def _down(self, name: str) -> None:
+        if self.states[name] in ("running", "pending"):
+            return  # it was back before anybody noticed
+        self.set_node(name, "down")
+        if self.reschedules:
+            self._replace_tasks_of(name)
+
+    def _replace_tasks_of(self, name: str) -> None:
+        now = self.clock.now()
+        others = [n.hostname for n in self.nodes if n.role == "worker" and n.live]
+        lost = [t for t in self.tasks if t.node_id == f"id-{name}" and t.slot]
+        for index, old in enumerate(lost):
+            self._change(old.id, desired_state="shutdown")
+            service_name = old.service_id.removeprefix("svc-")
+            pinned = self.pinned.get(service_name)
+            fresh = task(
+                service_name,
+                old.slot,
+                "" if pinned else others[index % len(others)],
+                state="pending" if pinned else "assigned",
+                created=now,
+                suffix=f"new{now:.0f}",
+                error="no suitable node (scheduling constraints not satisfied on 3 nodes; "
+                "1 node not available for new tasks)"
+                if pinned
+                else "",
+            )
+            self.tasks.append(fresh)
+            if not pinned:
+                self.clock.at(now + RUN_S, lambda i=fresh.id: self._run(i))  # type: ignore[misc]
+
+    def _run(self, task_id: str) -> None:
+        self._change(task_id, state="running", updated_at=stamp(self.clock.now()), error="")
+
+    def _change(self, task_id: str, **changes: str) -> None:
+        self.tasks = [
+            replace(t, **changes) if t.id == task_id else t  # type: ignore[arg-type]
+            for t in self.tasks
+        ]
+
+    def _ready(self, name: str) -> None:
+        self.set_node(name, "ready")
+        for t in self.tasks:
+            if t.state == "pending" and self.pinned.get(t.service_id.removeprefix("svc-")) == name:
+                self._change(t.id, node_id=f"id-{name}")
+                self._run(t.id)
+
+
+@dataclass
+class FakeProber:
+    """Answers at once, at every place it is aimed at, unless ``silent`` says otherwise."""
+
+    clock: Clock
+    silent: Callable[[Endpoint], bool] = lambda endpoint: False
+    heard: Callable[[Endpoint], str] = lambda endpoint: "http"
+    aims: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
+    done: list[Probe] = field(default_factory=list)
+    closed: bool = False
+
+    def aim(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
+        self.aims = endpoints
+
+    def results(self) -> Sequence[Probe]:
+        for places in self.aims.values():
+            for place in places:
+                ok = not self.silent(place)
+                detail = "HTTP 200" if ok else "connection refused"
+                heard = self.heard(place)
+                self.done.append(Probe(self.clock.now(), place, ok, 0.004, detail, heard))
+        return tuple(self.done)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Quiet:
+    """Keeps what was said."""
+
+    lines: list[str] = field(default_factory=list)
+
+    def step(self, title: str) -> None:
+        self.lines.append(title)
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+    def status(self, text: str) -> None:
+        del text
+
+
+@dataclass
+class Stage:
+    """An experiment with everything around it."""
+
+    lab: Lab
+    clock: Clock
+    prober: FakeProber
+    interrupts: Interrupts
+    progress: Quiet
+    runs: Runs
+    experiment: Experiment
+    asked: list[Sequence[str]]
+
+
+def workers(count: int) -> list[Node]:
+    return [node("mgr1", "manager"), *(node(f"wkr{i}") for i in range(1, count + 1))]
+
+
+def stage(
+    root: Path,
+    *,
+    targets: tuple[str, ...] = ("wkr2",),
+    nodes: list[Node] | None = None,
+    services: list[Service] | None = None,
+    pinned: Mapping[str, str] | None = None,
+    reschedules: bool = True,
+    timeout_s: float = 120.0,
+    selection: Selection | None = None,
+    probe_service: str | None = None,
+) -> Stage:
+    clock = Clock()
+    lab = Lab(
+        clock,
+        nodes or workers(3),
+        [service("web", 10), service("api", 4), service("db", 1)] if services is None else services,
+        pinned or {},
+        reschedules,
+    )
+    prober, interrupts, progress, runs = FakeProber(clock), Interrupts(), Quiet(), Runs(root)
+    asked: list[Sequence[str]] = []
+    request = Request(
+        fault="instance-stop",
+        cluster="swarm_app",
+        region="eu-central-1",
+        selection=selection or Selection(names=targets),
+        timeout_s=timeout_s,
+        probe_service=probe_service,
+        runs=runs,
+    )
+    world = World(lab, lab, clock, prober, interrupts, progress, asked.append)
+    experiment = Experiment(request, world)
+    return Stage(lab, clock, prober, interrupts, progress, runs, experiment, asked)

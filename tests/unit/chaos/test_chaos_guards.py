@@ -1,0 +1,116 @@
+"""When an experiment is not allowed to begin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from swarmctl.chaos import guards
+from swarmctl.chaos.targets import Selection
+from swarmctl.errors import RefusedError
+from swarmctl.swarm.model import Node, Swarm
+from tests.unit.chaos.chaos_fakes import Box, address_of, node, service, stage, task, workers
+
+
+def managers(count: int) -> list[Node]:
+    return [node(f"mgr{i}", "manager") for i in range(1, count + 1)]
+
+
+def box(name: str, **changes: str) -> Box:
+    return replace(Box(f"i-{name}", name, "running", address_of(name)), **changes)
+
+
+@pytest.mark.parametrize(
+    ("total", "lost", "allowed"),
+    [(1, 1, False), (3, 1, True), (3, 2, False), (5, 2, True), (5, 3, False), (1, 0, True)],
+)
+def test_quorum(total: int, lost: int, allowed: bool) -> None:
+    nodes = managers(total)
+    guard = guards.quorum(Swarm(tuple(nodes), (), ()), nodes[:lost])
+    assert guard.ok is allowed
+    assert guard.detail.startswith(f"{total - lost} of {total} managers would be left")
+
+
+def test_a_manager_that_is_unreachable_does_not_count_for_quorum() -> None:
+    nodes = managers(3)
+    nodes[2] = replace(nodes[2], reachability="unreachable")
+    assert not guards.quorum(Swarm(tuple(nodes), (), ()), nodes[:1]).ok
+
+
+def test_losing_the_only_manager_is_refused(tmp_path: Path) -> None:
+    s = stage(tmp_path, targets=("mgr1",))
+    with pytest.raises(RefusedError, match=r"guard quorum \(0 of 1 managers would be left"):
+        s.experiment.run()
+    assert s.lab.log == []
+
+
+def test_losing_two_of_three_managers_is_refused(tmp_path: Path) -> None:
+    s = stage(
+        tmp_path,
+        nodes=[*managers(3), node("wkr1"), node("wkr2")],
+        selection=Selection(role="manager", count=2, seed=1),
+    )
+    with pytest.raises(RefusedError, match="quorum"):
+        s.experiment.run()
+
+
+def test_a_missing_replica_is_refused() -> None:
+    tasks = (task("web", 1, "wkr1"), task("web", 2, "wkr2", state="starting"))
+    guard = guards.healthy(Swarm(tuple(workers(2)), (service("web", 2),), tasks))
+    assert not guard.ok
+    assert guard.detail == "web 1/2: starting on wkr2: started"
+
+
+@pytest.mark.parametrize("state", ["updating", "paused", "rollback_started", "rollback_paused"])
+def test_an_update_under_way_is_refused(state: str) -> None:
+    web = service("web", 1, update_state=state)
+    guard = guards.healthy(Swarm(tuple(workers(1)), (web,), (task("web", 1, "wkr1"),)))
+    assert not guard.ok
+    assert f"update is {state}" in guard.detail
+
+
+def test_an_old_rollback_is_no_obstacle() -> None:
+    web = service("web", 1, update_state="rollback_completed")
+    assert guards.healthy(Swarm(tuple(workers(1)), (web,), (task("web", 1, "wkr1"),))).ok
+
+
+def test_a_node_without_an_instance_of_this_cluster_is_refused() -> None:
+    guard = guards.owned("swarm_app", [node("wkr1")], guards.by_name([box("wkr9")]))
+    assert not guard.ok
+    assert "no EC2 instance of cluster swarm_app is named wkr1" in guard.detail
+
+
+def test_two_instances_of_one_name_are_refused() -> None:
+    found = guards.by_name([box("wkr1"), box("wkr1", id="i-other")])
+    assert "ambiguous: i-wkr1, i-other" in guards.owned("c", [node("wkr1")], found).detail
+
+
+def test_an_instance_that_does_not_run_is_refused() -> None:
+    found = guards.by_name([box("wkr1", state="stopped")])
+    assert "is stopped, not running" in guards.owned("c", [node("wkr1")], found).detail
+
+
+def test_a_terminated_instance_of_the_same_name_is_no_obstacle() -> None:
+    found = guards.by_name([box("wkr1", id="i-old", state="terminated"), box("wkr1")])
+    assert guards.owned("c", [node("wkr1")], found).ok
+
+
+def test_an_instance_with_another_address_than_the_node_is_refused() -> None:
+    """The name alone could lie, and the wrong machine would be stopped."""
+    found = guards.by_name([box("wkr1", private_ip="10.42.9.9")])
+    guard = guards.owned("c", [node("wkr1")], found)
+    assert not guard.ok
+    assert "10.42.9.9" in guard.detail
+
+
+def test_every_guard_that_refuses_is_named(tmp_path: Path) -> None:
+    s = stage(tmp_path, targets=("mgr1",))
+    s.lab.set_node("wkr1", "down")
+    s.lab.states["mgr1"] = "stopping"
+    with pytest.raises(RefusedError) as caught:
+        s.experiment.run()
+    for name in ("swarm-healthy", "quorum", "instance"):
+        assert f"guard {name}" in caught.value.message
+    assert "nothing was touched" in caught.value.message

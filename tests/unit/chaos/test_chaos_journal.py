@@ -1,0 +1,117 @@
+"""The journal must be readable after any end of the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from swarmctl.chaos.journal import Journal, Mark, Runs, Sample, Undo, UndoStep
+from swarmctl.errors import RefusedError, SwarmctlError, UsageError
+
+STEP = UndoStep("start-instance", "wkr1", "n1", "i-1", "aws ec2 start-instances")
+
+
+def journal(run_id: str = "run-1", state: str = "planned") -> Journal:
+    return Journal(
+        id=run_id,
+        experiment="instance-stop",
+        cluster="swarm_app",
+        region="eu-central-1",
+        started_at="2026-01-02T03:04:05.000+00:00",
+        parameters={"target": ["wkr1"]},
+        hypothesis="it holds",
+        undo=Undo(state, (STEP,)),
+        marks=[Mark(1.5, "fault", "stop")],
+        samples=[Sample(0.1, {"web": 3}, {"wkr1": 3}, {"wkr1": "ready"})],
+        blind=[(1.0, 2.0, "no answer")],
+    )
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(journal())
+    assert runs.load("run-1") == journal()
+
+
+def test_only_runs_that_are_not_undone_are_pending(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    for name, state in (("a", "none"), ("b", "planned"), ("c", "done"), ("d", "failed")):
+        runs.save(journal(name, state))
+    assert [run.id for run in runs.pending()] == ["b", "d"]
+
+
+def test_a_crash_while_writing_leaves_the_last_whole_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = Runs(tmp_path)
+    runs.save(journal())
+
+    def crash(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", crash)
+    with pytest.raises(SwarmctlError, match="No space left"):
+        runs.save(replace(journal(), undo=Undo("done")))
+    assert runs.load("run-1").undo.state == "planned"
+
+
+def test_a_journal_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """It may be the one that knows of a stopped machine."""
+    runs = Runs(tmp_path)
+    runs.save(journal())
+    (tmp_path / "run-1" / "journal.json").write_text("{")
+    with pytest.raises(SwarmctlError, match="cannot read the journal"):
+        runs.pending()
+
+
+def test_fields_of_a_newer_version_are_left_out(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(journal())
+    path = tmp_path / "run-1" / "journal.json"
+    path.write_text(path.read_text().replace("{", '{"of_tomorrow": 1,', 1))
+    assert runs.load("run-1") == journal()
+
+
+def test_an_unknown_run_gets_the_known_ones(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(journal())
+    with pytest.raises(UsageError, match="unknown run 'run-2'") as caught:
+        runs.load("run-2")
+    assert "run-1" in caught.value.hint
+
+
+def test_two_runs_in_one_second_have_two_names(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    first = runs.new_id("instance-stop", at)
+    runs.save(journal(first))
+    assert first == "20260102-030405-instance-stop"
+    assert runs.new_id("instance-stop", at) == "20260102-030405-instance-stop-2"
+
+
+def test_the_lock_of_a_killed_process_is_free_again(tmp_path: Path) -> None:
+    hold = (
+        "import pathlib, sys\n"
+        "from swarmctl.chaos.journal import Runs\n"
+        f"with Runs(pathlib.Path({str(tmp_path)!r})).lock():\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(RefusedError, match=str(process.pid)), Runs(tmp_path).lock():
+        pass
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+    with Runs(tmp_path).lock():
+        pass
