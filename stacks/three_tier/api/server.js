@@ -1,0 +1,169 @@
+'use strict';
+// api: reads and writes messages.
+//   GET  /                a page: the newest message, and which replica of each tier answered
+//   GET  /api/message     the same as JSON
+//   POST /api/messages    {"text": "…"} adds one
+//   GET  /healthz         this process is alive (the container's health check)
+//   GET  /api/healthz     … and the database answers
+
+const fs = require('node:fs');
+const http = require('node:http');
+const { Pool, isUnavailable } = require('./postgres.js');
+
+const PORT = 3000;
+const MAX_BODY_BYTES = 4096;
+const MAX_TEXT_LENGTH = 200;
+// Other nodes learn within moments that this replica is leaving; until then it still answers.
+const DRAIN_MS = 1500;
+
+const env = process.env;
+const whoami = `${env.API_REPLICA || 'api'}@${env.NODE_NAME || 'unknown'}`;
+
+// The sum stays below what a client waits for: a database that is gone is said, not hung on.
+const pool = new Pool({
+  host: env.DB_HOST || 'tasks.db',
+  port: Number(env.DB_PORT || 5432),
+  user: env.DB_USER || 'app',
+  database: env.DB_NAME || 'app',
+  password: fs.readFileSync(env.DB_PASSWORD_FILE || '/run/secrets/db_password', 'utf8').trimEnd(),
+  size: Number(env.DB_CONNECTIONS || 5),
+  connectMs: 700,
+  queryMs: 700,
+  waitMs: 700,
+});
+
+const NEWEST = `
+  SELECT id, text, created_at, (SELECT count(*) FROM messages) AS total,
+         host(inet_server_addr()) AS db_address, pg_postmaster_start_time() AS db_started_at
+  FROM messages ORDER BY id DESC LIMIT 1`;
+const ADD = 'INSERT INTO messages (text) VALUES ($1) RETURNING id, text, created_at';
+
+/** An answer that is not the wanted one: its status and what to tell the client. */
+class HttpError extends Error {
+  constructor(status, text) {
+    super(text);
+    this.status = status;
+  }
+}
+
+async function newest(request) {
+  const [row] = await pool.read(NEWEST);
+  if (!row) throw new HttpError(404, 'there is no message');
+  const { id, text, created_at, total, db_address, db_started_at } = row;
+  return {
+    message: { id: Number(id), text, created_at },
+    total: Number(total),
+    served_by: {
+      web: request.headers['x-web'] || null,
+      api: whoami,
+      db: { address: db_address, started_at: db_started_at },
+    },
+  };
+}
+
+async function add(request) {
+  let given;
+  try {
+    given = JSON.parse(await bodyOf(request));
+  } catch (error) {
+    throw error instanceof HttpError ? error : new HttpError(400, 'the body is not JSON');
+  }
+  const text = given && given.text;
+  if (typeof text !== 'string' || text.trim() === '' || text.length > MAX_TEXT_LENGTH || text.includes('\0')) {
+    throw new HttpError(400, `"text" must be a string of 1 to ${MAX_TEXT_LENGTH} characters`);
+  }
+  const [row] = await pool.write(ADD, [text]);
+  return { message: { ...row, id: Number(row.id) }, served_by: { api: whoami } };
+}
+
+async function bodyOf(request) {
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new HttpError(413, `the body has more than ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+const escaped = (text) =>
+  String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+
+const page = (heading, pairs) => `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>three_tier</title><style>
+body { font: 18px/1.5 system-ui, sans-serif; max-width: 40rem; margin: 15vh auto; padding: 0 1rem }
+dt { color: #666; font-size: 14px } dd { margin: 0 0 .6rem; font-family: ui-monospace, monospace }
+</style></head><body>
+<h1>${escaped(heading)}</h1>
+<dl>${pairs.map(([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`).join('\n')}</dl>
+</body></html>
+`;
+
+async function home(request) {
+  const { message, total, served_by } = await newest(request);
+  return page(message.text, [
+    ['message', `${message.id} (of ${total}), written ${message.created_at}`],
+    ['web', served_by.web || 'not asked through web'],
+    ['api', served_by.api],
+    ['db', `${served_by.db.address}, started ${served_by.db.started_at}`],
+  ]);
+}
+
+const html = (status, text) => ({ status, type: 'text/html; charset=utf-8', text });
+const json = (status, value) => ({ status, type: 'application/json', text: `${JSON.stringify(value)}\n` });
+
+const ROUTES = {
+  '/': { GET: async (request) => html(200, await home(request)) },
+  '/healthz': { GET: async () => json(200, { api: whoami }) },
+  '/api/healthz': { GET: async () => json(200, { api: whoami, db: (await pool.read('SELECT 1')).length === 1 }) },
+  '/api/message': { GET: async (request) => json(200, await newest(request)) },
+  '/api/messages': { POST: async (request) => json(201, await add(request)) },
+};
+
+async function answer(request) {
+  const { pathname } = new URL(request.url, 'http://api');
+  const methods = Object.hasOwn(ROUTES, pathname) ? ROUTES[pathname] : null;
+  if (!methods) throw new HttpError(404, `nothing is at ${pathname}`);
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  if (!Object.hasOwn(methods, method)) throw new HttpError(405, `${request.method} is not allowed here`);
+  return methods[method](request);
+}
+
+function explained(request, error) {
+  let { status } = error;
+  if (!(error instanceof HttpError)) {
+    status = isUnavailable(error) ? 503 : 500;
+    console.error(`${request.method} ${request.url}: ${error.message}`);
+  }
+  const text = status === 500 ? 'internal error' : error.message;
+  if (request.url === '/') return html(status, page('No answer from the database', [['why', text], ['api', whoami]]));
+  return json(status, { error: text, api: whoami });
+}
+
+const server = http.createServer(async (request, response) => {
+  let given;
+  try {
+    given = await answer(request);
+  } catch (error) {
+    given = explained(request, error);
+  }
+  const bytes = Buffer.from(given.text);
+  const headers = { 'Content-Type': given.type, 'Content-Length': bytes.length, 'X-Api': whoami, 'Cache-Control': 'no-store' };
+  if (given.status === 413) headers.Connection = 'close';
+  response.writeHead(given.status, headers);
+  response.end(request.method === 'HEAD' ? undefined : bytes);
+});
+server.requestTimeout = 10_000;
+
+function stop(signal) {
+  console.log(`${whoami}: ${signal}, leaving`);
+  setTimeout(() => {
+    server.close(() => pool.close());
+    server.closeIdleConnections();
+  }, DRAIN_MS);
+}
+process.once('SIGTERM', () => stop('SIGTERM'));
+process.once('SIGINT', () => stop('SIGINT'));
+
+server.listen(PORT, () => console.log(`${whoami}: listening on ${PORT}`));
