@@ -64,14 +64,14 @@ def run(
     cluster: ClusterName = None,
     runs_dir: RunsDir = Path("runs"),
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask before stopping drawn nodes.")
+        bool, typer.Option("--yes", "-y", help="Do not ask when nodes are drawn.")
     ] = False,
 ) -> int:
     """Run an experiment: baseline, guards, undo plan, fault, observation, verdict, revert, report.
 
     Without --target the node is drawn: any worker may be hit, also the one a service is pinned to;
-    at a terminal you are asked first. Exit code: 0 the Swarm recovered, 1 it did not, 2 usage, 3 a guard refused, 4 the revert failed,
-    130 interrupted (and reverted).
+    at a terminal you are asked first. Exit code: 0 the Swarm recovered, 1 it did not, 2 usage,
+    3 a guard refused, 4 the revert failed, 130 interrupted (and reverted).
     """
     from swarmctl.chaos import report
     from swarmctl.chaos.faults import known_fault
