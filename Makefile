@@ -98,4 +98,4 @@ molecule: doctor ## The roles' molecule scenarios, on lab nodes
 
 .PHONY: bench
 bench: doctor ## Time every phase beside the same work without Ansible
-	python bench/run.py
+	python -m bench.run

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import boto3
 import docker
 import requests
 from docker.errors import DockerException, NotFound
@@ -24,6 +26,9 @@ from swarmctl.lab.firewall import OPERATOR, compile_rules
 from swarmctl.lab.image import Images, ensure_images
 from swarmctl.lab.paths import ROOT, LabPaths, held
 from swarmctl.wait import wait_for
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2 import EC2Client
 
 REGION = "eu-central-1"
 
@@ -156,6 +161,22 @@ def environment(name: str) -> dict[str, str]:
         "SWARMCTL_STATE": str(paths.state),
         "SWARMCTL_ADMIN_CIDR": f"{OPERATOR}/32",
     }
+
+
+def ec2_client(name: str) -> EC2Client:
+    """A boto3 client for a lab's EC2, whatever the environment says.
+
+    Raises:
+        SwarmctlError: the lab is not up.
+    """
+    variables = environment(name)
+    return boto3.client(
+        "ec2",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 # Would take precedence over the lab's keys, or send its calls elsewhere.

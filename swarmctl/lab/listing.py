@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import boto3
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from swarmctl.errors import SwarmctlError, unknown
 from swarmctl.lab import machine
-from swarmctl.lab.lab import LabStatus, engine, environment
+from swarmctl.lab.lab import LabStatus, ec2_client, engine
 from swarmctl.lab.paths import LabPaths
 
 
@@ -29,15 +28,7 @@ class Row:
 
 def instances(lab: str) -> tuple[Row, ...]:
     """The instances of a lab, as its own API tells them, terminated ones only when they failed."""
-    env = environment(lab)
-    ec2 = boto3.client(
-        "ec2",
-        endpoint_url=env["AWS_ENDPOINT_URL"],
-        region_name=env["AWS_REGION"],
-        aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-    )
-    pages = ec2.get_paginator("describe_instances").paginate()
+    pages = ec2_client(lab).get_paginator("describe_instances").paginate()
     rows = [
         Row(
             id=i["InstanceId"],

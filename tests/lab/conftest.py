@@ -11,7 +11,6 @@ import os
 import subprocess
 from collections.abc import Iterator
 
-import boto3
 import docker
 import pytest
 
@@ -33,14 +32,7 @@ def lab() -> Iterator[Lab]:
             "ANSIBLE_NOCOLOR": "1",
         }  # fmt: skip
         env.pop("PYTHONDONTWRITEBYTECODE", None)
-        ec2 = boto3.client(
-            "ec2",
-            endpoint_url=variables["AWS_ENDPOINT_URL"],
-            region_name=variables["AWS_REGION"],
-            aws_access_key_id="lab",
-            aws_secret_access_key="lab",
-        )
-        yield Lab(env, ec2)
+        yield Lab(env, labs.ec2_client(NAME))
     finally:
         _swarmctl("lab", "down", "--name", NAME)
 
