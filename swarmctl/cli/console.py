@@ -34,7 +34,7 @@ HostOption = Annotated[
 ]
 
 # Width of tables where no terminal says one: wide enough that no column is cut in a pipe.
-PIPE_WIDTH = 160
+PIPE_WIDTH = 200
 
 
 @functools.cache

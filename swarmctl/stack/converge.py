@@ -70,19 +70,22 @@ def judge(swarm: Swarm, service: Service, since: datetime | None = None) -> Judg
         service: one of its services.
         since: updates that began before are none of ours; ``None`` when all are.
     """
-    mine = [t for t in swarm.tasks_of(service) if _is_current(service, t)]
+    tasks = swarm.tasks_of(service)
+    mine = [t for t in tasks if _is_current(service, t)]
     serving = [t for t in swarm.serving(service) if _is_current(service, t)]
     old = [t for t in swarm.serving(service) if not _is_current(service, t)]
     wanted = swarm.wanted(service)
     ready = swarm.completed(service) if service.is_job else len({t.place for t in serving})
     state, reason = _verdict(swarm, service, ready, wanted, len(serving), len(old), since)
+    failed = state == "failed"
     return Judgement(
         service=service.name,
         state=state,
         ready=ready,
         wanted=wanted,
         reason=reason,
-        errors=() if state == "converged" else _complaints(swarm, mine),
+        # After a rollback the current spec is the old one again: the culprits are the other tasks.
+        errors=() if state == "converged" else _complaints(swarm, tasks if failed else mine),
         failures=sum(t.state in ("failed", "rejected") for t in mine),
         serving=frozenset(t.id for t in serving),
     )

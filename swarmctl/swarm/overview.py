@@ -1,0 +1,213 @@
+"""A Swarm as a person asks about it: which node does what, where a service runs, what is missing.
+
+Pure: from a snapshot (and, if at hand, the EC2 instances) to plain data. ``swarmctl status`` draws
+it as tables, or prints :func:`as_json`, whose form is stable::
+
+    {"version": 1, "healthy": true, "cluster": "swarm_app", "manager": "10.42.0.4",
+     "nodes": [{"name", "id", "role", "state", "availability", "leader", "reachability", "address",
+                "engine", "labels", "message", "instance": {"id", "state", "az"} | null,
+                "tasks": {SERVICE: N}}],
+     "services": [{"name", "stack", "mode", "image", "wanted", "running", "missing", "update",
+                   "nodes": {NODE: N}, "reasons": [TEXT],
+                   "ports": [{"protocol", "target", "published", "mode", "node"}]}]}
+
+``running`` counts tasks on live nodes only (for a job: completed ones); ``node`` of a port is
+``""`` for the routing mesh, which answers on every node.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from swarmctl.swarm.model import Node, Service, Swarm, Task
+
+
+class Machine(Protocol):
+    """An EC2 instance, as far as it matters here."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def az(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceView:
+    """The machine under a node."""
+
+    id: str
+    state: str
+    az: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """A node and what serves on it."""
+
+    name: str
+    id: str
+    role: str
+    state: str
+    availability: str
+    leader: bool
+    reachability: str
+    address: str
+    engine: str
+    labels: Mapping[str, str]
+    message: str
+    instance: InstanceView | None
+    tasks: Mapping[str, int]  # service → tasks that serve here
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPort:
+    """A port from outside; ``node`` is ``""`` when the routing mesh answers on every node."""
+
+    protocol: str
+    target: int
+    published: int
+    mode: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """A service, where it serves, and why something is missing."""
+
+    name: str
+    stack: str
+    mode: str
+    image: str
+    wanted: int
+    running: int
+    missing: int
+    update: str
+    nodes: Mapping[str, int]  # node → tasks that serve there
+    reasons: tuple[str, ...]
+    ports: tuple[PublishedPort, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The whole Swarm."""
+
+    healthy: bool
+    nodes: tuple[NodeView, ...]
+    services: tuple[ServiceView, ...]
+
+
+def overview(swarm: Swarm, machines: Iterable[Machine] = ()) -> Overview:
+    """Look at a snapshot as a person does.
+
+    Args:
+        swarm: the snapshot.
+        machines: EC2 instances; one belongs to the node of its name.
+    """
+    by_name = {machine.name: machine for machine in machines}
+    return Overview(
+        healthy=swarm.healthy,
+        nodes=tuple(_node(swarm, node, by_name.get(node.hostname)) for node in swarm.nodes),
+        services=tuple(_service(swarm, service) for service in swarm.services),
+    )
+
+
+def as_json(view: Overview, *, cluster: str, manager: str) -> dict[str, Any]:
+    """The overview in the form described above.
+
+    Args:
+        view: the overview.
+        cluster: the cluster's name, ``""`` when a host was named instead.
+        manager: the address of the manager that was asked.
+    """
+    head = {"version": 1, "healthy": view.healthy, "cluster": cluster, "manager": manager}
+    return head | asdict(view)
+
+
+def _node(swarm: Swarm, node: Node, machine: Machine | None) -> NodeView:
+    tasks = {
+        service.name: count
+        for service in swarm.services
+        if (count := sum(t.node_id == node.id for t in swarm.serving(service)))
+    }
+    return NodeView(
+        name=node.hostname,
+        id=node.id,
+        role=node.role,
+        state=node.state,
+        availability=node.availability,
+        leader=node.leader,
+        reachability=node.reachability,
+        address=node.address,
+        engine=node.engine_version,
+        labels=dict(node.labels),
+        message=node.message,
+        instance=InstanceView(machine.id, machine.state, machine.az) if machine else None,
+        tasks=tasks,
+    )
+
+
+def _service(swarm: Swarm, service: Service) -> ServiceView:
+    missing = swarm.missing(service)
+    where = Counter(_hostname(swarm, t) for t in swarm.serving(service))
+    return ServiceView(
+        name=service.name,
+        stack=service.stack,
+        mode=service.mode,
+        image=service.image.partition("@")[0],
+        wanted=swarm.wanted(service),
+        running=swarm.completed(service) if service.is_job else swarm.running(service),
+        missing=missing,
+        update=service.update_state,
+        nodes=dict(sorted(where.items())),
+        reasons=_reasons(swarm, service) if missing else (),
+        ports=_ports(swarm, service),
+    )
+
+
+def _hostname(swarm: Swarm, task: Task) -> str:
+    node = swarm.node_by_id(task.node_id)
+    return node.hostname if node else task.node_id
+
+
+def _reasons(swarm: Swarm, service: Service) -> tuple[str, ...]:
+    """Why tasks are missing, in plain words: those on dead nodes first, then those not running."""
+    reasons: Counter[str] = Counter()
+    for task in swarm.stranded(service):
+        node = swarm.node_by_id(task.node_id)
+        state = node.state if node else "gone"
+        reasons[f"on {_hostname(swarm, task)}, which is {state}"] += 1
+    serving = {t.place for t in swarm.serving(service)}
+    for task in swarm.tasks_of(service):
+        open_ = task.desired_state in ("running", "ready") and task.place not in serving
+        if open_ and task.state not in ("running", "complete"):
+            reasons[_why(swarm, service, task)] += 1
+    return tuple(f"{count} {reason}" for reason, count in reasons.most_common())
+
+
+def _why(swarm: Swarm, service: Service, task: Task) -> str:
+    words = task.error or (task.message if task.state == "pending" else "")
+    if not words:
+        # A replacement has no error of its own; the one it replaces says why there is one.
+        before = [t for t in swarm.tasks_of(service) if t.place == task.place and t.error]
+        words = f"after: {before[-1].error}" if before else ""
+    where = f" on {_hostname(swarm, task)}" if task.node_id else ""
+    return f"{task.state}{where}" + (f": {' '.join(words.split())}" if words else "")
+
+
+def _ports(swarm: Swarm, service: Service) -> tuple[PublishedPort, ...]:
+    mesh = [p for p in service.ports if p.mode != "host"]
+    found = [PublishedPort(p.protocol, p.target, p.published, p.mode, "") for p in mesh]
+    for task in swarm.serving(service):
+        found += [
+            PublishedPort(p.protocol, p.target, p.published, p.mode, _hostname(swarm, task))
+            for p in task.ports
+            if p.mode == "host"
+        ]
+    return tuple(sorted(found, key=lambda p: (p.node, p.published, p.target, p.protocol)))
