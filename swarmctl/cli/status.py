@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +60,8 @@ def status(
     target = resolve(cluster, host)
     with target.failover() as swarm:
         if watch:
-            _watch(swarm, target, interval)
+            with suppress(KeyboardInterrupt):  # the way to end it
+                _watch(swarm, target, interval)
             return
         view = _look(swarm, target)
         if format_ is Format.JSON:
@@ -85,7 +87,7 @@ def _watch(swarm: Failover, target: Target, interval: float) -> None:
 
     # EC2's states are those of the start: asking EC2 at every look would be slow and cost calls.
     shown: RenderableType = Text("looking …")
-    with Live(shown, console=console.out(), auto_refresh=False, screen=False) as live:
+    with Live(shown, console=console.out(), auto_refresh=False) as live:
         while True:
             try:
                 shown = drawn = draw(_look(swarm, target), swarm.address)
@@ -105,10 +107,11 @@ def draw(view: Overview, manager: str) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    services: RenderableType = (
-        _services(view.services) if view.services else Text("no services", style="dim")
-    )
-    return Group(_summary(view, manager), Text(), _nodes(view.nodes), Text(), services)
+    parts: list[RenderableType] = [_summary(view, manager), Text(), _nodes(view.nodes), Text()]
+    parts.append(_services(view.services) if view.services else Text("no services", style="dim"))
+    if lines := list(_remarks(view.services)):
+        parts += [Text(), *lines]
+    return Group(*parts)
 
 
 def _summary(view: Overview, manager: str) -> Text:
@@ -118,8 +121,12 @@ def _summary(view: Overview, manager: str) -> Text:
     wanted = sum(service.wanted for service in view.services)
     missing = sum(service.missing for service in view.services)
     verdict = ("healthy", "bold green") if view.healthy else ("not healthy", "bold red")
-    rest = f": {live}/{len(view.nodes)} nodes ready, {wanted - missing}/{wanted} tasks as wanted"
-    return Text.assemble(verdict, rest, (f"  (asked {manager})", "dim"))
+    engines = " and ".join(sorted({node.engine for node in view.nodes if node.engine}))
+    return Text.assemble(
+        verdict,
+        f": {live}/{len(view.nodes)} nodes ready, {wanted - missing}/{wanted} tasks as wanted",
+        (f"  (Engine {engines}; asked {manager})", "dim"),
+    )
 
 
 def _table(*columns: str) -> Table:
@@ -136,7 +143,7 @@ def _table(*columns: str) -> Table:
 def _nodes(nodes: Iterable[NodeView]) -> Table:
     from rich.text import Text
 
-    table = _table("NODE", "ROLE", "STATE", "ADDRESS", "ZONE", "ENGINE", "TASKS")
+    table = _table("NODE", "ROLE", "STATE", "ADDRESS", "ZONE", "TASKS")
     for node in nodes:
         role = Text(node.role)
         if node.leader:
@@ -147,7 +154,6 @@ def _nodes(nodes: Iterable[NodeView]) -> Table:
             _state(node),
             node.address,
             node.instance.az if node.instance else node.labels.get("az", ""),
-            node.engine,
             _counts(node.tasks),
         )
     return table
@@ -172,23 +178,36 @@ _AVAILABILITY = {"drain": "drained", "pause": "paused"}
 def _services(services: Iterable[ServiceView]) -> Table:
     from rich.text import Text
 
-    table = _table("SERVICE", "RUNNING:right", "WHERE", "PORTS", "IMAGE", "MISSING")
+    table = _table("SERVICE", "RUNNING:right", "WHERE", "PORTS", "IMAGE")
     for service in services:
-        style = "green" if not service.missing else "bold red"
-        notes = list(service.reasons)
-        if service.missing and not notes:
-            notes = [f"{service.missing} not there yet"]
-        if service.update not in ("", "completed"):
-            notes.append(f"update: {service.update.replace('_', ' ')}")
         table.add_row(
             Text(service.name, style="bold"),
-            Text(f"{service.running}/{service.wanted}", style=style),
+            Text(
+                f"{service.running}/{service.wanted}",
+                style="bold red" if service.missing else "green",
+            ),
             _counts(service.nodes),
             ", ".join(_ports(service.ports)),
             service.image,
-            Text("\n".join(notes), style="red" if service.missing else "yellow"),
         )
     return table
+
+
+def _remarks(services: Iterable[ServiceView]) -> Iterator[Text]:
+    """A line for each thing that is not as it should be."""
+    from rich.text import Text
+
+    for service in services:
+        notes = list(service.reasons)
+        if service.missing and not notes:
+            notes = [f"{service.missing} not there yet"]
+        yield from (
+            Text.assemble((f"{service.name}: ", "bold"), (note, "red"), overflow="fold")
+            for note in notes
+        )
+        if service.update not in ("", "completed"):
+            update = f"update {service.update.replace('_', ' ')}"
+            yield Text.assemble((f"{service.name}: ", "bold"), (update, "yellow"))
 
 
 def _counts(counts: Mapping[str, int]) -> str:
