@@ -23,7 +23,7 @@ from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError
 from swarmctl.swarm.model import Node, Service, Swarm
 from swarmctl.wait import wait_for
 
-# How long the Swarm is watched before the fault: a picture of the steady state.
+# How long the steady state is watched before the fault, and again at the end.
 STEADY_S = 2.0
 # So long every probed place may take to answer once before the fault.
 PROBE_PATIENCE_S = 6.0
@@ -277,7 +277,8 @@ class Experiment:
                 break
             if self._world.clock.now() >= deadline:
                 break
-            self._status(f"+{begin - fault_s:.1f} s  {self._strength()}{self._probe_count()}")
+            since = self._world.clock.now() - fault_s
+            self._status(f"+{since:.1f} s  {self._strength()}{self._probe_count()}")
             self._world.clock.pause(max(0.0, begin + INTERVAL_S - self._world.clock.now()))
         self._judge(judgement)
 
@@ -310,7 +311,7 @@ class Experiment:
         )
         self._observer.mark_replacements(judgement.replacements)
         self.journal.after = verdict.placement(self._seen(), {node.id for node in self._nodes})
-        self._mark("verdict", "held" if self.journal.verdict.held else "refuted")
+        self._mark("verdict", f"verdict: {'held' if self.journal.verdict.held else 'refuted'}")
         self._step("judged", "")
 
     # -- after the fault ------------------------------------------------------------------------
@@ -341,6 +342,8 @@ class Experiment:
         result = self.journal.verdict
         assert result is not None
 
+        whole_since: list[float] = []
+
         def look() -> tuple[Swarm | None, str]:
             self._world.interrupts.check()
             swarm = self._look()
@@ -348,8 +351,12 @@ class Experiment:
                 return None, self._observer.last_error
             self._aim(swarm)
             missing = "; ".join(verdict.shortages(swarm, self.journal.wanted))
-            self._status(f"all replicas to serve: {missing or 'they do'}")
-            return (None if missing else swarm), missing
+            self._status(f"all replicas to serve, and to go on: {missing or 'they do'}")
+            if missing:
+                whole_since.clear()
+                return None, missing
+            whole_since.append(self._world.clock.now())
+            return (swarm if whole_since[-1] - whole_since[0] >= STEADY_S else None), "they serve"
 
         try:
             swarm = wait_for(
@@ -370,7 +377,7 @@ class Experiment:
             )
             swarm = self._seen()
         else:
-            self._mark("final-check", "all replicas serve")
+            self._mark("final-check", "all replicas serve", whole_since[0])
         self.journal.final = verdict.placement(swarm)
 
     def _end(self, outcome: str) -> None:
@@ -468,10 +475,10 @@ class Experiment:
         self._try_save()
 
     def _mark(self, kind: str, text: str, at: float | None = None) -> None:
-        moment = self._world.clock.now() if at is None else at
-        self.journal.marks.append(Mark(round(moment, 3), kind, text))
+        moment = round(self._world.clock.now() if at is None else at, 3)
+        self.journal.marks.append(Mark(moment, kind, text))
         fault = self.journal.moment("fault")
-        self._world.progress.note(f"+{moment - (moment if fault is None else fault):.1f} s  {text}")
+        self._note(f"+{moment - (moment if fault is None else fault):.1f} s  {text}")
 
     def _note(self, text: str) -> None:
         self._world.progress.note(text)

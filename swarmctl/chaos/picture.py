@@ -132,7 +132,11 @@ def _probes(axes: Axes, journal: Journal, fault: float) -> None:
         linewidths=1.4,
         label=f"lost ({len(lost)})",
     )
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(top=top)
     axes.set_ylabel("ms")
     axes.set_title("HTTP probes of the published services", loc="left")
