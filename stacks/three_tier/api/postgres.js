@@ -157,6 +157,7 @@ class Connection {
     this.password = password;
     this.received = Buffer.alloc(0);
     this.usable = true;
+    this.fresh = true; // not used yet, so it cannot have gone stale
     this.socket = net.connect({ host, port, noDelay: true });
     this.socket.once('connect', () => this.socket.write(startup(user, database)));
     this.socket.on('data', (bytes) => this.read(bytes));
@@ -252,22 +253,27 @@ class Pool {
   }
 
   /**
-   * Run a statement that only reads. When the connection turns out to be dead (the database was
-   * started again, perhaps elsewhere), all idle ones are as dead: they go, and it is tried once more.
+   * Run a statement that only reads. When a connection that was idle turns out to be dead (the
+   * database was started again, perhaps elsewhere), all idle ones are as dead: they go, and the
+   * statement is tried once more on a new one.
    */
   async read(sql, parameters = []) {
+    const connection = await this.acquire();
     try {
-      return await this.write(sql, parameters);
+      return await this.run(connection, sql, parameters);
     } catch (error) {
-      if (!isUnavailable(error)) throw error;
+      if (connection.fresh || !isUnavailable(error)) throw error;
       this.dropIdle();
-      return this.write(sql, parameters);
+      return await this.write(sql, parameters);
     }
   }
 
   /** Run a statement once: whether a lost one had an effect is not known. */
   async write(sql, parameters = []) {
-    const connection = await this.acquire();
+    return this.run(await this.acquire(), sql, parameters);
+  }
+
+  async run(connection, sql, parameters) {
     try {
       return await connection.query(sql, parameters, this.settings.queryMs);
     } finally {
@@ -321,6 +327,7 @@ class Pool {
       return;
     }
     const waiter = this.waiting.shift();
+    connection.fresh = false;
     if (!waiter) {
       this.idle.push(connection);
       return;

@@ -3,7 +3,7 @@
 //   GET  /                a page: the newest message, and which replica of each tier answered
 //   GET  /api/message     the same as JSON
 //   POST /api/messages    {"text": "…"} adds one
-//   GET  /healthz         this process is alive (the container's health check)
+//   GET  /healthz         this replica may be given work (the container's health check)
 //   GET  /api/healthz     … and the database answers
 
 const fs = require('node:fs');
@@ -15,11 +15,14 @@ const MAX_BODY_BYTES = 4096;
 const MAX_TEXT_LENGTH = 200;
 // Other nodes learn within moments that this replica is leaving; until then it still answers.
 const DRAIN_MS = 1500;
+// A new container may need a moment until the database's node knows the way back to it. It is given
+// no work before that; but without a database at all it is no less healthy than the others.
+const FIRST_CONNECTION_MS = 5000;
 
 const env = process.env;
 const whoami = `${env.API_REPLICA || 'api'}@${env.NODE_NAME || 'unknown'}`;
 
-// The sum stays below what a client waits for: a database that is gone is said, not hung on.
+// Below what a client waits for: a database that is gone is said, not hung on.
 const pool = new Pool({
   host: env.DB_HOST || 'tasks.db',
   port: Number(env.DB_PORT || 5432),
@@ -27,9 +30,9 @@ const pool = new Pool({
   database: env.DB_NAME || 'app',
   password: fs.readFileSync(env.DB_PASSWORD_FILE || '/run/secrets/db_password', 'utf8').trimEnd(),
   size: Number(env.DB_CONNECTIONS || 5),
-  connectMs: 700,
-  queryMs: 700,
-  waitMs: 700,
+  connectMs: 1500,
+  queryMs: 1000,
+  waitMs: 1500,
 });
 
 const NEWEST = `
@@ -115,7 +118,7 @@ const json = (status, value) => ({ status, type: 'application/json', text: `${JS
 
 const ROUTES = {
   '/': { GET: async (request) => html(200, await home(request)) },
-  '/healthz': { GET: async () => json(200, { api: whoami }) },
+  '/healthz': { GET: async () => json(ready ? 200 : 503, { api: whoami, ready }) },
   '/api/healthz': { GET: async () => json(200, { api: whoami, db: (await pool.read('SELECT 1')).length === 1 }) },
   '/api/message': { GET: async (request) => json(200, await newest(request)) },
   '/api/messages': { POST: async (request) => json(201, await add(request)) },
@@ -167,3 +170,19 @@ process.once('SIGTERM', () => stop('SIGTERM'));
 process.once('SIGINT', () => stop('SIGINT'));
 
 server.listen(PORT, () => console.log(`${whoami}: listening on ${PORT}`));
+
+let ready = false;
+const deadline = Date.now() + FIRST_CONNECTION_MS;
+async function becomeReady() {
+  try {
+    await pool.read('SELECT 1');
+  } catch (error) {
+    console.error(`${whoami}: ${error.message}`);
+    if (Date.now() < deadline) {
+      setTimeout(becomeReady, 250);
+      return;
+    }
+  }
+  ready = true;
+}
+becomeReady();
