@@ -18,12 +18,12 @@ def test_one_manager_becomes_three_and_any_of_them_answers(lab: Lab, cluster: Cl
     assert {n["state"] for n in nodes} == {"ready"}
     assert before <= {n["id"] for n in nodes}, "a node was replaced"
 
-    leader = next(n["hostname"] for n in managers if n["leader"])
+    leader = next(n["name"] for n in managers if n["leader"])
     instance = lab.instance(leader)["InstanceId"]
     lab.ec2.stop_instances(InstanceIds=[instance])
     try:
         # Without a pause: the dead manager's connection fails, the next one is asked.
-        assert {n["hostname"] for n in lab.status()["nodes"]} >= {f"{CLUSTER}_mgr2"}
+        assert {n["name"] for n in lab.status()["nodes"]} >= {f"{CLUSTER}_mgr2"}
     finally:
         lab.ec2.get_waiter("instance_stopped").wait(
             InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
