@@ -101,7 +101,9 @@ def wait_for_stack(
     try:
         moment = converge.parse_time(since) if since else None
     except ValueError as fault:
-        raise UsageError(f"cannot read --since: {fault}") from fault
+        raise UsageError(
+            f"cannot read --since: {fault}", "write it like 2026-01-31T12:00:00Z"
+        ) from fault
     started = time.monotonic()
     with resolve(cluster, host).failover() as swarm, console.progress_line() as show:
 

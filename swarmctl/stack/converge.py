@@ -139,7 +139,7 @@ def parse_time(text: str) -> datetime:
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
-        raise ValueError(f"{text!r} lacks a time zone; write it like 2026-01-31T12:00:00Z")
+        raise ValueError(f"{text!r} lacks a time zone")
     return moment
 
 

@@ -21,6 +21,7 @@ import urllib3.connection
 import urllib3.connectionpool
 import urllib3.exceptions
 from docker.transport.basehttpadapter import BaseHTTPAdapter
+from paramiko.pkey import UnknownKeyType
 
 from swarmctl.errors import SwarmctlError
 
@@ -106,7 +107,7 @@ def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
             port=22,
             sock=wire,
             username=endpoint.user,
-            key_filename=str(endpoint.key_file) if endpoint.key_file else None,
+            pkey=_load_key(endpoint),
             allow_agent=endpoint.key_file is None,
             look_for_keys=endpoint.key_file is None,
             timeout=timeout,
@@ -126,6 +127,27 @@ def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
     if transport is not None:
         transport.set_keepalive(5)
     return client
+
+
+def _load_key(endpoint: Endpoint) -> paramiko.PKey | None:
+    """The key to log in with.
+
+    Not left to ``SSHClient.connect(key_filename=…)``: that tries the file as every kind of key,
+    and tells of the last failure instead of the first.
+    """
+    if endpoint.key_file is None:
+        return None
+    try:
+        return paramiko.PKey.from_path(endpoint.key_file)
+    except FileNotFoundError:
+        why = "does not exist"
+    except PermissionError:
+        why = "cannot be read"
+    except TypeError:  # what the cryptography package raises for it
+        why = "has a passphrase"
+    except (ValueError, UnknownKeyType, paramiko.SSHException) as fault:
+        why = f"is no private key that can be read: {fault}"
+    raise ManagerError(f"{endpoint}: the key {endpoint.key_file} {why}")
 
 
 def _open_wire(endpoint: Endpoint, timeout: float) -> socket.socket:
@@ -158,8 +180,6 @@ def _worded(endpoint: Endpoint, fault: Exception) -> ManagerError:
         return ManagerError(
             f"{endpoint}: you have no SSH key to offer", "ssh-add one, or make one: ssh-keygen"
         )
-    if isinstance(fault, FileNotFoundError):
-        return ManagerError(f"{endpoint}: there is no key {endpoint.key_file}")
     if isinstance(fault, TimeoutError):
         return ManagerError(
             f"{endpoint}: no answer", "is the machine up, and does its firewall let you in?"
@@ -247,8 +267,8 @@ class EngineAdapter(BaseHTTPAdapter):
             raise paramiko.SSHException("the SSH connection was closed")
         channel = transport.open_session(timeout=timeout)
         channel.settimeout(timeout)
-        channel.exec_command(COMMAND)
         self._channel = channel
+        channel.exec_command(COMMAND)
         return channel
 
     def explain(self) -> str:
