@@ -1,0 +1,218 @@
+"""The short notations of a compose file, read as the docker CLI reads them.
+
+Ports (go-connections/nat), volumes (docker/cli cli/compose/loader/volume.go), sizes (go-units),
+durations (Go's ``time``), shell words (google/shlex) and environment files (docker/cli kvfile).
+Every function raises ``SpecError`` with words for a person where the docker CLI fails.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+
+class SpecError(ValueError):
+    """A text that the docker CLI cannot read."""
+
+
+# --- ports ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PortSpec:
+    """One published port; ``published`` is 0 when the Swarm chooses it."""
+
+    target: int
+    published: int
+    protocol: str = "tcp"
+    mode: str = "ingress"
+    host_ip: str = ""  # written in the file, and ignored by Swarm
+
+
+def ports(text: str) -> list[PortSpec]:
+    """What ``[[IP:]PUBLISHED:]TARGET[/PROTOCOL]`` stands for; ranges give several ports."""
+    head, _, last = text.rpartition(":")
+    host_ip, _, published = head.rpartition(":")
+    target, _, protocol = last.partition("/")
+    protocol = protocol.partition("/")[0].lower() or "tcp"
+    _check_ip(host_ip)
+    if not target:
+        raise SpecError(f"no container port in {text!r}")
+    first, final = _port_range(target, "container port")
+    if protocol not in ("tcp", "udp", "sctp"):
+        raise SpecError(f"unknown protocol {protocol!r} in {text!r}")
+    if not published:
+        return [PortSpec(port, 0, protocol, host_ip=host_ip) for port in range(first, final + 1)]
+    low, high = _port_range(published, "published port")
+    if first == final:
+        return [PortSpec(first, port, protocol, host_ip=host_ip) for port in range(low, high + 1)]
+    if high - low != final - first:
+        raise SpecError(f"the ranges {published} and {target} are not equally long")
+    return [
+        PortSpec(first + step, low + step, protocol, host_ip=host_ip)
+        for step in range(final - first + 1)
+    ]
+
+
+def _check_ip(text: str) -> None:
+    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not bare:
+        return
+    try:
+        ipaddress.ip_address(bare)
+    except ValueError as fault:
+        raise SpecError(f"{text!r} is not an IP address") from fault
+    if "%" in bare:
+        raise SpecError(f"{text!r} is not an IP address")
+
+
+def _port_range(text: str, what: str) -> tuple[int, int]:
+    first, dash, rest = text.partition("-")
+    final = rest.partition("-")[0] if dash else first
+    for number in (first, final):
+        if not re.fullmatch("[0-9]+", number, re.ASCII) or int(number) > 65535:
+            raise SpecError(f"{text!r} is not a {what} (0 to 65535)")
+    if int(final) < int(first):
+        raise SpecError(f"the range {text!r} runs backwards")
+    return int(first), int(final)
+
+
+# --- volumes --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeSpec:
+    """A mount in its short form."""
+
+    type: str  # "volume" or "bind"
+    source: str
+    target: str
+    read_only: bool = False
+
+
+def volume(text: str) -> VolumeSpec:
+    """What ``[SOURCE:]TARGET[:OPTIONS]`` stands for; drive letters keep their colon."""
+    if not text:
+        raise SpecError("an empty volume")
+    if len(text.encode()) <= 2:
+        return VolumeSpec("volume", "", text)
+    parts = _volume_parts(text)
+    if any(not part for part in parts):
+        raise SpecError(f"an empty section between colons in {text!r}")
+    if len(parts) > 3:
+        raise SpecError(f"too many colons in {text!r}")
+    if len(parts) == 1:
+        return VolumeSpec("volume", "", parts[0])
+    options = parts[2].split(",") if len(parts) == 3 else []
+    access = [option for option in options if option in ("ro", "rw")]
+    read_only = bool(access) and access[-1] == "ro"
+    return VolumeSpec(
+        "bind" if is_path(parts[0]) else "volume", parts[0], parts[1], read_only=read_only
+    )
+
+
+def _volume_parts(text: str) -> list[str]:
+    parts = [""]
+    for char in text:
+        if char != ":" or (len(parts[-1]) == 1 and parts[-1].isalpha()):
+            parts[-1] += char
+        else:
+            parts.append("")
+    return parts
+
+
+def is_path(source: str) -> bool:
+    """Whether a volume's source is a path on the node, and not a volume's name."""
+    if source[0] in "./~":
+        return True
+    return source.startswith("\\\\") or (source[0].isalpha() and source[1:2] == ":")
+
+
+# --- sizes, durations, words ----------------------------------------------------------------------
+
+_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
+_FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z", re.ASCII)
+
+
+def size(text: str) -> int:
+    """Bytes of a size such as ``512M``, ``1.5g`` or ``50 MiB`` (powers of 1024)."""
+    last = max((text.rfind(char) for char in "0123456789. "), default=-1)
+    if last == -1:
+        raise SpecError(f"{text!r} is not a size such as 512M")
+    number = text[:last] if text[last] == " " else text[: last + 1]
+    suffix = text[last + 1 :].lower()
+    if not _FLOAT.match(number):
+        raise SpecError(f"{number!r} in {text!r} is not a number")
+    value = float(number)
+    if value < 0:
+        raise SpecError(f"the size {text!r} is negative")
+    if suffix in ("", "b"):
+        return _whole(value)
+    if suffix[0] not in _UNITS or suffix[1:] not in ("", "b", "ib"):
+        raise SpecError(f"unknown unit {suffix!r} in {text!r}; use k, m or g")
+    return _whole(value * _UNITS[suffix[0]])
+
+
+def _whole(value: float) -> int:
+    return int(value) if value < 2**63 else 2**63 - 1
+
+
+_DURATION = re.compile(r"[-+]?(0|((?P<n>\d+\.?\d*|\.\d+)(?P<u>ns|us|µs|μs|ms|s|m|h))+)\Z", re.ASCII)
+_PIECE = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+
+
+def duration(text: str) -> float:
+    """Seconds of a Go duration such as ``1m30s``."""
+    if not _DURATION.match(text):
+        hint = "; it needs a unit" if text.strip().isdigit() else ""
+        raise SpecError(f"{text!r} is not a duration such as 30s or 1m30s{hint}")
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text))
+    if seconds * 1e9 >= 2**63:
+        raise SpecError(f"the duration {text!r} is too long")
+    return -seconds if text.startswith("-") else seconds
+
+
+def check_words(text: str) -> None:
+    """Raise ``SpecError`` if a command line has an open quote or ends in a backslash."""
+    quote, in_word, position = "", False, 0
+    while position < len(text):
+        char = text[position]
+        if char == "\\" and quote != "'":
+            position += 1
+            if position >= len(text):
+                raise SpecError("the command ends in a backslash")
+            in_word = True
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char == "#" and not in_word:
+            position = text.find("\n", position)
+            if position == -1:
+                return
+        elif char in "'\"":
+            quote, in_word = char, True
+        else:
+            in_word = char not in " \t\r\n"
+        position += 1
+    if quote:
+        raise SpecError(f"the command has a {quote} that is never closed")
+
+
+def check_env_file(data: bytes) -> None:
+    """Raise ``SpecError`` if the docker CLI cannot read an environment file."""
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if len(line) >= 64 * 1024:
+            raise SpecError(f"line {number} is longer than 64 KiB")
+        try:
+            text = line.decode().removeprefix("\ufeff" if number == 1 else "").lstrip(" \t")
+        except UnicodeDecodeError as fault:
+            raise SpecError(f"line {number} is not UTF-8") from fault
+        text = text.removesuffix("\r")
+        if not text or text.startswith("#"):
+            continue
+        name = text.partition("=")[0]
+        if not name:
+            raise SpecError(f"line {number} has no variable name")
+        if " " in name or "\t" in name:
+            raise SpecError(f"line {number}: the name {name!r} contains white space")
