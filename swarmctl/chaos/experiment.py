@@ -91,7 +91,7 @@ class Experiment:
             selection = replace(selection, seed=new_seed())
         self._request, self._world, self._selection = request, world, selection
         self._fault: Fault = FAULTS[known_fault(request.fault)](
-            Setting(world.ec2, world.clock, world.interrupts.check, self._status, self._mark)
+            Setting(world.ec2, world.clock, world.interrupts.check, self._await, self._mark)
         )
         self._observer = Observer(
             world.swarms, world.clock, EngineClock(world.clock.started_at), self._node_changed
@@ -329,7 +329,7 @@ class Experiment:
                 look=self._look,
                 why_blind=lambda: self._observer.last_error,
                 clock=self._world.clock,
-                status=self._status,
+                status=self._await,
                 mark=self._mark,
                 save=self._try_save,
             ),
@@ -351,7 +351,7 @@ class Experiment:
                 return None, self._observer.last_error
             self._aim(swarm)
             missing = "; ".join(verdict.shortages(swarm, self.journal.wanted))
-            self._status(f"all replicas to serve, and to go on: {missing or 'they do'}")
+            self._await(f"all replicas to serve, and to go on: {missing or 'they do'}")
             if missing:
                 whole_since.clear()
                 return None, missing
@@ -484,8 +484,11 @@ class Experiment:
         self._world.progress.note(text)
 
     def _status(self, text: str) -> None:
-        self._world.interrupts.doing = text
         self._world.progress.status(text)
+
+    def _await(self, text: str) -> None:
+        self._world.interrupts.doing = text
+        self._world.progress.status(f"waiting for {text}")
 
     def _save(self) -> None:
         self.journal.samples = self._observer.samples

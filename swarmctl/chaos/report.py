@@ -100,20 +100,25 @@ def render(journal: Journal) -> str:
 
 def sentence(journal: Journal) -> str:
     """The run in one sentence: the verdict and the probes, or why there is no verdict."""
+    badge = BADGES.get(journal.outcome, "NOT ENDED")
     if journal.verdict is None:
-        undone = {
-            "done": "what was taken is put back",
-            "none": "nothing was touched",
-        }.get(journal.undo.state, f"not everything is put back: swarmctl chaos revert {journal.id}")
         refused = ", ".join(guard.name for guard in journal.guards if not guard.ok)
         by = f" by guard {refused}" if refused else ""
-        return f"{BADGES.get(journal.outcome, 'NOT ENDED')}{by}: no verdict; {undone}"
+        return f"{badge}{by}: no verdict; {_undone(journal)}"
+    if journal.outcome not in ("held", "refuted"):
+        return f"{badge} after the verdict; {_undone(journal)}. {journal.verdict.sentence}"
     sent, lost = sum(p.sent for p in journal.probes), sum(p.lost for p in journal.probes)
     if not sent:
         return journal.verdict.sentence
     outage = max(p.longest_outage_s for p in journal.probes)
     longest = f", longest outage {outage:.1f} s" if lost else ""
     return f"{journal.verdict.sentence}; {lost} of {sent} probes lost{longest}"
+
+
+def _undone(journal: Journal) -> str:
+    if journal.undo.pending:
+        return f"not everything is put back: swarmctl chaos revert {journal.id}"
+    return "what was taken is put back" if journal.undo.steps else "nothing was touched"
 
 
 def figures(journal: Journal) -> list[tuple[str, str]]:

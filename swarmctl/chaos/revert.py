@@ -34,8 +34,9 @@ def revert(
 
     Raises:
         RevertFailedError: it did not work; it can be tried again.
-        UsageError: the journal's fault is not known to this version.
     """
+    if not journal.undo.pending:
+        return
     if journal.experiment not in FAULTS:
         raise undo.failure(journal, f"this version knows no fault {journal.experiment!r}")
     # Marks stay on the run's clock: seconds since it began, though another process made them.
@@ -63,6 +64,10 @@ def revert(
             save=lambda: runs.save(journal),
         ),
     )
+    # Whatever it found before, it was not seen to its end.
+    journal.outcome, journal.phase = "interrupted", "ended"
+    journal.ended_s = round(clock.now() + offset, 3)
+    runs.save(journal)
 
 
 class _Managers:

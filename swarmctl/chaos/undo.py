@@ -32,7 +32,7 @@ class Undoing:
         look: takes a snapshot; ``None`` when no manager answered.
         why_blind: says why ``look`` saw nothing.
         clock: the run's time.
-        status: says what is being awaited.
+        status: says what is being awaited; completes "waiting for …".
         mark: puts a moment on the time line.
         save: stores the journal.
     """

@@ -18,7 +18,7 @@ class Setting:
         ec2: the EC2 API.
         clock: the run's time.
         check: raises when the run was interrupted (and may be given up at this point).
-        status: says what is being awaited.
+        status: says what is being awaited; completes "waiting for …".
         mark: puts a moment on the time line: its kind and its text.
     """
 
