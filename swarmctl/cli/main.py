@@ -105,6 +105,9 @@ def _usage(mistake: typer.TyperException) -> int:
 def _report_fault(
     kind: type[BaseException], fault: BaseException, trace: TracebackType | None
 ) -> None:
+    if issubclass(kind, KeyboardInterrupt):  # Python then ends as the signal would: 130
+        console.error("interrupted")
+        return
     if "--debug" in sys.argv:
         traceback.print_exception(kind, fault, trace)
     console.error(

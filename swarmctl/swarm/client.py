@@ -13,13 +13,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import docker
 import docker.errors
 import requests
+import urllib3.exceptions
 from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from swarmctl.errors import SwarmctlError
@@ -90,8 +91,8 @@ class SwarmClient:
             )
         self._workers = ThreadPoolExecutor(max_workers=3, thread_name_prefix="snapshot")
         try:
-            self.docker = self.ask(lambda: self._open_docker(connect_timeout, request_timeout))
-            self._cluster_id = str(self.ask(self.docker.api.inspect_swarm)["ID"])
+            self.docker = self._know(lambda: self._open_docker(connect_timeout, request_timeout))
+            self._cluster_id = str(self._know(self.docker.api.inspect_swarm)["ID"])
         except SwarmctlError:
             self.close()
             raise
@@ -125,8 +126,11 @@ class SwarmClient:
             "services": api.services,
             "tasks": api.tasks,
         }
-        waiting = {name: self._workers.submit(self.ask, look) for name, look in asked.items()}
-        return {name: future.result() for name, future in waiting.items()}
+        try:
+            waiting = {n: self._workers.submit(self._know, look) for n, look in asked.items()}
+            return {name: future.result() for name, future in waiting.items()}
+        except (CancelledError, RuntimeError) as fault:  # what an executor raises after shutdown()
+            raise ManagerError(f"{self.endpoint}: the connection was closed") from fault
 
     def ask(self, question: Callable[[], T]) -> T:
         """Call the docker SDK, with failures of the connection or the manager as ManagerError.
@@ -151,8 +155,15 @@ class SwarmClient:
                 f"{self.endpoint}: no answer from the Docker Engine",
                 "is the machine still up? on it: systemctl status docker",
             ) from fault
-        except requests.exceptions.RequestException as fault:
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as fault:
             raise self._broken(fault) from fault
+
+    def _know(self, question: Callable[[], T]) -> T:
+        """Like :meth:`ask`, where the Engine has no reason to refuse."""
+        try:
+            return self.ask(question)
+        except docker.errors.APIError as fault:
+            raise ManagerError(f"{self.endpoint}: the Engine says: {fault.explanation}") from fault
 
     def close(self) -> None:
         """End the connection; calls under way fail."""
@@ -200,7 +211,7 @@ class SwarmClient:
             )
         return ManagerError(f"{self.endpoint}: {explanation.strip()}")
 
-    def _broken(self, fault: requests.exceptions.RequestException) -> ManagerError:
+    def _broken(self, fault: Exception) -> ManagerError:
         said = self._adapter.explain() if self._adapter else ""
         for sign, message, hint in _COMPLAINTS:
             if sign in said.lower():
@@ -310,21 +321,23 @@ class _Race:
         raise _all_failed(failures)
 
     def _try(self, endpoint: Endpoint) -> None:
+        outcome: SwarmClient | ManagerError = ManagerError(f"{endpoint}: swarmctl itself failed")
         try:
-            client = SwarmClient(
+            outcome = SwarmClient(
                 endpoint, connect_timeout=self._timeout, request_timeout=self._request_timeout
             )
-        except SwarmctlError as fault:
-            self._results.put(ManagerError(fault.message, fault.hint))
-            return
-        except docker.errors.APIError as fault:
-            self._results.put(ManagerError(f"{endpoint}: {fault.explanation}"))
-            return
+        except ManagerError as fault:
+            outcome = fault
+        finally:  # whatever happened: somebody waits for it
+            self._deliver(outcome)
+
+    def _deliver(self, outcome: SwarmClient | ManagerError) -> None:
         with self._lock:
             if not self._over:
-                self._results.put(client)
+                self._results.put(outcome)
                 return
-        client.close()
+        if isinstance(outcome, SwarmClient):
+            outcome.close()
 
     def _finish(self) -> None:
         with self._lock:

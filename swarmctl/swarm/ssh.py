@@ -9,6 +9,7 @@ given, limits every wait, and keeps the remote command's complaint for the error
 from __future__ import annotations
 
 import logging
+import queue
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -221,10 +222,14 @@ class _Pool(urllib3.connectionpool.HTTPConnectionPool):
 
         Not urllib3's own check: it calls ``fileno()``, for which paramiko opens a pipe a session.
         """
-        if self.pool is None:
+        pool = self.pool
+        if pool is None:
             raise urllib3.exceptions.ClosedPoolError(self, "the connection was closed")
-        # Never wait for ever for one of the sessions, even when streams hold them all.
-        connection = self.pool.get(block=True, timeout=timeout or self._limit)
+        try:
+            # Never wait for ever for one of the sessions, even when streams hold them all.
+            connection = pool.get(block=True, timeout=timeout or self._limit)
+        except queue.Empty as fault:
+            raise urllib3.exceptions.EmptyPoolError(self, "all SSH sessions are busy") from fault
         channel = getattr(connection, "sock", None)
         if channel is not None and (channel.closed or channel.eof_received):
             connection.close()

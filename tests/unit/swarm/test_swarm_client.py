@@ -283,6 +283,21 @@ def test_a_connection_is_made_again_after_everyone_was_away(site: Site) -> None:
         assert swarm.snapshot().nodes
 
 
+def test_a_connection_closed_by_another_thread_is_a_managers_failure(site: Site) -> None:
+    _, endpoint = site.manager()
+    with connect([endpoint]) as client, ThreadPoolExecutor(4) as pool:
+
+        def poll() -> None:
+            while True:
+                client.snapshot()
+
+        polls = [pool.submit(poll) for _ in range(4)]
+        client.snapshot()
+        client.close()
+        for fault in (poll.exception(timeout=5) for poll in polls):
+            assert isinstance(fault, ManagerError)
+
+
 def test_an_engine_that_is_not_there_is_no_traceback(tmp_path: Path) -> None:
     with pytest.raises(ManagerError, match=r"Engine cannot be used: .*No such file"):
         connect([Endpoint(f"unix://{tmp_path}/none.sock")])
