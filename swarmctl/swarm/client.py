@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 
 import docker
 import docker.errors
+import paramiko
 import requests
 import urllib3.exceptions
 from docker.constants import DEFAULT_DOCKER_API_VERSION
@@ -38,6 +39,16 @@ REQUEST_TIMEOUT = 10.0
 STAGGER = 0.7
 
 _BASE_URL = "http+docker://ssh"  # by this prefix the SDK knows what kind of socket it has
+
+# What a connection that breaks may raise. The last two come from paramiko, through urllib3 and
+# requests, when the SSH connection ends while a request is being written.
+_BREAKS = (
+    requests.exceptions.RequestException,
+    urllib3.exceptions.HTTPError,
+    ConnectionError,
+    EOFError,
+    paramiko.SSHException,
+)
 
 _COMPLAINTS = (
     (
@@ -155,7 +166,7 @@ class SwarmClient:
                 f"{self.endpoint}: no answer from the Docker Engine",
                 "is the machine still up? on it: systemctl status docker",
             ) from fault
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as fault:
+        except _BREAKS as fault:
             raise self._broken(fault) from fault
 
     def _know(self, question: Callable[[], T]) -> T:
