@@ -27,6 +27,7 @@ from typing import IO, Any
 
 import docker
 import docker.errors
+import requests
 from docker.models.containers import Container
 
 from swarmctl.errors import SwarmctlError
@@ -232,21 +233,28 @@ def _make_base(client: docker.DockerClient, reference: str, say: Say) -> None:
             [MMDEBSTRAP[0], *keyring, *MMDEBSTRAP[1:]], stdout=subprocess.PIPE, stderr=log
         )
         assert process.stdout is not None
+        answer, refusal = "", None
         try:
             answer = client.api.import_image_from_stream(
                 _blocks(process.stdout),
                 changes=[f"LABEL {LABEL}=base", 'CMD ["/bin/bash"]'],
             )
+        except (docker.errors.APIError, requests.RequestException) as error:
+            # Said below: an import fails when mmdebstrap does, and the other way round.
+            refusal = error
         finally:
             process.stdout.close()
             code = process.wait()
         if code != 0:
             raise SwarmctlError(
-                f"mmdebstrap failed with exit code {code}:\n{_last_lines(log)}",
+                f"mmdebstrap failed with exit code {code}:\n{_last_lines(log)}"
+                + (f"\nthe Engine said: {refusal}" if refusal else ""),
                 "the base needs Debian's mirror (http://deb.debian.org) and, on Ubuntu, the "
                 "package debian-archive-keyring; or set "
                 f"{BASE_IMAGE_VARIABLE}=debian:trixie-slim where a registry can be reached",
-            )
+            ) from refusal
+    if refusal is not None:
+        raise SwarmctlError(f"the Engine could not import the base image: {refusal}") from refusal
     image_id = _imported_id(answer)
     # Only now does it get its name: half an import must not be taken for the base.
     repository, tag = reference.rsplit(":", 1)

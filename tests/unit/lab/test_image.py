@@ -1,0 +1,203 @@
+"""The lab's images are built exactly when something that goes into them changed."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import docker
+import docker.errors
+import pytest
+
+from swarmctl.errors import SwarmctlError
+from swarmctl.lab import image
+from swarmctl.lab.image import RECIPES, Plan, ensure_images, plan, remove_stale_images
+
+
+@pytest.fixture
+def recipes(tmp_path: Path) -> Path:
+    copy = tmp_path / "images"
+    shutil.copytree(RECIPES, copy)
+    return copy
+
+
+def differing(one: Plan, other: Plan) -> set[str]:
+    return {name for name, reference in vars(one).items() if vars(other)[name] != reference}
+
+
+def test_the_same_recipes_give_the_same_tags_wherever_they_lie(recipes: Path) -> None:
+    (recipes / "node" / "Dockerfile").chmod(0o600)
+    (recipes / "node" / "Dockerfile").touch()
+
+    assert plan(recipes) == plan()
+
+
+def test_a_changed_machine_rebuilds_the_machines_and_nothing_else(recipes: Path) -> None:
+    unit = recipes / "node_bare/files/etc/systemd/system/lab-user-data.service"
+    unit.write_text(unit.read_text() + "# changed\n")
+
+    assert differing(plan(), plan(recipes)) == {"node_bare", "node"}
+
+
+def test_a_changed_application_also_changes_the_registry_that_holds_it(recipes: Path) -> None:
+    (recipes / "httpd/files/htdocs/index.html").write_text("changed")
+
+    assert differing(plan(), plan(recipes)) == {"httpd", "registry"}
+
+
+def test_a_renamed_file_is_a_change(recipes: Path) -> None:
+    folder = recipes / "httpd/files/htdocs"
+    (folder / "index.html").rename(folder / "home.html")
+
+    assert "httpd" in differing(plan(), plan(recipes))
+
+
+def test_another_base_changes_everything() -> None:
+    everything = set(vars(plan()))
+
+    assert differing(plan(), plan(base_image="debian:trixie-slim")) == everything
+    assert plan(base_image="debian:trixie-slim").base == "debian:trixie-slim"
+
+
+def test_scripts_are_executable_in_the_build_context_and_other_files_are_not() -> None:
+    with tarfile.open(fileobj=io.BytesIO(image._context(RECIPES / "node_bare"))) as archive:
+        modes = {entry.name: entry.mode for entry in archive}
+
+    assert modes["files/usr/local/sbin/lab-init"] == 0o755
+    assert modes["files/etc/sudoers.d/admin"] == 0o644
+
+
+def test_no_host_key_and_no_machine_id_is_baked_in() -> None:
+    recipe = (RECIPES / "node_bare/Dockerfile").read_text()
+
+    assert "rm -f /etc/ssh/ssh_host_*" in recipe
+    assert ": > /etc/machine-id" in recipe
+
+
+class FakeApi:
+    """The part of the Engine's API that building images uses."""
+
+    def __init__(self, tags: set[str], import_answer: str = "") -> None:
+        self.tags = tags
+        self.import_answer = import_answer
+        self.built: list[str] = []
+        self.build_events: list[dict[str, str]] = []
+
+    def images(self) -> list[dict[str, Any]]:
+        return [{"RepoTags": None}, *({"RepoTags": [tag]} for tag in self.tags)]
+
+    def build(self, *, tag: str, **_: Any) -> Iterator[dict[str, str]]:
+        self.built.append(tag)
+        yield from self.build_events
+
+    def import_image_from_stream(self, stream: Iterator[bytes], **_: Any) -> str:
+        list(stream)
+        return self.import_answer
+
+
+class FakeEngine:
+    def __init__(self, tags: set[str], in_use: set[str] | None = None) -> None:
+        self.api = FakeApi(tags)
+        self.in_use = in_use or set()
+        self.images = self
+
+    def remove(self, reference: str) -> None:
+        if reference in self.in_use:
+            response = type("Response", (), {"status_code": 409, "reason": "Conflict"})()
+            raise docker.errors.APIError("in use", response=response)
+        self.api.tags.remove(reference)
+
+
+def engine(fake: FakeEngine) -> docker.DockerClient:
+    return cast(docker.DockerClient, fake)
+
+
+def test_nothing_is_built_or_said_when_the_images_exist() -> None:
+    wanted = plan()
+    fake = FakeEngine({wanted.node, wanted.node_bare, wanted.registry})
+    said: list[str] = []
+
+    images = ensure_images(engine(fake), said.append)
+
+    assert images == image.Images(wanted.node, wanted.node_bare, wanted.registry)
+    assert fake.api.built == []
+    assert said == []
+
+
+def test_only_the_missing_image_is_built() -> None:
+    wanted = plan()
+    fake = FakeEngine({r for name, r in vars(wanted).items() if name != "node"})
+
+    ensure_images(engine(fake), lambda _: None)
+
+    assert fake.api.built == [wanted.node]
+
+
+def test_a_failed_build_shows_the_end_of_its_log() -> None:
+    wanted = plan()
+    fake = FakeEngine({r for name, r in vars(wanted).items() if name != "node"})
+    fake.api.build_events = [
+        {"stream": "E: Unable to locate package docker.io\n"},
+        {"error": "returned a non-zero code: 100"},
+    ]
+
+    with pytest.raises(SwarmctlError, match=r"node failed: .* 100\nE: Unable to locate"):
+        ensure_images(engine(fake), lambda _: None)
+
+
+def test_failures_of_both_halves_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeEngine({plan().base})
+    fake.api.build_events = [{"error": "no space left on device"}]
+
+    with pytest.raises(SwarmctlError) as caught:
+        ensure_images(engine(fake), lambda _: None)
+
+    assert "image node_bare failed" in caught.value.message
+    assert "image httpd failed" in caught.value.message
+
+
+def test_without_mmdebstrap_the_hint_is_the_command_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(SwarmctlError, match="mmdebstrap") as caught:
+        ensure_images(engine(FakeEngine(set())), lambda _: None)
+
+    assert caught.value.hint == "run: swarmctl lab doctor --fix"
+
+
+def test_a_failed_mmdebstrap_shows_its_log_and_leaves_no_base(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "mmdebstrap"
+    broken.write_text("#!/bin/sh\necho half a tar file\necho E: no mirror >&2\nexit 25\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    fake = FakeEngine(set())
+    fake.api.import_answer = json.dumps({"error": "unexpected EOF"})
+
+    with pytest.raises(SwarmctlError, match=r"exit code 25:\nE: no mirror"):
+        ensure_images(engine(fake), lambda _: None)
+
+    assert fake.api.tags == set()
+
+
+def test_proxies_of_the_environment_reach_the_builds() -> None:
+    environment = {"http_proxy": "http://proxy:3128", "https_proxy": "", "HOME": "/root"}
+
+    assert image._proxies(environment) == {"http_proxy": "http://proxy:3128"}
+
+
+def test_stale_images_are_removed_unless_something_uses_them() -> None:
+    wanted = plan()
+    used, stale, foreign = "swarmctl-lab/node:used", "swarmctl-lab/node:stale", "debian:trixie"
+    fake = FakeEngine({wanted.node, used, stale, foreign}, in_use={used})
+
+    assert remove_stale_images(engine(fake)) == (stale,)
+    assert fake.api.tags == {wanted.node, used, foreign}
