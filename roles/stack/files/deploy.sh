@@ -1,5 +1,6 @@
 # usage: deploy NAME DIR RESOLVE [SECRET…] <archive.tar.gz.base64
-# First line: when it began (RFC 3339). A line CHANGED when a secret was made or a service differs.
+# First line: when it began (RFC 3339). Then a line "CHANGED …" for each secret made and each
+# service that is another than before; that Swarm was told the same again does not count.
 set -eu
 name=$1 dir=$2 resolve=$3
 shift 3
@@ -7,22 +8,23 @@ date -u +%Y-%m-%dT%H:%M:%SZ
 
 services() {
   docker service ls --quiet --filter "label=com.docker.stack.namespace=$name" |
-    xargs -r docker service inspect --format '{{.ID}} {{json .Spec}}' | sort
+    xargs -r docker service inspect --format '{{.Spec.Name}} {{json .Spec}}' | sort >"$1"
 }
 
 for secret; do
   docker secret inspect "$secret" >/dev/null 2>&1 && continue
   head -c 24 /dev/urandom | base64 | tr -d '\n' | docker secret create "$secret" - >/dev/null
-  echo CHANGED
+  echo "CHANGED secret $secret"
 done
 
 rm -rf "$dir.new"
 mkdir -p "$dir.new"
 base64 -d | tar -xz --no-same-owner -C "$dir.new"
-before=$(services)
+services "$dir.new/.before"
 docker stack deploy --prune --resolve-image "$resolve" --compose-file "$dir.new/docker-compose.yml" "$name"
-after=$(services)
+services "$dir.new/.after"
+diff "$dir.new/.before" "$dir.new/.after" | sed -n 's/^[<>] \([^ ]*\) .*/CHANGED service \1/p' | sort -u
+rm "$dir.new/.before" "$dir.new/.after"
 # Kept only once it was accepted: it is what --diff compares with.
 rm -rf "$dir"
 mv "$dir.new" "$dir"
-[ "$before" = "$after" ] || echo CHANGED
