@@ -20,7 +20,7 @@ from swarmctl.chaos.seams import Clock, Ec2, Endpoint, Machine, Prober, Progress
 from swarmctl.chaos.targets import Selection, choose, new_seed
 from swarmctl.chaos.verdict import Baseline, Judgement
 from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError
-from swarmctl.swarm.model import Node, Service, Swarm
+from swarmctl.swarm.model import Node, Swarm
 from swarmctl.wait import wait_for
 
 # How long the steady state is watched before the fault, and again at the end.
@@ -94,11 +94,11 @@ class Experiment:
             Setting(world.ec2, world.clock, world.interrupts.check, self._await, self._mark)
         )
         self._observer = Observer(
-            world.swarms, world.clock, EngineClock(world.clock.started_at), self._node_changed
+            world.swarms, world.clock, EngineClock(world.clock.started_at), self._nodes_changed
         )
         self._nodes: tuple[Node, ...] = ()
         self._machines: dict[str, list[Machine]] = {}
-        self._probed: tuple[Service, ...] = ()
+        self._places = probes.Places((), {}, ())
         self._aims: dict[str, tuple[Endpoint, ...]] = {}
         self._baseline: Baseline | None = None
         self._held_since: float | None = None
@@ -162,8 +162,12 @@ class Experiment:
         self._step("baseline", f"Baseline of {self._request.cluster}")
         swarm = self._world.swarms.snapshot()
         self._nodes = choose(swarm, self._selection)
-        self._probed = probes.published(swarm, self._request.probe_service)
         self._machines = guards.by_name(self._world.ec2.instances(self._request.cluster))
+        self._places = probes.Places(
+            services=probes.published(swarm, self._request.probe_service),
+            machines={name: found[0] for name, found in self._machines.items()},
+            without={node.id for node in self._nodes},
+        )
         self._observer.engine = self._read_engine_clock()
         self.journal.targets = tuple(self._target(node) for node in self._nodes)
         self.journal.not_judged = verdict.not_judged(swarm)
@@ -197,7 +201,8 @@ class Experiment:
             self._status(f"a steady state: {self._strength()}")
             self._world.clock.pause(INTERVAL_S)
         silent = self._leave_out_other_protocols(silent)
-        self._guard(guards.answering(silent, sum(map(len, self._aims.values()))))
+        forgotten = self._places.forgotten(self._seen())
+        self._guard(guards.answering(silent, sum(map(len, self._aims.values())), forgotten))
         guards.refuse(self.journal.guards)
 
     def _leave_out_other_protocols(self, silent: tuple[str, ...]) -> tuple[str, ...]:
@@ -211,7 +216,7 @@ class Experiment:
         if not other or other == set(heard):
             return silent
         self._note(f"not probed, no HTTP behind the published port: {', '.join(sorted(other))}")
-        self._probed = tuple(s for s in self._probed if s.name not in other)
+        self._places.services = [s for s in self._places.services if s.name not in other]
         self._aim(self._seen())
         return self._silent(since=0.0)
 
@@ -426,9 +431,7 @@ class Experiment:
         self._note(f"target: {names}{drawn}")
 
     def _aim(self, swarm: Swarm) -> None:
-        machines = {name: found[0] for name, found in self._machines.items()}
-        without = {node.id for node in self._nodes}
-        self._aims = probes.endpoints(swarm, self._probed, machines, without)
+        self._aims = self._places.at(swarm)
         self._world.prober.aim(self._aims)
 
     def _silent(self, since: float) -> tuple[str, ...]:
@@ -441,6 +444,8 @@ class Experiment:
         return at
 
     def _strength(self) -> str:
+        if self._observer.is_blind:
+            return f"no manager answers: {self._observer.last_error}"
         swarm = self._seen()
         states = [f"{n.hostname} {n.state}" for n in swarm.nodes if not n.live]
         places = verdict.placement(swarm)
@@ -455,14 +460,18 @@ class Experiment:
         lost = sum(not probe.ok for probe in results)
         return f" · {lost} of {len(results)} probes lost" if results else ""
 
-    def _node_changed(self, at: float, node: Node, before: str) -> None:
-        target = any(node.id == t.id for t in self._nodes)
-        if node.state == "down" and target:
-            self._mark("node-down", f"the managers call {node.hostname} Down", at)
-        elif node.live and target:
-            self._mark("node-ready", f"the managers call {node.hostname} Ready", at)
-        else:
-            self._mark("node-state", f"{node.hostname}: {before} → {node.state}", at)
+    def _nodes_changed(self, at: float, changes: Sequence[tuple[Node, str]]) -> None:
+        targets = {target.node_id for target in self.journal.targets}
+        others: dict[str, list[str]] = {}
+        for node, before in changes:
+            if node.id in targets and node.state == "down":
+                self._mark("node-down", f"the managers call {node.hostname} Down", at)
+            elif node.id in targets and node.live and before == "down":
+                self._mark("node-ready", f"the managers call {node.hostname} Ready", at)
+            else:
+                others.setdefault(f"{before} → {node.state}", []).append(node.hostname)
+        for change, names in others.items():
+            self._mark("node-state", f"{', '.join(names)}: {change}", at)
 
     def _guard(self, record: GuardRecord) -> None:
         self.journal.guards += (record,)

@@ -98,23 +98,33 @@ def owned(
     return GuardRecord("instance", True, f"{pairs}, running and tagged {cluster}")
 
 
-def answering(silent: Sequence[str], asked: int) -> GuardRecord:
+def answering(silent: Sequence[str], asked: int, forgotten: Sequence[str] = ()) -> GuardRecord:
     """Every place the probes ask answers before the fault, so that silence after it means much.
 
     Args:
         silent: the places that don't, each with its error.
         asked: how many places there are.
+        forgotten: services whose host ports the managers have forgotten.
     """
-    if silent:
+    if not silent:
+        text = f"{asked} places answer over HTTP" if asked else "nothing is probed"
+        return GuardRecord("probes-answer", True, text)
+    if forgotten:
         return GuardRecord(
             "probes-answer",
             False,
-            "; ".join(silent),
-            "open the published port to this machine (security group), "
+            f"the managers do not know the host ports of {', '.join(forgotten)} any more"
+            " (a change of leader makes them forget)",
+            f"docker service update --force {forgotten[0]} gives out new ones; "
             "or choose what is probed: --probe-service NAME|none",
         )
-    text = f"{asked} places answer over HTTP" if asked else "nothing is probed"
-    return GuardRecord("probes-answer", True, text)
+    return GuardRecord(
+        "probes-answer",
+        False,
+        "; ".join(silent),
+        "open the published port to this machine (security group), "
+        "or choose what is probed: --probe-service NAME|none",
+    )
 
 
 def by_name(machines: Iterable[Machine]) -> dict[str, list[Machine]]:

@@ -7,7 +7,7 @@ about the Swarm: it is kept as a blind stretch, and the next look asks the next 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.clocks import EngineClock
@@ -28,13 +28,13 @@ class Observer:
         swarms: where snapshots come from.
         clock: the run's time.
         engine: places the Engine's timestamps on it.
-        on_state: called with the time, the node and the state it was in before.
+        on_states: called with the time, and the nodes that changed with their state before.
     """
 
     swarms: Swarms
     clock: Clock
     engine: EngineClock
-    on_state: Callable[[float, Node, str], None]
+    on_states: Callable[[float, Sequence[tuple[Node, str]]], None]
     samples: list[Sample] = field(default_factory=list)
     blind: list[tuple[float, float, str]] = field(default_factory=list)
     last: Swarm | None = None
@@ -58,6 +58,7 @@ class Observer:
     def known_are(self, swarm: Swarm) -> None:
         """Everything in this snapshot is old: only tasks that come later are recorded."""
         self._known = frozenset(task.id for task in swarm.tasks)
+        self._tasks.clear()
 
     def mark_replacements(self, ids: Collection[str]) -> None:
         """These tasks made good what was lost."""
@@ -92,9 +93,13 @@ class Observer:
 
     def _note_states(self, at: float, swarm: Swarm) -> None:
         before = {node.id: node.state for node in self.last.nodes} if self.last else {}
-        for node in swarm.nodes:
-            if node.id in before and before[node.id] != node.state:
-                self.on_state(at, node, before[node.id])
+        changed = [
+            (node, before[node.id])
+            for node in swarm.nodes
+            if node.id in before and before[node.id] != node.state
+        ]
+        if changed:
+            self.on_states(at, changed)
 
     def _note_tasks(self, at: float, swarm: Swarm) -> None:
         names = {service.id: service.name for service in judged(swarm)}

@@ -10,14 +10,14 @@ import http.client
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from swarmctl.chaos.journal import ProbeRecord, ProbeSummary
 from swarmctl.chaos.seams import Endpoint, Machine, Probe
 from swarmctl.errors import UsageError, unknown
-from swarmctl.swarm.model import Node, Service, Swarm
+from swarmctl.swarm.model import Node, Port, Service, Swarm
 
 RATE_HZ = 10
 TIMEOUT_S = 2.0
@@ -51,37 +51,78 @@ def published(swarm: Swarm, named: str | None) -> tuple[Service, ...]:
     return (service,)
 
 
-def endpoints(
-    swarm: Swarm,
-    services: Iterable[Service],
-    machines: Mapping[str, Machine],
-    without: Collection[str],
-) -> dict[str, tuple[Endpoint, ...]]:
-    """Where each service can be asked now: every place on the nodes that are left.
+@dataclass
+class Places:
+    """Where each service can be asked: every place on the nodes that are left.
 
     A port of the routing mesh is open on every node; a host port where a task of the service runs,
-    under the number that was given out to it.
+    under the number that was given out to it. Numbers are remembered: when the managers' leader
+    changes, the nodes report their tasks anew and the reports lack the ports (seen on Engine 26.1),
+    while the containers go on listening.
 
     Args:
-        swarm: the newest snapshot.
         services: what is probed.
         machines: EC2 instances by name (the nodes' hostnames).
         without: ids of nodes never to ask: the targets.
     """
-    left = {node.id: node for node in swarm.nodes if node.live and node.id not in without}
-    return {
-        service.name: tuple(
-            sorted(
-                (
-                    Endpoint(service.name, left[node_id].hostname, host, port, _path(service))
-                    for node_id, port in _mesh(service, left) | _host_ports(swarm, service, left)
-                    if (host := _address(left[node_id], machines))
-                ),
-                key=lambda place: (place.node, place.port),
-            )
+
+    services: Sequence[Service]
+    machines: Mapping[str, Machine]
+    without: Collection[str]
+    _ports: dict[str, tuple[Port, ...]] = field(default_factory=dict)  # task id → ports
+
+    def at(self, swarm: Swarm) -> dict[str, tuple[Endpoint, ...]]:
+        """The places in this snapshot, by service.
+
+        A node in doubt (``unknown``, during an election) is asked: clients would ask it too.
+        """
+        left = {
+            node.id: node
+            for node in swarm.nodes
+            if node.state != "down" and node.id not in self.without
+        }
+        return {service.name: self._of(service, swarm, left) for service in self.services}
+
+    def forgotten(self, swarm: Swarm) -> tuple[str, ...]:
+        """Services whose tasks run with host ports that nobody knows any more."""
+        return tuple(
+            service.name
+            for service in self.services
+            if any(port.mode == "host" for port in service.ports)
+            and swarm.serving(service)
+            and not any(self._ports.get(task.id) for task in swarm.serving(service))
         )
-        for service in services
-    }
+
+    def _of(self, service: Service, swarm: Swarm, left: Mapping[str, Node]) -> tuple[Endpoint, ...]:
+        found = _mesh(service, left) | self._host_ports(swarm, service, left)
+        places = (
+            Endpoint(service.name, left[node_id].hostname, host, port, _path(service))
+            for node_id, port in found
+            if (host := self._address(left[node_id]))
+        )
+        return tuple(sorted(places, key=lambda place: (place.node, place.port)))
+
+    def _host_ports(
+        self, swarm: Swarm, service: Service, left: Collection[str]
+    ) -> set[tuple[str, int]]:
+        running = [
+            task
+            for task in swarm.tasks_of(service)
+            if task.state == task.desired_state == "running" and task.node_id in left
+        ]
+        for task in running:
+            if task.ports:
+                self._ports[task.id] = task.ports
+        return {
+            (task.node_id, port.published)
+            for task in running
+            for port in self._ports.get(task.id, ())
+            if port.protocol == "tcp" and port.mode == "host" and port.published
+        }
+
+    def _address(self, node: Node) -> str:
+        machine = self.machines.get(node.hostname)
+        return (machine.address if machine else None) or node.address
 
 
 @dataclass
@@ -248,18 +289,3 @@ def _path(service: Service) -> str:
 def _mesh(service: Service, left: Collection[str]) -> set[tuple[str, int]]:
     ports = {p.published for p in service.ports if p.protocol == "tcp" and p.mode == "ingress"}
     return {(node_id, port) for node_id in left for port in ports if port}
-
-
-def _host_ports(swarm: Swarm, service: Service, left: Collection[str]) -> set[tuple[str, int]]:
-    return {
-        (task.node_id, port.published)
-        for task in swarm.serving(service)
-        if task.node_id in left
-        for port in task.ports
-        if port.protocol == "tcp" and port.mode == "host" and port.published
-    }
-
-
-def _address(node: Node, machines: Mapping[str, Machine]) -> str:
-    machine = machines.get(node.hostname)
-    return (machine.address if machine else None) or node.address

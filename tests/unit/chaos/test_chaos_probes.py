@@ -7,12 +7,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from swarmctl.chaos import probes
-from swarmctl.chaos.probes import HttpProber, longest_outage, probe
+from swarmctl.chaos.probes import HttpProber, Places, longest_outage, probe
 from swarmctl.chaos.seams import Endpoint, Machine, Probe
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Port, Swarm
@@ -29,7 +30,7 @@ def given_out(number: int) -> tuple[Port, ...]:
 def test_a_mesh_port_is_asked_on_every_node_that_is_left() -> None:
     web = service("web", 1, ports=(MESH,))
     swarm = Swarm(tuple(workers(3)), (web,), (task("web", 1, "wkr1"),))
-    places = probes.endpoints(swarm, [web], {}, {"id-wkr2"})["web"]
+    places = Places([web], {}, {"id-wkr2"}).at(swarm)["web"]
     assert [(p.node, p.url) for p in places] == [
         ("mgr1", "http://10.42.1.11:8080/"),
         ("wkr1", "http://10.42.2.11:8080/"),
@@ -46,15 +47,29 @@ def test_a_host_port_is_asked_where_a_task_serves_under_the_number_given_out() -
         task("web", 4, "wkr3", state="starting", ports=given_out(32770)),
     )
     swarm = Swarm(tuple(workers(3)), (web,), tasks)
-    places = probes.endpoints(swarm, [web], {}, {"id-wkr2"})["web"]
+    places = Places([web], {}, {"id-wkr2"}).at(swarm)["web"]
     assert [(p.node, p.port) for p in places] == [("wkr1", 32768), ("wkr1", 32769)]
+
+
+def test_host_ports_the_managers_forget_are_remembered() -> None:
+    """After a change of leader the tasks' records lack their ports; the containers still listen."""
+    web = service("web", 1, ports=(HOST,))
+    known = task("web", 1, "wkr1", ports=given_out(32768))
+    places = Places([web], {}, ())
+    before = Swarm(tuple(workers(1)), (web,), (known,))
+    in_doubt = tuple(replace(n, state="unknown") for n in workers(1))
+    after = Swarm(in_doubt, (web,), (replace(known, ports=()),))
+    assert places.at(before) == places.at(after)
+    assert [p.port for p in places.at(after)["web"]] == [32768]
+    assert places.forgotten(replace(after, nodes=before.nodes)) == ()
+    assert Places([web], {}, ()).forgotten(replace(after, nodes=before.nodes)) == ("web",)
 
 
 def test_a_label_says_which_path_is_worth_asking() -> None:
     """A static page answers though everything behind it is gone."""
     web = service("web", 1, ports=(MESH,), labels={"swarmctl.probe.path": "/api/"})
     swarm = Swarm(tuple(workers(1)), (web,), (task("web", 1, "wkr1"),))
-    places = probes.endpoints(swarm, [web], {}, {"id-mgr1"})["web"]
+    places = Places([web], {}, {"id-mgr1"}).at(swarm)["web"]
     assert [p.url for p in places] == ["http://10.42.2.11:8080/api/"]
 
 
@@ -67,7 +82,7 @@ def test_the_public_address_is_asked_where_there_is_one() -> None:
     web = service("web", 1, ports=(MESH,))
     machines: dict[str, Machine] = {"wkr1": Public("i-1", "wkr1", "running", address_of("wkr1"))}
     swarm = Swarm(tuple(workers(1)), (web,), (task("web", 1, "wkr1"),))
-    places = probes.endpoints(swarm, [web], machines, {"id-mgr1"})["web"]
+    places = Places([web], machines, {"id-mgr1"}).at(swarm)["web"]
     assert [p.host for p in places] == ["198.51.100.7"]
 
 

@@ -1,0 +1,103 @@
+"""What is remembered of a run, and from which clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from swarmctl.chaos.clocks import EngineClock, parse_time
+from swarmctl.chaos.observer import Observer
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.model import Node, Swarm, Task
+from tests.unit.chaos.chaos_fakes import SKEW, START, Clock, Lab, service, task, workers
+
+
+class Script(Lab):
+    """Shows a fixed series of tasks, one snapshot after the other."""
+
+    series: list[tuple[Task, ...] | None]
+
+    def snapshot(self) -> Swarm:
+        tasks = self.series.pop(0)
+        if tasks is None:
+            raise SwarmctlError("no answer")
+        return Swarm(tuple(self.nodes), tuple(self.services), tasks)
+
+
+def observer(*series: tuple[Task, ...] | None) -> tuple[Observer, Clock]:
+    clock = Clock()
+    script = Script(clock, workers(2), [service("web", 1)])
+    script.series = list(series)
+    changes: list[Sequence[tuple[Node, str]]] = []
+    engine = EngineClock(START + SKEW)
+    return Observer(script, clock, engine, lambda at, changed: changes.append(changed)), clock
+
+
+OLD = task("web", 1, "wkr1")
+
+
+def fresh(state: str, updated: float) -> Task:
+    base = task("web", 1, "wkr2", state=state, created=1.02, suffix="new")
+    stamp = task("web", 1, "wkr2", created=updated - 1).updated_at
+    return replace(base, updated_at=stamp)
+
+
+def test_moments_come_from_the_engines_records_on_our_clock() -> None:
+    watch, clock = observer((OLD,), (OLD,), (fresh("assigned", 1.05),), (fresh("running", 1.31),))
+    swarm = watch.look()
+    assert swarm is not None
+    watch.known_are(swarm)
+    clock.pause(1.0)
+    watch.look()
+    for _ in range(2):
+        clock.pause(0.2)
+        watch.look()
+    (record,) = watch.tasks
+    assert (record.created_s, record.assigned_s, record.running_s) == (1.02, 1.05, 1.31)
+    assert (record.node, record.state) == ("wkr2", "running")
+
+
+def test_a_wrong_clock_on_a_node_cannot_move_a_moment_out_of_its_look() -> None:
+    watch, clock = observer((), (fresh("running", 3600.0),))
+    swarm = watch.look()
+    assert swarm is not None
+    watch.known_are(swarm)
+    clock.pause(1.5)
+    watch.look()
+    (record,) = watch.tasks
+    assert record.running_s == 1.5
+
+
+def test_tasks_from_before_the_fault_are_not_recorded() -> None:
+    watch, _ = observer((OLD,), (OLD,))
+    swarm = watch.look()
+    assert swarm is not None
+    watch.known_are(swarm)
+    watch.look()
+    assert watch.tasks == ()
+
+
+def test_a_stretch_without_an_answer_is_one_stretch() -> None:
+    watch, clock = observer((OLD,), None, None, None, (OLD,), None)
+    for _ in range(6):
+        watch.look()
+        clock.pause(1.0)
+    assert [(since, until) for since, until, _ in watch.blind] == [(1.0, 3.0), (5.0, 5.0)]
+    assert watch.is_blind
+
+
+def test_only_changes_are_kept() -> None:
+    watch, clock = observer((OLD,), (OLD,), (OLD,), (), ())
+    for _ in range(5):
+        watch.look()
+        clock.pause(0.2)
+    assert [sample.services["web"] for sample in watch.samples] == [1, 0]
+
+
+def test_the_engines_nanoseconds_and_zero_time_are_read() -> None:
+    moment = parse_time("2026-01-02T03:04:05.123456789Z")
+    assert moment is not None
+    assert moment.microsecond == 123456
+    assert parse_time("2026-01-02T05:04:05.1+02:00") == START.replace(microsecond=100000)
+    assert parse_time("0001-01-01T00:00:00Z") is None
+    assert parse_time("") is None
