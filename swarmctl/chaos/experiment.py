@@ -445,7 +445,7 @@ class Experiment:
 
     def _strength(self) -> str:
         if self._observer.is_blind:
-            return f"no manager answers: {self._observer.last_error}"
+            return f"no manager answers: {' '.join(self._observer.last_error.split())}"
         swarm = self._seen()
         states = [f"{n.hostname} {n.state}" for n in swarm.nodes if not n.live]
         places = verdict.placement(swarm)

@@ -23,6 +23,7 @@ _INK = "#010203"
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c6bb1", "#7f7f7f")
 _LOST = "#e5484d"
 _MOST_LINES = 12
+_LETTER = 0.0085  # about the width of a small letter, as a share of the picture's
 
 
 def draw(journal: Journal) -> str:
@@ -89,7 +90,7 @@ def _services(axes: Axes, journal: Journal, fault: float) -> None:
     _lines(axes, journal, {name: series[name] for name in chosen}, fault)
     for name, colour in zip(chosen, _cycle(len(chosen)), strict=True):
         axes.axhline(journal.wanted.get(name, 0), color=colour, lw=0.8, ls=(0, (1, 3)), alpha=0.8)
-    axes.set_title(_title("Replicas serving, per service", series, chosen), loc="left", pad=24)
+    axes.set_title(_title("Replicas serving, per service", series, chosen), loc="left")
     axes.set_ylabel("replicas")
 
 
@@ -179,18 +180,20 @@ def _legend(axes: Axes) -> None:
 
 
 def _phases(axes: Axes, journal: Journal, fault: float) -> None:
+    for since, until, _ in journal.blind:
+        axes.axvspan(since - fault, until - fault, color=_INK, alpha=0.08, lw=0)
     for at, kind, _ in _moments(journal):
         colour = _LOST if kind == "fault" else _INK
         axes.axvline(at - fault, color=colour, lw=1.0, ls="--", alpha=0.55)
 
 
 def _name_phases(axes: Axes, journal: Journal, fault: float) -> None:
-    """Names above the first panel; those close together take turns in height."""
+    """Names above the first panel, each on the lowest level where it covers no other."""
     width = max(_end(journal) - journal.samples[0].at_s, 1.0)
-    last_at, level = float("-inf"), 0
+    taken: list[float] = []  # how far each level is written on, in run time
     for at, kind, text in _moments(journal):
-        level = 1 - level if at - last_at < 0.12 * width else 0
-        last_at = at
+        level = next((i for i, until in enumerate(taken) if until <= at), len(taken))
+        taken[level:] = [at + _LETTER * len(text) * width, *taken[level + 1 :]]
         axes.annotate(
             text,
             xy=(at - fault, 1.0),
@@ -200,6 +203,7 @@ def _name_phases(axes: Axes, journal: Journal, fault: float) -> None:
             fontsize=8,
             color=_LOST if kind == "fault" else _INK,
         )
+    axes.set_title(axes.get_title(loc="left"), loc="left", pad=8 + 10 * max(len(taken), 1))
 
 
 def _moments(journal: Journal) -> list[tuple[float, str, str]]:

@@ -302,8 +302,11 @@ def conclude(
     if reasons:
         text = f"REFUTED: {gone}; {serving}/{want} replicas serve after {took:.1f} s. "
         return Verdict(False, text + "; ".join(reasons), judgement.services, reasons)
-    moved = f"{lost} restarted on other nodes" if lost else "none of them had to move"
-    text = f"HELD: {gone}; {serving}/{want} replicas redistributed in {took:.1f} s ({moved})"
+    if lost:
+        what = f"redistributed in {took:.1f} s ({lost} restarted on other nodes)"
+    else:
+        what = f"serve without after {took:.1f} s (none had to move)"
+    text = f"HELD: {gone}; {serving}/{want} replicas {what}"
     return Verdict(True, text, judgement.services, (), redistributed_s)
 
 
