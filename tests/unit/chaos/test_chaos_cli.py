@@ -1,0 +1,105 @@
+"""``swarmctl chaos``: exit codes, and output that can't end an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from swarmctl.chaos.experiment import Experiment, Request
+from swarmctl.cli import chaos, console
+from swarmctl.cli.main import main
+from tests.unit.chaos.chaos_fakes import Stage, stage
+
+
+@pytest.fixture
+def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """`chaos run` acts on the simulated Swarm."""
+    s = stage(tmp_path, timeout_s=30)
+
+    def wire(
+        request: Callable[[str, str], Request], *rest: object, **options: object
+    ) -> tuple[Experiment, Callable[[], None]]:
+        return s.experiment, lambda: None
+
+    monkeypatch.setattr(chaos, "_experiment", wire)
+    return s
+
+
+def run(s: Stage, *words: str) -> int:
+    return main(["chaos", "run", "instance-stop", "--runs-dir", str(s.runs.root), *words])
+
+
+def test_held_is_0_with_the_verdict_and_the_reports_path_on_stdout(
+    simulated: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.out.cache_clear()
+    assert run(simulated, "--target", "wkr2") == 0
+    shown = capsys.readouterr().out
+    assert "HELD: wkr2 was lost; 15/15 replicas redistributed" in shown
+    path = simulated.runs.report(simulated.experiment.journal.id)
+    assert shown.endswith(f"report: {path}\n")
+    assert path.is_file()
+
+
+def test_refuted_is_1(simulated: Stage) -> None:
+    simulated.lab.reschedules = False
+    assert run(simulated) == 1
+
+
+def test_refused_is_3_and_leaves_no_report(simulated: Stage) -> None:
+    simulated.lab.set_node("wkr1", "down")
+    assert run(simulated) == 3
+    assert not simulated.runs.report(simulated.experiment.journal.id).exists()
+
+
+def test_a_failed_revert_is_4_and_has_a_report(simulated: Stage) -> None:
+    simulated.clock.at(10.0, lambda: simulated.lab.states.update(wkr2="terminated"))
+    assert run(simulated) == 4
+    page = simulated.runs.report(simulated.experiment.journal.id).read_text()
+    assert "REVERT FAILED" in page
+
+
+def test_interrupted_is_130_and_has_a_report(simulated: Stage) -> None:
+    simulated.clock.at(10.0, lambda: simulated.interrupts.note("SIGINT"))
+    assert run(simulated) == 130
+    page = simulated.runs.report(simulated.experiment.journal.id).read_text()
+    assert "INTERRUPTED" in page
+    assert "what was taken is put back" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["instance-stopp"], "did you mean 'instance-stop'?"),
+        (["instance-stop", "--target", "wkr1", "--seed", "1"], "use one way or the other"),
+        (["instance-stop", "--timeout", "0"], "see `swarmctl chaos run --help`"),
+    ],
+)
+def test_mistakes_in_the_command_are_2(
+    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.err.cache_clear()
+    assert main(["chaos", "run", *words]) == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_nothing_to_revert_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["chaos", "revert", "--runs-dir", str(tmp_path)]) == 0
+    assert "nothing left to undo" in capsys.readouterr().out
+
+
+def test_a_closed_terminal_does_not_end_an_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone:
+        is_terminal = False
+
+        def print(self, *arguments: object, **options: object) -> None:
+            raise SystemExit(1)  # what Rich does with a broken pipe
+
+    monkeypatch.setattr(console, "err", Gone)
+    progress = chaos.ConsoleProgress()
+    progress.step("Fault")
+    progress.note("still here")
+    progress.status("waiting")
+    progress.close()
