@@ -1,0 +1,157 @@
+"""Plain requests to the Engine API of whichever manager answers, each with a deadline.
+
+The docker SDK's own calls rebuild a service's spec from arguments and lose what they do not know;
+a deploy sends specs exactly as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+import docker.errors
+import requests
+
+from swarmctl.errors import SwarmctlError
+
+if TYPE_CHECKING:
+    from swarmctl.swarm.client import Failover, SwarmClient
+    from swarmctl.swarm.model import Swarm
+
+Json = dict[str, Any]
+
+REQUEST_TIMEOUT = 10.0
+
+
+class EngineError(SwarmctlError):
+    """The Engine refused a request.
+
+    Attributes:
+        status: the HTTP status.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Engine(Protocol):
+    """Where requests go to. Paths have no version: ``/services``."""
+
+    def snapshot(self) -> Swarm:
+        """The Swarm now."""
+
+    def get(self, path: str, **filters: list[str]) -> Any:
+        """What is there, as JSON; keywords are the Engine's filters.
+
+        Raises:
+            EngineError: the Engine refuses.
+            ManagerError: no manager answers.
+        """
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        auth: str = "",
+    ) -> Any:
+        """Change something, or ask with credentials; never repeated by itself.
+
+        Args:
+            method: ``POST``, ``DELETE`` or ``GET``.
+            path: without the version.
+            body: JSON to send.
+            params: the query.
+            auth: the header ``X-Registry-Auth``.
+
+        Raises:
+            EngineError: the Engine refuses.
+            ManagerError: the manager does not answer; whether it was done is not known.
+        """
+
+    def text(self, path: str, params: Mapping[str, str], limit: int) -> bytes:
+        """An answer that is no JSON (logs), at most ``limit`` bytes of it."""
+
+
+class SwarmEngine:
+    """The Engine API over a connection that survives its manager.
+
+    Args:
+        swarm: the connection.
+    """
+
+    def __init__(self, swarm: Failover) -> None:
+        self._swarm = swarm
+
+    def snapshot(self) -> Swarm:
+        """See :class:`Engine`."""
+        return self._swarm.snapshot()
+
+    def get(self, path: str, **filters: list[str]) -> Any:
+        """See :class:`Engine`."""
+        params = {"filters": json.dumps(filters)} if filters else None
+        return self._swarm.ask(lambda client: _call(client, "GET", path, params=params)).json()
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        auth: str = "",
+    ) -> Any:
+        """See :class:`Engine`."""
+        headers = {"X-Registry-Auth": auth} if auth else None
+        client = self._swarm.client()
+        answer = _call(client, method, path, body=body, params=params, headers=headers)
+        return answer.json() if answer.content else None
+
+    def text(self, path: str, params: Mapping[str, str], limit: int) -> bytes:
+        """See :class:`Engine`."""
+
+        def read(client: SwarmClient) -> bytes:
+            with _call(client, "GET", path, params=params, stream=True) as answer:
+                return bytes(next(answer.iter_content(limit), b""))
+
+        return self._swarm.ask(read)
+
+
+def _call(
+    client: SwarmClient,
+    method: str,
+    path: str,
+    *,
+    body: Any = None,
+    params: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    stream: bool = False,
+) -> requests.Response:
+    api = client.docker.api
+
+    def question() -> requests.Response:
+        answer = api.request(
+            method,
+            f"{api.base_url}/v{api.api_version}{path}",
+            json=body,
+            params=dict(params or {}),
+            headers=dict(headers or {}),
+            timeout=REQUEST_TIMEOUT,
+            stream=stream,
+        )
+        try:
+            answer.raise_for_status()
+        except requests.exceptions.HTTPError as fault:
+            # Raises: the SDK's error of that status.
+            docker.errors.create_api_error_from_http_exception(fault)
+        return answer
+
+    try:
+        return client.ask(question)
+    except docker.errors.APIError as fault:
+        status = fault.response.status_code if fault.response is not None else 0
+        raise EngineError(" ".join(str(fault.explanation).split()), status) from fault

@@ -1,0 +1,176 @@
+"""When two specs of a service are the same, and in what they differ.
+
+The Engine gives a spec back with its defaults filled in and names turned into ids, so a spec that
+is to be sent and the one that is there are first brought into one form: no empty values, no
+defaults, networks, secrets and configs by name. What is left is compared path by path.
+https://docs.docker.com/reference/api/engine/ (ServiceSpec)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swarmctl.stack.engine import Json
+
+IMAGE_LABEL = "com.docker.stack.image"
+MASK = "********"
+
+# A name that says that its value is not for everyone's eyes; that of a file may be seen.
+_SENSITIVE = re.compile(r"(?!.*_FILE$).*(passw|passphrase|secret|token|credential|_?key\b)", re.I)
+_FREE_TEXT = re.compile(r"\.(Env|Options|Labels)\.(?P<name>.+)|^Labels\.(?P<label>.+)")
+_IN_A_URL = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@")
+
+# What the Engine fills in by itself (moby daemon/cluster/convert/service.go; swarmkit api/defaults).
+_DEFAULTS: Mapping[str, Any] = {
+    "EndpointSpec.Mode": "vip",
+    "EndpointSpec.Ports.Protocol": "tcp",
+    "EndpointSpec.Ports.PublishMode": "ingress",
+    "RollbackConfig.FailureAction": "pause",
+    "RollbackConfig.Monitor": 5_000_000_000,
+    "RollbackConfig.Order": "stop-first",
+    "RollbackConfig.Parallelism": 1,
+    "TaskTemplate.ContainerSpec.Isolation": "default",
+    "TaskTemplate.RestartPolicy.Condition": "any",
+    "TaskTemplate.RestartPolicy.Delay": 5_000_000_000,
+    "TaskTemplate.Runtime": "container",
+    "UpdateConfig.FailureAction": "pause",
+    "UpdateConfig.Monitor": 5_000_000_000,
+    "UpdateConfig.Order": "stop-first",
+    "UpdateConfig.Parallelism": 1,
+}
+
+# Where zero or false is something else than nothing.
+_ZERO_COUNTS = {
+    "RollbackConfig.Parallelism",
+    "TaskTemplate.ContainerSpec.Init",
+    "TaskTemplate.RestartPolicy.Delay",
+    "UpdateConfig.Parallelism",
+}
+
+# Follow from something else: platforms from the image, ids from names.
+_DERIVED = {
+    "TaskTemplate.Placement.Platforms",
+    "TaskTemplate.ContainerSpec.Secrets.SecretID",
+    "TaskTemplate.ContainerSpec.Configs.ConfigID",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One value that is another; ``None`` where there is none."""
+
+    path: str
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        """As a line for people, with what is secret masked."""
+        free = _FREE_TEXT.search(self.path)
+        hidden = free is not None and _SENSITIVE.match(free["name"] or free["label"])
+        old, new = (MASK if hidden and v is not None else _shown(v) for v in (self.old, self.new))
+        if self.old is None:
+            return f"{self.path}: {new}"
+        if self.new is None:
+            return f"{self.path}: {old} → (none)"
+        return f"{self.path}: {old} → {new}"
+
+
+def normal(spec: Mapping[str, Any], network_names: Mapping[str, str] | None = None) -> Json:
+    """A service's spec in the form in which it can be compared.
+
+    Args:
+        spec: as the API takes or gives it.
+        network_names: id → name.
+    """
+    plain = dict(spec)
+    plain["Mode"] = _mode(spec.get("Mode") or {})
+    normalised = _pruned(plain, "", network_names or {})
+    assert isinstance(normalised, dict)
+    return normalised
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Difference, ...]:
+    """In what two normal forms differ, in the order of their paths."""
+    before, after = dict(_flat(old, "")), dict(_flat(new, ""))
+    return tuple(
+        Difference(path, before.get(path), after.get(path))
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
+    )
+
+
+def _mode(mode: Mapping[str, Any]) -> Json:
+    kind = next(iter(mode), "Replicated")
+    settings = mode.get(kind) or {}
+    if kind == "Replicated":
+        replicas = settings.get("Replicas")
+        return {"Kind": kind, "Replicas": str(1 if replicas is None else replicas)}
+    return {"Kind": kind, **{key: str(value) for key, value in settings.items()}}
+
+
+def _pruned(value: Any, path: str, networks: Mapping[str, str]) -> Any:
+    if isinstance(value, Mapping):
+        below = {
+            key: _pruned(entry, f"{path}.{key}" if path else key, networks)
+            for key, entry in value.items()
+        }
+        return {key: entry for key, entry in below.items() if entry is not None} or None
+    if isinstance(value, list):
+        return [_pruned(entry, path, networks) for entry in value] or None
+    if path == "TaskTemplate.Networks.Target":
+        return networks.get(value, value)
+    if path in _DERIVED or value == _DEFAULTS.get(path):
+        return None
+    if value or (path in _ZERO_COUNTS and value is not None):
+        return value
+    return None
+
+
+def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, below in value.items():
+            yield from _flat(below, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        yield from _listed(value, path)
+    else:
+        yield path, value
+
+
+def _listed(entries: list[Any], path: str) -> Iterator[tuple[str, Any]]:
+    """A list's entries under names that stay theirs when another one is added before them."""
+    if path.endswith(".Env"):
+        for entry in entries:
+            name, equals, text = str(entry).partition("=")
+            yield f"{path}.{name}", text if equals else ""
+        return
+    if not all(isinstance(entry, Mapping) for entry in entries):
+        yield path, [entry for entry in entries if entry is not None]
+        return
+    seen: Counter[str] = Counter()
+    for entry in entries:
+        name = _identity(entry)
+        seen[name] += 1
+        number = f"#{seen[name]}" if seen[name] > 1 else ""
+        yield from _flat(entry, f"{path}[{name}{number}]")
+
+
+def _identity(entry: Mapping[str, Any]) -> str:
+    """What a person would call an entry of a list: a mount's target, a port's number …"""
+    file = entry.get("File") or {}
+    for name in (file.get("Name"), entry.get("Target"), entry.get("Name")):
+        if name:
+            return str(name)
+    if "TargetPort" in entry:
+        return f"{entry['TargetPort']}/{entry.get('Protocol', 'tcp')}"
+    return ",".join(f"{key}={value}" for key, value in sorted(entry.items()))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        # A command line may have a secret in it, as in --password=…
+        return " ".join(MASK if _SENSITIVE.match(str(word)) else _shown(word) for word in value)
+    return _IN_A_URL.sub(rf"\1{MASK}@", str(value))
