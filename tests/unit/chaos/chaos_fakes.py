@@ -139,6 +139,7 @@ class Lab:
         services: what runs, spread over the workers round-robin, or where ``pinned`` says.
         pinned: service → the only node it may run on.
         reschedules: false for a Swarm that never replaces anything.
+        stop_delay_s: how long EC2 goes on saying "running" after a stop was asked for.
     """
 
     clock: Clock
@@ -146,6 +147,7 @@ class Lab:
     services: list[Service]
     pinned: Mapping[str, str] = field(default_factory=dict)
     reschedules: bool = True
+    stop_delay_s: float = 0.0
     log: list[str] = field(default_factory=list)
     fail: dict[str, Exception] = field(default_factory=dict)
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
@@ -177,9 +179,12 @@ class Lab:
     def stop(self, instance_id: str, /) -> None:
         name = instance_id.removeprefix("i-")
         self.log.append(f"stop {name}")
-        self.states[name] = "stopping"
         now = self.clock.now()
-        self.clock.at(now + STOP_S, lambda: self._set_state(name, "stopped"))
+        if self.stop_delay_s:
+            self.clock.at(now + self.stop_delay_s, lambda: self._set_state(name, "stopping"))
+        else:
+            self.states[name] = "stopping"
+        self.clock.at(now + self.stop_delay_s + STOP_S, lambda: self._set_state(name, "stopped"))
         self.clock.at(now + DETECT_S, lambda: self._down(name))
         self._call("stop")
 
@@ -187,6 +192,7 @@ class Lab:
         name = instance_id.removeprefix("i-")
         self._call("start")
         if self.states[name] != "stopped":
+            self.log.append(f"start {name} while it was {self.states[name]}")
             raise SwarmctlError(f"IncorrectInstanceState: {name} is {self.states[name]}")
         self.log.append(f"start {name}")
         self.states[name] = "pending"

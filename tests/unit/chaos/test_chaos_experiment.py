@@ -106,6 +106,16 @@ def test_running_replicas_that_do_not_answer_are_refuted(tmp_path: Path) -> None
     assert "connection refused" in journal.verdict.sentence
 
 
+def test_replicas_that_answer_a_little_later_are_waited_for(tmp_path: Path) -> None:
+    port = Port("tcp", 80, 80, "ingress")
+    s = stage(tmp_path, services=[service("web", 6, ports=(port,))])
+    s.prober.silent = lambda e: e.node == "wkr3" and 5 < s.clock.now() < 30
+    journal = s.experiment.run()
+    assert journal.outcome == "held"
+    assert (journal.moment("verdict") or 0) > 30
+    assert (journal.moment("redistributed") or 0) < 25
+
+
 def test_only_surviving_nodes_are_probed(tmp_path: Path) -> None:
     port = Port("tcp", 80, 80, "ingress")
     s = stage(tmp_path, services=[service("web", 6, ports=(port,))])
@@ -177,7 +187,9 @@ def test_an_interrupt_between_plan_and_fault_does_not_inject(tmp_path: Path) -> 
     assert s.experiment.journal.undo.state == "done"
 
 
-def test_a_second_interrupt_does_not_abandon_the_revert(tmp_path: Path) -> None:
+def test_a_second_interrupt_does_not_abandon_the_revert(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     s = stage(tmp_path)
     s.clock.at(6.0, lambda: s.interrupts.note("SIGINT"))
     for moment in range(7, 20):
@@ -186,6 +198,9 @@ def test_a_second_interrupt_does_not_abandon_the_revert(tmp_path: Path) -> None:
         s.experiment.run()
     assert s.lab.states["wkr2"] == "running"
     assert s.experiment.journal.undo.state == "done"
+    said = capfd.readouterr().err
+    assert "Still putting things back; this is not given up." in said
+    assert "Waiting for EC2 to have the machines running: wkr2" in said
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -220,6 +235,7 @@ def test_an_error_reverts_too(tmp_path: Path) -> None:
 def test_a_stop_that_ended_in_an_error_but_arrived_is_undone(tmp_path: Path) -> None:
     """StopInstances timed out on the way back: nobody knows, until it shows."""
     s = stage(tmp_path)
+    s.lab.stop_delay_s = 2.0
     s.lab.fail["stop"] = SwarmctlError("StopInstances: read timeout")
     with pytest.raises(SwarmctlError, match="read timeout"):
         s.experiment.run()

@@ -101,7 +101,8 @@ def test_two_tasks_of_one_slot_are_one_replica() -> None:
     twin = task("web", 3, "wkr1", created=FAULT_S + 14, suffix="twin")
     judgement = judge(baseline(), after(BEFORE[0], fresh(3, "wkr3"), twin))
     assert not judgement.held
-    assert judgement.services[0].serving == 2
+    web = judgement.services[0]
+    assert (web.serving, web.stayed, web.replaced) == (2, 1, 1)
 
 
 def test_a_replica_meant_to_stop_is_not_counted() -> None:
