@@ -35,10 +35,11 @@ def plan_subnets(vpc_cidr: str, zones: Sequence[str], prefix: int = 24) -> list[
         prefix: length of the subnets' prefixes.
 
     Returns:
-        ``[{"az": …, "cidr": …}]``; shorter than ``zones`` when the VPC is too small.
+        ``[{"az": …, "cidr": …}]``; shorter than ``zones`` when the VPC is too small, empty when
+        its range is not one (which is for ``preflight_errors`` to say).
     """
-    network = IPv4Network(vpc_cidr)
-    if prefix < network.prefixlen:
+    network, _ = _network("vpc_cidr", vpc_cidr)
+    if network is None or prefix < network.prefixlen:
         return []
     blocks = network.subnets(new_prefix=prefix)
     return [{"az": az, "cidr": str(block)} for az, block in zip(zones, blocks, strict=False)]

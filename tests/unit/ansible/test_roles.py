@@ -1,0 +1,120 @@
+"""What holds for all roles: documented, typed, complete; and the scripts they run are valid."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
+PLAYBOOKS = ("site", "provision", "swarm", "deploy", "teardown")
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_default_has_a_type_and_a_description(role: str) -> None:
+    folder = ROOT / "roles" / role
+    options: dict[str, Any] = {}
+    for entry in load(folder / "meta/argument_specs.yml")["argument_specs"].values():
+        options |= entry["options"]
+    assert set(options) == set(load(folder / "defaults/main.yml") or {})
+    assert all(option["type"] and option["description"] for option in options.values())
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_says_what_it_is(role: str) -> None:
+    folder = ROOT / "roles" / role
+    assert (folder / "README.md").read_text().startswith(f"# {role}\n")
+    assert load(folder / "meta/main.yml")["galaxy_info"]["description"]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_variables_carry_the_prefix_of_their_role(role: str) -> None:
+    folder = ROOT / "roles" / role
+    for path in [*folder.glob("defaults/*.yml"), *folder.glob("vars/*.yml")]:
+        assert all(name.startswith(f"{role}_") for name in load(path) or {}), path
+
+
+def test_settings_the_preflight_checks_are_settings_a_user_has() -> None:
+    checked = load(ROOT / "roles/preflight/defaults/main.yml")["preflight_settings"]
+    assert set(checked) <= set(load(ROOT / "inventory/group_vars/all.yml"))
+
+
+def test_every_family_of_ami_knows_its_vendor_and_user() -> None:
+    families = load(ROOT / "roles/ec2_instances/vars/main.yml")["ec2_instances_families"]
+    users = {name: family["user"] for name, family in families.items()}
+    assert users == {"debian13": "admin", "ubuntu2404": "ubuntu", "al2023": "ec2-user"}
+    assert all(family["owner"] and family["name"] for family in families.values())
+
+
+@pytest.mark.parametrize("distribution", ["Debian", "Ubuntu", "Amazon"])
+def test_every_distribution_knows_its_packages(distribution: str) -> None:
+    names = load(ROOT / f"roles/docker_engine/vars/{distribution}.yml")
+    assert names["docker_engine_distribution_packages"]
+    assert ("docker_engine_repository_path" in names) is True
+
+
+def test_user_data_is_a_shell_script() -> None:
+    source = (ROOT / "roles/ec2_instances/templates/user_data.sh.j2").read_text()
+    script = jinja2.Template(source, undefined=jinja2.StrictUndefined).render()
+    assert script.startswith("#!/bin/sh\n")
+    subprocess.run(["sh", "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize("name", ["deploy.sh", "compare.sh"])
+def test_scripts_of_the_stack_role_are_valid(name: str) -> None:
+    subprocess.run(["sh", "-n", ROOT / "roles/stack/files" / name], check=True)
+
+
+def test_the_engine_api_and_tokens_stay_private() -> None:
+    join = load(ROOT / "roles/swarm/tasks/join.yml")
+    touching = [task for task in join if "token" in str(task).lower()]
+    assert touching
+    assert all(task.get("no_log") is True for task in touching)
+
+
+def test_no_task_hides_failures() -> None:
+    for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")]:
+        assert not re.search(r"^\s*ignore_errors:", path.read_text(), re.MULTILINE), path
+
+
+def test_a_bad_setting_stops_the_run_before_any_call() -> None:
+    """Nothing listens at the endpoint: had anything been called, that would be the error."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/tmp"),
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    run = subprocess.run(
+        [ROOT / ".venv/bin/ansible-playbook", "playbooks/site.yml", "-e", "managers=2"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert "managers is 2; allowed: 1, 3, 5 or 7" in run.stdout
+    assert "admin_cidr is missing" in run.stdout
+    assert "Provision the VPC" not in run.stdout
+
+
+def test_every_playbook_a_person_runs_says_what_it_does() -> None:
+    for name in PLAYBOOKS:
+        assert (ROOT / f"playbooks/{name}.yml").read_text().startswith("---\n# "), name

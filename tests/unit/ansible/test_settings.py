@@ -1,0 +1,147 @@
+"""The checks of group_vars: each bad value is named, with what is allowed, before any call."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _load() -> ModuleType:
+    path = ROOT / "roles/preflight/filter_plugins/swarm_plan.py"
+    spec = importlib.util.spec_from_file_location("swarm_plan", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+plan = _load()
+ZONES = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    """Good settings, with changes; subnets follow from the others unless given."""
+    good: dict[str, Any] = {
+        "admin_cidr": "198.51.100.7/32",
+        "ami_family": "debian13",
+        "ami_id": "",
+        "availability_zones": ZONES,
+        "aws_region": "eu-central-1",
+        "cluster_name": "swarm_app",
+        "docker_engine_daemon_options": {},
+        "docker_engine_source": "distribution",
+        "instance_type": "t3.small",
+        "managers": 1,
+        "published_cidr": "198.51.100.7/32",
+        "published_ports": [80, "32768-60999"],
+        "stacks": [{"name": "three_tier"}],
+        "swarm_address_pool": "10.224.0.0/12",
+        "swarm_dispatcher_heartbeat": 5,
+        "swarm_node_labels": {"wkr1": {"db": "true"}},
+        "vpc_cidr": "10.42.0.0/16",
+        "vpc_id": "",
+        "workers": 3,
+    } | changes
+    good.setdefault("subnets", plan.plan_subnets(good["vpc_cidr"], good["availability_zones"]))
+    return good
+
+
+def errors(**changes: Any) -> list[str]:
+    check: Callable[[Any], list[str]] = plan.FilterModule().filters()["preflight_errors"]
+    return check(settings(**changes))
+
+
+def test_the_defaults_pass() -> None:
+    assert errors() == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("managers", 2),
+        ("managers", "4"),
+        ("managers", 0),
+        ("managers", "three"),
+        ("workers", -1),
+        ("workers", "many"),
+        ("admin_cidr", ""),
+        ("admin_cidr", "0.0.0.0/0"),
+        ("admin_cidr", "198.51.100.7"),
+        ("admin_cidr", "198.51.100.7/24"),
+        ("published_cidr", "everyone"),
+        ("ami_family", "centos7"),
+        ("ami_id", "debian"),
+        ("availability_zones", ["us-east-1a"]),
+        ("availability_zones", []),
+        ("vpc_cidr", "10.42.0.0/8"),
+        ("vpc_cidr", "10.230.0.0/16"),
+        ("vpc_cidr", "172.17.0.0/16"),
+        ("vpc_cidr", "10.42.0.0/24"),
+        ("vpc_id", "my-vpc"),
+        ("subnets", [{"az": zone, "cidr": "10.42.0.0/24"} for zone in ZONES]),
+        ("subnets", [{"az": zone, "cidr": f"10.43.{i}.0/24"} for i, zone in enumerate(ZONES)]),
+        ("instance_type", "small"),
+        ("cluster_name", "Swarm App"),
+        ("docker_engine_source", "snap"),
+        ("docker_engine_daemon_options", {"live-restore": True}),
+        ("docker_engine_daemon_options", {"hosts": ["tcp://0.0.0.0:2375"]}),
+        ("published_ports", ["http"]),
+        ("published_ports", [0]),
+        ("published_ports", ["2000-3000"]),
+        ("published_ports", [22]),
+        ("swarm_address_pool", "10.42.0.0/16"),
+        ("swarm_dispatcher_heartbeat", 0),
+        ("swarm_node_labels", {"worker1": {"db": "true"}}),
+        ("stacks", [{"name": "three_tier"}, {"name": "three_tier"}]),
+        ("stacks", [{"name": "../etc"}]),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(variable: str, value: Any) -> None:
+    problems = errors(**{variable: value})
+    assert problems
+    assert any(variable in problem for problem in problems)
+    assert all("allowed" in problem for problem in problems)
+
+
+def test_more_nodes_than_addresses_are_refused() -> None:
+    zones = ZONES[:1]
+    small = [{"az": zones[0], "cidr": "10.42.0.0/28"}]
+    assert errors(availability_zones=zones, subnets=small, workers=10) == []
+    (problem,) = errors(availability_zones=zones, subnets=small, workers=11)
+    assert "managers + workers is 12" in problem
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    assert len(errors(managers=2, admin_cidr="", ami_family="x")) == 3
+
+
+def test_numbers_from_the_command_line_are_strings() -> None:
+    assert errors(managers="3", workers="5", swarm_dispatcher_heartbeat="1") == []
+
+
+def test_nodes_are_named_and_dealt_over_the_zones() -> None:
+    nodes = plan.plan_nodes("swarm_app", 1, 3, ZONES)
+    assert [(n["name"], n["role"], n["az"][-1]) for n in nodes] == [
+        ("swarm_app_mgr1", "manager", "a"),
+        ("swarm_app_wkr1", "worker", "b"),
+        ("swarm_app_wkr2", "worker", "c"),
+        ("swarm_app_wkr3", "worker", "a"),
+    ]
+
+
+def test_a_worker_more_moves_no_other_node() -> None:
+    before = plan.plan_nodes("c", 1, 3, ZONES)
+    assert plan.plan_nodes("c", 1, 4, ZONES)[: len(before)] == before
+
+
+def test_published_ports_become_rules_for_their_protocol() -> None:
+    (rule,) = plan.published_rules(["53/udp"], "0.0.0.0/0")
+    assert (rule["proto"], rule["from_port"], rule["to_port"]) == ("udp", 53, 53)
