@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +15,23 @@ KINDS = ("networks", "secrets", "configs", "services")
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A stack as it is: each kind by name. Without services it is not deployed."""
+    """A stack as it is: each kind by name. Without services it is not deployed.
+
+    Attributes:
+        known: names of secrets and configs of anybody, with their JSON, by kind.
+        network_names: id → name, of the whole Swarm.
+    """
 
     stack: str
     services: Mapping[str, Json] = field(default_factory=dict)
     networks: Mapping[str, Json] = field(default_factory=dict)
     secrets: Mapping[str, Json] = field(default_factory=dict)
     configs: Mapping[str, Json] = field(default_factory=dict)
-    network_names: Mapping[str, str] = field(default_factory=dict)  # id → name, of the whole Swarm
+    known: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    network_names: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, kind: str) -> Mapping[str, Json]:
-        """All of one of :data:`KINDS`."""
+        """All of one of :data:`KINDS` that belongs to the stack."""
         found: Mapping[str, Json] = getattr(self, kind)
         return found
 
@@ -41,31 +47,42 @@ def look(engine: Engine, stack: str) -> Current:
     Raises:
         SwarmctlError: no manager answers.
     """
-    label = [f"{STACK_LABEL}={stack}"]
-    networks = engine.get("/networks", scope=["swarm"])
+    networks = {n["Name"]: n for n in engine.get("/networks", scope=["swarm"])}
+    secrets, configs = _by_name(engine.get("/secrets")), _by_name(engine.get("/configs"))
+
+    def of_the_stack(entries: Mapping[str, Json]) -> dict[str, Json]:
+        return {name: entry for name, entry in entries.items() if stack_of(entry) == stack}
+
     return Current(
         stack,
-        services=_by_name(engine.get("/services", label=label)),
-        secrets=_by_name(engine.get("/secrets", label=label)),
-        configs=_by_name(engine.get("/configs", label=label)),
-        networks={n["Name"]: n for n in networks if (n["Labels"] or {}).get(STACK_LABEL) == stack},
-        network_names={network["Id"]: network["Name"] for network in networks},
+        services=_by_name(engine.get("/services", label=[f"{STACK_LABEL}={stack}"])),
+        secrets=of_the_stack(secrets),
+        configs=of_the_stack(configs),
+        networks=of_the_stack(networks),
+        known={"secrets": secrets, "configs": configs},
+        network_names={network["Id"]: name for name, network in networks.items()},
     )
+
+
+def stack_of(entry: Json) -> str:
+    """The stack that something was made for, or ``""``."""
+    labels = entry["Spec"].get("Labels") if "Spec" in entry else entry.get("Labels")
+    return str((labels or {}).get(STACK_LABEL, ""))
 
 
 def _by_name(listed: list[Json] | None) -> dict[str, Json]:
     return {entry["Spec"]["Name"]: entry for entry in listed or []}
 
 
-def used(services: list[Json]) -> dict[str, set[str]]:
+def used(services: Iterable[Json]) -> dict[str, set[str]]:
     """The ids of the secrets and configs that these services need.
 
     A service's previous spec counts: ``docker service rollback`` goes back to it.
     """
-    specs = [s.get(key) for s in services for key in ("Spec", "PreviousSpec")]
+    specs = [spec for s in services for key in ("Spec", "PreviousSpec") if (spec := s.get(key))]
     return {
-        "secrets": {ref["SecretID"] for spec in specs if spec for ref in references(spec, "Secret")},
-        "configs": {ref["ConfigID"] for spec in specs if spec for ref in references(spec, "Config")},
+        "secrets": {ref["SecretID"] for spec in specs for ref in references(spec, "Secret")},
+        "configs": {ref["ConfigID"] for spec in specs for ref in references(spec, "Config")},
     }
 
 

@@ -14,6 +14,7 @@ import docker.errors
 import requests
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.ssh import ManagerError
 
 if TYPE_CHECKING:
     from swarmctl.swarm.client import Failover, SwarmClient
@@ -58,8 +59,9 @@ class Engine(Protocol):
         *,
         params: Mapping[str, str] | None = None,
         auth: str = "",
+        repeat: bool = False,
     ) -> Any:
-        """Change something, or ask with credentials; never repeated by itself.
+        """Change something, or ask with credentials.
 
         Args:
             method: ``POST``, ``DELETE`` or ``GET``.
@@ -67,6 +69,8 @@ class Engine(Protocol):
             body: JSON to send.
             params: the query.
             auth: the header ``X-Registry-Auth``.
+            repeat: whether another manager may be asked when one does not answer; only for what
+                can be done twice.
 
         Raises:
             EngineError: the Engine refuses.
@@ -104,11 +108,22 @@ class SwarmEngine:
         *,
         params: Mapping[str, str] | None = None,
         auth: str = "",
+        repeat: bool = False,
     ) -> Any:
         """See :class:`Engine`."""
         headers = {"X-Registry-Auth": auth} if auth else None
-        client = self._swarm.client()
-        answer = _call(client, method, path, body=body, params=params, headers=headers)
+        failed: list[ManagerError] = []
+
+        def once(client: SwarmClient) -> requests.Response:
+            if failed and not repeat:
+                raise failed[0]
+            try:
+                return _call(client, method, path, body=body, params=params, headers=headers)
+            except ManagerError as fault:
+                failed.append(fault)
+                raise
+
+        answer = self._swarm.ask(once)
         return answer.json() if answer.content else None
 
     def text(self, path: str, params: Mapping[str, str], limit: int) -> bytes:

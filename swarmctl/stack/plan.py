@@ -81,8 +81,8 @@ def plan(wanted: Wanted, current: Current, *, prune: bool = True) -> Plan:
     """
     changes = [
         *(Change("networks", CREATE, name, spec) for name, spec in wanted.networks.items()),
-        *_secrets(wanted.secrets, current.secrets),
-        *_configs(wanted.configs, current.configs),
+        *_secrets(wanted.secrets, current.known.get("secrets", {})),
+        *_configs(wanted.configs, current.known.get("configs", {})),
         *_services(wanted.services, current),
     ]
     if prune:

@@ -60,7 +60,7 @@ class Journal:
 
     def record(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
         """Write a request down; the answer is its status and JSON."""
-        content = json.loads(body) if body else None
+        content: dict[str, Any] = json.loads(body) if body else {}
         with self.lock:
             self.requests.append({"method": method, "path": path, "body": content})
             made = _CREATE.match(urlsplit(path).path)
@@ -104,7 +104,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         headers = {name: value for name in _HEADERS if (value := answer.getheader(name))}
         self._answer(answer.status, headers, body)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
         """Pretend that it is done."""
@@ -112,7 +112,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         status, content = self.journal.record(self.command, self.path, body)
         self._answer(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
 
-    do_DELETE = do_POST
+    do_DELETE = do_POST  # noqa: N815
 
     def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response_only(status)

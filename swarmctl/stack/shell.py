@@ -6,7 +6,6 @@ The Engine API cannot do everything: it has no volumes of other nodes, and no co
 from __future__ import annotations
 
 import shlex
-import socket
 import subprocess
 import threading
 import time
@@ -102,7 +101,7 @@ def _drain_errors(channel: paramiko.Channel, into: list[bytes]) -> None:
     try:
         while block := channel.recv_stderr(_BLOCK):
             into.append(block)
-    except (socket.timeout, OSError):
+    except (TimeoutError, OSError):
         return  # the one who reads stdout says so
 
 

@@ -24,7 +24,7 @@ _SENSITIVE = re.compile(r"(?!.*_FILE$).*(passw|passphrase|secret|token|credentia
 _FREE_TEXT = re.compile(r"\.(Env|Options|Labels)\.(?P<name>.+)|^Labels\.(?P<label>.+)")
 _IN_A_URL = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@")
 
-# What the Engine fills in by itself (moby daemon/cluster/convert/service.go; swarmkit api/defaults).
+# What the Engine fills in by itself (moby daemon/cluster/convert/service.go, swarmkit api/defaults)
 _DEFAULTS: Mapping[str, Any] = {
     "EndpointSpec.Mode": "vip",
     "EndpointSpec.Ports.Protocol": "tcp",

@@ -136,9 +136,8 @@ def _lines(text: str) -> list[str]:
 def _advice(reason: str) -> str:
     if match := re.search(r"(secret|config) not found: (\S+)", reason):
         kind, name = match[1], match[2]
-        return (
-            f"it is external: make it on a manager, `docker {kind} create {name} FILE`"
-            + (f", or let --make-secret {name} give it a random value" if kind == "secret" else "")
+        return f"it is external: make it on a manager, `docker {kind} create {name} FILE`" + (
+            f", or let --make-secret {name} give it a random value" if kind == "secret" else ""
         )
     return "nothing was changed; `swarmctl stack lint` says more about a compose file"
 

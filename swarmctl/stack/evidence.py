@@ -1,0 +1,141 @@
+"""Why a deploy failed: the tasks of the new version that went wrong, and what they said last."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass
+
+from swarmctl.errors import SwarmctlError
+from swarmctl.stack.engine import Engine
+from swarmctl.swarm.model import Service, Swarm, Task
+
+LOG_LINES = 12
+_LOG_BYTES = 64 * 1024
+_LOG_SECONDS = 8.0
+_PER_SERVICE = 2
+
+# A task in one of these is not what it should be, even without an error.
+_STUCK = ("pending", "assigned", "accepted", "preparing", "ready", "starting")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A task that went wrong; equal ones are counted."""
+
+    service: str
+    task: str  # its id
+    node: str  # "" if it was never placed
+    state: str
+    error: str
+    times: int = 1
+    log: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """For people."""
+        where = f" on {self.node}" if self.node else ""
+        often = f" ({self.times} times)" if self.times > 1 else ""
+        head = f"{self.service}: a task{where} is {self.state}{often}"
+        lines = [f"{head}: {self.error}" if self.error else head]
+        return lines + [f"  | {line}" for line in self.log]
+
+
+def failures(swarm: Swarm, hashes: Mapping[str, str]) -> list[Failure]:
+    """The tasks that went wrong, the newest of each kind, at most two kinds a service.
+
+    Args:
+        swarm: a snapshot.
+        hashes: service name → ``spec_hash`` of the version that was deployed.
+    """
+    found: list[Failure] = []
+    for service in swarm.services:
+        if service.name in hashes:
+            tasks = [t for t in swarm.tasks_of(service) if t.spec_hash == hashes[service.name]]
+            found += _of(swarm, service, tasks)
+    return found
+
+
+def _of(swarm: Swarm, service: Service, tasks: Collection[Task]) -> list[Failure]:
+    kinds: dict[tuple[str, str], list[Task]] = {}
+    for task in sorted(tasks, key=lambda t: t.updated_at, reverse=True):
+        if task.state in ("failed", "rejected") or _is_stuck(task):
+            kinds.setdefault((task.state, _words(task)), []).append(task)
+    # Those that failed say more than those that are waiting.
+    order = sorted(kinds.items(), key=lambda kind: (kind[0][0] in _STUCK, -len(kind[1])))
+    return [
+        Failure(
+            service.name,
+            alike[0].id,
+            node.hostname if (node := swarm.node_by_id(alike[0].node_id)) else "",
+            state,
+            words or _meaning(state),
+            len(alike),
+        )
+        for (state, words), alike in order[:_PER_SERVICE]
+    ]
+
+
+def _is_stuck(task: Task) -> bool:
+    return task.state in _STUCK and task.desired_state in ("running", "ready")
+
+
+def _words(task: Task) -> str:
+    text = task.error or (task.message if task.state == "pending" else "")
+    return " ".join(text.split())
+
+
+def _meaning(state: str) -> str:
+    meanings = {
+        "starting": "its health check has not succeeded yet",
+        "preparing": "its image is still being pulled",
+        "pending": "no node has been found for it",
+    }
+    return meanings.get(state, "")
+
+
+def with_logs(engine: Engine, found: Collection[Failure]) -> list[Failure]:
+    """Add the last lines of each task's log, as far as they can be had within a few seconds."""
+    if not found:
+        return []
+    deadline = time.monotonic() + _LOG_SECONDS
+    pool = ThreadPoolExecutor(len(found))
+    try:
+        asked = [(failure, pool.submit(_log, engine, failure.task)) for failure in found]
+        told = []
+        for failure, future in asked:
+            try:
+                lines = future.result(timeout=max(0.0, deadline - time.monotonic()))
+            except (SwarmctlError, FutureTimeoutError):
+                lines = ()  # its node may be gone; the error is told all the same
+            told.append(
+                Failure(
+                    failure.service,
+                    failure.task,
+                    failure.node,
+                    failure.state,
+                    failure.error,
+                    failure.times,
+                    lines,
+                )
+            )
+        return told
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _log(engine: Engine, task: str) -> tuple[str, ...]:
+    params = {"stdout": "1", "stderr": "1", "tail": str(LOG_LINES)}
+    text = demultiplexed(engine.text(f"/tasks/{task}/logs", params, _LOG_BYTES))
+    return tuple(text.decode(errors="replace").splitlines()[-LOG_LINES:])
+
+
+def demultiplexed(stream: bytes) -> bytes:
+    """The text in a log stream, which is framed (8 bytes of head) unless there was a terminal."""
+    text, rest = bytearray(), stream
+    while len(rest) >= 8 and rest[0] in (0, 1, 2) and rest[1:4] == b"\0\0\0":
+        size = int.from_bytes(rest[4:8], "big")
+        text += rest[8 : 8 + size]
+        rest = rest[8 + size :]
+    return bytes(text) if text else rest
