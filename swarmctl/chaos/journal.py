@@ -188,7 +188,6 @@ class Journal:
     phase: str = "created"
     outcome: str = ""  # "held", "refuted", "refused", "interrupted", "error" or "revert-failed"
     ended_s: float | None = None
-    manager: str = ""
     engine_versions: dict[str, str] = field(default_factory=dict)
     targets: tuple[TargetRecord, ...] = ()
     guards: tuple[GuardRecord, ...] = ()
