@@ -1,4 +1,7 @@
-"""``swarmctl stack``: render a stack, list the stacks, wait for a deployed one."""
+"""``swarmctl stack``: render a stack, list the stacks, wait for a deployed one.
+
+Deploying and removing are in ``stack_deploy`` and ``stack_remove``.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,17 @@ from typing import Annotated
 
 import typer
 
-from swarmctl.cli import console
+from swarmctl.cli import console, stack_deploy, stack_remove
 from swarmctl.errors import Exit
 
-app = typer.Typer(no_args_is_help=True, help="Render stacks, and wait for what was deployed.")
+app = typer.Typer(
+    no_args_is_help=True, help="Render, check, deploy and remove stacks; wait for them."
+)
+app.command(name="deploy")(stack_deploy.deploy)
+app.command(name="diff")(stack_deploy.diff)
+app.command(name="rm")(stack_remove.rm)
+app.command(name="prune")(stack_remove.prune)
+app.command(name="unlock")(stack_remove.unlock)
 
 
 @app.command(name="list")

@@ -92,9 +92,8 @@ def resolve(
         credentials: for registries that want some.
         note: told about each image whose registry cannot be asked; it is then deployed by name.
     """
-    kept = {
-        n for n, s in wanted.services.items() if mode != ALWAYS and _is_as_before(n, s, current)
-    }
+    services = wanted.services
+    kept = {n for n, s in services.items() if mode != ALWAYS and _is_as_before(n, s, current)}
     asked = sorted({_name(s) for n, s in services.items() if n not in kept})
     found: dict[str, Json | SwarmctlError] = {}
     if mode != NEVER and asked:

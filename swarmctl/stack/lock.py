@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -92,7 +92,13 @@ def _read(entry: Json) -> Lock:
 
 
 @contextmanager
-def held(engine: Engine, stack: str, seconds: float, owner: Owner) -> Iterator[None]:
+def held(
+    engine: Engine,
+    stack: str,
+    seconds: float,
+    owner: Owner,
+    note: Callable[[str], None] = lambda _: None,
+) -> Iterator[None]:
     """Hold a stack's lock.
 
     Args:
@@ -100,6 +106,7 @@ def held(engine: Engine, stack: str, seconds: float, owner: Owner) -> Iterator[N
         stack: whose lock.
         seconds: after which others may take it; longer than the work can last.
         owner: shown to others.
+        note: told when the lock could not be given up; its time ends by itself.
 
     Raises:
         RefusedError: somebody else holds it; the message says who and for how long at most.
@@ -108,7 +115,10 @@ def held(engine: Engine, stack: str, seconds: float, owner: Owner) -> Iterator[N
     try:
         yield
     finally:
-        release(engine, lock_id)
+        try:
+            release(engine, lock_id)
+        except SwarmctlError as fault:
+            note(f"the lock of {stack} stays for {seconds:.0f} s at most: {fault.message}")
 
 
 def acquire(engine: Engine, stack: str, seconds: float, owner: Owner) -> str:

@@ -30,6 +30,10 @@ Beyond Jinja's own, a template has:
     The value as YAML that reads back as the same value, in YAML 1.1 as well: ``0755``, ``on`` or
     ``8:22`` as strings are quoted. A map or list becomes a block; indent it with ``| indent(6)``.
 
+``map | env_file``
+    The map as the text of an ``env_file``, one ``NAME=value`` a line, for a file to ``attach``.
+    Refuses what such a file cannot hold: names with spaces, values of several lines.
+
 A config whose name follows its content::
 
     configs:
@@ -51,6 +55,7 @@ import difflib
 import functools
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -175,11 +180,26 @@ def render_stack(
         raise _explained(fault, stack, values) from fault
     if not text.endswith("\n"):
         text += "\n"
-    document = _checked(text, stack)
+    document = _checked(text, stack / TEMPLATE)
     for name in _named_files(document):
         if name not in attached:
-            attached[name] = _read_named(stack, name)
+            attached[name] = _read_named(stack, name, stack / TEMPLATE)
     return Rendered(compose=text, files=dict(sorted(attached.items())))
+
+
+def load_compose(path: Path) -> Rendered:
+    """A compose file that is no template, with the files it names, as if it had been rendered.
+
+    Raises:
+        UsageError: it cannot be read, is no compose file, or names a file that is not there.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise UsageError(f"cannot read {path}: {fault}") from fault
+    document = _checked(text, path)
+    named = {name: _read_named(path.parent, name, path) for name in _named_files(document)}
+    return Rendered(compose=text, files=dict(sorted(named.items())))
 
 
 def compose_path(target: Path) -> Path:
@@ -296,7 +316,7 @@ def _environment(
         return f"./{name}"
 
     environment.globals.update(file=file, attach=attach)
-    environment.filters.update(to_yaml=to_yaml, hashed=hashed)
+    environment.filters.update(to_yaml=to_yaml, hashed=hashed, env_file=env_file)
     return environment
 
 
@@ -333,6 +353,31 @@ def to_yaml(value: Any) -> str:
     return text.removesuffix("...\n").rstrip("\n")
 
 
+def env_file(variables: Mapping[str, Any]) -> str:
+    """The text of an environment file, as the docker CLI reads it: values are taken literally.
+
+    Args:
+        variables: name → value; ``true`` and ``false`` as YAML spells them, ``null`` is empty.
+
+    Raises:
+        ValueError: a name or a value that such a file cannot hold.
+    """
+    if isinstance(variables, jinja2.Undefined) or not isinstance(variables, Mapping):
+        str(variables)  # raises when it is undefined
+        raise ValueError("env_file takes a map of names to values")
+    lines = []
+    for name, value in variables.items():
+        if isinstance(value, jinja2.Undefined | Mapping | list | tuple):
+            raise ValueError(f"the value of {name} is no scalar: {value!r}")
+        text = "" if value is None else str(_as_yaml_spells_it(value))
+        if not re.fullmatch(r"[^\s=#][^\s=]*", str(name)):
+            raise ValueError(f"{name!r} cannot be the name of a variable")
+        if "\n" in text or "\r" in text:
+            raise ValueError(f"the value of {name} has several lines; make it a config or a secret")
+        lines.append(f"{name}={text}\n")
+    return "".join(lines)
+
+
 def _read(stack: Path, name: str) -> bytes:
     """The content of a file of the stack.
 
@@ -348,14 +393,14 @@ def _read(stack: Path, name: str) -> bytes:
 # --- checking the output --------------------------------------------------------------------------
 
 
-def _checked(text: str, stack: Path) -> dict[str, Any]:
+def _checked(text: str, source: Path) -> dict[str, Any]:
     try:
         document = load_yaml(text)
     except yaml.YAMLError as fault:
-        raise not_yaml(stack / TEMPLATE, text, fault) from fault
+        raise not_yaml(source, text, fault) from fault
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise UsageError(
-            f"{stack / TEMPLATE}: the rendered text is not a compose file",
+            f"{source}: the rendered text is not a compose file",
             "it needs a map `services` at the top level",
         )
     return document
@@ -380,16 +425,16 @@ def _relative(path: str) -> Iterator[str]:
         yield str(PurePosixPath(path))
 
 
-def _read_named(stack: Path, name: str) -> bytes:
+def _read_named(stack: Path, name: str, source: Path) -> bytes:
     try:
         return _read(stack, name)
     except jinja2.TemplateNotFound as fault:
-        where = f"{stack / TEMPLATE}: the compose file names {name!r}"
+        where = f"{source}: the compose file names {name!r}"
         template = f"{name}.j2"
         if (stack / template).is_file():
             hint = f"render that template: {{{{ attach('{template}') }}}}"
             raise UsageError(f"{where}, but the stack has {template!r}", hint) from fault
-        raise _missing_file(name, str(stack / TEMPLATE), stack) from fault
+        raise _missing_file(name, str(source), stack) from fault
 
 
 # --- errors ---------------------------------------------------------------------------------------
