@@ -244,36 +244,14 @@ _ELSEWHERE = {
     "gpus": "use deploy.resources.reservations.generic_resources",
     "content": "docker stack takes a config's content from a file only",
 }
-_COMPOSE_ONLY = frozenset(
-    [
-        "annotations",
-        "attach",
-        "blkio_config",
-        "deploy",
-        "develop",
-        "device_cgroup_rules",
-        "extends",
-        "group_add",
-        "include",
-        "label_file",
-        "models",
-        "name",
-        "oom_kill_disable",
-        "platform",
-        "post_start",
-        "pre_stop",
-        "profiles",
-        "provider",
-        "pull_policy",
-        "storage_opt",
-        "use_api_socket",
-        "uts",
-        "required",
-        "path",
-        "condition",
-        "environment",
-    ]
-)
+# fmt: off
+_COMPOSE_ONLY = frozenset((
+    "annotations", "attach", "blkio_config", "deploy", "develop", "device_cgroup_rules",
+    "group_add", "include", "label_file", "models", "name", "oom_kill_disable", "platform",
+    "post_start", "pre_stop", "profiles", "provider", "pull_policy", "storage_opt",
+    "use_api_socket", "uts", "required", "path", "condition", "environment",
+))
+# fmt: on
 
 
 def _not_allowed(key: str, path: Path, known: Mapping[str, Any]) -> str:
