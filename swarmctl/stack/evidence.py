@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.stack.engine import Engine
@@ -19,6 +19,8 @@ _PER_SERVICE = 2
 
 # A task in one of these is not what it should be, even without an error.
 _STUCK = ("pending", "assigned", "accepted", "preparing", "ready", "starting")
+
+_UNSEEN = "pending task scheduling"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,12 @@ def _of(swarm: Swarm, service: Service, tasks: Collection[Task]) -> list[Failure
 
 
 def _is_stuck(task: Task) -> bool:
-    return task.state in _STUCK and task.desired_state in ("running", "ready")
+    return task.state in _STUCK and task.desired_state in ("running", "ready") and not _is_new(task)
+
+
+def _is_new(task: Task) -> bool:
+    """Whether the scheduler has not looked at it yet, which says nothing."""
+    return task.state == "pending" and not task.error and task.message == _UNSEEN
 
 
 def _words(task: Task) -> str:
@@ -109,17 +116,7 @@ def with_logs(engine: Engine, found: Collection[Failure]) -> list[Failure]:
                 lines = future.result(timeout=max(0.0, deadline - time.monotonic()))
             except (SwarmctlError, FutureTimeoutError):
                 lines = ()  # its node may be gone; the error is told all the same
-            told.append(
-                Failure(
-                    failure.service,
-                    failure.task,
-                    failure.node,
-                    failure.state,
-                    failure.error,
-                    failure.times,
-                    lines,
-                )
-            )
+            told.append(replace(failure, log=lines))
         return told
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

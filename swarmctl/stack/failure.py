@@ -97,12 +97,20 @@ class Reason:
 
     @property
     def words(self) -> str:
-        """In short."""
+        """What the error says, which may be several lines."""
         return "interrupted" if isinstance(self.fault, KeyboardInterrupt) else self.fault.message
 
+    @property
+    def short(self) -> str:
+        """In one line: of a stack that did not converge, its first service that did not."""
+        return (self.words.splitlines()[1:2] or [self.words])[0].strip()
+
     def lines(self) -> list[str]:
-        """In full."""
-        return [self.words, *(f"  {line}" for line in self.evidence)]
+        """In full. The tasks' own words are told by the evidence, if there is some."""
+        told = self.words.splitlines()
+        if self.evidence:
+            told = [line for line in told if not line.startswith("    ")]
+        return [*told, *(f"  {line}" for line in self.evidence)]
 
     def left_as_it_is(self) -> NotDeployedError:
         """The error when nothing is to be rolled back."""
@@ -127,12 +135,11 @@ def recovered(
         timeout: seconds for the rollback.
         progress: told how far it is.
     """
-    lines = [f"the stack {reason.stack} was not deployed: {reason.words.splitlines()[0]}"]
+    lines = [f"the stack {reason.stack} was not deployed: {reason.short}"]
     trouble = ""
     try:
-        lines += rollback.restore(
-            engine, before.current, timeout=timeout, progress=progress
-        ).lines()
+        done = rollback.restore(engine, before.current, timeout=timeout, progress=progress)
+        lines += done.lines() or ["nothing is left of it: Swarm had gone back by itself already"]
     except SwarmctlError as fault:
         trouble = fault.message
     standing = before.now(engine)

@@ -121,8 +121,13 @@ def _name(spec: Json) -> str:
 
 
 def _is_as_before(name: str, spec: Json, current: Current) -> bool:
+    """Whether a service has the image that the file names, and not one given to it by hand."""
     there = current.services.get(name)
-    return there is not None and _name(there["Spec"]) == _name(spec)
+    if there is None or _name(there["Spec"]) != _name(spec):
+        return False
+    image = str(there["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
+    wanted = _name(spec)
+    return image == wanted or image.partition("@")[0] in (wanted, _with_tag(wanted))
 
 
 def _look_up(engine: Engine, image: str, credentials: Credentials) -> Json | SwarmctlError:

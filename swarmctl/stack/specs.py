@@ -22,6 +22,8 @@ MASK = "********"
 # A name that says that its value is not for everyone's eyes; that of a file may be seen.
 _SENSITIVE = re.compile(r"(?!.*_FILE$).*(passw|passphrase|secret|token|credential|_?key\b)", re.I)
 _FREE_TEXT = re.compile(r"\.(Env|Options|Labels)\.(?P<name>.+)|^Labels\.(?P<label>.+)")
+_OBVIOUS = re.compile(r"^TaskTemplate\.(ContainerSpec\.)?")
+_DIGEST = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}")  # as much as a person can compare
 _IN_A_URL = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@")
 
 # What the Engine fills in by itself (moby daemon/cluster/convert/service.go, swarmkit api/defaults)
@@ -51,8 +53,9 @@ _ZERO_COUNTS = {
     "UpdateConfig.Parallelism",
 }
 
-# Follow from something else: platforms from the image, ids from names.
+# Follow from something else: platforms and the label from the image, ids from names.
 _DERIVED = {
+    f"Labels.{IMAGE_LABEL}",
     "TaskTemplate.Placement.Platforms",
     "TaskTemplate.ContainerSpec.Secrets.SecretID",
     "TaskTemplate.ContainerSpec.Configs.ConfigID",
@@ -72,11 +75,12 @@ class Difference:
         free = _FREE_TEXT.search(self.path)
         hidden = free is not None and _SENSITIVE.match(free["name"] or free["label"])
         old, new = (MASK if hidden and v is not None else _shown(v) for v in (self.old, self.new))
+        name = _OBVIOUS.sub("", self.path)
         if self.old is None:
-            return f"{self.path}: {new}"
+            return f"{name}: {new}"
         if self.new is None:
-            return f"{self.path}: {old} → (none)"
-        return f"{self.path}: {old} → {new}"
+            return f"{name}: {old} → (none)"
+        return f"{name}: {old} → {new}"
 
 
 def normal(spec: Mapping[str, Any], network_names: Mapping[str, str] | None = None) -> Json:
@@ -113,6 +117,8 @@ def _mode(mode: Mapping[str, Any]) -> Json:
 
 
 def _pruned(value: Any, path: str, networks: Mapping[str, str]) -> Any:
+    if path in _DERIVED:
+        return None
     if isinstance(value, Mapping):
         below = {
             key: _pruned(entry, f"{path}.{key}" if path else key, networks)
@@ -123,7 +129,7 @@ def _pruned(value: Any, path: str, networks: Mapping[str, str]) -> Any:
         return [_pruned(entry, path, networks) for entry in value] or None
     if path == "TaskTemplate.Networks.Target":
         return networks.get(value, value)
-    if path in _DERIVED or value == _DEFAULTS.get(path):
+    if value == _DEFAULTS.get(path):
         return None
     if value or (path in _ZERO_COUNTS and value is not None):
         return value
@@ -173,4 +179,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         # A command line may have a secret in it, as in --password=…
         return " ".join(MASK if _SENSITIVE.match(str(word)) else _shown(word) for word in value)
-    return _IN_A_URL.sub(rf"\1{MASK}@", str(value))
+    return _DIGEST.sub(r"\1", _IN_A_URL.sub(rf"\1{MASK}@", str(value)))
