@@ -1,0 +1,114 @@
+"""Which tasks are replaced when nodes go down, and which are lost.
+
+``Supervisor.Restart`` and ``shouldRestart`` (manager/orchestrator/restart/restart.go), called for
+every task of a node that is down, drained or gone (manager/orchestrator/replicated/tasks.go). The
+restart history is rebuilt from the tasks of a slot as a new leader does it (taskinit/init.go); the
+task reaper keeps enough of them for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from swarmctl.scheduler.snapshot import COMPLETE, READY, RUNNING, Service, Snapshot, Task, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """What becomes of the tasks of nodes that are lost.
+
+    Attributes:
+        prompt: tasks replaced at once, all in one go.
+        late: tasks that were being restarted already; replaced when that restart's delay is over.
+        lost: tasks that nothing replaces, with the reason.
+        ended: tasks of global services, which end with their node.
+    """
+
+    prompt: tuple[Task, ...]
+    late: tuple[Task, ...]
+    lost: tuple[tuple[Task, str], ...]
+    ended: tuple[Task, ...]
+
+
+def displaced(snapshot: Snapshot, tasks: Iterable[Task]) -> Displaced:
+    """Sort the tasks of lost nodes by what becomes of them.
+
+    Args:
+        snapshot: of the Swarm before.
+        tasks: those assigned to the lost nodes; ones that are told to stop anyway are ignored.
+    """
+    services, history = snapshot.services_by_id(), _History(snapshot)
+    prompt: list[Task] = []
+    late: list[Task] = []
+    lost: list[tuple[Task, str]] = []
+    ended: list[Task] = []
+    for task in tasks:
+        service = services.get(task.service_id)
+        if service is None or not _wanted(task, service):
+            continue
+        if service.is_global:
+            ended.append(task)
+        elif why := _why_not(task, service, history):
+            lost.append((task, why))
+        elif task.desired == READY and service.restart.delay > 0:
+            late.append(task)
+        else:
+            prompt.append(task)
+    return Displaced(tuple(prompt), tuple(late), tuple(lost), tuple(ended))
+
+
+def _wanted(task: Task, service: Service) -> bool:
+    """Whether the orchestrator still looks after it (desired RUNNING; COMPLETE in a job)."""
+    if service.is_job:
+        return task.desired <= COMPLETE and task.state <= RUNNING
+    return task.desired <= RUNNING
+
+
+def _why_not(task: Task, service: Service, history: _History) -> str:
+    """Why a task is not replaced; ``""`` when it is."""
+    policy = service.restart
+    if policy.condition == "none":
+        return "restart condition none"
+    finished = task.state == COMPLETE
+    if finished and (policy.condition == "on-failure" or service.is_job):
+        return f"restart condition {policy.condition}, and it had finished"
+    if not policy.max_attempts:
+        return ""
+    used = history.restarts(task, service)
+    if used < policy.max_attempts:
+        return ""
+    return f"max_attempts {policy.max_attempts} used up"
+
+
+class _History:
+    """How often each slot was restarted."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        limited = {s.id for s in snapshot.services if s.restart.max_attempts}
+        self._slots: dict[tuple[str, int], list[Task]] = {}
+        for task in snapshot.tasks:
+            if task.service_id in limited:
+                self._slots.setdefault((task.service_id, task.slot), []).append(task)
+
+    def restarts(self, task: Task, service: Service) -> int:
+        """The restarts that count against ``max_attempts`` when this task ends.
+
+        Every task of the slot with the same spec but the first was a restart. (The API does not
+        tell a task's spec version, so equal specs stand for equal versions.)
+        """
+        same = [
+            other
+            for other in self._slots[task.service_id, task.slot]
+            if same_spec(other.spec, task.spec)
+        ]
+        restarted = sorted(seconds(t.created) for t in same)[1:]
+        if not service.restart.window:
+            return len(restarted)
+        moment = seconds(task.timestamp)
+        return sum(moment - service.restart.window < at < moment for at in restarted)
+
+
+def same_spec(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
+    """Whether two tasks are of one version of their service, as far as the API tells."""
+    return one == other
