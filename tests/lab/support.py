@@ -120,6 +120,17 @@ class Playbook:
         counts = [int(m["changed"]) for m in RECAP.finditer(self.output)]
         object.__setattr__(self, "changed", sum(counts) if counts else -1)
 
+    @property
+    def changes(self) -> list[str]:
+        """The tasks that changed something, with the line that says so."""
+        found, task = [], ""
+        for line in self.output.splitlines():
+            if line.startswith("TASK ["):
+                task = line.strip("* ")
+            elif line.startswith("changed: ["):
+                found.append(f"{task} {line}")
+        return found
+
     def ok(self) -> Playbook:
         """Itself, if the run succeeded.
 
