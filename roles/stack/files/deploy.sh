@@ -6,9 +6,12 @@ name=$1 dir=$2 resolve=$3
 shift 3
 date -u +%Y-%m-%dT%H:%M:%SZ
 
+# With --resolve-image changed, the docker command line leaves out Placement.Platforms from the second
+# deploy on (it learns them from the registry). No task is replaced for that: it is not a change.
 services() {
   docker service ls --quiet --filter "label=com.docker.stack.namespace=$name" |
-    xargs -r docker service inspect --format '{{.Spec.Name}} {{json .Spec}}' | sort >"$1"
+    xargs -r docker service inspect --format '{{.Spec.Name}} {{json .Spec}}' |
+    sed 's/"Platforms":\[[^]]*\],\{0,1\}//' | sed 's/,}/}/; s/"Placement":{}//' | sort >"$1"
 }
 
 for secret; do
