@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from swarmctl.errors import SwarmctlError, unknown
+from swarmctl.errors import DeadlineExceededError, SwarmctlError, unknown
 from swarmctl.stack import shell
 from swarmctl.stack.apply import remove_services
 from swarmctl.stack.current import Current, look, used
@@ -15,6 +15,7 @@ from swarmctl.stack.engine import Engine
 from swarmctl.stack.rollback import discard
 from swarmctl.swarm.model import STACK_LABEL
 from swarmctl.swarm.ssh import Endpoint
+from swarmctl.wait import wait_for
 
 # Seconds for one node's volumes.
 _NODE_TIMEOUT = 30.0
@@ -128,18 +129,38 @@ def volumes(nodes: Mapping[str, Endpoint], stack: str) -> list[NodeVolumes]:
 
 
 def remove_volumes(
-    nodes: Mapping[str, Endpoint], found: Iterable[NodeVolumes]
+    nodes: Mapping[str, Endpoint], found: Iterable[NodeVolumes], timeout: float = _NODE_TIMEOUT
 ) -> list[NodeVolumes]:
-    """Remove volumes; what is left, with the reason, for each node where something is."""
+    """Remove volumes, once the containers that had them are gone.
+
+    Args:
+        nodes: name → how it is reached.
+        found: what :func:`volumes` has found.
+        timeout: seconds.
+
+    Returns:
+        What is left, with the reason, for each node where something is.
+    """
     there = {volume.node: volume.names for volume in found if volume.names}
 
     def remove_on(name: str, where: Endpoint) -> NodeVolumes:
-        done = _ask(name, where, ["volume", "rm", *there[name]])
-        left = tuple(volume for volume in there[name] if volume not in done.names)
-        return NodeVolumes(name, left, done.error)
+        left, said = list(there[name]), ""
+
+        def all_gone() -> tuple[bool | None, str]:
+            nonlocal said
+            done = _ask(name, where, ["volume", "rm", *left])
+            left[:] = [volume for volume in left if volume not in done.names]
+            said = done.error
+            return (None if left else True), said
+
+        try:
+            wait_for(f"volumes of {name} to be free", all_gone, timeout=timeout, interval=0.5)
+        except DeadlineExceededError:
+            return NodeVolumes(name, tuple(left), said)
+        return NodeVolumes(name)
 
     results = _everywhere({n: nodes[n] for n in there}, remove_on)
-    return [result for result in results if result.names or result.error]
+    return [result for result in results if result.names]
 
 
 def _everywhere(

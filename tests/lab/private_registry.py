@@ -118,7 +118,8 @@ def _push(engine: docker.DockerClient, address: str, password: str) -> None:
 
 def _published(container: Container) -> str:
     container.reload()
-    return f"127.0.0.1:{container.ports[f'{PORT}/tcp'][0]['HostPort']}"
+    (binding,) = container.ports[f"{PORT}/tcp"] or ()
+    return f"127.0.0.1:{binding['HostPort']}"
 
 
 def _certificate(address: str) -> tuple[bytes, bytes]:
