@@ -11,12 +11,13 @@ from typing import Annotated
 
 import typer
 
-from swarmctl.cli import console, stack_deploy, stack_remove
+from swarmctl.cli import console, stack_deploy, stack_lint, stack_remove
 from swarmctl.errors import Exit
 
 app = typer.Typer(
     no_args_is_help=True, help="Render, check, deploy and remove stacks; wait for them."
 )
+app.command(name="lint")(stack_lint.lint)
 app.command(name="deploy")(stack_deploy.deploy)
 app.command(name="diff")(stack_deploy.diff)
 app.command(name="rm")(stack_remove.rm)

@@ -1,0 +1,1 @@
+"""The rules, a few related ones a file. Importing a module registers its rules."""

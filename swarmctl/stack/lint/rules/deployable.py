@@ -1,0 +1,147 @@
+"""SW006, SW007, SW008, SW010: ``docker stack config`` takes it, ``docker stack deploy`` does not.
+
+Modelled on docker/cli cli/compose/convert and the Engine's checks of a service.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
+from swarmctl.stack.lint.scalars import Value
+from swarmctl.stack.lint.view import Mount, Service, Stack
+from swarmctl.stack.lint.words import meant
+from swarmctl.stack.lint.yamldoc import Path
+
+
+@rule("SW006", "undefined", Severity.ERROR, "a network, volume, secret or config is not defined")
+def undefined(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """Names used by a service that the top level does not define."""
+    del swarm
+    for service in stack.services:
+        for section, name, path in _references(service):
+            known = stack.things(section)
+            if name not in known and not (section == "networks" and name == "default"):
+                kind = section.removesuffix("s")
+                words = f"the {kind} {name!r} is not defined under the top-level {section}"
+                yield Hit(path, words + meant(name, known), on_value=True)
+
+
+def _references(service: Service) -> Iterator[tuple[str, str, Path]]:
+    for name, path in service.networks:
+        yield "networks", name, path
+    for mount in service.mounts:
+        grouped = mount.source.startswith("group:")
+        if mount.type in ("volume", "cluster") and mount.source and not grouped:
+            yield "volumes", mount.source, mount.path
+    for section in ("secrets", "configs"):
+        entries = service.get(section)
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            source = entry.get("source") if isinstance(entry, dict) else entry
+            if isinstance(source, str):
+                yield section, source, (*service.path, section, index)
+
+
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    r"(?:(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?"
+    rf"{_COMPONENT}(?:/{_COMPONENT})*"
+    r"(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*:[0-9a-fA-F]{32,})?\Z",
+    re.ASCII,
+)
+
+
+@rule("SW007", "no-image", Severity.ERROR, "a service has no image, or an impossible one")
+def image(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """Swarm pulls images and builds none, so each service needs the name of one."""
+    del swarm
+    for service in stack.services:
+        if not service.image:
+            built = " (build is ignored by docker stack)" if service.get("build") else ""
+            yield Hit(service.path, f"the service {service.name!r} has no image{built}")
+        elif not _IMAGE.match(service.image):
+            words = f"{service.image!r} is not an image's name: lower case, [registry/]name[:tag]"
+            yield Hit((*service.path, "image"), words, on_value=True)
+
+
+@rule("SW008", "deploy-refuses", Severity.ERROR, "docker stack deploy refuses this combination")
+def refused(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """What the conversion to a Swarm service fails on."""
+    del swarm
+    for service in stack.services:
+        yield from _mode(service)
+        yield from _healthcheck(service)
+        yield from _restart(service)
+        yield from _cpus(service)
+        for mount in service.mounts:
+            yield from _mount(mount)
+
+
+_MODES = ("replicated", "global", "replicated-job", "global-job")
+
+
+def _mode(service: Service) -> Iterator[Hit]:
+    path = (*service.path, "deploy")
+    if service.mode not in _MODES:
+        words = f"unknown mode {service.mode!r}{meant(service.mode, _MODES)}"
+        yield Hit((*path, "mode"), words, on_value=True)
+    elif service.is_global and service.get("deploy", "replicas") is not None:
+        yield Hit((*path, "replicas"), f"a service of mode {service.mode} has no replicas")
+
+
+def _healthcheck(service: Service) -> Iterator[Hit]:
+    if service.get("healthcheck", "disable") is True and service.get("healthcheck", "test"):
+        path = (*service.path, "healthcheck", "disable")
+        yield Hit(path, "a health check cannot have a test and be disabled")
+
+
+_RESTART = re.compile(r"(no|always|unless-stopped|on-failure(:[0-9]+)?)?\Z", re.ASCII)
+
+
+def _restart(service: Service) -> Iterator[Hit]:
+    restart = service.text("restart")
+    if service.get("deploy", "restart_policy") is None and not _RESTART.match(restart):
+        path = (*service.path, "restart")
+        yield Hit(path, f"unknown restart policy {restart!r}", on_value=True)
+
+
+_CPUS = re.compile(r"[0-9]*\.?[0-9]+|[0-9]+\.", re.ASCII)
+
+
+def _cpus(service: Service) -> Iterator[Hit]:
+    for kind in ("limits", "reservations"):
+        cpus = service.text("deploy", "resources", kind, "cpus")
+        if cpus and not _CPUS.fullmatch(cpus):
+            path = (*service.path, "deploy", "resources", kind, "cpus")
+            yield Hit(path, f"{cpus!r} is not a number of CPUs such as '0.5'", on_value=True)
+
+
+_MOUNTS = ("volume", "bind", "tmpfs", "npipe", "cluster")
+
+
+def _mount(mount: Mount) -> Iterator[Hit]:
+    if mount.type not in _MOUNTS:
+        words = f"unknown type of volume {mount.type!r}{meant(mount.type, _MOUNTS)}"
+        yield Hit((*mount.path, "type"), words, on_value=True)
+        return
+    if mount.type == "tmpfs" and mount.source:
+        yield Hit((*mount.path, "source"), "a tmpfs has no source")
+    if not mount.target:
+        yield Hit(mount.path, "the volume has no target")
+    for kind in ("volume", "bind", "tmpfs"):
+        fits = kind == mount.type or (kind == "bind" and mount.type == "npipe")
+        if not fits and mount.options.get(kind) is not None:
+            yield Hit((*mount.path, kind), f"options of {kind} do not fit the type {mount.type}")
+
+
+@rule("SW010", "missing-file", Severity.WARNING, "a config's or secret's file is not there")
+def missing_file(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """docker stack deploy reads these files, relative to the compose file."""
+    for section in ("configs", "secrets"):
+        for thing in stack.things(section).values():
+            name: Value = thing.get("file")
+            if thing.external or not isinstance(name, str) or swarm.exists(name):
+                continue
+            words = f"there is no file {name!r}: docker stack deploy will stop here"
+            yield Hit((*thing.path, "file"), words, on_value=True)

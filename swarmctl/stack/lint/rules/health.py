@@ -1,0 +1,68 @@
+"""SW043 to SW045: what Swarm cannot see or plan for a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
+from swarmctl.stack.lint.view import Service, Stack
+from swarmctl.stack.lint.yamldoc import Path
+
+
+@rule("SW043", "no-healthcheck", Severity.WARNING, "no health check on a published service")
+def no_healthcheck(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """Without one a task counts, and gets traffic, from the moment its process exists."""
+    del swarm
+    for service in stack.services:
+        if service.is_job or (_is_checked(service) and not _is_disabled(service)):
+            continue
+        severity = None if service.published else Severity.INFO
+        if _is_disabled(service):
+            words = f"the health check of {service.name!r} is disabled"
+            yield Hit((*service.path, "healthcheck"), words, severity=severity)
+        else:
+            words = (
+                f"{service.name!r} has no health check here (its image may have one): a task that "
+                "hangs stays, and gets traffic before it is ready"
+            )
+            yield Hit(service.path, words, severity=severity)
+
+
+def _is_checked(service: Service) -> bool:
+    return bool(service.get("healthcheck", "test"))
+
+
+def _is_disabled(service: Service) -> bool:
+    test = service.get("healthcheck", "test")
+    none = isinstance(test, list) and test[:1] == ["NONE"]
+    return service.get("healthcheck", "disable") is True or none
+
+
+@rule("SW044", "no-limits", Severity.WARNING, "no memory limit")
+def no_limits(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """One leaking task takes the memory of all others on its node."""
+    del swarm
+    for service in stack.services:
+        if not service.get("deploy", "resources", "limits", "memory"):
+            words = f"{service.name!r} has no memory limit: a leak takes its whole node along"
+            yield Hit(_resources(service), words)
+
+
+@rule("SW045", "no-reservations", Severity.WARNING, "no memory reservation")
+def no_reservations(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """The scheduler counts reservations only, so without them it overloads the survivors."""
+    del swarm
+    for service in stack.services:
+        if not service.get("deploy", "resources", "reservations", "memory"):
+            words = (
+                f"{service.name!r} reserves no memory: when a node dies, the scheduler packs its "
+                "tasks onto the others without counting what they need"
+            )
+            yield Hit(_resources(service), words)
+
+
+def _resources(service: Service) -> Path:
+    """The nearest key that is there."""
+    if service.get("deploy", "resources") is not None:
+        return (*service.path, "deploy", "resources")
+    return (*service.path, "deploy") if service.get("deploy") is not None else service.path

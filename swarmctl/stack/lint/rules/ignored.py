@@ -1,0 +1,110 @@
+"""SW020 to SW024: keys that ``docker stack deploy`` takes and does nothing with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from swarmctl.stack.lint import schema
+from swarmctl.stack.lint.rule import Context, Edit, Hit, Severity, rule
+from swarmctl.stack.lint.view import Stack
+from swarmctl.stack.lint.yamldoc import Document
+
+_IGNORED = {
+    "cgroup_parent": "",
+    "cgroupns_mode": "",
+    "container_name": "tasks are named stack_service.slot.id",
+    "devices": "run that service outside of Swarm, or use generic_resources",
+    "domainname": "put the whole name into hostname",
+    "ipc": "",
+    "mac_address": "",
+    "pid": "",
+    "privileged": "add the capabilities it needs with cap_add",
+    "security_opt": "set it in the Engine of the nodes",
+    "shm_size": "mount a tmpfs at /dev/shm with the size you need",
+    "userns_mode": "",
+}
+
+
+@rule("SW020", "build-ignored", Severity.WARNING, "docker stack builds nothing")
+def build(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """Every node pulls the image; what is built on one machine is on that machine only."""
+    del swarm
+    for service in stack.services:
+        if service.get("build") is not None:
+            words = "docker stack ignores build: build and push the image before you deploy"
+            yield Hit((*service.path, "build"), words)
+
+
+@rule("SW021", "key-ignored", Severity.WARNING, "docker stack ignores this key")
+def ignored(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """The keys listed by docker stack deploy as unsupported or deprecated."""
+    del swarm
+    for service in stack.services:
+        for key, instead in _IGNORED.items():
+            if service.get(key) not in (None, False, ""):
+                words = f"docker stack ignores {key}" + (instead and f": {instead}")
+                yield Hit((*service.path, key), words)
+        if service.get("expose") is not None:
+            words = "expose is unnecessary: services of a network reach every port of each other"
+            yield Hit((*service.path, "expose"), words, severity=Severity.INFO)
+
+
+@rule("SW022", "depends-on", Severity.INFO, "there is no order of starting in a Swarm")
+def depends_on(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """Tasks start, and are moved, in any order; conditions are refused altogether."""
+    del swarm
+    for service in stack.services:
+        value = service.get("depends_on")
+        if value:
+            conditions = isinstance(value, dict)
+            words = "docker stack ignores depends_on: the service must wait and retry by itself"
+            yield Hit(
+                (*service.path, "depends_on"),
+                words + (", and its conditions are not even accepted" if conditions else ""),
+                severity=Severity.WARNING if conditions else None,
+            )
+
+
+@rule("SW023", "restart-ignored", Severity.WARNING, "restart belongs to docker compose")
+def restart(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """docker stack says it ignores it; it serves as a policy only if there is no other."""
+    del swarm
+    for service in stack.services:
+        if not isinstance(service.get("restart"), str):
+            continue
+        path = (*service.path, "restart")
+        if service.get("deploy", "restart_policy") is not None:
+            yield Hit(path, "restart is ignored beside deploy.restart_policy: remove it")
+        elif service.text("restart") == "no":
+            words = "restart: no has no effect: Swarm restarts tasks unless deploy says otherwise"
+            yield Hit(path, words)
+        else:
+            words = "docker stack reports restart as ignored; say it with deploy.restart_policy"
+            yield Hit(path, words)
+
+
+@rule("SW024", "version", Severity.INFO, "the line `version` is obsolete")
+def version(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """It only picks an older schema, which refuses newer keys."""
+    del swarm
+    if "version" in stack.config:
+        newest = schema.version_of(stack.config) == schema.NEWEST
+        words = "version is obsolete" + ("" if newest else " and picks an older schema")
+        yield Hit(("version",), f"{words}: remove the line", edit=_without_line(stack.document))
+
+
+def _without_line(document: Document) -> Edit | None:
+    """Remove the line `version: …` where it stands alone, with the blank line after it."""
+    pair = document.root.find("version")
+    if pair is None or document.root.flow or len(document.root.pairs) < 2:
+        return None
+    text, (key, value) = document.text, pair
+    start = text.rfind("\n", 0, key.start.offset) + 1
+    end = text.find("\n", value.end.offset) + 1 or len(text)
+    before, after = text[start : key.start.offset], text[value.end.offset : end].strip()
+    if before.strip() or (after and not after.startswith("#")) or "&" in text[start:end]:
+        return None
+    if start == 0:
+        while text[end : end + 1] in ("\n", "\r"):
+            end += 1
+    return Edit(start, end, "")

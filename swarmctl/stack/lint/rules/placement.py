@@ -1,0 +1,141 @@
+"""SW050 to SW052 and SW056: where tasks may run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from swarmctl.stack.lint import facts
+from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
+from swarmctl.stack.lint.snapshot import Snapshot
+from swarmctl.stack.lint.view import Service, Stack
+from swarmctl.stack.lint.words import count, meant
+from swarmctl.swarm.constraints import allows
+
+_KEYS = (
+    "node.id",
+    "node.hostname",
+    "node.ip",
+    "node.role",
+    "node.platform.os",
+    "node.platform.arch",
+)
+_LABELS = ("node.labels.", "engine.labels.")
+_VALUES = {
+    "node.role": ("manager", "worker"),
+    "node.platform.os": ("linux", "windows"),
+}
+# What uname says and Swarm compares, for those who write Docker's names of platforms.
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm": "armv7l"}
+_PATTERN = re.compile(r"[*?\[\]^$|()\\+]")
+
+
+@rule("SW050", "constraint", Severity.ERROR, "a constraint that can never be met")
+def constraint(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """Constraints know == and !=, compare literally, and an unknown key matches no node."""
+    del swarm
+    for service in stack.services:
+        for text, path in service.constraints:
+            problem = _problem(facts.constraint(text))
+            if problem:
+                yield Hit(path, f"the constraint {text!r}: {problem}", on_value=True)
+
+
+def _problem(parsed: facts.Constraint) -> str:
+    if parsed.problem:
+        return f"{parsed.problem}; the Engine refuses it"
+    key = parsed.key.lower()
+    if key not in _KEYS and not key.startswith(_LABELS):
+        return f"no node has the key {parsed.key!r}{_near_key(parsed.key)}"
+    if _PATTERN.search(parsed.value):
+        effect = "no node is" if parsed.operator == "==" else "every node is"
+        return f"values are compared literally, patterns mean nothing: {effect} let through"
+    known = _VALUES.get(key, ())
+    if known and parsed.value.lower() not in known:
+        return f"{parsed.value!r} is neither of {' and '.join(known)}{meant(parsed.value, known)}"
+    if key == "node.platform.arch" and parsed.value.lower() in _ARCHITECTURES:
+        return f"nodes call that architecture {_ARCHITECTURES[parsed.value.lower()]!r}"
+    return ""
+
+
+def _near_key(key: str) -> str:
+    for wrong, right in (("node.label.", "node.labels."), ("engine.label.", "engine.labels.")):
+        if key.lower().startswith(wrong):
+            return f"; did you mean {right + key[len(wrong) :]!r}?"
+    return meant(key.lower(), _KEYS)
+
+
+@rule("SW051", "constraint-unmet", Severity.ERROR, "no node meets the constraints")
+def constraint_unmet(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """Needs a snapshot: the tasks would stay pending."""
+    if swarm.snapshot is None or not swarm.snapshot.swarm.nodes:
+        return
+    for service in stack.services:
+        texts = [text for text, _ in service.constraints]
+        if not texts or swarm.snapshot.eligible(texts):
+            continue
+        nodes = swarm.snapshot.nodes
+        unmet = [
+            (text, path)
+            for text, path in service.constraints
+            if not any(allows(node, text) for node in nodes)
+        ]
+        for text, path in unmet:
+            words = f"none of {count(len(nodes), 'node')} meets {text!r}"
+            yield Hit(path, words + _near_value(text, swarm.snapshot), on_value=True)
+        if not unmet:
+            path = (*service.path, "deploy", "placement", "constraints")
+            yield Hit(path, f"no node meets all of {', '.join(texts)}")
+
+
+def _near_value(text: str, snapshot: Snapshot) -> str:
+    parsed = facts.constraint(text)
+    prefix = "node.labels."
+    nodes = snapshot.nodes
+    if parsed.key.lower() == "node.hostname":
+        return meant(parsed.value, [node.hostname for node in nodes])
+    if not parsed.key.lower().startswith(prefix):
+        return ""
+    label = parsed.key[len(prefix) :]
+    values = {node.labels[label] for node in nodes if label in node.labels}
+    if values:
+        return f"; the label's values are {', '.join(sorted(values))}"
+    return meant(label, {name for node in nodes for name in node.labels}) or "; no node has it"
+
+
+@rule("SW052", "on-managers", Severity.INFO, "replicas may run on managers")
+def on_managers(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """A busy or full manager loses elections, and with quorum the whole Swarm."""
+    managers = swarm.snapshot.swarm.managers if swarm.snapshot else ()
+    active = [node for node in managers if node.availability == "active"]
+    if swarm.snapshot and not active:
+        return
+    for service in stack.services:
+        if service.is_global or facts.names_role(service) or facts.pin(service, swarm):
+            continue
+        words = f"tasks of {service.name!r} may run on managers; add node.role == worker"
+        there = [n for n in active if all(allows(n, text) for text, _ in service.constraints)]
+        if swarm.snapshot and not there:
+            continue
+        placed = service.get("deploy", "placement") is not None
+        path = (*service.path, "deploy", "placement") if placed else service.path
+        severity = Severity.WARNING if swarm.snapshot else None
+        yield Hit(path, words, severity=severity)
+
+
+@rule("SW056", "preference", Severity.WARNING, "a placement preference that is ignored")
+def preference(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """Swarm spreads over labels only."""
+    del swarm
+    for service in stack.services:
+        for index, spread in enumerate(_spreads(service)):
+            if not spread.lower().startswith(_LABELS):
+                path = (*service.path, "deploy", "placement", "preferences", index, "spread")
+                words = f"Swarm ignores the preference {spread!r}: it spreads over node.labels.… "
+                yield Hit(path, words + "and engine.labels.… only", on_value=True)
+
+
+def _spreads(service: Service) -> list[str]:
+    entries = service.get("deploy", "placement", "preferences")
+    listed = entries if isinstance(entries, list) else []
+    return [str(e.get("spread", "")) if isinstance(e, dict) else "" for e in listed]

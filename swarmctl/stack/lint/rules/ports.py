@@ -1,0 +1,89 @@
+"""SW015 to SW017: ports that the routing mesh cannot give as written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from swarmctl.stack.lint import facts
+from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
+from swarmctl.stack.lint.view import Port, Service, Stack
+from swarmctl.stack.lint.words import joined
+
+
+@rule("SW015", "dnsrr-ingress", Severity.ERROR, "dnsrr and an ingress port exclude each other")
+def dnsrr_ingress(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """The routing mesh balances over virtual IPs, and dnsrr has none."""
+    del swarm
+    for service in stack.services:
+        if service.text("deploy", "endpoint_mode") != "dnsrr":
+            continue
+        for port in service.ports:
+            if port.spec.mode == "ingress":
+                words = (
+                    f"port {port.spec.target} is published in ingress mode, which the Engine "
+                    "refuses with endpoint_mode dnsrr; publish it with `mode: host`, or use vip"
+                )
+                yield Hit(port.path, words)
+
+
+@rule("SW016", "port-twice", Severity.ERROR, "a port of the routing mesh is published twice")
+def port_twice(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """An ingress port belongs to one service of the whole Swarm."""
+    seen: dict[str, str] = {}
+    for service, port in _fixed(stack):
+        first = seen.setdefault(port.key, service.name)
+        if first != service.name:
+            yield Hit(port.path, f"port {port.key} is published by the service {first!r} too")
+    yield from _by_others(stack, swarm)
+    yield from _in_snapshot(stack, swarm)
+
+
+def _fixed(stack: Stack) -> Iterator[tuple[Service, Port]]:
+    for service in stack.services:
+        for port in service.ports:
+            if port.spec.mode == "ingress" and port.spec.published:
+                yield service, port
+
+
+def _by_others(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    taken: dict[str, list[str]] = {}
+    for other in swarm.others:
+        for key in {port.key for _, port in _fixed(other)}:
+            taken.setdefault(key, []).append(other.label)
+    for _, port in _fixed(stack):
+        if port.key in taken:
+            words = f"port {port.key} is published in {joined(taken[port.key])} too"
+            hint = ": both cannot be deployed to one Swarm"
+            yield Hit(port.path, words + hint, severity=Severity.WARNING)
+
+
+def _in_snapshot(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    if swarm.snapshot is None:
+        return
+    taken = {
+        f"{port.published}/{port.protocol}": service.name
+        for service in facts.foreign_services(stack, swarm.snapshot)
+        for port in service.ports
+        if port.mode == "ingress" and port.published
+    }
+    for _, port in _fixed(stack):
+        if port.key in taken:
+            words = f"port {port.key} is in use by the service {taken[port.key]} of the Swarm"
+            yield Hit(port.path, words)
+
+
+@rule("SW017", "port-address", Severity.WARNING, "a port's host address is ignored")
+def port_address(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """``127.0.0.1:8080:80`` is open to the world in a Swarm."""
+    del swarm
+    for service in stack.services:
+        seen = set()
+        for port in service.ports:
+            if port.spec.host_ip in ("", "0.0.0.0") or port.path in seen:  # noqa: S104
+                continue
+            seen.add(port.path)
+            words = (
+                f"docker stack ignores the address {port.spec.host_ip}: the port is open on every "
+                "address of every node; close it with a firewall or do not publish it"
+            )
+            yield Hit(port.path, words)
