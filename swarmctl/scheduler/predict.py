@@ -10,7 +10,7 @@ from random import Random
 
 from swarmctl.scheduler.batch import TooManyError
 from swarmctl.scheduler.board import Board
-from swarmctl.scheduler.restart import Displaced, displaced
+from swarmctl.scheduler.restart import Displaced, History, displaced
 from swarmctl.scheduler.search import Chance, Everything, Search, State, add, tally
 from swarmctl.scheduler.snapshot import COMPLETE, PENDING, RUNNING, Snapshot, Task
 
@@ -136,10 +136,17 @@ class Predictor:
         self._leaderless: Board | None = None
         self._tasks = snapshot.tasks_by_node()
         self._known = snapshot.services_by_id()
+        self._history = History(snapshot)
+        self._waiting = tuple(t for t in snapshot.tasks if self._waits(t))
+        self._unfitting = tuple(t for t in snapshot.tasks if self._waits_on_its_node(t))
         self._names = [node.name for node in snapshot.nodes]
         self._gone_already = frozenset(
             place for place, node in enumerate(snapshot.nodes) if node.invalid
         )
+        self._restless = self._displaced(t for t in snapshot.tasks if self._moves_anyway(t))
+
+    def _displaced(self, tasks: Iterable[Task]) -> Displaced:
+        return displaced(tasks, self._known, self._history)
 
     def predict(self, lost: Iterable[str], bounds: Bounds | None = None) -> Prediction:
         """What happens when these nodes die at the same moment.
@@ -183,6 +190,15 @@ class Predictor:
         states = self._draw(board, places, Bounds(draws=draws, seed=seed), fewest=1)
         return self._prediction(board, loss, places, states, seed, False, brief=True)
 
+    def waiting_now(self) -> Counter[str]:
+        """Tasks that have found no node already, by service."""
+        tasks = (*self._waiting, *self._unfitting)
+        return Counter(self._known[t.service_id].name for t in tasks)
+
+    def active_on(self, node_id: str) -> int:
+        """Tasks that are to run on a node and have not ended."""
+        return self.board.columns[self.board.index[node_id]].active
+
     def _board(self, loss: Loss) -> Board:
         if not loss.leader:
             return self.board
@@ -199,7 +215,7 @@ class Predictor:
     def loss(self, places: frozenset[int]) -> tuple[Loss, Displaced]:
         """What the loss of nodes (by index) takes away, before anything is replaced."""
         nodes = [self.snapshot.nodes[place] for place in sorted(places)]
-        taken = displaced(self.snapshot, (t for n in nodes for t in self._tasks[n.id]))
+        taken = self._displaced(t for n in nodes for t in self._tasks[n.id])
         gone = {task.service_id: reason for task, reason in taken.lost}
         lost = self._tally(task for task, _ in taken.lost)
         managers = [n for n in self.snapshot.nodes if n.manager]
@@ -221,13 +237,13 @@ class Predictor:
 
     def _run(self, search: Search, stages: Sequence[frozenset[int]]) -> set[State]:
         """The states after the nodes were found dead in these stages."""
-        first = displaced(self.snapshot, self._restless())
-        waiting = tally(Counter(t.service_id for t in self._waiting()))
+        first = self._restless
+        waiting = tally(Counter(t.service_id for t in self._waiting))
         states = {State(waiting=waiting, late=tally(Counter(t.service_id for t in first.late)))}
         down, batches = self._gone_already, Counter(t.service_id for t in first.prompt)
         for nodes in stages:
             tasks = [t for i in nodes for t in self._tasks[self.snapshot.nodes[i].id]]
-            taken = displaced(self.snapshot, tasks)
+            taken = self._displaced(tasks)
             down |= nodes
             batches += Counter(t.service_id for t in taken.prompt)
             late = Counter(t.service_id for t in taken.late)
@@ -237,24 +253,27 @@ class Predictor:
             batches = Counter()
         return search.catch_up(states, down)
 
-    def _restless(self) -> Iterator[Task]:
-        """Tasks that are to be replaced whatever else happens: failed, or on dead nodes."""
-        for task in self.snapshot.tasks:
-            place = self.board.index.get(task.node_id) if task.node_id else None
-            off = bool(task.node_id) and (place is None or place in self._gone_already)
-            service = self._known.get(task.service_id)
-            if service is None or service.is_global:
-                continue
-            if off or (task.state > RUNNING and task.desired <= RUNNING and not service.is_job):
-                yield task
+    def _moves_anyway(self, task: Task) -> bool:
+        """Whether it is to be replaced whatever else happens: failed, or on a dead node."""
+        service = self._known.get(task.service_id)
+        if service is None or service.is_global:
+            return False
+        place = self.board.index.get(task.node_id)
+        if task.node_id and (place is None or place in self._gone_already):
+            return True
+        return task.state > RUNNING and task.desired <= RUNNING and not service.is_job
 
-    def _waiting(self) -> Iterator[Task]:
-        """Tasks without a node that want one."""
-        for task in self.snapshot.tasks:
-            if not task.node_id and task.state <= PENDING and task.desired <= COMPLETE:
-                service = self._known.get(task.service_id)
-                if service is not None and not service.is_global:
-                    yield task
+    def _waits(self, task: Task) -> bool:
+        """Whether it has no node and wants one."""
+        service = self._known.get(task.service_id)
+        if service is None or service.is_global or task.node_id:
+            return False
+        return task.state <= PENDING and task.desired <= COMPLETE
+
+    def _waits_on_its_node(self, task: Task) -> bool:
+        """Whether it is of a global service and its node has no room for it yet."""
+        known = task.service_id in self._known
+        return known and bool(task.node_id) and task.state <= PENDING and task.desired <= COMPLETE
 
     def _draw(
         self, board: Board, places: frozenset[int], bounds: Bounds, fewest: int = MIN_DRAWS
@@ -299,20 +318,14 @@ class Predictor:
             new = {self._names[place]: amount for place, amount in allocation}
             counts[name] = dict(sorted(add(counts.get(name, {}), new).items()))
         pending = Counter({self._known[key].name: n for key, n in state.waiting})
-        pending.update(self._unfitting(places))
+        pending.update(self._stuck(places))
         return Outcome(counts, dict(sorted(pending.items())))
 
-    def _unfitting(self, places: frozenset[int]) -> Counter[str]:
-        """Tasks of global services that wait for room on a node that stays."""
+    def _stuck(self, places: frozenset[int]) -> Counter[str]:
+        """Tasks of global services that wait for room on nodes that stay."""
         dead = {self.snapshot.nodes[i].id for i in places | self._gone_already}
         return Counter(
-            self._known[t.service_id].name
-            for t in self.snapshot.tasks
-            if t.node_id
-            and t.state <= PENDING
-            and t.desired <= COMPLETE
-            and t.node_id not in dead
-            and t.service_id in self._known
+            self._known[t.service_id].name for t in self._unfitting if t.node_id not in dead
         )
 
     def _reasons(
@@ -352,7 +365,7 @@ class Predictor:
         """Without a quorum nothing is replaced; what runs elsewhere runs on."""
         missing = self._tally((*taken.prompt, *taken.late, *(task for task, _ in taken.lost)))
         pending = Counter(missing)
-        pending.update(self._known[t.service_id].name for t in self._waiting())
+        pending.update(self._known[t.service_id].name for t in self._waiting)
         outcome = Outcome(self._running(places), dict(sorted(pending.items())))
         return Prediction(
             loss=loss,

@@ -31,14 +31,16 @@ class Displaced:
     ended: tuple[Task, ...]
 
 
-def displaced(snapshot: Snapshot, tasks: Iterable[Task]) -> Displaced:
+def displaced(
+    tasks: Iterable[Task], services: Mapping[str, Service], history: History
+) -> Displaced:
     """Sort the tasks of lost nodes by what becomes of them.
 
     Args:
-        snapshot: of the Swarm before.
         tasks: those assigned to the lost nodes; ones that are told to stop anyway are ignored.
+        services: by id.
+        history: of the Swarm's slots.
     """
-    services, history = snapshot.services_by_id(), _History(snapshot)
     prompt: list[Task] = []
     late: list[Task] = []
     lost: list[tuple[Task, str]] = []
@@ -65,7 +67,7 @@ def _wanted(task: Task, service: Service) -> bool:
     return task.desired <= RUNNING
 
 
-def _why_not(task: Task, service: Service, history: _History) -> str:
+def _why_not(task: Task, service: Service, history: History) -> str:
     """Why a task is not replaced; ``""`` when it is."""
     policy = service.restart
     if policy.condition == "none":
@@ -81,8 +83,12 @@ def _why_not(task: Task, service: Service, history: _History) -> str:
     return f"max_attempts {policy.max_attempts} used up"
 
 
-class _History:
-    """How often each slot was restarted."""
+class History:
+    """How often each slot was restarted.
+
+    Args:
+        snapshot: of the Swarm.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         limited = {s.id for s in snapshot.services if s.restart.max_attempts}

@@ -75,9 +75,9 @@ def draw(seed: int, machines: int) -> Scenario:
     nodes = rng.randint(2, machines)
     zones = ["a", "b", "c"][: rng.randint(2, 3)]
     labels = tuple(_labels(rng, zones) for _ in range(machines))
-    first = tuple(
-        "active" if i == 0 or rng.random() < 0.6 else "pause" for i in range(nodes)
-    ) + ("drain",) * (machines - nodes)
+    first = tuple("active" if i == 0 or rng.random() < 0.6 else "pause" for i in range(nodes)) + (
+        "drain",
+    ) * (machines - nodes)
     then = tuple(
         "pause" if i < nodes and rng.random() < 0.12 else "active" if i < nodes else "drain"
         for i in range(machines)
@@ -160,13 +160,13 @@ class Trial:
     def agrees(self) -> bool:
         """Whether what was seen is among the outcomes, pending tasks included."""
         seen = (_plain(self.counts), dict(self.pending))
-        return any(
-            (_plain(o.counts), dict(o.pending)) == seen for o in self.prediction.outcomes
-        )
+        return any((_plain(o.counts), dict(o.pending)) == seen for o in self.prediction.outcomes)
 
 
 def _plain(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
-    return {s: {k: n for k, n in per.items() if n} for s, per in counts.items() if any(per.values())}
+    return {
+        s: {k: n for k, n in per.items() if n} for s, per in counts.items() if any(per.values())
+    }
 
 
 class Bench:
@@ -300,9 +300,7 @@ def _shape(snapshot: Mapping[str, Any]) -> object:
         (t["ID"], t.get("NodeID"), t["Status"]["State"], t["DesiredState"])
         for t in snapshot["tasks"]
     )
-    nodes = (
-        (n["ID"], n["Status"]["State"], n["Spec"]["Availability"]) for n in snapshot["nodes"]
-    )
+    nodes = ((n["ID"], n["Status"]["State"], n["Spec"]["Availability"]) for n in snapshot["nodes"])
     return sorted(tasks, key=str), sorted(nodes)
 
 

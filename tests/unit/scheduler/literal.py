@@ -140,7 +140,8 @@ class _Run:
     def subtree(self, n: int, tree: Tree) -> int:
         if not tree.next:
             return self.on_nodes(n, self.ordered(tree.heap))
-        done, usable, no_room, moving = 0, tree.tasks, set(), True
+        done, usable, moving = 0, tree.tasks, True
+        no_room: set[str] = set()
         while done != n and len(no_room) != len(tree.next) and moving:
             number, by = usable + n - done, len(tree.next) - len(no_room)
             share = int(number / by)

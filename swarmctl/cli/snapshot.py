@@ -1,0 +1,41 @@
+"""``swarmctl snapshot``: the Swarm in a file, for predictions without it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.errors import SwarmctlError
+
+app = typer.Typer()
+
+
+@app.command()
+def snapshot(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else stdout.")
+    ] = None,
+    cluster: console.ClusterOption = None,
+    host: console.HostOption = None,
+) -> None:
+    """Write nodes, services, tasks and networks as the Engine API gives them (JSON).
+
+    Environment variables of services are part of it: keep it as you keep those.
+    """
+    from swarmctl.chaos.predict import take_snapshot
+    from swarmctl.cluster import resolve
+
+    with resolve(cluster, host).connect() as client:
+        raw = take_snapshot(client)
+    if output is None:
+        console.emit_json(raw)
+        return
+    try:
+        output.write_text(json.dumps(raw, indent=1) + "\n")
+    except OSError as fault:
+        raise SwarmctlError(f"cannot write {output}: {fault.strerror}") from fault
+    console.note(f"{output}: {len(raw['nodes'])} nodes, {len(raw['tasks'])} tasks")
