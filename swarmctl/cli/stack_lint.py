@@ -95,6 +95,11 @@ def lint(
     raise typer.Exit(_code(reports, strict))
 
 
+def _say(text: str) -> None:
+    # Not console.note: importing Rich takes as long as the whole lint.
+    typer.echo(text, err=True)
+
+
 def _snapshot(file: Path | None, cluster: str | None, host: str | None) -> Snapshot | None:
     from swarmctl.stack.lint import snapshot
 
@@ -117,7 +122,7 @@ def _show(reports: Sequence[Report], output: Format) -> None:
     if text:
         console.emit(text)
     if output is Format.TEXT:
-        console.note(summary(reports))
+        _say(summary(reports))
 
 
 def _code(reports: Sequence[Report], strict: bool) -> int:
@@ -137,18 +142,18 @@ def _fix(reports: Sequence[Report], environment: Mapping[str, str], *, write: bo
         mended = mend(report, environment)
         label = report.source.label
         if report.source.lines:
-            console.note(f"{label}: a template is not mended; change it by hand")
+            _say(f"{label}: a template is not mended; change it by hand")
         if mended is None:
             continue
         changed.add(label)
         if write and report.source.writable:
             _write(report.source.writable, mended.data)
-            console.note(f"{label}: {mended.count} mended")
+            _say(f"{label}: {mended.count} mended")
         else:
             console.emit(mended.patch(label))
     if not write:
         words = f"{len(changed)} to change; --write changes them" if changed else "nothing to mend"
-        console.note(words)
+        _say(words)
     return changed
 
 

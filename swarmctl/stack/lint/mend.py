@@ -22,6 +22,7 @@ class Mended:
 
     def patch(self, label: str) -> str:
         """A unified diff that ``patch -p1`` and ``git apply`` take."""
+        label = label.lstrip("/")
         lines = difflib.unified_diff(
             self.before.splitlines(keepends=True),
             self.after.splitlines(keepends=True),

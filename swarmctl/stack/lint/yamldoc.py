@@ -215,7 +215,10 @@ def _compose(text: str) -> Node | None:
                 break
             composer.take(event)
     except yaml.MarkedYAMLError as fault:
-        mark = fault.problem_mark or fault.context_mark
+        # What is never closed is at fault where it begins, not at the end of the file.
+        unclosed = "end of stream" in (fault.problem or "")
+        marks = (fault.problem_mark, fault.context_mark)
+        mark = next(filter(None, reversed(marks) if unclosed else marks), None)
         words = " ".join(filter(None, (fault.context, fault.problem)))
         raise YamlError(words or "not YAML", _mark(mark) if mark else Mark(1, 1, 0)) from fault
     except yaml.YAMLError as fault:  # a control character: it has a position, but no mark

@@ -1,0 +1,77 @@
+"""The corpus: compose files that say themselves what is to be found in them.
+
+In their comments::
+
+    # rules: SW011 SW012        the rules a file is about; `all` for every one
+    # snapshot: swarm.json      the Swarm it is linted for
+    # refused                   `docker stack config` fails on it
+    image: nginx  # expect: SW060          a finding on this very line
+    # expect: SW001@5 SW002@6              findings on other lines
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmctl.stack.lint import engine, snapshot, source
+from swarmctl.stack.lint.rule import all_rules
+
+CORPUS = Path(__file__).parent / "corpus"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One file of the corpus and what it expects."""
+
+    path: Path
+    rules: frozenset[str]
+    refused: bool
+    snapshot: Path | None
+    expected: frozenset[tuple[str, int]]
+
+
+def samples() -> list[Sample]:
+    """Every file of the corpus."""
+    return [read(path) for path in sorted(CORPUS.glob("*.yml"))]
+
+
+def read(path: Path) -> Sample:
+    """A file's own expectations."""
+    text = path.read_text(encoding="utf-8")
+    rules, snapshots = _header(text, "rules"), _header(text, "snapshot")
+    return Sample(
+        path=path,
+        rules=frozenset(all_rules() if rules == ["all"] else rules),
+        refused=bool(re.search(r"^# refused$", text, re.MULTILINE)),
+        snapshot=CORPUS / snapshots[0] if snapshots else None,
+        expected=frozenset(_expected(text)),
+    )
+
+
+def _header(text: str, name: str) -> list[str]:
+    found = re.search(rf"^# {name}: (.*)$", text, re.MULTILINE)
+    return found[1].split() if found else []
+
+
+def _expected(text: str) -> list[tuple[str, int]]:
+    expected = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = re.search(r"# expect: (.*)$", line)
+        for word in found[1].split() if found else ():
+            rule, _, elsewhere = word.partition("@")
+            expected.append((rule, int(elsewhere or number)))
+    return expected
+
+
+def lint(path: Path, swarm: Path | None = None) -> engine.Report:
+    """Lint one file."""
+    known = snapshot.read(swarm) if swarm else None
+    return engine.lint([source.find(str(path))], os.environ, known)[0]
+
+
+def found(report: engine.Report) -> frozenset[tuple[str, int]]:
+    """Rule and line of each finding."""
+    return frozenset((f.rule.id, f.line) for f in report.findings)

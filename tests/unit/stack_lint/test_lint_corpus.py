@@ -1,0 +1,71 @@
+"""Every rule, on files written to have it and not to have it; and agreement with the docker CLI."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from swarmctl.stack.lint.rule import all_rules
+from tests.unit.stack_lint.lint_corpus import Sample, found, lint, samples
+
+SAMPLES = samples()
+IDS = [sample.path.stem for sample in SAMPLES]
+PAGES = Path(__file__).parents[3] / "docs" / "lint"
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
+def test_a_file_has_the_findings_it_says_and_no_others_of_its_rules(sample: Sample) -> None:
+    report = lint(sample.path, sample.snapshot)
+    assert {f for f in found(report) if f[0] in sample.rules} == sample.expected
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
+def test_a_file_is_accepted_unless_it_says_otherwise(sample: Sample) -> None:
+    assert lint(sample.path, sample.snapshot).accepted is not sample.refused
+
+
+@functools.cache
+def docker_has_stack_config() -> bool:
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    probe = subprocess.run([docker, "stack", "config", "--help"], capture_output=True, check=False)
+    return probe.returncode == 0
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
+def test_docker_stack_config_agrees_on_what_is_accepted(sample: Sample) -> None:
+    if not docker_has_stack_config():
+        pytest.skip("there is no docker CLI with `stack config` (25.0 or newer)")
+    done = subprocess.run(
+        ["docker", "stack", "config", "-c", str(sample.path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert (done.returncode == 0) is lint(sample.path).accepted, done.stderr
+
+
+def test_the_corpus_has_each_rule_both_found_and_looked_for_in_vain() -> None:
+    positive = {rule for sample in SAMPLES for rule, _ in sample.expected}
+    negative = {
+        rule for sample in SAMPLES for rule in sample.rules - {rule for rule, _ in sample.expected}
+    }
+    assert positive == set(all_rules())
+    assert negative == set(all_rules())
+
+
+@pytest.mark.parametrize("id_", all_rules())
+def test_each_rule_has_a_page_that_says_what_why_and_how(id_: str) -> None:
+    rule = all_rules()[id_]
+    page = (PAGES / f"{id_}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# {id_} {rule.name}\n")
+    for heading in ("## What happens", "## Why", "## How to mend it"):
+        assert f"\n{heading}\n" in page
+    assert f"[{id_}]({id_}.md)" in (PAGES / "README.md").read_text(encoding="utf-8")
