@@ -200,7 +200,14 @@ def carry_out(
             raise reason.left_as_it_is() from fault
         say.note("\n".join([*reason.lines(), "rolling back …"]))
         timeout = max(ROLLBACK_TIMEOUT, options.wait)
-        raise recovered(engine, reason, before, timeout, say.progress) from fault
+        raise recovered(
+            engine,
+            reason,
+            before,
+            timeout=timeout,
+            settle=options.settle,
+            progress=say.progress,
+        ) from fault
     return judgements
 
 

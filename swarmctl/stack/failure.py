@@ -123,7 +123,9 @@ def recovered(
     engine: Engine,
     reason: Reason,
     before: Before,
+    *,
     timeout: float,
+    settle: float,
     progress: rollback.Progress = lambda _: None,
 ) -> NotDeployedError:
     """Roll back, see whether the old version serves, and word the error.
@@ -133,12 +135,15 @@ def recovered(
         reason: why.
         before: how it was.
         timeout: seconds for the rollback.
+        settle: seconds the old version must go on running.
         progress: told how far it is.
     """
     lines = [f"the stack {reason.stack} was not deployed: {reason.short}"]
     trouble = ""
     try:
-        done = rollback.restore(engine, before.current, timeout=timeout, progress=progress)
+        done = rollback.restore(
+            engine, before.current, timeout=timeout, settle=settle, progress=progress
+        )
         lines += done.lines() or ["nothing is left of it: Swarm had gone back by itself already"]
     except SwarmctlError as fault:
         trouble = fault.message

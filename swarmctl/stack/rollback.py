@@ -87,6 +87,7 @@ def restore(
     before: Current,
     *,
     timeout: float,
+    settle: float = converge.SETTLE,
     progress: Progress = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
@@ -97,6 +98,7 @@ def restore(
         engine: the Swarm.
         before: how it was.
         timeout: seconds for all of it.
+        settle: seconds the old version must go on running.
         progress: told how far the services are.
         clock: replaced in tests.
         pause: replaced in tests.
@@ -126,6 +128,7 @@ def restore(
             engine,
             before.stack,
             timeout=left(),
+            settle=settle,
             since=_NEVER,
             progress=progress,
             clock=clock,

@@ -118,8 +118,9 @@ def _push(engine: docker.DockerClient, address: str, password: str) -> None:
 
 def _published(container: Container) -> str:
     container.reload()
-    (binding,) = container.ports[f"{PORT}/tcp"] or ()
-    return f"127.0.0.1:{binding['HostPort']}"
+    bindings = container.ports[f"{PORT}/tcp"]
+    assert bindings
+    return f"127.0.0.1:{bindings[0]['HostPort']}"
 
 
 def _certificate(address: str) -> tuple[bytes, bytes]:

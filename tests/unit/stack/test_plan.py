@@ -1,0 +1,223 @@
+"""What a deploy would change, and what it leaves alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.stack import images
+from swarmctl.stack.apply import apply, in_the_way, update_service
+from swarmctl.stack.current import look
+from swarmctl.stack.images import no_credentials
+from swarmctl.stack.plan import Plan, plan
+from swarmctl.stack.render import Rendered
+from swarmctl.stack.wanted import Wanted, named_variables, parse
+from tests.unit.stack.engine_fake import FakeEngine, object_spec, service_spec
+
+PORT: dict[str, Any] = {"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 80}]}}
+
+
+def engine(*services: str) -> FakeEngine:
+    fake = FakeEngine()
+    for name in services:
+        fake.add("services", service_spec(name))
+    return fake
+
+
+def planned(fake: FakeEngine, wanted: Wanted, prune: bool = True) -> Plan:
+    return plan(wanted, look(fake, "shop"), prune=prune)
+
+
+def services(*specs: dict[str, object]) -> Wanted:
+    return Wanted("shop", services={str(spec["Name"]): spec for spec in specs})
+
+
+def test_a_service_as_it_should_be_is_not_touched() -> None:
+    fake = engine("web")
+    todo = planned(fake, services(service_spec("web")))
+    assert todo.empty
+    fake.sent.clear()
+    apply(todo, look(fake, "shop"), fake, no_credentials)
+    assert fake.sent == []
+
+
+def test_new_changed_and_gone_services_are_told_apart() -> None:
+    todo = planned(
+        engine("web", "old"), services(service_spec("web", replicas=3), service_spec("api"))
+    )
+    assert todo.lines() == [
+        "~ service shop_web",
+        "    Mode.Replicas: 2 → 3",
+        "+ service shop_api",
+        "- service shop_old",
+    ]
+
+
+def test_without_prune_what_is_not_in_the_file_stays() -> None:
+    assert planned(engine("web", "old"), services(service_spec("web")), prune=False).empty
+
+
+def test_a_config_with_another_content_under_the_same_name_is_refused() -> None:
+    fake = FakeEngine()
+    fake.add("configs", object_spec("conf"))
+    with pytest.raises(UsageError, match="conf exists with another content") as caught:
+        planned(fake, Wanted("shop", configs={"conf": object_spec("conf", data="eQ==")}))
+    assert "hashed" in caught.value.hint
+
+
+def test_a_secret_that_exists_is_checked_unless_its_name_follows_its_content() -> None:
+    fake = FakeEngine()
+    name = f"pw-{hashlib.sha256(b'x').hexdigest()[:12]}"
+    data = base64.b64encode(b"x").decode()
+    for secret in ("pw", name):
+        fake.add("secrets", object_spec(secret, data=data))
+    wanted = {secret: object_spec(secret, data=data) for secret in ("pw", name)}
+    todo = planned(fake, Wanted("shop", secrets=wanted))
+    assert [(c.action, c.name) for c in todo.changes] == [("check", "pw")]
+    assert todo.empty
+    assert todo.lines() == []
+
+
+def test_a_secret_with_another_content_says_how_to_mend_it() -> None:
+    fake = FakeEngine(
+        refuse={"POST /secrets/secrets-1/update": "only updates to Labels are allowed"}
+    )
+    fake.add("secrets", object_spec("pw"))
+    current = look(fake, "shop")
+    todo = plan(Wanted("shop", secrets={"pw": object_spec("pw")}), current)
+    with pytest.raises(SwarmctlError, match="pw exists with another content"):
+        apply(todo, current, fake, no_credentials)
+
+
+def test_services_are_sent_with_the_ids_of_what_was_just_made() -> None:
+    fake = FakeEngine()
+    reference = {"File": {"Name": "/c"}, "ConfigID": "new-conf", "ConfigName": "conf"}
+    spec = service_spec("web", container={"Configs": [reference]})
+    wanted = Wanted("shop", configs={"conf": object_spec("conf")}, services={"shop_web": spec})
+    current = look(fake, "shop")
+    apply(plan(wanted, current), current, fake, lambda image: f"auth for {image}")
+    made = fake.named("services", "shop_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
+    assert made["Configs"][0]["ConfigID"] == fake.named("configs", "conf")["ID"]
+    assert fake.auths[-1] == "auth for httpd:2.4"
+    assert planned(fake, wanted).empty
+
+
+def test_a_service_that_goes_frees_its_port_first_if_another_wants_it() -> None:
+    fake = FakeEngine()
+    fake.add("services", service_spec("old", **PORT))
+    fake.add("services", service_spec("other"))
+    todo = planned(fake, services(service_spec("new", **PORT)))
+    assert in_the_way(todo, look(fake, "shop")) == ["shop_old"]
+
+
+def test_an_update_that_swarm_itself_has_overtaken_is_sent_again() -> None:
+    fake = engine("web")
+    there = {**fake.named("services", "shop_web")}
+    fake.named("services", "shop_web")["Version"] = {"Index": 7}
+    update_service(fake, there, service_spec("web", replicas=5))
+    assert fake.named("services", "shop_web")["Spec"]["Mode"]["Replicated"]["Replicas"] == 5
+
+
+def test_an_update_that_somebody_else_has_overtaken_is_refused() -> None:
+    fake = engine("web")
+    there = {**fake.named("services", "shop_web")}
+    update_service(fake, there, service_spec("web", replicas=9))
+    with pytest.raises(SwarmctlError, match=r"shop_web was refused: .*out of sequence"):
+        update_service(fake, there, service_spec("web", replicas=5))
+
+
+# --- images ---------------------------------------------------------------------------------------
+
+DIGEST = {"Descriptor": {"digest": "sha256:" + "ab" * 32}, "Platforms": [{"architecture": "arm"}]}
+
+
+def resolved(fake: FakeEngine, wanted: Wanted, mode: str = images.CHANGED) -> tuple[str, list[str]]:
+    notes: list[str] = []
+    exact = images.resolve(wanted, look(fake, "shop"), fake, mode=mode, note=notes.append)
+    container = exact.services["shop_web"]["TaskTemplate"]["ContainerSpec"]
+    return container["Image"], notes
+
+
+def test_a_new_image_gets_its_digest() -> None:
+    fake = FakeEngine(digests={"httpd": DIGEST})
+    image, notes = resolved(fake, services(service_spec("web", image="httpd")))
+    assert image == f"httpd:latest@{DIGEST['Descriptor']['digest']}"  # type: ignore[index]
+    assert notes == []
+
+
+def test_an_image_of_the_same_name_keeps_its_digest() -> None:
+    fake = FakeEngine()
+    there = service_spec("web")
+    there["TaskTemplate"]["ContainerSpec"]["Image"] = "httpd:2.4@sha256:old"
+    fake.add("services", there)
+    assert resolved(fake, services(service_spec("web"))) == ("httpd:2.4@sha256:old", [])
+    assert not [line for line in fake.sent if "distribution" in line]
+
+
+def test_an_image_given_by_hand_is_not_kept() -> None:
+    fake = FakeEngine(digests={"httpd:2.4": DIGEST})
+    there = service_spec("web")
+    there["TaskTemplate"]["ContainerSpec"]["Image"] = "httpd:2.6@sha256:byhand"
+    fake.add("services", there)
+    assert resolved(fake, services(service_spec("web")))[0].startswith("httpd:2.4@sha256:abab")
+
+
+def test_a_registry_that_knows_nothing_is_a_note_and_no_end() -> None:
+    image, notes = resolved(FakeEngine(), services(service_spec("web", image="httpd:nosuch")))
+    assert image == "httpd:nosuch"
+    assert notes == ["httpd:nosuch: deployed by name, no digest: manifest unknown"]
+
+
+def test_never_asks_no_registry() -> None:
+    fake = FakeEngine(digests={"httpd:2.4": DIGEST})
+    assert resolved(fake, services(service_spec("web")), images.NEVER) == ("httpd:2.4", [])
+
+
+def test_credentials_come_from_the_docker_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = base64.b64encode(b"me:secret").decode()
+    config = {"auths": {"registry.example:5000": {"auth": entry}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    header = images.local_credentials()
+    sent = json.loads(base64.urlsafe_b64decode(header("registry.example:5000/team/app:1@sha256:a")))
+    assert (sent["username"], sent["password"]) == ("me", "secret")
+    assert sent["serveraddress"] == "registry.example:5000"
+    assert header("httpd:2.4") == ""
+
+
+# --- what the docker CLI says ---------------------------------------------------------------------
+
+
+def answer(code: int = 0, said: str = "", *paths: str) -> dict[str, object]:
+    requests = [{"method": "POST", "path": path, "body": {"Name": path[-3:]}} for path in paths]
+    return {"code": code, "said": said, "requests": requests}
+
+
+def test_what_the_cli_refuses_is_told_with_the_way_out() -> None:
+    with pytest.raises(UsageError, match="secret not found: key") as caught:
+        parse("shop", answer(1, "service auth: secret not found: key\n"))
+    assert "docker secret create key" in caught.value.hint
+    assert "--make-secret key" in caught.value.hint
+
+
+def test_a_request_that_is_not_known_stops_the_deploy() -> None:
+    with pytest.raises(SwarmctlError, match=r"POST /v1\.45/volumes/create"):
+        parse("shop", answer(0, "", "/v1.45/volumes/create"))
+
+
+def test_no_cli_on_the_manager_is_no_fault_of_the_file() -> None:
+    with pytest.raises(SwarmctlError, match="could not be run") as caught:
+        parse("shop", answer(127, "no such file: docker"))
+    assert not isinstance(caught.value, UsageError)
+
+
+def test_variables_of_the_compose_file_are_found() -> None:
+    assert named_variables(Rendered("a: $TAG ${PORT:-80} $$no ${X?}\n")) == ["PORT", "TAG", "X"]

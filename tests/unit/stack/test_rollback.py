@@ -1,0 +1,238 @@
+"""A deploy that fails ends with the old version, whatever it had done by then."""
+
+from __future__ import annotations
+
+import pytest
+
+from swarmctl.errors import Exit, SwarmctlError
+from swarmctl.stack import proof
+from swarmctl.stack.apply import apply
+from swarmctl.stack.current import look
+from swarmctl.stack.deploy import Options, Say, carry_out, make_secrets
+from swarmctl.stack.evidence import demultiplexed
+from swarmctl.stack.failure import Before, NotDeployedError, NotRolledBackError
+from swarmctl.stack.images import no_credentials
+from swarmctl.stack.plan import Plan, plan
+from swarmctl.stack.remove import leftovers, remove
+from swarmctl.stack.rollback import decide, restore
+from swarmctl.stack.wanted import Wanted
+from tests.unit.stack.engine_fake import FakeEngine, object_spec, service_spec
+
+NO_WAIT = Options(wait=0.01, settle=0)
+
+
+def deployed(*names: str) -> FakeEngine:
+    fake = FakeEngine()
+    for name in names:
+        fake.add("services", service_spec(name))
+    return fake
+
+
+def wanted(*specs: dict[str, object], configs: tuple[str, ...] = ()) -> Wanted:
+    return Wanted(
+        "shop",
+        services={str(spec["Name"]): spec for spec in specs},
+        configs={name: object_spec(name) for name in configs},
+    )
+
+
+def planned(fake: FakeEngine, what: Wanted) -> Plan:
+    return plan(what, look(fake, "shop"))
+
+
+def run(fake: FakeEngine, what: Wanted, options: Options = NO_WAIT) -> list[str]:
+    notes: list[str] = []
+    before = Before.seen(fake, "shop", {})
+    carry_out(fake, planned(fake, what), before, options, Say(note=notes.append))
+    return notes
+
+
+def image(fake: FakeEngine, name: str) -> str:
+    container = fake.named("services", name)["Spec"]["TaskTemplate"]["ContainerSpec"]
+    return str(container["Image"])
+
+
+BAD = service_spec("web", image="bad:1")
+
+
+def test_a_version_that_does_not_run_is_taken_back_with_all_that_came_with_it() -> None:
+    fake = deployed("web")
+    with pytest.raises(NotDeployedError) as caught:
+        run(fake, wanted(BAD, service_spec("new"), configs=("conf",)))
+    assert image(fake, "shop_web") == "httpd:2.4"
+    assert fake.names("services") == ["shop_web"]
+    assert fake.names("configs") == []
+    assert caught.value.exit_code == Exit.FAILED
+    assert "shop_web 2/2 on live nodes" in caught.value.message
+
+
+def test_the_reason_and_the_last_words_of_its_tasks_are_told() -> None:
+    fake, notes = deployed("web"), list[str]()
+    before = Before.seen(fake, "shop", {})
+    with pytest.raises(NotDeployedError):
+        carry_out(fake, planned(fake, wanted(BAD)), before, NO_WAIT, Say(note=notes.append))
+    said = "\n".join(notes)
+    assert "a task on wkr1 is rejected (2 times): No such image: bad" in said
+    assert "| last words of /tasks/" in said
+
+
+def test_without_rollback_it_stays_as_it_is_and_says_so() -> None:
+    fake = deployed("web")
+    with pytest.raises(NotDeployedError, match="not rolled back") as caught:
+        run(fake, wanted(BAD), Options(wait=0.01, settle=0, rollback=False))
+    assert image(fake, "shop_web") == "bad:1"
+    assert "No such image" in caught.value.message
+
+
+def test_a_request_that_is_refused_half_way_undoes_the_other_half() -> None:
+    fake = deployed("web")
+    fake.refuse["POST /services/create"] = "port '80' is already in use"
+    with pytest.raises(NotDeployedError, match="shop_new was refused: port '80'"):
+        run(fake, wanted(service_spec("web", image="httpd:2.6"), service_spec("new")))
+    assert image(fake, "shop_web") == "httpd:2.4"
+
+
+def test_an_interrupted_deploy_is_taken_back_and_exits_130() -> None:
+    fake = deployed("web")
+
+    def interrupt(_: object) -> None:
+        if image(fake, "shop_web") == "httpd:2.6":
+            raise KeyboardInterrupt
+
+    before = Before.seen(fake, "shop", {})
+    todo = planned(fake, wanted(service_spec("web", image="httpd:2.6")))
+    with pytest.raises(NotDeployedError) as caught:
+        carry_out(fake, todo, before, Options(wait=5, settle=0), Say(progress=interrupt))
+    assert caught.value.exit_code == Exit.INTERRUPTED
+    assert image(fake, "shop_web") == "httpd:2.4"
+    assert "interrupted" in caught.value.message
+
+
+def test_an_old_version_that_does_not_come_back_is_another_exit_code() -> None:
+    fake = deployed("web")
+    fake.refuse["POST /services/services-1/update"] = "no leader"
+    before = Before.seen(fake, "shop", {})
+    todo = planned(fake, wanted(BAD))
+    fake.refuse.clear()
+    apply(todo, before.current, fake, no_credentials)
+    fake.refuse["POST /services/services-1/update"] = "no leader"
+    with pytest.raises(NotRolledBackError) as caught:
+        carry_out(fake, Plan("shop"), before, NO_WAIT, Say())
+    assert caught.value.exit_code == Exit.REVERT_FAILED
+    assert "shop_web had 2 tasks serving, now 0" in caught.value.message
+
+
+def test_what_swarm_has_rolled_back_by_itself_is_left_alone() -> None:
+    fake = deployed("web")
+    before = look(fake, "shop")
+    fake.named("services", "shop_web")["Version"] = {"Index": 9}
+    fake.sent.clear()
+    assert restore(fake, before, timeout=5, settle=0, pause=lambda _: None).empty
+    assert fake.sent == []
+
+
+def test_a_service_is_rolled_back_by_swarm_where_it_still_knows_the_old_spec() -> None:
+    fake = deployed("web")
+    before = look(fake, "shop")
+    apply(planned(fake, wanted(BAD)), before, fake, no_credentials)
+    apply(planned(fake, wanted(service_spec("web", image="bad:2"))), look(fake, "shop"), fake,
+          no_credentials)  # fmt: skip
+    restore(fake, before, timeout=5, settle=0, pause=lambda _: None)
+    assert image(fake, "shop_web") == "httpd:2.4"
+
+
+def test_a_service_that_is_gone_is_made_again() -> None:
+    fake = deployed("web", "api")
+    before = look(fake, "shop")
+    fake.send("DELETE", f"/services/{fake.named('services', 'shop_api')['ID']}")
+    assert decide(before, look(fake, "shop")).recreate == ("shop_api",)
+    restore(fake, before, timeout=5, settle=0, pause=lambda _: None)
+    assert fake.names("services") == ["shop_api", "shop_web"]
+
+
+def test_other_stacks_are_never_touched() -> None:
+    fake = deployed("web")
+    before = look(fake, "shop")
+    fake.add("services", service_spec("web", stack="other"))
+    fake.add("configs", object_spec("theirs", stack="other"))
+    assert decide(before, look(fake, "shop")).empty
+
+
+def test_a_secret_that_exists_keeps_its_value() -> None:
+    fake = FakeEngine()
+    assert make_secrets(fake, ["key"]) == ["key"]
+    assert make_secrets(fake, ["key"]) == []
+    assert fake.names("secrets") == ["key"]
+
+
+# --- proof and evidence ---------------------------------------------------------------------------
+
+
+def standing(ready: int = 2, answer: str = "HTTP 200") -> dict[str, proof.Standing]:
+    place = proof.Place("10.0.0.1", 80, "/") if answer else None
+    return {"web": proof.Standing("web", ready, 2, place, answer)}
+
+
+@pytest.mark.parametrize(
+    ("after", "lost"),
+    [
+        (standing(), False),
+        (standing(ready=1), True),
+        (standing(answer="HTTP 503"), True),
+        (standing(answer="no answer"), True),
+        ({}, True),
+    ],
+)
+def test_what_answered_before_must_answer_after(
+    after: dict[str, proof.Standing], lost: bool
+) -> None:
+    assert bool(proof.losses(standing(), after)) is lost
+
+
+def test_what_could_not_be_reached_before_proves_nothing_after() -> None:
+    before = standing(answer="no answer")
+    assert proof.losses(before, standing(answer="no answer")) == []
+
+
+def test_log_streams_are_read_with_and_without_frames() -> None:
+    frames = b"\x01\0\0\0\0\0\0\x03one\x02\0\0\0\0\0\0\x04two\n"
+    assert demultiplexed(frames) == b"onetwo\n"
+    assert demultiplexed(b"plain text of a terminal\n") == b"plain text of a terminal\n"
+    assert demultiplexed(b"") == b""
+
+
+# --- rm and prune ---------------------------------------------------------------------------------
+
+
+def test_rm_removes_what_is_the_stacks_own() -> None:
+    fake = deployed("web")
+    fake.add("networks", {"Name": "shop_inside", "Labels": object_spec("x")["Labels"]})
+    fake.add("configs", object_spec("conf"))
+    fake.add("secrets", object_spec("theirs", stack="other"))
+    remove(fake, look(fake, "shop"), timeout=5, pause=lambda _: None)
+    assert look(fake, "shop").empty
+    assert fake.names("secrets") == ["theirs"]
+
+
+def test_rm_says_what_still_uses_a_network_at_the_deadline() -> None:
+    fake = FakeEngine(refuse={"DELETE /networks": "network is in use by task abc"})
+    fake.add("networks", {"Name": "shop_inside", "Labels": object_spec("x")["Labels"]})
+    with pytest.raises(SwarmctlError, match="shop_inside: network is in use by task abc"):
+        remove(fake, look(fake, "shop"), timeout=0, pause=lambda _: None)
+
+
+def test_prune_keeps_what_a_service_or_its_previous_version_needs() -> None:
+    fake = FakeEngine()
+    ids = {name: fake.add("configs", object_spec(name)) for name in ("now", "before", "old")}
+
+    def using(name: str) -> dict[str, object]:
+        reference = {"ConfigID": ids[name], "ConfigName": name}
+        return service_spec("web", container={"Configs": [reference]})
+
+    fake.add("services", using("before"))
+    there = fake.named("services", "shop_web")
+    there["PreviousSpec"], there["Spec"] = there["Spec"], using("now")
+    current = look(fake, "shop")
+    assert leftovers(fake, current).lines() == ["config old"]
+    both = leftovers(fake, current, keep_previous=False)
+    assert both.lines() == ["config before", "config old"]
