@@ -81,7 +81,7 @@ lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, shellcheck
 
 .PHONY: unit
 unit: $(READY) ## Tests that need no Engine
-	pytest tests/unit
+	pytest tests/unit -n auto
 
 .PHONY: lab-test
 lab-test: doctor ## Tests against a real Swarm in a lab of their own
