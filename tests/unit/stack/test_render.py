@@ -213,3 +213,37 @@ def test_a_stack_is_found_by_name_folder_or_template(
     assert "did you mean 'shop'" in caught.value.hint
     with pytest.raises(UsageError, match="no stack in nowhere/x"):
         render.find_stack("nowhere/x")
+
+
+def test_env_file_writes_what_the_docker_cli_reads_back(tmp_path: Path) -> None:
+    compose = services("x") + "    env_file: [{{ attach('app.env.j2') }}]\n"
+    values = "env: {PORT: 80, DEBUG: true, GREETING: 'a b = c', EMPTY: null}\n"
+    stack = make(tmp_path, compose, values)
+    (stack / "app.env.j2").write_text("{{ env | env_file }}")
+    rendered = render.render_stack(stack)
+    assert rendered.files["app.env"] == b"PORT=80\nDEBUG=true\nGREETING=a b = c\nEMPTY=\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"A B": 1}, "'A B' cannot be the name"),
+        ({"A": "1\n2"}, "A has several lines"),
+        ({"A": [1]}, "A is no scalar"),
+        ("text", "takes a map"),
+    ],
+)
+def test_env_file_refuses_what_such_a_file_cannot_hold(variables: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        render.env_file(variables)
+
+
+def test_a_compose_file_that_is_no_template_is_taken_as_it_is(tmp_path: Path) -> None:
+    compose = tmp_path / "docker-compose.yml"
+    compose.write_text(services("'{{ x }}'") + "configs: {c: {file: ./a.conf}}\n")
+    with pytest.raises(UsageError, match=r"docker-compose\.yml: there is no file|names 'a\.conf'"):
+        render.load_compose(compose)
+    (tmp_path / "a.conf").write_text("x")
+    loaded = render.load_compose(compose)
+    assert loaded.compose == compose.read_text()
+    assert loaded.files == {"a.conf": b"x"}

@@ -1,0 +1,61 @@
+"""``swarmctl stack deploy`` and its like: what is refused before a Swarm is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from swarmctl.cli import main as cli
+from swarmctl.cli.stack_deploy import load, parse_seconds
+from swarmctl.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1.5m", 90), ("1h", 3600)]
+)
+def test_times_are_read_with_their_unit(text: str, seconds: float) -> None:
+    assert parse_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0s", "-1", "soon", "2 m", "1m30s"])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot read --wait"):
+        parse_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["deploy", "nosuch"], "unknown stack 'nosuch'"),
+        (["deploy", "three_tier", "--wait", "soon"], "cannot read --wait"),
+        (["deploy", "three_tier", "--as", "a b"], "cannot be called 'a b'"),
+        (["deploy", "three_tier", "--resolve-image", "no"], "cannot read --resolve-image"),
+        (["diff", "three_tier", "--set", "publish"], "cannot read --set"),
+        (["deploy", "three_tier", "--host", "10.0.0.1"], "cannot read --host"),
+    ],
+)
+def test_a_usage_error_exits_2(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["stack", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_stack_is_deployed_under_its_name_or_the_one_that_is_given(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "docker-compose.yml.j2").write_text("services: {web: {image: '{{ stack_name }}'}}\n")
+    name, rendered = load(str(folder), [], [], None)
+    assert (name, rendered.compose) == ("shop", "services: {web: {image: 'shop'}}\n")
+    name, rendered = load(str(folder), [], [], "other")
+    assert (name, rendered.compose) == ("other", "services: {web: {image: 'other'}}\n")
+
+
+def test_a_compose_file_that_is_no_template_has_no_values(tmp_path: Path) -> None:
+    compose = tmp_path / "compose.yml"
+    compose.write_text("services: {web: {image: httpd}}\n")
+    name, _ = load(str(compose), [], [], None)
+    assert name == tmp_path.name
+    with pytest.raises(UsageError, match="no template"):
+        load(str(compose), [], ["a=1"], None)

@@ -1,0 +1,117 @@
+"""The docker CLI is shown the Swarm, and what it wants written is written down, not done."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import socketserver
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmctl.errors import UsageError
+from swarmctl.stack import recorder
+from swarmctl.stack.render import Rendered
+from swarmctl.stack.wanted import ask
+from swarmctl.swarm.ssh import Endpoint
+
+# Does what the real one does: looks, makes what is missing, sends a service.
+CLI = f"""#!{sys.executable}
+import http.client, json, os, socket, sys
+if "--help" in sys.argv:
+    print("  --detach   Exit immediately"); sys.exit()
+def call(method, path, body=None):
+    wire = http.client.HTTPConnection("localhost")
+    wire.sock = socket.socket(socket.AF_UNIX)
+    wire.sock.connect(os.environ["DOCKER_HOST"].removeprefix("unix://"))
+    wire.request(method, path, json.dumps(body) if body else None)
+    answer = wire.getresponse()
+    text = answer.read()
+    return json.loads(text) if text else answer.headers["Api-Version"]
+assert call("HEAD", "/_ping") == "1.45"
+secrets = [s["Spec"]["Name"] for s in call("GET", "/v1.45/secrets")]
+for name in ("there", "pretended"):
+    if name not in secrets:
+        sys.exit("secret not found: " + name)
+call("POST", "/v1.45/configs/create", {{"Name": "conf"}})
+ids = {{c["Spec"]["Name"]: c["ID"] for c in call("GET", "/v1.45/configs?filters=x")}}
+spec = {{"Name": sys.argv[-1] + "_web", "Ids": ids, "Tag": os.environ.get("TAG"),
+        "Home": os.environ.get("SWARMCTL_TEST", "not passed on"),
+        "File": open("note.txt").read(), "Words": sys.argv[1:]}}
+assert call("POST", "/v1.45/services/create", spec)["ID"]
+print("Ignoring unsupported options: build", file=sys.stderr)
+"""
+
+
+class Engine(http.server.BaseHTTPRequestHandler):
+    """A real Engine, which nobody may write to."""
+
+    def do_GET(self) -> None:
+        body = json.dumps([{"ID": "1", "Spec": {"Name": "there"}}]).encode()
+        self.send_response_only(200)
+        self.send_header("Api-Version", "1.45")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A fake Engine on a socket, and a fake docker on the path."""
+    address = str(tmp_path / "engine.sock")
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(CLI)
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{docker.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SWARMCTL_ENGINE_SOCKET", address)
+    monkeypatch.setenv("SWARMCTL_TEST", "leaked")
+    with socketserver.UnixStreamServer(address, Engine) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield
+        server.shutdown()
+
+
+HERE = Endpoint(address="unix:///unused")
+STACK = Rendered("services: {web: {image: 'app:${TAG}'}}\n", {"note.txt": b"a note"})
+
+
+def test_what_the_cli_would_send_is_known_and_nothing_is_done(engine: None) -> None:
+    wanted = ask(HERE, "shop", STACK, pretend=["pretended"], environment={"TAG": "7", "X": "y"})
+    assert wanted.notes == ("Ignoring unsupported options: build",)
+    assert list(wanted.configs) == ["conf"]
+    spec = wanted.services["shop_web"]
+    assert spec["Ids"] == {"there": "1", "conf": "new-conf"}
+    assert spec["Tag"] == "7"
+    assert spec["Home"] == "not passed on"
+    assert spec["File"] == "a note"
+    assert "--resolve-image=never" in spec["Words"]
+    assert "--detach=true" in spec["Words"]
+
+
+def test_what_the_cli_refuses_is_an_error_before_anything_is_done(engine: None) -> None:
+    with pytest.raises(UsageError, match="secret not found: pretended"):
+        ask(HERE, "shop", STACK)
+
+
+def test_nothing_is_left_behind(engine: None, tmp_path: Path) -> None:
+    memory = Path("/dev/shm")
+    before = set(memory.glob("swarmctl-*")) if memory.is_dir() else set()
+    ask(HERE, "shop", STACK, pretend=["pretended"])
+    assert (set(memory.glob("swarmctl-*")) if memory.is_dir() else set()) == before
+
+
+def test_an_old_cli_is_not_given_an_option_it_does_not_know() -> None:
+    job = {"compose": "docker-compose.yml", "name": "shop"}
+    assert "--detach=true" not in recorder.command(job, "")
