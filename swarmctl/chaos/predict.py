@@ -10,14 +10,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from swarmctl.errors import UsageError, unknown
 from swarmctl.scheduler.advice import Notice, warnings
 from swarmctl.scheduler.each import Risk
 from swarmctl.scheduler.predict import Bounds, Prediction, Predictor
 from swarmctl.scheduler.snapshot import Node, Snapshot, SnapshotError, parse_snapshot
-from swarmctl.swarm.client import SwarmClient
+
+if TYPE_CHECKING:
+    from swarmctl.swarm.client import SwarmClient
 
 # The node label that the role swarm gives every node.
 ZONE_LABEL = "az"

@@ -75,23 +75,28 @@ def random_allocation(tasks: int, nodes: Mapping[int, Kind], rng: Random) -> All
 
 
 def _members(tasks: int, nodes: Mapping[int, Kind]) -> dict[Kind, list[int]]:
-    """The nodes by kind, best first and no more ranks than the tasks can reach.
+    """The nodes by kind, no more ranks than the tasks can reach (the heap is full of better ones).
 
     A capacity beyond the number of tasks makes no difference, so it is cut to that.
     """
-    by_rank: dict[Rank, list[tuple[int, int]]] = {}
+    members: dict[Kind, list[int]] = {}
+    for index, (rank, capacity) in best_ranks(tasks, nodes).items():
+        members.setdefault((rank, min(capacity, tasks)), []).append(index)
+    return members
+
+
+def best_ranks(tasks: int, nodes: Mapping[int, Kind]) -> dict[int, Kind]:
+    """The candidates that so many tasks can reach: whole ranks, the best first."""
+    by_rank: dict[Rank, list[int]] = {}
     for index, (rank, capacity) in nodes.items():
         if capacity > 0:
-            by_rank.setdefault(rank, []).append((index, min(capacity, tasks)))
-    members: dict[Kind, list[int]] = {}
-    reachable = 0
+            by_rank.setdefault(rank, []).append(index)
+    found: dict[int, Kind] = {}
     for rank in sorted(by_rank):
-        if reachable >= tasks:  # the heap is full of better ones
+        if len(found) >= tasks:
             break
-        reachable += len(by_rank[rank])
-        for index, capacity in by_rank[rank]:
-            members.setdefault((rank, capacity), []).append(index)
-    return members
+        found |= {index: nodes[index] for index in by_rank[rank]}
+    return found
 
 
 Kinds = tuple[tuple[Kind, int], ...]

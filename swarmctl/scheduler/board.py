@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from swarmctl.scheduler.batch import Allocation, Kind
+from swarmctl.scheduler.batch import Allocation, Kind, Rank, best_ranks
 from swarmctl.scheduler.constraints import spread_value
 from swarmctl.scheduler.filters import Room, capacity, explain, suits
 from swarmctl.scheduler.snapshot import (
@@ -22,6 +22,7 @@ from swarmctl.scheduler.snapshot import (
     Task,
     seconds,
 )
+from swarmctl.scheduler.tree import Branch, Path, build
 
 # scheduler.go: so many failures of a service within so many seconds make a node worse than others.
 MAX_FAILURES = 5
@@ -73,6 +74,71 @@ class Column:
         )
 
 
+class Leaf:
+    """Nodes that compete for the same tasks, ranked once as they are in the beginning.
+
+    Args:
+        kinds: rank and capacity by node index.
+    """
+
+    def __init__(self, kinds: Mapping[int, Kind]) -> None:
+        self.kinds = {i: kind for i, kind in kinds.items() if kind[1] > 0}
+        by_rank: dict[Rank, list[int]] = {}
+        for i, (rank, _) in self.kinds.items():
+            by_rank.setdefault(rank, []).append(i)
+        self._ranks = sorted(by_rank.items())
+
+    def best(
+        self, tasks: int, without: frozenset[int], changed: Mapping[int, Kind]
+    ) -> dict[int, Kind]:
+        """The candidates that so many tasks can reach, without looking at all the others.
+
+        Args:
+            tasks: to place.
+            without: nodes that are lost.
+            changed: nodes whose rank or capacity is another by now.
+        """
+        found = {i: kind for i, kind in changed.items() if i in self.kinds and i not in without}
+        unchanged = 0
+        for _, members in self._ranks:
+            if unchanged >= tasks:
+                break
+            for i in members:
+                if i not in changed and i not in without:
+                    found[i] = self.kinds[i]
+                    unchanged += 1
+        return best_ranks(tasks, found)
+
+
+@dataclass(slots=True)
+class Field:
+    """Where one batch may go; ``kinds`` are the nodes that differ from the beginning."""
+
+    leaves: Mapping[Path, Leaf]
+    tree: Branch
+    down: frozenset[int]
+    kinds: dict[int, Kind]
+
+    def best(self, path: Path, tasks: int) -> dict[int, Kind]:
+        """The candidates of a leaf of the tree (``()`` without preferences)."""
+        return self.leaves[path].best(tasks, self.down, self.kinds)
+
+    def put(self, allocation: Allocation) -> None:
+        """Count tasks that were just placed."""
+        for i, amount in allocation:
+            (failures, of_service, total), capacity = self._kind(i)
+            self.kinds[i] = ((failures, of_service + amount, total + amount), capacity - amount)
+
+    def copy(self) -> Field:
+        """An independent copy."""
+        return Field(self.leaves, self.tree, self.down, dict(self.kinds))
+
+    def _kind(self, index: int) -> Kind:
+        if index in self.kinds:
+            return self.kinds[index]
+        return next(leaf.kinds[index] for leaf in self.leaves.values() if index in leaf.kinds)
+
+
 class Board:
     """All nodes with their load; unchanging once built, so that searches may share it.
 
@@ -92,8 +158,7 @@ class Board:
                 self._add(self.columns[place], task)
         self._failures = {} if forget_failures else _failures(snapshot, self.index)
         self._suited: dict[str, frozenset[int]] = {}
-        self._kinds: dict[str, dict[int, Kind]] = {}
-        self._paths: dict[str, dict[int, tuple[str, ...]]] = {}
+        self._fields: dict[str, tuple[dict[Path, Leaf], Branch]] = {}
 
     def _add(self, column: Column, task: Task) -> None:
         column.take(task.reservations)
@@ -112,24 +177,53 @@ class Board:
             self._suited[service.id] = found
         return found
 
-    def candidates(self, service: Service, down: frozenset[int], placed: Placed) -> dict[int, Kind]:
-        """Rank and capacity of the nodes that may take a task of the service.
+    def field(self, service: Service, down: frozenset[int], placed: Placed) -> Field:
+        """Where a batch of the service may go.
 
         Args:
             service: of the tasks.
             down: indices of nodes that are lost.
             placed: the batches placed so far.
         """
-        base = self._kinds.get(service.id)
+        base = self._fields.get(service.id)
         if base is None:
-            base = {i: self._kind(service, i, self.columns[i]) for i in self.suited(service)}
-            base = {i: kind for i, kind in base.items() if kind[1] > 0}
-            self._kinds[service.id] = base
+            base = self._fields[service.id] = self._base(service)
+        leaves, tree = base
         changed = self.changed(placed)
-        found = {i: kind for i, kind in base.items() if i not in down}
-        for i, column in changed.items():
-            if i in found:
-                found[i] = self._kind(service, i, column)
+        suited = self.suited(service)
+        kinds = {i: self._kind(service, i, c) for i, c in changed.items() if i in suited}
+        return Field(leaves, tree.plus(self._difference(service, down, placed)), down, kinds)
+
+    def _base(self, service: Service) -> tuple[dict[Path, Leaf], Branch]:
+        paths = {i: self._path(service, node) for i, node in enumerate(self.nodes)}
+        kinds: dict[Path, dict[int, Kind]] = {path: {} for path in paths.values()}
+        for i in self.suited(service):
+            kinds[paths[i]][i] = self._kind(service, i, self.columns[i])
+        active = {
+            i: column.of_service[service.id]
+            for i, column in enumerate(self.columns)
+            if service.id in column.of_service
+        }
+        return {path: Leaf(found) for path, found in kinds.items()}, build(paths, active)
+
+    def _path(self, service: Service, node: Node) -> Path:
+        values = (spread_value(node, descriptor) for descriptor in service.preferences)
+        return tuple(value for value in values if value is not None)
+
+    def _difference(
+        self, service: Service, down: frozenset[int], placed: Placed
+    ) -> dict[Path, int]:
+        """Active tasks of a service by branch, against the start; lost nodes have none left."""
+        found: dict[Path, int] = {}
+        if not service.preferences:
+            return found
+        changes = [(i, -self.columns[i].of_service.get(service.id, 0)) for i in down]
+        for service_id, allocation in placed:
+            if service_id == service.id:
+                changes += [item for item in allocation if item[0] not in down]
+        for i, amount in changes:
+            path = self._path(service, self.nodes[i])
+            found[path] = found.get(path, 0) + amount
         return found
 
     def _kind(self, service: Service, place: int, column: Column) -> Kind:
@@ -156,35 +250,6 @@ class Board:
                     column.take(service.reservations, amount)
                 if service.host_ports:
                     column.ports |= service.host_ports
-        return found
-
-    def active(self, service: Service, down: frozenset[int], placed: Placed) -> dict[int, int]:
-        """Active tasks of a service by node; a lost node's were all told to shut down."""
-        counts = {
-            i: amount
-            for i, column in enumerate(self.columns)
-            if (amount := column.of_service.get(service.id, 0)) and i not in down
-        }
-        for service_id, allocation in placed:
-            if service_id == service.id:
-                for place, amount in allocation:
-                    if place not in down:
-                        counts[place] = counts.get(place, 0) + amount
-        return counts
-
-    def paths(self, service: Service) -> dict[int, tuple[str, ...]]:
-        """Where each node is in the tree of the service's preferences; empty without any."""
-        found = self._paths.get(service.id)
-        if found is None:
-            found = {
-                i: tuple(
-                    value
-                    for descriptor in service.preferences
-                    if (value := spread_value(node, descriptor)) is not None
-                )
-                for i, node in enumerate(self.nodes)
-            }
-            self._paths[service.id] = found
         return found
 
     def why_pending(self, service: Service, down: frozenset[int], placed: Placed) -> str:

@@ -20,8 +20,8 @@ Counts = Mapping[str, Mapping[str, int]]
 MAX_OUTCOMES = 20_000
 MAX_WORK = 1_000_000
 # The most (service, node) pairs in all outcomes together, so that big Swarms give few of them.
-MAX_ENTRIES = 2_000_000
-MIN_OUTCOMES = 50
+MAX_ENTRIES = 300_000
+MIN_OUTCOMES = 20
 
 # How many outcomes are drawn when there are too many to list.
 DRAWS, MIN_DRAWS = 2_000, 20
@@ -136,6 +136,7 @@ class Predictor:
         self._leaderless: Board | None = None
         self._tasks = snapshot.tasks_by_node()
         self._known = snapshot.services_by_id()
+        self._managers = [n for n in snapshot.nodes if n.manager]
         self._history = History(snapshot)
         self._waiting = tuple(t for t in snapshot.tasks if self._waits(t))
         self._unfitting = tuple(t for t in snapshot.tasks if self._waits_on_its_node(t))
@@ -218,7 +219,7 @@ class Predictor:
         taken = self._displaced(t for n in nodes for t in self._tasks[n.id])
         gone = {task.service_id: reason for task, reason in taken.lost}
         lost = self._tally(task for task, _ in taken.lost)
-        managers = [n for n in self.snapshot.nodes if n.manager]
+        managers = self._managers
         left = sum(n.reachable and n not in nodes for n in managers)
         return Loss(
             nodes=tuple(n.name for n in nodes),

@@ -24,9 +24,8 @@ from swarmctl.scheduler.batch import (
     explore,
     random_allocation,
 )
-from swarmctl.scheduler.board import Board, Placed
-from swarmctl.scheduler.snapshot import Service
-from swarmctl.scheduler.tree import Spread, build
+from swarmctl.scheduler.board import Board, Field, Placed
+from swarmctl.scheduler.tree import Spread
 
 T = TypeVar("T")
 
@@ -83,23 +82,11 @@ class Follow(Protocol):
     def some(self, options: Sequence[T]) -> Sequence[T]:
         """The options to go on with."""
 
-    def flat(self, tasks: int, nodes: Mapping[int, Kind]) -> Iterable[Allocation]:
-        """Placements of a batch without preferences."""
-
-    def spread(self, tasks: int, tree: Tree) -> Iterable[Allocation]:
-        """Placements of a batch with preferences."""
+    def place(self, tasks: int, on: Field) -> Iterable[Allocation]:
+        """Placements of a batch."""
 
     def check(self, states: int, work: int) -> None:
         """Told how many states there are and how many nodes were just looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """What a batch with preferences is placed on."""
-
-    nodes: Mapping[int, Kind]
-    paths: Mapping[int, Sequence[str]]
-    active: Mapping[int, int]
 
 
 class Everything:
@@ -121,24 +108,22 @@ class Everything:
         """All."""
         return options
 
-    def flat(self, tasks: int, nodes: Mapping[int, Kind]) -> Iterable[Allocation]:
+    def place(self, tasks: int, on: Field) -> Iterable[Allocation]:
         """All."""
-        return allocations(tasks, nodes, self._max_states)
-
-    def spread(self, tasks: int, tree: Tree) -> Iterable[Allocation]:
-        """All."""
+        if not on.tree.branches:
+            return allocations(tasks, on.best((), tasks), self._max_states)
         found: set[Allocation] = set()
-        for allocation in explore(lambda pick: self._run(tasks, tree, pick)):
+        for allocation in explore(lambda pick: self._run(tasks, on.copy(), pick)):
             found.add(allocation)
-            self.check(len(found), len(tree.nodes))
+            self.check(len(found), 1)
         return sorted(found)
 
-    def _run(self, tasks: int, tree: Tree, pick: Picker) -> Allocation:
+    def _run(self, tasks: int, on: Field, pick: Picker) -> Allocation:
         def leaf(n: int, nodes: Mapping[int, Kind]) -> Allocation:
             options = allocations(n, nodes, self._max_states)
             return options[pick([1] * len(options))] if len(options) > 1 else options[0]
 
-        return Spread(tree.nodes, leaf, pick).place(tasks, build(tree.paths, tree.active))
+        return Spread(on, leaf, pick).place(tasks, on.tree)
 
     def check(self, states: int, work: int) -> None:
         """Keep within the bounds."""
@@ -157,18 +142,16 @@ class Chance:
         """One."""
         return [self._rng.choice(options)]
 
-    def flat(self, tasks: int, nodes: Mapping[int, Kind]) -> Iterable[Allocation]:
+    def place(self, tasks: int, on: Field) -> Iterable[Allocation]:
         """One."""
-        return [random_allocation(tasks, nodes, self._rng)]
-
-    def spread(self, tasks: int, tree: Tree) -> Iterable[Allocation]:
-        """One."""
+        if not on.tree.branches:
+            return [random_allocation(tasks, on.best((), tasks), self._rng)]
         spread = Spread(
-            tree.nodes,
+            on,
             lambda n, nodes: random_allocation(n, nodes, self._rng),
             lambda weights: self._rng.randrange(len(weights)),
         )
-        return [spread.place(tasks, build(tree.paths, tree.active))]
+        return [spread.place(tasks, on.tree)]
 
     def check(self, states: int, work: int) -> None:
         """There is never too much."""
@@ -220,22 +203,10 @@ class Search:
     def _batch(
         self, state: State, service_id: str, tasks: int, down: frozenset[int]
     ) -> Iterator[State]:
-        service = self._board.services[service_id]
-        for allocation in self._allocations(service, tasks, down, state.placed):
+        field = self._board.field(self._board.services[service_id], down, state.placed)
+        for allocation in self._follow.place(tasks, field):
             missing = tasks - sum(amount for _, amount in allocation)
             yield state.with_batch(service_id, allocation, missing)
-
-    def _allocations(
-        self, service: Service, tasks: int, down: frozenset[int], placed: Placed
-    ) -> Iterable[Allocation]:
-        nodes = self._board.candidates(service, down, placed)
-        if not nodes:
-            return [()]
-        paths = self._board.paths(service) if service.preferences else {}
-        if not any(paths.values()):
-            return self._follow.flat(tasks, nodes)
-        active = self._board.active(service, down, placed)
-        return self._follow.spread(tasks, Tree(nodes, paths, active))
 
     def go_down(
         self,

@@ -13,21 +13,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from swarmctl.scheduler.batch import Allocation, Kind, Picker
+
+# The values of a node under each preference; also the name of a branch.
+Path = tuple[str, ...]
 
 
 @dataclass(slots=True)
 class Branch:
     """A set of nodes; ``tasks`` is how many active tasks of the service they have."""
 
+    path: Path = ()
     tasks: int = 0
     branches: dict[str, Branch] = field(default_factory=dict)
-    nodes: list[int] = field(default_factory=list)  # of a leaf: candidates, by index
+
+    def add(self, path: Path, tasks: int) -> None:
+        """Count tasks in every branch along a path; branches that are missing are made."""
+        branch = self
+        branch.tasks += tasks
+        for depth, value in enumerate(path, 1):
+            branch = branch.branches.setdefault(value, Branch(path[:depth]))
+            branch.tasks += tasks
+
+    def plus(self, changes: Mapping[Path, int]) -> Branch:
+        """A copy with further tasks counted; itself when there are none."""
+        if not changes:
+            return self
+        copy = self._copy()
+        for path, tasks in changes.items():
+            copy.add(path, tasks)
+        return copy
+
+    def _copy(self) -> Branch:
+        below = {value: branch._copy() for value, branch in self.branches.items()}
+        return Branch(self.path, self.tasks, below)
 
 
-def build(paths: Mapping[int, Sequence[str]], active: Mapping[int, int]) -> Branch:
-    """The tree of a service's preferences.
+def build(paths: Mapping[int, Path], active: Mapping[int, int]) -> Branch:
+    """The tree of a service's preferences; of one branch when it has none.
 
     Args:
         paths: for every node its value for each preference; all of one length.
@@ -35,16 +60,21 @@ def build(paths: Mapping[int, Sequence[str]], active: Mapping[int, int]) -> Bran
     """
     root = Branch()
     for index, path in paths.items():
-        branch, count = root, active.get(index, 0)
-        branch.tasks += count
-        for value in path:
-            branch = branch.branches.setdefault(value, Branch())
-            branch.tasks += count
-        branch.nodes.append(index)
+        root.add(path, active.get(index, 0))
     return root
 
 
-# Places up to so many tasks on a leaf's nodes, given what they have by now.
+class Nodes(Protocol):
+    """The nodes of a Swarm as a batch sees them."""
+
+    def best(self, path: Path, tasks: int) -> dict[int, Kind]:
+        """The candidates of a leaf that so many tasks can reach."""
+
+    def put(self, allocation: Allocation) -> None:
+        """Count tasks that were just placed."""
+
+
+# Places up to so many tasks on a leaf's nodes.
 Leaf = Callable[[int, Mapping[int, Kind]], Allocation]
 
 
@@ -52,13 +82,13 @@ class Spread:
     """One run of a batch through the tree.
 
     Args:
-        nodes: rank and capacity of every candidate.
+        nodes: to place it on; they are changed.
         leaf: places tasks within one leaf; called anew for each visit.
         pick: decides which branch comes next.
     """
 
-    def __init__(self, nodes: Mapping[int, Kind], leaf: Leaf, pick: Picker) -> None:
-        self._nodes = dict(nodes)
+    def __init__(self, nodes: Nodes, leaf: Leaf, pick: Picker) -> None:
+        self._nodes = nodes
         self._leaf = leaf
         self._pick = pick
         self._placed: dict[int, int] = {}
@@ -76,12 +106,10 @@ class Spread:
         )
 
     def _on_leaf(self, branch: Branch, wanted: int) -> int:
-        candidates = {i: self._nodes[i] for i in branch.nodes if i in self._nodes}
-        done = self._leaf(min(wanted, self._left), candidates)
+        tasks = min(wanted, self._left)
+        done = self._leaf(tasks, self._nodes.best(branch.path, tasks))
+        self._nodes.put(done)
         for index, amount in done:
-            (failures, of_service, total), capacity = self._nodes[index]
-            rank = (failures, of_service + amount, total + amount)
-            self._nodes[index] = (rank, capacity - amount)
             self._placed[index] = self._placed.get(index, 0) + amount
         count = sum(amount for _, amount in done)
         self._left -= count
