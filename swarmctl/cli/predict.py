@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from swarmctl.scheduler.snapshot import Snapshot
 
 app = typer.Typer()
+
+# Output of more (service, node) pairs than this is not indented.
+READABLE = 20_000
 
 
 class Format(StrEnum):
@@ -85,11 +89,19 @@ def _print_one(
     nodes = predictions.choose(snapshot, lose, zone)
     prediction, notices = predictions.predict(snapshot, nodes, Bounds(seed=seed))
     if format_ is Format.JSON:
-        console.emit_json(predictions.as_json(prediction, notices))
+        _emit_outcomes(predictions.as_json(prediction, notices))
         return
     from swarmctl.chaos.predict_table import draw
 
     console.out().print(draw(prediction, notices))
+
+
+def _emit_outcomes(data: dict[str, Any]) -> None:
+    pairs = sum(map(len, data["before"].values())) * len(data["outcomes"])
+    if pairs <= READABLE:
+        console.emit_json(data)
+    else:  # one line: indenting takes longer than predicting, and nobody reads so much
+        console.emit(json.dumps(data, ensure_ascii=False))
 
 
 def _print_each(snapshot: Snapshot, format_: Format) -> None:
