@@ -71,11 +71,6 @@ def test_user_data_is_a_shell_script() -> None:
     subprocess.run(["sh", "-n"], input=script, text=True, check=True)
 
 
-@pytest.mark.parametrize("name", ["deploy.sh", "compare.sh"])
-def test_scripts_of_the_stack_role_are_valid(name: str) -> None:
-    subprocess.run(["sh", "-n", ROOT / "roles/stack/files" / name], check=True)
-
-
 def test_the_engine_api_and_tokens_stay_private() -> None:
     join = load(ROOT / "roles/swarm/tasks/join.yml")
     touching = [task for task in join if "token" in str(task).lower()]
