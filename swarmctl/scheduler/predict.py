@@ -24,7 +24,7 @@ MAX_ENTRIES = 300_000
 MIN_OUTCOMES = 20
 
 # How many outcomes are drawn when there are too many to list.
-DRAWS, MIN_DRAWS = 2_000, 20
+DRAWS, MIN_DRAWS = 1_000, 20
 DRAW_WORK = 400_000
 SEED = 1
 

@@ -232,6 +232,7 @@ def parse_snapshot(raw: object) -> Snapshot:
     """
     if not isinstance(raw, Mapping):
         raise SnapshotError("the snapshot", "an object with nodes, services, tasks, networks", raw)
+    nodes = _named([_node(item, where) for where, item in _items(raw, "nodes")])
     networks = tuple(_networks(_items(raw, "networks", optional=True)))
     drivers = {n.id: n.driver for n in networks}
     ingress = next((n.id for n in networks if n.ingress), "")
@@ -240,7 +241,7 @@ def parse_snapshot(raw: object) -> Snapshot:
         _service(item, where, drivers, names, ingress) for where, item in _items(raw, "services")
     )
     return Snapshot(
-        nodes=_named([_node(item, where) for where, item in _items(raw, "nodes")]),
+        nodes=nodes,
         services=services,
         tasks=tuple(_task(item, where) for where, item in _items(raw, "tasks")),
         networks=networks,
