@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swarmctl.stack.lint import specs
-from swarmctl.stack.lint.accept import Refusal, at
+from swarmctl.stack.lint.accept import UNSET, Refusal, at
 from swarmctl.stack.lint.scalars import Value, spelled
 from swarmctl.stack.lint.yamldoc import Document, Path
 
@@ -168,6 +168,10 @@ class Stack:
     volumes: Mapping[str, Thing]
     secrets: Mapping[str, Thing]
     configs: Mapping[str, Thing]
+
+    def has_unset(self, path: Path) -> bool:
+        """Whether a value holds a variable that is not set, so that it is unknown."""
+        return any(r.rule == UNSET and r.path == path for r in self.refusals)
 
     def things(self, section: str) -> Mapping[str, Thing]:
         """The top-level networks, volumes, secrets or configs."""

@@ -57,6 +57,8 @@ def image(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """Swarm pulls images and builds none, so each service needs the name of one."""
     del swarm
     for service in stack.services:
+        if stack.has_unset((*service.path, "image")):
+            continue  # SW009 says it
         if not service.image:
             built = " (build is ignored by docker stack)" if service.get("build") else ""
             yield Hit(service.path, f"the service {service.name!r} has no image{built}")
@@ -74,6 +76,8 @@ def refused(stack: Stack, swarm: Context) -> Iterator[Hit]:
         yield from _healthcheck(service)
         yield from _restart(service)
         yield from _cpus(service)
+        yield from _words(service)
+        yield from _ports(service)
         for mount in service.mounts:
             yield from _mount(mount)
 
@@ -104,6 +108,33 @@ def _restart(service: Service) -> Iterator[Hit]:
     if service.get("deploy", "restart_policy") is None and not _RESTART.match(restart):
         path = (*service.path, "restart")
         yield Hit(path, f"unknown restart policy {restart!r}", on_value=True)
+
+
+# The words the Engine knows; docker stack config takes any.
+_KNOWN_WORDS = {
+    ("deploy", "restart_policy", "condition"): ("none", "on-failure", "any"),
+    ("deploy", "update_config", "failure_action"): ("pause", "continue", "rollback"),
+    ("deploy", "rollback_config", "failure_action"): ("pause", "continue"),
+    ("deploy", "endpoint_mode"): ("vip", "dnsrr"),
+}
+
+
+def _words(service: Service) -> Iterator[Hit]:
+    for steps, known in _KNOWN_WORDS.items():
+        word = service.text(*steps)
+        if word and word not in known:
+            words = f"{steps[-1]} must be one of {', '.join(known)}, and is {word!r}"
+            yield Hit((*service.path, *steps), words, on_value=True)
+
+
+def _ports(service: Service) -> Iterator[Hit]:
+    for port in service.ports:
+        if port.spec.mode not in ("ingress", "host"):
+            words = f"a port's mode is ingress or host, and not {port.spec.mode!r}"
+            yield Hit((*port.path, "mode"), words, on_value=True)
+        if port.spec.protocol not in ("tcp", "udp", "sctp"):
+            words = f"a port's protocol is tcp, udp or sctp, and not {port.spec.protocol!r}"
+            yield Hit((*port.path, "protocol"), words, on_value=True)
 
 
 _CPUS = re.compile(r"[0-9]*\.?[0-9]+|[0-9]+\.", re.ASCII)

@@ -44,6 +44,11 @@ def ignored(stack: Stack, swarm: Context) -> Iterator[Hit]:
             if service.get(key) not in (None, False, ""):
                 words = f"docker stack ignores {key}" + (instead and f": {instead}")
                 yield Hit((*service.path, key), words)
+        for name, path in service.networks:
+            for key in ("ipv4_address", "ipv6_address"):
+                if service.get("networks", name, key):
+                    words = f"docker stack ignores {key}: a task's address is not fixed"
+                    yield Hit((*path, key), words + ", find it by its service's name")
         if service.get("expose") is not None:
             words = "expose is unnecessary: services of a network reach every port of each other"
             yield Hit((*service.path, "expose"), words, severity=Severity.INFO)

@@ -13,7 +13,8 @@ def image_tag(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """A task that moves next month may start another program than the one that died."""
     del swarm
     for service in stack.services:
-        if not service.image or "@" in service.image:
+        path = (*service.path, "image")
+        if not service.image or "@" in service.image or stack.has_unset(path):
             continue
         name = service.image.rpartition("/")[2]
         _, _, tag = name.partition(":")
@@ -23,4 +24,4 @@ def image_tag(stack: Stack, swarm: Context) -> Iterator[Hit]:
                 f"the image {service.image!r} has {said}: what it is changes from deploy to "
                 "deploy, and a rollback cannot go back; name a version"
             )
-            yield Hit((*service.path, "image"), words, on_value=True)
+            yield Hit(path, words, on_value=True)

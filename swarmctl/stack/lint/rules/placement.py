@@ -37,7 +37,7 @@ def constraint(stack: Stack, swarm: Context) -> Iterator[Hit]:
     for service in stack.services:
         for text, path in service.constraints:
             problem = _problem(facts.constraint(text))
-            if problem:
+            if problem and not stack.has_unset(path):
                 yield Hit(path, f"the constraint {text!r}: {problem}", on_value=True)
 
 
@@ -73,6 +73,8 @@ def constraint_unmet(stack: Stack, swarm: Context) -> Iterator[Hit]:
     for service in stack.services:
         texts = [text for text, _ in service.constraints]
         if not texts or swarm.snapshot.eligible(texts):
+            continue
+        if any(stack.has_unset(path) for _, path in service.constraints):
             continue
         nodes = swarm.snapshot.nodes
         unmet = [

@@ -17,6 +17,8 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:([^/\s:@{}$]+)@", re.IGNORECASE)
+# ADO, JDBC and libpq: "Server=db;User Id=sa;Password=…;", "host=db password=…"
+_CONNECTION = re.compile(r"(?:^|[;&?\s])(?:password|pwd)\s*=\s*[^;&\s{$]+", re.IGNORECASE)
 # What is named like a secret and is none.
 _HARMLESS = re.compile(
     r"(true|false|yes|no|on|off|none|null|disabled?|enabled?|required|optional|[0-9]{1,2}"
@@ -31,7 +33,7 @@ def plain_secret(stack: Stack, swarm: Context) -> Iterator[Hit]:
     del swarm
     for service in stack.services:
         for variable in service.environment:
-            found = _secret(variable)
+            found = _secret(variable) or _from_outside(stack, variable)
             if found:
                 words = (
                     f"{variable.name} puts {found} into the environment, where docker inspect "
@@ -44,11 +46,22 @@ def _secret(variable: Variable) -> str:
     value = variable.value
     if not value:
         return ""
-    if _URL.search(value):
+    if _URL.search(value) or _CONNECTION.search(value):
         return "a password"
     if variable.name.upper().endswith("_FILE") or _HARMLESS.match(value):
         return ""
     return "a secret" if _NAME.search(variable.name) else ""
+
+
+def _from_outside(stack: Stack, variable: Variable) -> str:
+    """A secret that the deployer's shell gives; it ends up in the service all the same."""
+    if variable.value or variable.name.upper().endswith("_FILE"):
+        return ""
+    if not _NAME.search(variable.name):
+        return ""
+    written = stack.document.node(variable.path)
+    has_variable = isinstance(written, ScalarNode) and "$" in written.raw
+    return "the shell's secret" if variable.value is None or has_variable else ""
 
 
 _CONTENT = re.compile(r"[-_.](?=[0-9a-f]*[0-9])[0-9a-f]{6,64}\Z|[-_.]v?[0-9][0-9._-]*\Z", re.I)
