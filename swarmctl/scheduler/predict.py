@@ -11,8 +11,8 @@ from random import Random
 from swarmctl.scheduler.batch import TooManyError
 from swarmctl.scheduler.board import Board
 from swarmctl.scheduler.restart import Displaced, History, displaced
-from swarmctl.scheduler.search import Chance, Everything, Search, State, add, tally
-from swarmctl.scheduler.snapshot import COMPLETE, PENDING, RUNNING, Snapshot, Task
+from swarmctl.scheduler.search import Chance, Everything, Search, State, Tally, add, tally
+from swarmctl.scheduler.snapshot import COMPLETE, PENDING, RUNNING, Snapshot, Task, seconds
 
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -239,8 +239,8 @@ class Predictor:
     def _run(self, search: Search, stages: Sequence[frozenset[int]]) -> set[State]:
         """The states after the nodes were found dead in these stages."""
         first = self._restless
-        waiting = tally(Counter(t.service_id for t in self._waiting))
-        states = {State(waiting=waiting, late=tally(Counter(t.service_id for t in first.late)))}
+        delayed = tally(Counter(t.service_id for t in first.late))
+        states = {replace(state, late=delayed) for state in search.follow.some(self._starts())}
         down, batches = self._gone_already, Counter(t.service_id for t in first.prompt)
         for nodes in stages:
             tasks = [t for i in nodes for t in self._tasks[self.snapshot.nodes[i].id]]
@@ -253,6 +253,24 @@ class Predictor:
             states = search.go_down(states, nodes, down, batches)
             batches = Counter()
         return search.catch_up(states, down)
+
+    def _starts(self) -> list[State]:
+        """What may be queued now.
+
+        A task that was pending when its service was updated is of an old revision: it fails once
+        more and then leaves the queue (``noSuitableNode``, scheduler.go), even where there is room
+        later. The API does not tell whether that has happened.
+        """
+        all_of_them = Counter(t.service_id for t in self._waiting)
+        old = Counter(
+            t.service_id
+            for t in self._waiting
+            if seconds(t.created) < seconds(self._known[t.service_id].updated)
+        )
+        starts = [State(waiting=tally(all_of_them))]
+        if old:
+            starts.append(State(waiting=tally(all_of_them - old), stuck=tally(old)))
+        return starts
 
     def _moves_anyway(self, task: Task) -> bool:
         """Whether it is to be replaced whatever else happens: failed, or on a dead node."""
@@ -300,8 +318,8 @@ class Predictor:
         *,
         brief: bool = False,
     ) -> Prediction:
-        ordered = sorted(states, key=lambda s: (s.placed, s.waiting))
-        unique = list({(s.placed, s.waiting): s for s in ordered}.values())
+        merged = {replace(s, waiting=_pending(s), stuck=()) for s in states}
+        unique = sorted(merged, key=lambda s: (s.placed, s.waiting))
         rest = {} if brief else self._running(places)
         return Prediction(
             loss=loss,
@@ -375,6 +393,10 @@ class Predictor:
             exhaustive=True,
             reasons=dict.fromkeys(outcome.pending, NO_LEADER),
         )
+
+
+def _pending(state: State) -> Tally:
+    return tally(add(dict(state.waiting), dict(state.stuck)))
 
 
 def _with_late(state: State, late: Mapping[str, int]) -> State:

@@ -41,11 +41,13 @@ class State:
         placed: new tasks by service and node index.
         waiting: tasks that fit nowhere so far; they are tried again with every change of a node.
         late: tasks that are replaced once an earlier restart's delay is over.
+        stuck: tasks that fitted nowhere and are not tried again.
     """
 
     placed: Placed = ()
     waiting: Tally = ()
     late: Tally = ()
+    stuck: Tally = ()
 
     def with_batch(self, service_id: str, allocation: Allocation, waiting: int) -> State:
         """The state after a batch."""
@@ -167,7 +169,7 @@ class Search:
 
     def __init__(self, board: Board, follow: Follow) -> None:
         self._board = board
-        self._follow = follow
+        self.follow = follow
 
     def tick(
         self, states: Iterable[State], batches: Mapping[str, int], down: frozenset[int]
@@ -192,11 +194,11 @@ class Search:
         for _ in sizes:
             following: set[tuple[State, frozenset[str]]] = set()
             for state, left in frontier:
-                for service_id in self._follow.some(sorted(left)):
+                for service_id in self.follow.some(sorted(left)):
                     rest = left - {service_id}
                     after = self._batch(state, service_id, sizes[service_id], down)
                     following |= {(each, rest) for each in after}
-                    self._follow.check(len(following), len(self._board.nodes))
+                    self.follow.check(len(following), len(self._board.nodes))
             frontier = following
         return {state for state, _ in frontier}
 
@@ -204,7 +206,7 @@ class Search:
         self, state: State, service_id: str, tasks: int, down: frozenset[int]
     ) -> Iterator[State]:
         field = self._board.field(self._board.services[service_id], down, state.placed)
-        for allocation in self._follow.place(tasks, field):
+        for allocation in self.follow.place(tasks, field):
             missing = tasks - sum(amount for _, amount in allocation)
             yield state.with_batch(service_id, allocation, missing)
 
@@ -232,7 +234,7 @@ class Search:
             if not stranded:
                 found |= self.tick([cleared], batches, down)
                 continue
-            for at_once in self._follow.some([True, False]):
+            for at_once in self.follow.some([True, False]):
                 if at_once:
                     found |= self.tick([cleared], add(batches, stranded), down)
                 else:
@@ -248,10 +250,10 @@ class Search:
             following: set[State] = set()
             for state in frontier - done:
                 options = [(key, n) for key, most in state.late for n in range(1, most + 1)]
-                for service_id, n in self._follow.some(options):
+                for service_id, n in self.follow.some(options):
                     late = tally(add(dict(state.late), {service_id: -n}))
                     following |= self.tick([replace(state, late=late)], {service_id: n}, down)
-                    self._follow.check(len(following) + len(done), 0)
+                    self.follow.check(len(following) + len(done), 0)
             frontier = following
         return done
 

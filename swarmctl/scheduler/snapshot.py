@@ -132,6 +132,7 @@ class Service:
     mounts: tuple[Mount, ...] = ()
     virtual_ips: tuple[tuple[str, str], ...] = ()  # (network id, address)
     updating: bool = False
+    updated: str = ""  # RFC 3339
     template: Raw = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -424,6 +425,7 @@ def _service(
         ),
         updating=_within(raw, "UpdateStatus", where).get("State")
         in ("updating", "rollback_started"),
+        updated=str(raw.get("UpdatedAt") or ""),
         template=template,
     )
 

@@ -7,8 +7,8 @@ then assign is compared with what was predicted from a snapshot taken just befor
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Protocol
 
@@ -33,7 +33,9 @@ MAKE_IMAGE = (
 class Machines(Protocol):
     """The nodes of a Swarm of our own; the first is its only manager."""
 
-    names: Sequence[str]
+    @property
+    def names(self) -> Sequence[str]:
+        """Host names."""
 
     def run(self, name: str, script: str, stdin: str = "") -> str:
         """Run a shell script on a node; its output. Fails when the script does."""
@@ -98,21 +100,12 @@ def _labels(rng: Random, zones: Sequence[str]) -> dict[str, str]:
 
 def _service(rng: Random, number: int, zones: Sequence[str]) -> dict[str, Any]:
     is_global = rng.random() < 0.1
-    spec: dict[str, Any] = {
-        "Name": f"s{number}",
-        "Mode": {"Global": {}} if is_global else {"Replicated": {"Replicas": rng.randint(1, 5)}},
-        "TaskTemplate": {
-            "ContainerSpec": {
-                "Image": IMAGE,
-                "Command": ["/usr/bin/sleep", "1000000"],
-                "StopGracePeriod": 1,
-            },
-            "Placement": {},
-            "RestartPolicy": {
-                "Condition": rng.choice(["any"] * 6 + ["on-failure", "none"]),
-                "Delay": rng.choice([0, 1_000_000_000]),
-            },
-        },
+    spec = _plain_service(f"s{number}", rng.randint(1, 5))
+    if is_global:
+        spec["Mode"] = {"Global": {}}
+    spec["TaskTemplate"]["RestartPolicy"] = {
+        "Condition": rng.choice(["any"] * 6 + ["on-failure", "none"]),
+        "Delay": rng.choice([0, 1_000_000_000]),
     }
     placement = spec["TaskTemplate"]["Placement"]
     if rng.random() < 0.3:
@@ -138,6 +131,22 @@ def _service(rng: Random, number: int, zones: Sequence[str]) -> dict[str, Any]:
     return spec
 
 
+def _plain_service(name: str, replicas: int) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "Mode": {"Replicated": {"Replicas": replicas}},
+        "TaskTemplate": {
+            "ContainerSpec": {
+                "Image": IMAGE,
+                "Command": ["/usr/bin/sleep", "1000000"],
+                "StopGracePeriod": 1,
+            },
+            "Placement": {},
+            "RestartPolicy": {"Condition": "any", "Delay": 0},
+        },
+    }
+
+
 def _reservation(rng: Random) -> dict[str, int]:
     if rng.random() < 0.5:
         return {"NanoCPUs": rng.choice([300, 500, 700, 900]) * 1_000_000}
@@ -153,7 +162,7 @@ class Trial:
     prediction: Prediction
     counts: Mapping[str, Mapping[str, int]]
     pending: Mapping[str, int]
-    errors: Mapping[str, str]
+    errors: Mapping[str, Collection[str]]  # of pending tasks, by service
     disturbed: str  # why this trial proves nothing; "" when it does
 
     @property
@@ -161,6 +170,19 @@ class Trial:
         """Whether what was seen is among the outcomes, pending tasks included."""
         seen = (_plain(self.counts), dict(self.pending))
         return any((_plain(o.counts), dict(o.pending)) == seen for o in self.prediction.outcomes)
+
+    @property
+    def reasons_agree(self) -> bool:
+        """Whether a pending task of each service says what was predicted.
+
+        Others may say something older: tasks that were pending when their service was scaled are
+        not tried again.
+        """
+        return all(
+            reason in self.errors.get(service, ())
+            for service, reason in self.prediction.reasons.items()
+            if service in self.pending
+        )
 
 
 def _plain(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
@@ -187,37 +209,65 @@ class Bench:
                 run(name, f"docker swarm join --token {token} {address}:2377")
             run(name, MAKE_IMAGE)
 
-    def try_out(self, scenario: Scenario) -> Trial:
-        """Set a scenario up, kill its victim, see what happens, and clean up."""
+    def try_out(self, scenario: Scenario, kills: int = 1) -> Trial:
+        """Set a scenario up, kill its victims, see what happens, and clean up."""
         try:
-            return self._try_out(scenario)
+            self._set_up(scenario)
+            return self._kill(scenario, kills)
         finally:
             self._clean()
 
-    def _try_out(self, scenario: Scenario) -> Trial:
+    def uneven(self) -> Trial:
+        """Four nodes with 0, 0, 5 and 12 replicas; the one with 12 is killed."""
+        machines = len(self.machines.names)
+        rest = ("drain",) * (machines - 4)
+        scenario = Scenario(0, 4, ({},) * machines, (), (), (), {}, 0)
+        spec = _plain_service("web", 5)
+        try:
+            self._describe_nodes(scenario, ("pause", "pause", "active", "pause", *rest))
+            service = self._create(spec)
+            self._settled("5 replicas on the third node")
+            self._describe_nodes(scenario, ("pause", "pause", "pause", "active", *rest))
+            self._scale(service, 17)
+            self._settled("12 replicas on the fourth node")
+            self._describe_nodes(scenario, ("active",) * 4 + rest)
+            # Of the two with tasks the fourth: the victim is picked by the order of names.
+            busy = sorted(self.machines.names[2:4])
+            victim = replace(scenario, victim=busy.index(self.machines.names[3]))
+            return self._kill(victim, 1)
+        finally:
+            self._clean()
+
+    def _set_up(self, scenario: Scenario) -> None:
         self._describe_nodes(scenario, scenario.first)
         ids = {s["Name"]: self._create(s) for s in scenario.services}
         self._settled("services to start")
         self._describe_nodes(scenario, scenario.then)
         for name, replicas in scenario.scaled.items():
             self._scale(ids[name], replicas)
+
+    def _kill(self, scenario: Scenario, kills: int) -> Trial:
         snapshot = self._settled("the Swarm to settle before the kill")
-        lost, victim = self._victim(scenario, snapshot)
-        prediction = Predictor(parse_snapshot(snapshot)).predict([lost])
-        self.machines.kill(victim)
-        after = self._settled(f"{victim} to be replaced", dead=lost)
+        victims = self._victims(scenario, snapshot, kills)
+        prediction = Predictor(parse_snapshot(snapshot)).predict(victims)
+        for name in victims.values():
+            self.machines.kill(name)
+        after = self._settled(f"{list(victims.values())} to be replaced", dead=set(victims))
         counts, pending, errors = _observed(after)
         return Trial(
             scenario, snapshot, prediction, counts, pending, errors, _disturbed(snapshot, after)
         )
 
-    def _victim(self, scenario: Scenario, snapshot: Mapping[str, Any]) -> tuple[str, str]:
-        """Id and name of a worker; of those with tasks, when there are any."""
+    def _victims(
+        self, scenario: Scenario, snapshot: Mapping[str, Any], kills: int
+    ) -> dict[str, str]:
+        """Names by id of some workers; of those with tasks, when there are enough."""
         workers = [n for n in snapshot["nodes"] if _hostname(n) != self.manager]
         busy = {t.get("NodeID") for t in snapshot["tasks"] if t.get("Slot")}
-        among = [n for n in workers if n["ID"] in busy] or workers
-        chosen = sorted(among, key=_hostname)[scenario.victim % len(among)]
-        return chosen["ID"], _hostname(chosen)
+        among = [n for n in workers if n["ID"] in busy]
+        among = sorted(among if len(among) >= kills else workers, key=_hostname)
+        first = scenario.victim % len(among)
+        return {n["ID"]: _hostname(n) for n in (among[first:] + among[:first])[:kills]}
 
     def _clean(self) -> None:
         """Remove the services and bring every node back."""
@@ -264,7 +314,7 @@ class Bench:
         answer: dict[str, Any] = json.loads(self.machines.run(self.manager, ask, json.dumps(body)))
         return answer
 
-    def _settled(self, what: str, dead: str = "") -> dict[str, Any]:
+    def _settled(self, what: str, dead: Collection[str] = ()) -> dict[str, Any]:
         """Wait until nothing has changed for some looks and all that can run does."""
         seen: list[object] = []
 
@@ -278,10 +328,10 @@ class Bench:
         return wait_for(what, look, timeout=180, interval=0.7)
 
 
-def _restless(snapshot: Mapping[str, Any], dead: str) -> Iterator[str]:
+def _restless(snapshot: Mapping[str, Any], dead: Collection[str]) -> Iterator[str]:
     down = {n["ID"] for n in snapshot["nodes"] if n["Status"]["State"] == "down"}
-    if dead and dead not in down:
-        yield "the node is not down yet"
+    if not down.issuperset(dead):
+        yield "the killed are not all down yet"
     for task in snapshot["tasks"]:
         wanted = task["DesiredState"] in ("running", "ready")
         state = task["Status"]["State"]
@@ -306,12 +356,12 @@ def _shape(snapshot: Mapping[str, Any]) -> object:
 
 def _observed(
     snapshot: Mapping[str, Any],
-) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, str]]:
+) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, set[str]]]:
     names = {n["ID"]: _hostname(n) for n in snapshot["nodes"]}
     services = {s["ID"]: s["Spec"]["Name"] for s in snapshot["services"]}
     counts: dict[str, dict[str, int]] = {name: {} for name in services.values()}
     pending: dict[str, int] = {}
-    errors: dict[str, str] = {}
+    errors: dict[str, set[str]] = {}
     for task in snapshot["tasks"]:
         if task["DesiredState"] not in ("running", "ready"):
             continue
@@ -320,7 +370,7 @@ def _observed(
             counts[service][node] = counts[service].get(node, 0) + 1
         else:
             pending[service] = pending.get(service, 0) + 1
-            errors[service] = task["Status"].get("Err", "")
+            errors.setdefault(service, set()).add(task["Status"].get("Err", ""))
     return counts, pending, errors
 
 

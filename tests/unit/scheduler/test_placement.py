@@ -304,6 +304,17 @@ def test_tasks_that_wait_already_are_tried_again_with_the_new_ones() -> None:
     assert prediction.outcomes[0].pending == {"web": 2}
 
 
+def test_tasks_of_an_old_revision_may_have_left_the_queue() -> None:
+    """Pending when their service was scaled, they are not tried again even if there is room."""
+    web = service("web", 3) | {"UpdatedAt": "2026-01-01T12:30:00Z"}
+    raw = swarm(nodes("a b"), [(web, {"b": 1})], extra=[task(web, 2, "", state="pending")])
+    prediction = lose(raw, "b")
+    assert [(dict(o.counts["web"]), o.pending) for o in prediction.outcomes] == [
+        ({"a": 1}, {"web": 1}),
+        ({"a": 2}, {}),
+    ]
+
+
 def test_every_service_is_in_the_counts() -> None:
     web, api, idle = service("web", 1), service("api", 1), service("idle", 0)
     raw = swarm(nodes("a b"), [(web, {"b": 1}), (api, {"a": 1}), (idle, {})])
