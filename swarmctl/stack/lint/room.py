@@ -63,9 +63,9 @@ def _reserves(service: Service) -> Reservation:
     try:
         memory = specs.size(service.text(*path, "memory") or "0")
         cpus = float(service.text(*path, "cpus") or 0)
-    except ValueError:
+        return Reservation(int(cpus * 1e9), memory)
+    except (ValueError, OverflowError):  # refused already
         return Reservation()
-    return Reservation(int(cpus * 1e9), memory)
 
 
 def _foreign_tasks(snapshot: Snapshot, own: str) -> list[tuple[Task, _Item]]:

@@ -62,12 +62,18 @@ class MapNode:
     end: Mark
     flow: bool
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
+    _own: dict[str, tuple[Node, Node]] | None = None
 
     def find(self, key: str) -> tuple[Node, Node] | None:
         """The key and value nodes of a key; a merged one only if the map itself has none."""
-        for name, value in self.pairs:
-            if isinstance(name, ScalarNode) and name.raw == key and not _is_merge(name):
-                return name, value
+        if self._own is None:
+            self._own = {
+                name.raw: (name, value)
+                for name, value in self.pairs
+                if isinstance(name, ScalarNode) and not _is_merge(name)
+            }
+        if key in self._own:
+            return self._own[key]
         for name, value in self.pairs:
             for merged in _merged(name, value):
                 found = merged.find(key)
