@@ -182,8 +182,7 @@ def carry_out(
     try:
         since = lock.manager_time(engine)
         apply(todo, before.current, engine, _credentials(options))
-        watched.remember(todo)
-        if not watched.hashes and todo.empty:
+        if not watched.remember(todo):
             return []  # a file without services
         judgements = converge.wait(
             watched,
@@ -195,7 +194,8 @@ def carry_out(
         )
         _check_it_is_ours(engine, todo)
     except (SwarmctlError, KeyboardInterrupt) as fault:
-        reason = Reason(fault, todo.stack, tuple(watched.evidence()))
+        changed = bool(watched.hashes) and not todo.empty
+        reason = Reason(fault, todo.stack, tuple(watched.evidence()), changed)
         if not options.rollback:
             raise reason.left_as_it_is() from fault
         say.note("\n".join([*reason.lines(), "rolling back …"]))

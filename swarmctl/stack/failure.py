@@ -13,6 +13,8 @@ from swarmctl.stack.engine import Engine
 from swarmctl.stack.plan import CREATE, UPDATE, Plan
 from swarmctl.swarm.model import Swarm
 
+_NOTHING_LEFT = "nothing is left of it: Swarm had gone back by itself already"
+
 
 class NotDeployedError(SwarmctlError):
     """A deploy failed; the message says why, and what became of the old version."""
@@ -65,14 +67,15 @@ class Watched:
         self.swarm = self.engine.snapshot()
         return self.swarm
 
-    def remember(self, todo: Plan) -> None:
-        """Note which spec is the new one of each service; called right after applying.
+    def remember(self, todo: Plan) -> bool:
+        """Note which spec is the new one of each service, right after applying; whether any is.
 
         When nothing was changed, every service counts: one of them may be what is not complete.
         """
         changed = {change.name for change in todo.of("services", CREATE, UPDATE)}
         services = self.snapshot().stack_services(todo.stack)
         self.hashes = {s.name: s.spec_hash for s in services if not changed or s.name in changed}
+        return bool(services)
 
     def evidence(self) -> list[str]:
         """The tasks that went wrong, and the last lines of their logs."""
@@ -89,6 +92,7 @@ class Reason:
     fault: SwarmctlError | KeyboardInterrupt
     stack: str
     evidence: tuple[str, ...] = ()
+    changed: bool = True  # whether the services had been changed when it failed
 
     @property
     def interrupted(self) -> bool:
@@ -144,7 +148,7 @@ def recovered(
         done = rollback.restore(
             engine, before.current, timeout=timeout, settle=settle, progress=progress
         )
-        lines += done.lines() or ["nothing is left of it: Swarm had gone back by itself already"]
+        lines += done.lines() or [_NOTHING_LEFT if reason.changed else "nothing had been changed"]
     except SwarmctlError as fault:
         trouble = fault.message
     standing = before.now(engine)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swarmctl.stack.converge import judge
 from swarmctl.swarm.model import Service, Swarm
@@ -89,14 +89,17 @@ def standings(
 
 def _standing(swarm: Swarm, service: Service, addresses: Mapping[str, str], ask: Probe) -> Standing:
     judgement = judge(swarm, service)
-    best = Standing(service.name, judgement.ready, judgement.wanted)
-    for place in list(places(swarm, service, addresses))[:_PLACES]:
-        found = Standing(service.name, best.ready, best.wanted, place, ask(place))
-        if best.place is None or found.answers > best.answers:
-            best = found
-        if best.answers == 3:
-            break
-    return best
+    bare = Standing(service.name, judgement.ready, judgement.wanted)
+    asked = list(places(swarm, service, addresses))[:_PLACES]
+    if not asked:
+        return bare
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = pool.map(ask, asked)
+        found = [
+            replace(bare, place=place, answer=answer)
+            for place, answer in zip(asked, answers, strict=True)
+        ]
+    return max(found, key=lambda standing: standing.answers)
 
 
 def places(swarm: Swarm, service: Service, addresses: Mapping[str, str]) -> Iterator[Place]:

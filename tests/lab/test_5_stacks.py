@@ -38,6 +38,7 @@ SMALL = (
     "--set=service.replicas=2",
 )
 HZ = 10
+HERE = Path(__file__).parent
 
 
 @dataclass
@@ -382,6 +383,30 @@ def test_rm_takes_everything_away_also_the_volumes_of_every_node(
     again = lab.swarmctl("stack", "rm", "keep")
     assert again.returncode == 2
     assert "unknown deployed stack 'keep'" in again.stderr
+
+
+def test_diff_is_empty_after_a_deploy_of_nearly_every_key_there_is(
+    lab: Lab, cluster: Cluster, tmp_path: Path
+) -> None:
+    """Broken: a key that the Engine gives back in another form is a change for ever."""
+    (tmp_path / "docker-compose.yml").write_text((HERE / "every_key.yml").read_text())
+    for name, text in {"pw.txt": "pw", "c.txt": "c", "app.env": "A=1\nB=x y\n"}.items():
+        (tmp_path / name).write_text(text)
+    words = (str(tmp_path / "docker-compose.yml"), "--as=keys")
+    try:
+        done = lab.swarmctl("stack", "deploy", *words, "--wait=90s")
+        assert done.returncode == 0, done.stderr
+        assert "keys_job 2/2" in done.stdout
+        diff = lab.swarmctl("stack", "diff", *words)
+        assert (diff.returncode, diff.stdout) == (0, ""), diff.stderr
+        (tmp_path / "pw.txt").write_text("another")
+        refused = lab.swarmctl("stack", "deploy", *words)
+        assert refused.returncode == 1
+        assert "the secret keys_pw exists with another content" in refused.stderr
+        assert "nothing had been changed" in refused.stderr
+    finally:
+        removed = lab.swarmctl("stack", "rm", "keys", "--volumes", "--yes")
+    assert removed.returncode == 0, removed.stderr
 
 
 def test_a_first_deploy_that_fails_leaves_nothing(

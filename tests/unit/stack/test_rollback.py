@@ -92,6 +92,13 @@ def test_a_request_that_is_refused_half_way_undoes_the_other_half() -> None:
     assert image(fake, "shop_web") == "httpd:2.4"
 
 
+def test_a_deploy_that_is_refused_at_once_says_that_nothing_was_changed() -> None:
+    fake = deployed("web")
+    fake.refuse["POST /services/services-1/update"] = "invalid mount"
+    with pytest.raises(NotDeployedError, match="nothing had been changed"):
+        run(fake, wanted(service_spec("web", image="httpd:2.6")))
+
+
 def test_an_interrupted_deploy_is_taken_back_and_exits_130() -> None:
     fake = deployed("web")
 
@@ -199,6 +206,20 @@ def test_log_streams_are_read_with_and_without_frames() -> None:
     assert demultiplexed(frames) == b"onetwo\n"
     assert demultiplexed(b"plain text of a terminal\n") == b"plain text of a terminal\n"
     assert demultiplexed(b"") == b""
+
+
+def test_every_place_of_a_service_is_asked_and_the_best_answer_counts() -> None:
+    fake = FakeEngine()
+    ports = [{"TargetPort": 80, "PublishedPort": 8080, "Protocol": "tcp", "PublishMode": "ingress"}]
+    fake.add("services", service_spec("web", EndpointSpec={"Ports": ports}))
+    answers = {"10.0.0.1": "no answer", "10.0.0.2": "HTTP 204"}
+    found = proof.standings(
+        fake.snapshot(),
+        "shop",
+        {"mgr1": "10.0.0.1", "wkr1": "10.0.0.2"},
+        lambda place: answers[place.host],
+    )
+    assert str(found["shop_web"]) == "shop_web 2/2 on live nodes, 10.0.0.2:8080/ → HTTP 204"
 
 
 # --- rm and prune ---------------------------------------------------------------------------------
