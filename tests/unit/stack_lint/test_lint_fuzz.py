@@ -66,10 +66,10 @@ def mutated(data: bytes, dice: random.Random) -> bytes:
     return data
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_mutated_files_never_crash(seed: int) -> None:
     dice = random.Random(seed)
-    for _ in range(60):
+    for _ in range(40):
         check(mutated(dice.choice(SEEDS), dice))
 
 

@@ -132,7 +132,7 @@ def test_variables_are_substituted_as_docker_does(
     assert interpolated(text, A="1", EMPTY="") == (result, problems)
 
 
-@pytest.mark.parametrize("version", schema.VERSIONS)
+@pytest.mark.parametrize("version", ["3.0", "3.5", "3.9", "3.13"])
 def test_our_reading_of_the_schema_agrees_with_the_package_jsonschema(version: str) -> None:
     jsonschema = pytest.importorskip("jsonschema")
     checker = jsonschema.FormatChecker(())
