@@ -6,7 +6,10 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,6 +180,25 @@ def test_a_bad_snapshot_is_a_usage_error(
     path = tmp_path / "swarm.json"
     path.write_text(text)
     assert run(capsys, TUTORIAL, "--snapshot", path)[0] == 2
+
+
+def test_a_live_swarm_is_asked_for_what_a_snapshot_holds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = json.loads((CORPUS / "swarm.json").read_text())
+
+    class Manager:
+        def raw_snapshot(self) -> dict[str, Any]:
+            return {key: raw[key] for key in ("nodes", "services", "tasks")}
+
+    class Target:
+        @contextmanager
+        def connect(self) -> Iterator[Manager]:
+            yield Manager()
+
+    monkeypatch.setattr("swarmctl.cluster.resolve", lambda cluster, host: Target())
+    _, out, _ = run(capsys, CORPUS / "swarm_constraints.yml", "--host", "ssh://admin@10.42.0.4")
+    assert "none of 4 nodes meets 'node.hostname == wrk1'; did you mean 'wkr1'?" in out
 
 
 def test_every_file_of_the_corpus_passes_every_format(capsys: pytest.CaptureFixture[str]) -> None:
