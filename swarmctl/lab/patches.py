@@ -19,6 +19,7 @@ from moto.ec2.models.launch_templates import LaunchTemplateBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
+from moto.ec2.responses.security_groups import SecurityGroups
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html
 STATE_CODES = {
@@ -41,6 +42,7 @@ def apply(console: Callable[[str], str]) -> None:
     """
     _numbered_protocols_in_security_groups()
     _launch_template_tags_stay_out_of_its_data()
+    _updated_rule_descriptions_are_acknowledged()
     _no_public_addresses()
     _instance_states_follow_the_machines()
     _forced_stops_are_told_apart()
@@ -98,6 +100,22 @@ def _launch_template_tags_stay_out_of_its_data() -> None:
         return original(self, name, description, data, tag_spec)
 
     LaunchTemplateBackend.create_launch_template = create  # type: ignore[method-assign]  # patch
+
+
+def _updated_rule_descriptions_are_acknowledged() -> None:
+    """UpdateSecurityGroupRuleDescriptions* answer without ``Return``, which amazon.aws reads.
+
+    Can go when moto's answers have it.
+    """
+    for direction in ("ingress", "egress"):
+        name = f"update_security_group_rule_descriptions_{direction}"
+        original = getattr(SecurityGroups, name)
+
+        def update(self: Any, original: Callable[[Any], Any] = original) -> ActionResult:
+            original(self)
+            return ActionResult({"Return": True})
+
+        setattr(SecurityGroups, name, update)
 
 
 def _no_public_addresses() -> None:

@@ -6,6 +6,7 @@ import json
 import docker
 import pytest
 
+from swarmctl.wait import wait_for
 from tests.lab.support import CLUSTER, STACK, VPC_CIDR, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(900)
@@ -72,7 +73,7 @@ def test_the_password_is_a_secret_and_in_no_file_or_tag(lab: Lab, cluster: Clust
     found = lab.ssh(
         f"{CLUSTER}_wkr1",
         "sudo docker exec $(sudo docker ps -q --filter name=three_tier_db) "
-        "cat /run/secrets/three_tier_db_password",
+        "cat /run/secrets/db_password",
     )
     password = found.stdout.strip()
     assert len(password) >= 16, found.stderr
@@ -83,8 +84,9 @@ def test_the_password_is_a_secret_and_in_no_file_or_tag(lab: Lab, cluster: Clust
     ).stdout
     assert STACK in spec
     assert password not in spec
-    grep = lab.ssh(f"{CLUSTER}_mgr1", f"sudo grep -rl {password} /opt /etc /home /root /var/log")
-    assert grep.stdout == ""
+    # By way of a pipe: sudo logs the arguments of what it runs.
+    grep = "sudo grep -rlFf /dev/stdin /opt /etc /home /root /tmp /var/log"
+    assert lab.ssh(f"{CLUSTER}_mgr1", f"echo {password} | {grep}").stdout == ""
 
 
 def test_a_second_lab_up_on_the_same_lab_says_that_it_is_up(lab: Lab) -> None:
@@ -107,11 +109,14 @@ def test_a_machine_that_cannot_boot_says_why(lab: Lab, engine: docker.DockerClie
             ImageId="ami-0debde13d0c4e0001", MinCount=1, MaxCount=1, SubnetId=subnet
         )
         instance = run["Instances"][0]["InstanceId"]
-        lab.ec2.get_waiter("instance_terminated").wait(
-            InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 30}
-        )
-        (reservation,) = lab.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
-        reason = reservation["Instances"][0]["StateTransitionReason"]
+
+        def ended() -> tuple[str | None, str]:
+            (found,) = lab.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+            machine = found["Instances"][0]
+            state = machine["State"]["Name"]
+            return (machine["StateTransitionReason"] if state == "terminated" else None), state
+
+        reason = wait_for("the instance to be given up", ended, timeout=30)
         assert "10.99.0.0/16" in reason
         assert "overlaps" in reason
         lab.ec2.delete_subnet(SubnetId=subnet)

@@ -14,6 +14,7 @@ from tests.lab.support import BIN, CLUSTER, ROOT, STACK, Cluster, Lab
 pytestmark = pytest.mark.timeout(420)
 
 WORKER = f"{CLUSTER}_wkr2"
+PINNED = f"{CLUSTER}_wkr1"  # where the database is
 
 
 @pytest.fixture
@@ -39,6 +40,13 @@ def serving_on(status: dict[str, Any], node: str) -> int:
     return sum(s["nodes"].get(node, 0) for s in status["services"])
 
 
+def busy_worker(lab: Lab) -> str:
+    """The worker with most replicas, but for the database's: Swarm fills no node that came back."""
+    status = lab.status()
+    workers = [n["name"] for n in status["nodes"] if n["role"] == "worker" and n["name"] != PINNED]
+    return str(max(workers, key=lambda name: serving_on(status, name)))
+
+
 def healthy(lab: Lab) -> tuple[bool | None, str]:
     status = lab.status()
     down = [n["name"] for n in status["nodes"] if n["state"] != "ready"]
@@ -54,7 +62,8 @@ def swarm_is_whole(lab: Lab, cluster: Cluster) -> None:
 
 def test_a_stopped_worker_is_made_good_and_comes_back(lab: Lab, runs: Path) -> None:
     """Broken: the promise."""
-    done = chaos(lab, runs, "--target", WORKER)
+    worker = busy_worker(lab)
+    done = chaos(lab, runs, "--target", worker)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     record = journal(runs)
     assert record["outcome"] == "held"
@@ -64,10 +73,10 @@ def test_a_stopped_worker_is_made_good_and_comes_back(lab: Lab, runs: Path) -> N
     assert sum(lost.values()) > 0, "the node that was stopped ran nothing: this proves nothing"
     for service in record["verdict"]["services"]:
         assert service["stayed"] + service["replaced"] == service["wanted"]
-    assert all(WORKER not in nodes for nodes in record["after"].values())
+    assert all(nodes.get(worker, 0) == 0 for nodes in record["after"].values())
     (probes,) = record["probes"]
     assert probes["sent"] > 50
-    assert lab.instance(WORKER)["State"]["Name"] == "running"
+    assert lab.instance(worker)["State"]["Name"] == "running"
     report = next(runs.glob("*/report.html")).read_text()
     assert "<svg" in report
     assert "http-equiv" not in report
@@ -76,30 +85,31 @@ def test_a_stopped_worker_is_made_good_and_comes_back(lab: Lab, runs: Path) -> N
 
 def test_a_down_nodes_replicas_are_never_counted(lab: Lab, cluster: Cluster) -> None:
     """Broken: 10/10 on the screen while three of them are gone."""
-    worker = lab.instance(WORKER)["InstanceId"]
-    assert serving_on(lab.status(), WORKER) > 0
-    lab.ec2.stop_instances(InstanceIds=[worker], Force=True)
+    worker = busy_worker(lab)
+    instance = lab.instance(worker)["InstanceId"]
+    assert serving_on(lab.status(), worker) > 0
+    lab.ec2.stop_instances(InstanceIds=[instance], Force=True)
     try:
 
         def down() -> tuple[dict[str, Any] | None, str]:
             status = lab.status()
-            (node,) = [n for n in status["nodes"] if n["name"] == WORKER]
+            (node,) = [n for n in status["nodes"] if n["name"] == worker]
             return (status if node["state"] == "down" else None), node["state"]
 
         status = wait_for("the node to be down", down, timeout=60, interval=0.1)
-        assert serving_on(status, WORKER) == 0
+        assert serving_on(status, worker) == 0
         assert sum(s["running"] for s in status["services"]) > 0
     finally:
         lab.ec2.get_waiter("instance_stopped").wait(
-            InstanceIds=[worker], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+            InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
         )
-        lab.ec2.start_instances(InstanceIds=[worker])
-        lab.wait_until_running(WORKER)
+        lab.ec2.start_instances(InstanceIds=[instance])
+        lab.wait_until_running(worker)
 
 
 def test_the_node_of_a_pinned_database_refutes_the_hypothesis(lab: Lab, runs: Path) -> None:
     """Broken: a service that cannot move is called redistributed."""
-    done = chaos(lab, runs, "--target", f"{CLUSTER}_wkr1", "--timeout", "40")
+    done = chaos(lab, runs, "--target", PINNED, "--timeout", "40")
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-3000:]
     record = journal(runs)
     assert record["outcome"] == "refuted"
@@ -107,7 +117,7 @@ def test_the_node_of_a_pinned_database_refutes_the_hypothesis(lab: Lab, runs: Pa
     assert db["replaced"] == 0
     assert "no suitable node" in " ".join(db["reasons"])
     assert record["undo"]["state"] == "done"
-    assert lab.instance(f"{CLUSTER}_wkr1")["State"]["Name"] == "running"
+    assert lab.instance(PINNED)["State"]["Name"] == "running"
 
 
 def test_losing_the_only_manager_is_refused_and_nothing_is_touched(lab: Lab, runs: Path) -> None:
@@ -191,7 +201,7 @@ def test_closing_vxlan_between_workers_is_noticed_by_the_probe(lab: Lab, cluster
             "IpProtocol": "udp",
             "FromPort": 4789,
             "ToPort": 4789,
-            "UserIdGroupPairs": [{"GroupId": pair["GroupId"]} for pair in p["UserIdGroupPairs"]],
+            "UserIdGroupPairs": p["UserIdGroupPairs"],  # as they are: they must match
         }
         for p in permissions["IpPermissions"]
         if p.get("FromPort") == 4789
@@ -209,14 +219,19 @@ def test_closing_vxlan_between_workers_is_noticed_by_the_probe(lab: Lab, cluster
 def answers(lab: Lab, *, wanted: bool) -> tuple[bool | None, str]:
     """Whether every web replica, asked once, gets a row (``wanted``) or at least one does not."""
     web = next(s for s in lab.status()["services"] if s["name"] == f"{STACK}_web")
-    places = {(lab.address(p["node"] or f"{CLUSTER}_wkr1"), p["published"]) for p in web["ports"]}
+    # On the database's own node a request may need no other node.
+    places = {
+        (lab.address(p["node"] or WORKER), p["published"])
+        for p in web["ports"]
+        if p["node"] != PINNED
+    }
     assert places, "no published port was found"
     codes = [
         lab.run(
             "curl", "-s", "-o", "/dev/null", "-m", "4", "-w", "%{http_code}",
             f"http://{address}:{port}/api/message",
         ).stdout
-        for address, port in sorted(places)[:5]
+        for address, port in sorted(places)[:4]
     ]  # fmt: skip
     good = all(code == "200" for code in codes)
     return (True if good is wanted else None), f"answers: {codes}"

@@ -12,6 +12,7 @@ from swarmctl.lab.api import GOLDEN_AMI, Api, Ec2Instance
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_ec2.type_defs import IpPermissionTypeDef
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +140,25 @@ def test_esp_can_be_opened_between_group_members(api: Api, ec2: "EC2Client", sub
     assert permission["IpPermissions"][0]["IpProtocol"] == "50"
     (rule,) = api.view().rules[group]
     assert (rule.protocol, rule.group) == ("50", group)
+
+
+def test_a_changed_description_of_a_rule_is_acknowledged(ec2: "EC2Client", subnet: str) -> None:
+    vpc = ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+    group = ec2.create_security_group(GroupName="doors", Description="doors", VpcId=vpc)["GroupId"]
+
+    def rule(description: str) -> "IpPermissionTypeDef":
+        return {
+            "IpProtocol": "tcp",
+            "FromPort": 22,
+            "ToPort": 22,
+            "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": description}],
+        }
+
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule("a")])
+    answer = ec2.update_security_group_rule_descriptions_ingress(
+        GroupId=group, IpPermissions=[rule("b")]
+    )
+    assert answer["Return"] is True
 
 
 def test_a_launch_templates_own_tags_are_not_given_to_its_instances(ec2: "EC2Client") -> None:
