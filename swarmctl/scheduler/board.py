@@ -140,7 +140,7 @@ class Field:
 
 
 class Board:
-    """All nodes with their load; unchanging once built, so that searches may share it.
+    """All nodes with their load in the beginning; searches share it, and what it remembers.
 
     Args:
         snapshot: of the Swarm.
@@ -157,6 +157,7 @@ class Board:
             if place is not None and task.occupies:
                 self._add(self.columns[place], task)
         self._failures = {} if forget_failures else _failures(snapshot, self.index)
+        self._last: tuple[Placed, dict[int, Column]] = ((), {})
         self._suited: dict[str, frozenset[int]] = {}
         self._fields: dict[str, tuple[dict[Path, Leaf], Branch]] = {}
 
@@ -237,6 +238,11 @@ class Board:
 
     def changed(self, placed: Placed) -> dict[int, Column]:
         """The columns of the nodes that batches were placed on, with those counted."""
+        if placed != self._last[0]:  # a search asks for every service in turn
+            self._last = (placed, self._count(placed))
+        return self._last[1]
+
+    def _count(self, placed: Placed) -> dict[int, Column]:
         found: dict[int, Column] = {}
         for service_id, allocation in placed:
             service = self.services[service_id]
@@ -283,10 +289,10 @@ def _empty(node: Node) -> Column:
 def _failures(snapshot: Snapshot, index: Mapping[str, int]) -> dict[tuple[str, int], int]:
     """Recent failures by service and node; those of global services do not count."""
     failed = [t for t in snapshot.tasks if t.state in _FAILED and t.node_id in index]
-    return _count(failed, snapshot, index) if failed else {}
+    return _count_failures(failed, snapshot, index) if failed else {}
 
 
-def _count(
+def _count_failures(
     failed: Iterable[Task], snapshot: Snapshot, index: Mapping[str, int]
 ) -> dict[tuple[str, int], int]:
     services, since = snapshot.services_by_id(), snapshot.now() - MONITOR_FAILURES

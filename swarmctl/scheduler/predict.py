@@ -16,15 +16,17 @@ from swarmctl.scheduler.snapshot import COMPLETE, PENDING, RUNNING, Snapshot, Ta
 
 Counts = Mapping[str, Mapping[str, int]]
 
-# Bounds of the exhaustive search: outcomes, and nodes looked at. Beyond them outcomes are drawn.
-MAX_OUTCOMES = 20_000
-MAX_WORK = 1_000_000
+# Bounds of the exhaustive search: outcomes, and batches placed (about 25,000 a second; one of a
+# big Swarm counts for more). Beyond them outcomes are drawn.
+MAX_OUTCOMES = 30_000
+MAX_WORK = 150_000
 # The most (service, node) pairs in all outcomes together, so that big Swarms give few of them.
-MAX_ENTRIES = 300_000
+MAX_ENTRIES = 1_000_000
+MAX_DRAWN_ENTRIES = 300_000
 MIN_OUTCOMES = 20
 
 # How many outcomes are drawn when there are too many to list.
-DRAWS, MIN_DRAWS = 1_000, 20
+DRAWS, MIN_DRAWS = 2_000, 20
 DRAW_WORK = 400_000
 SEED = 1
 
@@ -210,8 +212,11 @@ class Predictor:
     def _fitting(self, bounds: Bounds) -> Bounds:
         """Fewer outcomes where each of them is long."""
         entries = max(1, len(self.snapshot.tasks))
-        most = max(MIN_OUTCOMES, MAX_ENTRIES // entries)
-        return replace(bounds, outcomes=min(bounds.outcomes, most), draws=min(bounds.draws, most))
+        listed = max(MIN_OUTCOMES, MAX_ENTRIES // entries)
+        drawn = max(MIN_OUTCOMES, MAX_DRAWN_ENTRIES // entries)
+        return replace(
+            bounds, outcomes=min(bounds.outcomes, listed), draws=min(bounds.draws, drawn)
+        )
 
     def loss(self, places: frozenset[int]) -> tuple[Loss, Displaced]:
         """What the loss of nodes (by index) takes away, before anything is replaced."""

@@ -51,14 +51,13 @@ class State:
 
     def with_batch(self, service_id: str, allocation: Allocation, waiting: int) -> State:
         """The state after a batch."""
-        placed = dict(self.placed)
+        placed = self.placed
         if allocation:
-            placed[service_id] = _sum(placed.get(service_id, ()), allocation)
-        return replace(
-            self,
-            placed=tuple(sorted(placed.items())),
-            waiting=tally(dict(self.waiting) | {service_id: waiting}),
-        )
+            already = dict(placed)
+            already[service_id] = _sum(already.get(service_id, ()), allocation)
+            placed = tuple(sorted(already.items()))
+        left = tally(dict(self.waiting) | {service_id: waiting}) if waiting else self.waiting
+        return State(placed, left, self.late, self.stuck)
 
 
 def tally(counts: Mapping[str, int]) -> Tally:
@@ -88,7 +87,7 @@ class Follow(Protocol):
         """Placements of a batch."""
 
     def check(self, states: int, work: int) -> None:
-        """Told how many states there are and how many nodes were just looked at."""
+        """Told how many states there are, and how much work was just done."""
 
 
 class Everything:
@@ -96,7 +95,7 @@ class Everything:
 
     Args:
         max_states: the most states at any point, and so the most outcomes.
-        max_work: the most nodes looked at, over all batches.
+        max_work: the most batches placed; one counts for more where there are many nodes.
 
     Raises:
         TooManyError: from any method, when a bound is passed.
@@ -105,6 +104,7 @@ class Everything:
     def __init__(self, max_states: int, max_work: int) -> None:
         self._max_states = max_states
         self._work_left = max_work
+        self._known: dict[object, tuple[Allocation, ...]] = {}
 
     def some(self, options: Sequence[T]) -> Sequence[T]:
         """All."""
@@ -113,16 +113,24 @@ class Everything:
     def place(self, tasks: int, on: Field) -> Iterable[Allocation]:
         """All."""
         if not on.tree.branches:
-            return allocations(tasks, on.best((), tasks), self._max_states)
+            return self._flat(tasks, on.best((), tasks))
         found: set[Allocation] = set()
         for allocation in explore(lambda pick: self._run(tasks, on.copy(), pick)):
             found.add(allocation)
             self.check(len(found), 1)
         return sorted(found)
 
+    def _flat(self, tasks: int, nodes: Mapping[int, Kind]) -> tuple[Allocation, ...]:
+        """All ways on one set of nodes; many states of a search ask for the same."""
+        key = (tasks, tuple(sorted(nodes.items())))
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = allocations(tasks, nodes, self._max_states)
+        return found
+
     def _run(self, tasks: int, on: Field, pick: Picker) -> Allocation:
         def leaf(n: int, nodes: Mapping[int, Kind]) -> Allocation:
-            options = allocations(n, nodes, self._max_states)
+            options = self._flat(n, nodes)
             return options[pick([1] * len(options))] if len(options) > 1 else options[0]
 
         return Spread(on, leaf, pick).place(tasks, on.tree)
@@ -191,6 +199,7 @@ class Search:
         self, start: State, sizes: Mapping[str, int], down: frozenset[int]
     ) -> set[State]:
         frontier = {(start, frozenset(sizes))}
+        cost = 1 + len(self._board.nodes) // 50
         for _ in sizes:
             following: set[tuple[State, frozenset[str]]] = set()
             for state, left in frontier:
@@ -198,7 +207,7 @@ class Search:
                     rest = left - {service_id}
                     after = self._batch(state, service_id, sizes[service_id], down)
                     following |= {(each, rest) for each in after}
-                    self.follow.check(len(following), len(self._board.nodes))
+                    self.follow.check(len(following), cost)
             frontier = following
         return {state for state, _ in frontier}
 
