@@ -85,7 +85,11 @@ unit: $(READY) ## Tests that need no Engine
 
 .PHONY: lab-test
 lab-test: doctor ## Tests against a real Swarm in a lab of their own
-	pytest tests/lab
+	pytest tests/lab --ignore tests/lab/test_7_prediction.py
+
+.PHONY: prediction-test
+prediction-test: doctor ## The predictor against random Swarms on six real nodes
+	pytest tests/lab/test_7_prediction.py
 
 .PHONY: molecule
 molecule: doctor ## The roles' molecule scenarios, on lab nodes

@@ -15,6 +15,9 @@ pytestmark = pytest.mark.timeout(420)
 
 WORKER = f"{CLUSTER}_wkr2"
 PINNED = f"{CLUSTER}_wkr1"  # where the database is
+# Swarm may forget the host ports of tasks when an agent's session with the managers is renewed;
+# a run that would probe them is then refused. These tests are not about probes.
+WITHOUT_PROBES = ("--probe-service", "none")
 
 
 @pytest.fixture
@@ -58,6 +61,32 @@ def healthy(lab: Lab) -> tuple[bool | None, str]:
 def swarm_is_whole(lab: Lab, cluster: Cluster) -> None:
     """Each test starts from a Swarm in which everything serves."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=90, interval=1)
+
+
+def test_closing_vxlan_between_workers_is_noticed_by_the_probe(lab: Lab, cluster: Cluster) -> None:
+    """Broken: counters say 15/15 while no request gets through."""
+    status = lab.status()
+    assert status["healthy"]
+    group = lab.instance(f"{CLUSTER}_wkr1")["SecurityGroups"][0]["GroupId"]
+    permissions = lab.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+    vxlan = [
+        {
+            "IpProtocol": "udp",
+            "FromPort": 4789,
+            "ToPort": 4789,
+            "UserIdGroupPairs": p["UserIdGroupPairs"],  # as they are: they must match
+        }
+        for p in permissions["IpPermissions"]
+        if p.get("FromPort") == 4789
+    ]
+    assert vxlan
+    lab.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=vxlan)  # type: ignore[arg-type]  # built from its own answer
+    try:
+        failed = wait_for("requests to fail", lambda: answers(lab, wanted=False), timeout=30)
+        assert failed
+    finally:
+        lab.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=vxlan)  # type: ignore[arg-type]  # as above
+        wait_for("requests to succeed again", lambda: answers(lab, wanted=True), timeout=60)
 
 
 def test_a_stopped_worker_is_made_good_and_comes_back(lab: Lab, runs: Path) -> None:
@@ -109,7 +138,7 @@ def test_a_down_nodes_replicas_are_never_counted(lab: Lab, cluster: Cluster) -> 
 
 def test_the_node_of_a_pinned_database_refutes_the_hypothesis(lab: Lab, runs: Path) -> None:
     """Broken: a service that cannot move is called redistributed."""
-    done = chaos(lab, runs, "--target", PINNED, "--timeout", "40")
+    done = chaos(lab, runs, "--target", PINNED, "--timeout", "40", *WITHOUT_PROBES)
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-3000:]
     record = journal(runs)
     assert record["outcome"] == "refuted"
@@ -171,7 +200,7 @@ def start_run(lab: Lab, runs: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             str(BIN / "swarmctl"), "chaos", "run", "instance-stop",
-            "--target", WORKER, "--runs-dir", str(runs),
+            "--target", WORKER, "--runs-dir", str(runs), *WITHOUT_PROBES,
         ],
         cwd=ROOT,
         env=lab.env,
@@ -188,32 +217,6 @@ def wait_until_stopping(lab: Lab) -> None:
         return (True if state in ("stopping", "stopped") else None), f"it is {state}"
 
     wait_for("the fault", gone, timeout=60, interval=0.05)
-
-
-def test_closing_vxlan_between_workers_is_noticed_by_the_probe(lab: Lab, cluster: Cluster) -> None:
-    """Broken: counters say 15/15 while no request gets through."""
-    status = lab.status()
-    assert status["healthy"]
-    group = lab.instance(f"{CLUSTER}_wkr1")["SecurityGroups"][0]["GroupId"]
-    permissions = lab.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
-    vxlan = [
-        {
-            "IpProtocol": "udp",
-            "FromPort": 4789,
-            "ToPort": 4789,
-            "UserIdGroupPairs": p["UserIdGroupPairs"],  # as they are: they must match
-        }
-        for p in permissions["IpPermissions"]
-        if p.get("FromPort") == 4789
-    ]
-    assert vxlan
-    lab.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=vxlan)  # type: ignore[arg-type]  # built from its own answer
-    try:
-        failed = wait_for("requests to fail", lambda: answers(lab, wanted=False), timeout=30)
-        assert failed
-    finally:
-        lab.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=vxlan)  # type: ignore[arg-type]  # as above
-        wait_for("requests to succeed again", lambda: answers(lab, wanted=True), timeout=60)
 
 
 def answers(lab: Lab, *, wanted: bool) -> tuple[bool | None, str]:
