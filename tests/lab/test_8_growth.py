@@ -5,7 +5,7 @@ import json
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.support import CLUSTER, Cluster, Lab
+from tests.lab.support import Cluster, Lab
 
 pytestmark = pytest.mark.timeout(600)
 
