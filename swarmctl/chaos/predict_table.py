@@ -51,8 +51,10 @@ def _headline(prediction: Prediction) -> Text:
     if prediction.exhaustive:
         text.append(", one possible outcome" if count == 1 else f", {count} possible outcomes")
     else:
-        drawn = "" if prediction.seed is None else f" drawn with seed {prediction.seed}"
-        text.append(f"; {count} of many outcomes{drawn}")
+        if prediction.seed is None:
+            text.append(f", {count} likely outcomes" if count != 1 else ", one likely outcome")
+        else:
+            text.append(f"; {count} of many outcomes, drawn with seed {prediction.seed}")
     return text
 
 

@@ -94,7 +94,7 @@ def _managers(view: _View) -> Iterator[Notice]:
     if view.loss.leader:
         moved = sum(view.loss.moved.values())
         text = "the leader is lost: an election, and a death is noticed only after about 42-58 s "
-        text += "(heartbeat 5 s)"
+        text += "(heartbeat 5 s); nodes that are late to find the new leader get no replicas"
         if moved:
             text += f"; {_replicas(moved)} on the leader's node wait for that as well"
         yield Notice("leader", text, node=next(n.name for n in lost if n.leader))

@@ -177,8 +177,7 @@ class Predictor:
                 states |= self._run(search, stages)
                 if len(states) > bounds.outcomes:
                     raise TooManyError
-            certain = len(places) < 3 and sum(loss.moved.values()) <= ONE_TRANSACTION
-            return self._prediction(board, loss, places, states, None, certain)
+            return self._prediction(board, loss, places, states, None, _certain(loss))
         except TooManyError:
             states = self._draw(board, places, bounds)
             return self._prediction(board, loss, places, states, bounds.seed, False)
@@ -398,6 +397,15 @@ class Predictor:
             exhaustive=True,
             reasons=dict.fromkeys(outcome.pending, NO_LEADER),
         )
+
+
+def _certain(loss: Loss) -> bool:
+    """Whether the order of events leaves no doubt; docs/prediction.md tells why.
+
+    After an election nodes may be late to register with the new leader; they get nothing then.
+    """
+    together = sum(loss.moved.values()) <= ONE_TRANSACTION
+    return together and len(loss.nodes) < 3 and not loss.leader
 
 
 def _pending(state: State) -> Tally:

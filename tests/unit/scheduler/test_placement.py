@@ -258,7 +258,9 @@ def test_a_new_leader_knows_of_no_failures() -> None:
     for other in managers[1:]:
         other["Spec"]["Availability"] = "pause"
     raw = swarm([*nodes("a b"), *managers], [(web, {"b": 2, "c": 1})], extra=failed)
-    assert only(lose(raw, "c")) == {"a": 1, "b": 2}
+    prediction = lose(raw, "c")
+    assert counts(prediction) == [{"a": 1, "b": 2}]
+    assert not prediction.exhaustive  # other nodes may be late to register with the new leader
 
 
 @pytest.mark.parametrize(
