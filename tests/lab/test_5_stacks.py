@@ -154,7 +154,7 @@ def probing(shop: Shop) -> Iterator[Probes]:
         probes.stop.set()
         for thread in threads:
             thread.join()
-    assert probes.sent > HZ
+    assert probes.sent >= 3, "not every path was asked even once"
     assert probes.failed == [], f"{len(probes.failed)} of {probes.sent} requests failed"
 
 
