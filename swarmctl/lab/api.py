@@ -134,6 +134,8 @@ class Api:
             for backend in _backends():
                 for instance in backend.all_instances():
                     if instance.id == instance_id and instance.state == was:
+                        if state == "terminated" and was == "pending":
+                            instance.terminate()  # gives back its volume and address
                         self._patches.set_state(instance, state, reason)
                         instance.reboot_requested = False
         self._changed.set()

@@ -22,6 +22,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from swarmctl.wait import wait_for
 from tests.lab.private_registry import PrivateRegistry, private_registry
 from tests.lab.support import BIN, CLUSTER, ROOT, Cluster, Lab
 
@@ -90,6 +91,16 @@ class Shop:
             "xargs docker service inspect --format '{{.ID}} {{.Version.Index}} {{.UpdatedAt}}'; "
             "docker config ls -q; docker secret ls -q; docker network ls -q --filter scope=swarm"
         )
+
+    def at_rest(self) -> tuple[bool | None, str]:
+        """Whether no service is being updated or rolled back."""
+        states = self.manager(
+            "docker service ls -q --filter label=com.docker.stack.namespace=shop | "
+            "xargs docker service inspect "
+            "--format '{{with .UpdateStatus}}{{.State}}{{else}}none{{end}}'"
+        )
+        busy = {"updating", "rollback_started"} & set(states.split())
+        return (None if busy else True), states
 
     def entry(self) -> tuple[str, int]:
         service = next(s for s in self.lab.status()["services"] if s["name"] == f"{SHOP}_entry")
@@ -264,6 +275,8 @@ def test_a_health_check_that_fails_meets_the_deadline_and_is_taken_back(shop: Sh
 
 def test_a_missing_secret_is_told_before_anything_is_touched(shop: Shop) -> None:
     """Broken: half of a stack is deployed before somebody notices that a secret is missing."""
+    # Swarm writes down the end of the rollback before this some seconds after it.
+    wait_for("Swarm to be done with the last rollback", shop.at_rest, timeout=30)
     before = shop.versions()
     with probing(shop):
         done = shop.deploy("--set=auth.key_secret=nosuch")

@@ -116,9 +116,8 @@ def bench(lab: Lab, engine: docker.DockerClient) -> Iterator[Bench]:
         ec2.get_waiter("instance_running").wait(
             InstanceIds=instances, WaiterConfig={"Delay": 1, "MaxAttempts": 180}
         )
-        machines = LabMachines(lab, engine, instances)
-        made = Bench(machines)
-        made.form(machines.run(machines.names[0], "hostname -I").split()[0])
+        made = Bench(LabMachines(lab, engine, instances))
+        made.form(run["Instances"][0]["PrivateIpAddress"])
         yield made
     finally:
         if instances:

@@ -12,7 +12,7 @@ from swarmctl.lab.api import GOLDEN_AMI, Api, Ec2Instance
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
-    from mypy_boto3_ec2.type_defs import IpPermissionTypeDef
+    from mypy_boto3_ec2.type_defs import FilterTypeDef, IpPermissionTypeDef
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,17 @@ def test_what_was_asked_in_between_is_not_overwritten(
     ec2.terminate_instances(InstanceIds=[instance])
     api.move(instance, "running", was="pending")
     assert state(ec2, instance) == "shutting-down"
+
+
+def test_an_instance_that_cannot_boot_leaves_no_volume(
+    api: Api, ec2: "EC2Client", instance: str
+) -> None:
+    mine: list[FilterTypeDef] = [{"Name": "attachment.instance-id", "Values": [instance]}]
+    assert len(ec2.describe_volumes(Filters=mine)["Volumes"]) == 1
+    api.move(instance, "terminated", was="pending", reason="Server.InternalError: no network")
+    assert ec2.describe_volumes(Filters=mine)["Volumes"] == []
+    (found,) = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+    assert "no network" in found["Instances"][0]["StateTransitionReason"]
 
 
 def test_instances_have_private_addresses_only(api: Api, ec2: "EC2Client", instance: str) -> None:
