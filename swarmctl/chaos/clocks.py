@@ -6,27 +6,20 @@ that both can be shown on one time line.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
+from swarmctl.swarm import times
 
 
 def parse_time(text: str) -> datetime | None:
-    """Read the Engine's RFC 3339 with nanoseconds.
-
-    Returns:
-        The time in UTC, or ``None`` for the zero time (``0001-01-01T00:00:00Z``) and for no time.
-    """
-    match = _RFC3339.fullmatch(text)
-    if match is None or text.startswith("0001-"):
+    """A time in UTC; ``None`` for the zero time (``0001-01-01T00:00:00Z``) and for no time."""
+    if text.startswith("0001-"):
         return None
-    seconds, fraction, zone = match.groups()
-    micros = (fraction or "0")[:6].ljust(6, "0")
-    return datetime.fromisoformat(f"{seconds}.{micros}{zone.replace('Z', '+00:00')}").astimezone(
-        UTC
-    )
+    try:
+        return times.parse_time(text).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

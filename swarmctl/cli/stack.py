@@ -108,9 +108,10 @@ def wait_for_stack(
     from swarmctl.cluster import resolve
     from swarmctl.errors import UsageError
     from swarmctl.stack import converge
+    from swarmctl.swarm.times import parse_time
 
     try:
-        moment = converge.parse_time(since) if since else None
+        moment = parse_time(since) if since else None
     except ValueError as fault:
         raise UsageError(
             f"cannot read --since: {fault}", "write it like 2026-01-31T12:00:00Z"

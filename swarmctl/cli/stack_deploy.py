@@ -149,7 +149,7 @@ def diff(
     from swarmctl.cluster import resolve
     from swarmctl.stack.current import look
     from swarmctl.stack.deploy import Options, Say, connect, make_plan
-    from swarmctl.stack.engine import SwarmEngine
+    from swarmctl.swarm.engine import SwarmEngine
 
     options = Options(
         prune=prune,

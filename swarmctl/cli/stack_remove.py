@@ -40,10 +40,11 @@ def rm(
     External secrets, configs and networks stay. Volumes stay as well, unless asked for.
     """
     from swarmctl.cluster import resolve
-    from swarmctl.stack import lock, remove
+    from swarmctl.stack import remove
     from swarmctl.stack.current import look
     from swarmctl.stack.deploy import connect
-    from swarmctl.stack.engine import SwarmEngine
+    from swarmctl.swarm import lock
+    from swarmctl.swarm.engine import SwarmEngine
 
     target = resolve(cluster, host)
     nodes = _nodes(target) if volumes else {}
@@ -54,7 +55,7 @@ def rm(
             remove.deployed(engine, stack)  # says which stacks there are, if this is none
         else:
             _ask_for_data(stack, found, yes)
-        with lock.held(engine, stack, timeout + 60, lock.me("rm"), console.note):
+        with lock.held(engine, lock.of_stack(stack), timeout + 60, lock.me("rm"), console.note):
             current = look(engine, stack)
             remove.remove(engine, current, timeout=timeout)
     for kind in ("services", "networks", "configs", "secrets"):
@@ -115,16 +116,17 @@ def prune(
 ) -> None:
     """Show (with --yes: remove) the configs and secrets of old versions that no service needs."""
     from swarmctl.cluster import resolve
-    from swarmctl.stack import lock, remove
+    from swarmctl.stack import remove
     from swarmctl.stack.current import look
     from swarmctl.stack.deploy import connect
-    from swarmctl.stack.engine import SwarmEngine
     from swarmctl.stack.rollback import discard
+    from swarmctl.swarm import lock
+    from swarmctl.swarm.engine import SwarmEngine
 
     with connect(resolve(cluster, host)) as swarm:
         engine = SwarmEngine(swarm)
         remove.deployed(engine, stack)
-        with lock.held(engine, stack, 60, lock.me("prune"), console.note):
+        with lock.held(engine, lock.of_stack(stack), 60, lock.me("prune"), console.note):
             current = look(engine, stack)
             found = remove.leftovers(engine, current, keep_previous=not previous)
             if yes and not found.empty:
@@ -144,13 +146,13 @@ def unlock(
 ) -> None:
     """Remove the lock that a deploy left behind when it was killed."""
     from swarmctl.cluster import resolve
-    from swarmctl.stack import lock
     from swarmctl.stack.deploy import connect
-    from swarmctl.stack.engine import SwarmEngine
+    from swarmctl.swarm import lock
+    from swarmctl.swarm.engine import SwarmEngine
 
     with connect(resolve(cluster, host)) as swarm:
         engine = SwarmEngine(swarm)
-        found = lock.find(engine, stack)
+        found = lock.find(engine, lock.of_stack(stack))
         if found is None:
             console.note(f"{stack} is not locked")
             raise typer.Exit(int(Exit.OK))

@@ -9,9 +9,9 @@ from typing import Any
 from swarmctl.errors import SwarmctlError
 from swarmctl.stack import specs
 from swarmctl.stack.current import Current, look
-from swarmctl.stack.engine import Engine, EngineError, Json
 from swarmctl.stack.images import Credentials
 from swarmctl.stack.plan import CHECK, CREATE, REMOVE, UPDATE, Change, Plan
+from swarmctl.swarm.engine import Engine, EngineError, Json
 from swarmctl.wait import wait_for
 
 _SEQUENCE_TRIES = 3

@@ -25,6 +25,7 @@ from typing import Protocol
 
 from swarmctl.errors import SwarmctlError, unknown
 from swarmctl.swarm.model import Service, Swarm, Task
+from swarmctl.swarm.times import parse_time
 
 # Of an update that went wrong. "paused" and "rollback_paused" wait for a person.
 _FAILED_UPDATES = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
@@ -129,18 +130,6 @@ def _is_ours(service: Service, since: datetime | None) -> bool:
     if since is None or not service.update_started_at:
         return True
     return parse_time(service.update_started_at) >= since
-
-
-def parse_time(text: str) -> datetime:
-    """An RFC 3339 time; the Engine's nanoseconds are cut to microseconds.
-
-    Raises:
-        ValueError: it is none, or lacks the time zone.
-    """
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} lacks a time zone")
-    return moment
 
 
 def _complaints(swarm: Swarm, tasks: Collection[Task]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from swarmctl.stack.engine import Engine, Json
+from swarmctl.swarm.engine import Engine, Json
 from swarmctl.swarm.model import STACK_LABEL
 
 # In the order in which they can be made; they are removed the other way round.

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
-from swarmctl.stack import converge, images, lock, wanted
+from swarmctl.stack import converge, images, wanted
 from swarmctl.stack.apply import apply, remove_services
 from swarmctl.stack.current import Current, look
-from swarmctl.stack.engine import Engine, SwarmEngine
 from swarmctl.stack.failure import Before, Reason, Watched, recovered
 from swarmctl.stack.plan import CREATE, REMOVE, UPDATE, Plan, plan
 from swarmctl.stack.specs import normal
+from swarmctl.swarm import lock
+from swarmctl.swarm.engine import Engine, SwarmEngine
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
@@ -104,7 +105,7 @@ def deploy(target: Target, stack: str, rendered: Rendered, options: Options, say
     seconds = _OVERHEAD + options.wait + max(ROLLBACK_TIMEOUT, options.wait) + REMOVAL_TIMEOUT
     with connect(target) as swarm:
         engine = SwarmEngine(swarm)
-        with lock.held(engine, stack, seconds, lock.me("deploy"), say.note):
+        with lock.held(engine, lock.of_stack(stack), seconds, lock.me("deploy"), say.note):
             made = make_secrets(engine, options.make_secrets)
             before = Before.seen(engine, stack, addresses(target))
             todo = make_plan(swarm, engine, stack, rendered, before.current, options, say)

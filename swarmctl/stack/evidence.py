@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.stack.engine import Engine
+from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Service, Swarm, Task
 
 LOG_LINES = 12

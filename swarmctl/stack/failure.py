@@ -9,8 +9,8 @@ from typing import Self
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.stack import evidence, proof, rollback
 from swarmctl.stack.current import Current, look
-from swarmctl.stack.engine import Engine
 from swarmctl.stack.plan import CREATE, UPDATE, Plan
+from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Swarm
 
 _NOTHING_LEFT = "nothing is left of it: Swarm had gone back by itself already"

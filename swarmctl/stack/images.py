@@ -19,9 +19,9 @@ import docker.errors
 
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.stack.current import Current
-from swarmctl.stack.engine import Engine, Json
 from swarmctl.stack.specs import IMAGE_LABEL
 from swarmctl.stack.wanted import Wanted
+from swarmctl.swarm.engine import Engine, Json
 
 ALWAYS, CHANGED, NEVER = "always", "changed", "never"
 RESOLVE = (ALWAYS, CHANGED, NEVER)

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from swarmctl.errors import UsageError
 from swarmctl.stack.current import Current
-from swarmctl.stack.engine import Json
 from swarmctl.stack.specs import Difference, differences, normal
 from swarmctl.stack.wanted import Wanted
+from swarmctl.swarm.engine import Json
 
 CREATE, UPDATE, REMOVE, CHECK = "create", "update", "remove", "check"
 _SIGNS = {CREATE: "+", UPDATE: "~", REMOVE: "-", CHECK: "?"}

@@ -11,8 +11,8 @@ from swarmctl.errors import DeadlineExceededError, SwarmctlError, unknown
 from swarmctl.stack import shell
 from swarmctl.stack.apply import remove_services
 from swarmctl.stack.current import Current, look, used
-from swarmctl.stack.engine import Engine
 from swarmctl.stack.rollback import discard
+from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import STACK_LABEL
 from swarmctl.swarm.ssh import Endpoint
 from swarmctl.wait import wait_for

@@ -15,8 +15,8 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.stack import converge
 from swarmctl.stack.apply import remove_service, update_service, wait_until_gone
 from swarmctl.stack.current import Current, look
-from swarmctl.stack.engine import Engine, EngineError, Json
 from swarmctl.stack.specs import normal
+from swarmctl.swarm.engine import Engine, EngineError, Json
 from swarmctl.wait import wait_for
 
 PREVIOUS = {"rollback": "previous"}

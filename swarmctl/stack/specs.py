@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from swarmctl.stack.engine import Json
+from swarmctl.swarm.engine import Json
 
 IMAGE_LABEL = "com.docker.stack.image"
 MASK = "********"

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.stack import shell
-from swarmctl.stack.engine import Json
 from swarmctl.stack.render import OUTPUT, Rendered
+from swarmctl.swarm.engine import Json
 
 if TYPE_CHECKING:
     from swarmctl.swarm.ssh import Endpoint

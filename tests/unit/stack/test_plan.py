@@ -18,7 +18,7 @@ from swarmctl.stack.images import no_credentials
 from swarmctl.stack.plan import Plan, plan
 from swarmctl.stack.render import Rendered
 from swarmctl.stack.wanted import Wanted, named_variables, parse
-from tests.unit.stack.engine_fake import FakeEngine, object_spec, service_spec
+from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
 PORT: dict[str, Any] = {"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 80}]}}
 

@@ -16,7 +16,7 @@ from swarmctl.stack.plan import Plan, plan
 from swarmctl.stack.remove import leftovers, remove
 from swarmctl.stack.rollback import decide, restore
 from swarmctl.stack.wanted import Wanted
-from tests.unit.stack.engine_fake import FakeEngine, object_spec, service_spec
+from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
 NO_WAIT = Options(wait=0.01, settle=0)
 

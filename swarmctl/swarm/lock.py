@@ -1,8 +1,9 @@
-"""A lock in the Swarm, so that two people do not deploy one stack at the same time.
+"""A lock in the Swarm: two people do not deploy one stack, or run two experiments, at one time.
 
 It is a config object: names are unique, so making it is atomic, whichever manager is asked. It says
-who holds it, and for how long at most; a lock whose time is over was left by a deploy that was
-killed, and is replaced. All times are the managers' clock, never this machine's.
+who holds it, and for how long at most. A lock whose time is over was left by a process that was
+killed; it is replaced, unless it holds a plan that must be carried out first. All times are the
+managers' clock, never this machine's.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from swarmctl.errors import RefusedError, SwarmctlError
-from swarmctl.stack.converge import parse_time
-from swarmctl.stack.engine import Engine, EngineError, Json
+from swarmctl.swarm.engine import Engine, EngineError, Json
+from swarmctl.swarm.times import parse_time
 
 LABEL = "swarmctl.lock"
 _TRIES = 3
@@ -40,25 +41,47 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What a lock keeps to one process.
+
+    Args:
+        name: of the config; Swarm allows 64 characters.
+        label: the value of the config's label ``swarmctl.lock``.
+        what: for messages.
+        unlock: the command that takes a lock away whose process is gone.
+    """
+
+    name: str
+    label: str
+    what: str
+    unlock: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock that is there."""
+    """A lock that is there. ``plan`` is what must be undone before it may go, if anything."""
 
     id: str
     owner: Owner
     since: datetime
     until: datetime
+    plan: Json | None = None
 
     def held(self, now: datetime) -> bool:
         """Whether its time is not over."""
         return now < self.until
 
 
-def name_of(stack: str) -> str:
-    """The name of a stack's lock; Swarm allows 64 characters."""
+def of_stack(stack: str) -> Subject:
+    """The lock of a stack: one deploy at a time."""
     name = f"swarmctl-lock-{stack}"
-    if len(name) <= 64:
-        return name
-    return f"{name[:51]}-{hashlib.sha256(stack.encode()).hexdigest()[:12]}"
+    if len(name) > 64:
+        name = f"{name[:51]}-{hashlib.sha256(stack.encode()).hexdigest()[:12]}"
+    return Subject(name, stack, f"the stack {stack}", f"swarmctl stack unlock {stack}")
+
+
+# One experiment at a time in a Swarm. No stack's lock is called so.
+CHAOS = Subject("swarmctl-chaos-lock", "chaos", "chaos", "swarmctl chaos revert --from-swarm")
 
 
 def me(doing: str) -> Owner:
@@ -71,10 +94,10 @@ def manager_time(engine: Engine) -> datetime:
     return parse_time(engine.get("/info")["SystemTime"])
 
 
-def find(engine: Engine, stack: str) -> Lock | None:
-    """A stack's lock, also when its time is over."""
-    listed = engine.get("/configs", name=[name_of(stack)])
-    entry = next((c for c in listed or () if c["Spec"]["Name"] == name_of(stack)), None)
+def find(engine: Engine, subject: Subject) -> Lock | None:
+    """A lock, also when its time is over."""
+    listed = engine.get("/configs", name=[subject.name])
+    entry = next((c for c in listed or () if c["Spec"]["Name"] == subject.name), None)
     return _read(entry) if entry else None
 
 
@@ -88,22 +111,23 @@ def _read(entry: Json) -> Lock:
             f"the config {entry['Spec']['Name']} is no lock of this version of swarmctl",
             f"look at it and remove it, on a manager: docker config rm {entry['Spec']['Name']}",
         ) from fault
-    return Lock(entry["ID"], owner, since, since + timedelta(seconds=ttl))
+    until = since + timedelta(seconds=ttl)
+    return Lock(entry["ID"], owner, since, until, content.get("plan"))
 
 
 @contextmanager
 def held(
     engine: Engine,
-    stack: str,
+    subject: Subject,
     seconds: float,
     owner: Owner,
     note: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
-    """Hold a stack's lock.
+    """Hold a lock.
 
     Args:
         engine: the Swarm.
-        stack: whose lock.
+        subject: which lock.
         seconds: after which others may take it; longer than the work can last.
         owner: shown to others.
         note: told when the lock could not be given up; its time ends by itself.
@@ -111,23 +135,35 @@ def held(
     Raises:
         RefusedError: somebody else holds it; the message says who and for how long at most.
     """
-    lock_id = acquire(engine, stack, seconds, owner)
+    lock_id = acquire(engine, subject, seconds, owner)
     try:
         yield
     finally:
         try:
             release(engine, lock_id)
         except SwarmctlError as fault:
-            note(f"the lock of {stack} stays for {seconds:.0f} s at most: {fault.message}")
+            note(f"the lock of {subject.what} stays for {seconds:.0f} s at most: {fault.message}")
 
 
-def acquire(engine: Engine, stack: str, seconds: float, owner: Owner) -> str:
-    """Take a stack's lock; the id of the config that is it. See :func:`held`."""
-    content = json.dumps({"owner": asdict(owner), "seconds": seconds})
+def acquire(
+    engine: Engine, subject: Subject, seconds: float, owner: Owner, plan: Json | None = None
+) -> str:
+    """Take a lock; the id of the config that is it. See :func:`held`.
+
+    Args:
+        engine: the Swarm.
+        subject: which lock.
+        seconds: after which others may take it.
+        owner: shown to others.
+        plan: what must be undone before anybody else may take it, however old it is.
+    """
+    content: Json = {"owner": asdict(owner), "seconds": seconds}
+    if plan is not None:
+        content["plan"] = plan
     spec = {
-        "Name": name_of(stack),
-        "Labels": {LABEL: stack},
-        "Data": base64.b64encode(content.encode()).decode(),
+        "Name": subject.name,
+        "Labels": {LABEL: subject.label},
+        "Data": base64.b64encode(json.dumps(content).encode()).decode(),
     }
     for _ in range(_TRIES):
         try:
@@ -135,21 +171,27 @@ def acquire(engine: Engine, stack: str, seconds: float, owner: Owner) -> str:
         except EngineError as fault:
             if fault.status != 409:
                 raise
-        _remove_if_stale(engine, stack)
-    raise RefusedError(f"the lock of the stack {stack} goes from hand to hand", "try again")
+        _remove_if_stale(engine, subject)
+    raise RefusedError(f"the lock of {subject.what} goes from hand to hand", "try again")
 
 
-def _remove_if_stale(engine: Engine, stack: str) -> None:
-    lock = find(engine, stack)
+def _remove_if_stale(engine: Engine, subject: Subject) -> None:
+    lock = find(engine, subject)
     if lock is None:  # released just now
         return
     now = manager_time(engine)
     if lock.held(now):
         raise RefusedError(
-            f"the stack {stack} is locked by {lock.owner} since {lock.since:%H:%M:%S} UTC "
+            f"{subject.what} is locked by {lock.owner} since {lock.since:%H:%M:%S} UTC "
             f"({(now - lock.since).total_seconds():.0f} s)",
             f"it ends by itself at {lock.until:%H:%M:%S} UTC at the latest; if that process is "
-            f"gone: swarmctl stack unlock {stack}",
+            f"gone: {subject.unlock}",
+        )
+    if lock.plan is not None:
+        raise RefusedError(
+            f"{subject.what} is locked: {lock.owner} left something undone at "
+            f"{lock.since:%Y-%m-%d %H:%M:%S} UTC",
+            f"undo it first: {subject.unlock}",
         )
     # By its id: if somebody else has replaced it meanwhile, the new one stays.
     release(engine, lock.id)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from swarmctl.stack.engine import EngineError, Json
+from swarmctl.swarm.engine import EngineError, Json
 from swarmctl.swarm.model import STACK_LABEL, Swarm
 from tests.unit.engine_json import node, swarm, task
 
