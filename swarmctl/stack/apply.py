@@ -12,9 +12,12 @@ from swarmctl.stack.current import Current, look
 from swarmctl.stack.images import Credentials
 from swarmctl.stack.plan import CHECK, CREATE, REMOVE, UPDATE, Change, Plan
 from swarmctl.swarm.engine import Engine, EngineError, Json
+from swarmctl.swarm.ssh import ManagerError
 from swarmctl.wait import wait_for
 
 _SEQUENCE_TRIES = 3
+_OUTDATED = "out of sequence"  # SwarmKit's words for another version than the current one
+_CONFLICT = 409
 
 
 def apply(plan: Plan, current: Current, engine: Engine, credentials: Credentials) -> None:
@@ -111,6 +114,8 @@ def _check_secret(engine: Engine, change: Change, current: Current) -> None:
     try:
         engine.send("POST", f"/secrets/{there['ID']}/update", change.spec, params=params)
     except EngineError as fault:
+        if fault.repeated and _OUTDATED in fault.message:
+            return  # the first time it was accepted, so it is the same
         raise SwarmctlError(
             f"the secret {change.name} exists with another content, and secrets cannot be changed "
             f"({fault.message})",
@@ -122,10 +127,23 @@ def _check_secret(engine: Engine, change: Change, current: Current) -> None:
 
 def _send(engine: Engine, path: str, spec: Json | None, change: Change, auth: str = "") -> None:
     try:
-        engine.send("POST", path, spec, auth=auth)
+        create(engine, path, spec, auth)
     except EngineError as fault:
         kind = change.kind.removesuffix("s")
         raise SwarmctlError(f"the {kind} {change.name} was refused: {fault.message}") from fault
+
+
+def create(engine: Engine, path: str, spec: Json | None, auth: str = "") -> None:
+    """Make something that has a name; also if an election hid that it is made already.
+
+    Raises:
+        EngineError: the Engine refuses, or somebody else has made it.
+    """
+    try:
+        engine.send("POST", path, spec, auth=auth)
+    except EngineError as fault:
+        if not (fault.repeated and fault.status == _CONFLICT):
+            raise
 
 
 def update_service(
@@ -133,7 +151,9 @@ def update_service(
 ) -> None:
     """Give a service a new spec, unless somebody else has changed it meanwhile.
 
-    Swarm itself gives a service a new version when an update of it ends; that is no obstacle.
+    Swarm itself gives a service a new version when an update of it ends; that is no obstacle. Nor
+    is it when the service has the new spec already: during an election a first attempt may have
+    been carried out without an answer.
 
     Args:
         engine: the Swarm.
@@ -142,21 +162,28 @@ def update_service(
         auth: the header X-Registry-Auth.
         params: for example ``{"rollback": "previous"}``.
     """
-    seen = there
+    path, seen = f"/services/{there['ID']}", there
+    wanted = there.get("PreviousSpec") if params.get("rollback") else spec
     for attempt in range(_SEQUENCE_TRIES):
         version = {"version": str(seen["Version"]["Index"])}
         try:
-            path = f"/services/{there['ID']}/update"
-            engine.send("POST", path, spec, params={**version, **params}, auth=auth)
+            engine.send("POST", f"{path}/update", spec, params={**version, **params}, auth=auth)
         except EngineError as fault:
-            seen = engine.get(f"/services/{there['ID']}")
-            ours = specs.normal(seen["Spec"]) == specs.normal(there["Spec"])
-            if "out of sequence" in fault.message and ours and attempt + 1 < _SEQUENCE_TRIES:
-                continue
+            seen = engine.get(path)
+            if _OUTDATED in fault.message:
+                if fault.repeated and _same(engine, seen["Spec"], wanted or {}):
+                    return
+                if _same(engine, seen["Spec"], there["Spec"]) and attempt + 1 < _SEQUENCE_TRIES:
+                    continue
             name = spec["Name"]
             raise SwarmctlError(f"the service {name} was refused: {fault.message}") from fault
         else:
             return
+
+
+def _same(engine: Engine, one: Json, other: Json) -> bool:
+    networks = {n["Id"]: n["Name"] for n in engine.get("/networks", scope=["swarm"]) or ()}
+    return specs.normal(one, networks) == specs.normal(other, networks)
 
 
 def remove_service(engine: Engine, service: str) -> None:
@@ -206,7 +233,10 @@ def wait_until_gone(
     ids = {service: name for name, service in services.items()}
 
     def look_() -> tuple[bool | None, str]:
-        swarm = engine.snapshot()
+        try:
+            swarm = engine.snapshot()
+        except ManagerError as fault:  # an election, for example
+            return None, fault.message
         live = {node.id: node.hostname for node in swarm.nodes if node.live}
         left = [
             f"{ids[t.service_id]} on {live[t.node_id]}"

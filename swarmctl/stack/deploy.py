@@ -17,18 +17,21 @@ from typing import TYPE_CHECKING
 
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.stack import converge, images, wanted
-from swarmctl.stack.apply import apply, remove_services
+from swarmctl.stack.apply import apply, create, remove_services
 from swarmctl.stack.current import Current, look
 from swarmctl.stack.failure import Before, Reason, Watched, recovered
 from swarmctl.stack.plan import CREATE, REMOVE, UPDATE, Plan, plan
 from swarmctl.stack.specs import normal
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine, SwarmEngine
+from swarmctl.swarm.patience import Patient, again
+from swarmctl.swarm.ssh import NoLeaderError
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
     from swarmctl.stack.render import Rendered
     from swarmctl.swarm.client import Failover
+    from swarmctl.swarm.ssh import Endpoint
 
 # Seconds. An old version has run before: to bring it back takes no longer than this, unless the
 # user has said that a deploy may take longer.
@@ -104,10 +107,11 @@ def deploy(target: Target, stack: str, rendered: Rendered, options: Options, say
     started = time.monotonic()
     seconds = _OVERHEAD + options.wait + max(ROLLBACK_TIMEOUT, options.wait) + REMOVAL_TIMEOUT
     with connect(target) as swarm:
-        engine = SwarmEngine(swarm)
+        again(swarm.client, options.wait, only=NoLeaderError, note=say.note)
+        engine = Patient(SwarmEngine(swarm), options.wait, say.note)
         with lock.held(engine, lock.of_stack(stack), seconds, lock.me("deploy"), say.note):
             made = make_secrets(engine, options.make_secrets)
-            before = Before.seen(engine, stack, addresses(target))
+            before = again(lambda: Before.seen(engine, stack, addresses(target)), options.wait)
             todo = make_plan(swarm, engine, stack, rendered, before.current, options, say)
             say.planned(todo)
             judgements = carry_out(engine, todo, before, options, say)
@@ -141,8 +145,11 @@ def make_plan(
     Raises:
         UsageError: docker refuses the compose file, or a config has another content.
     """
-    manager = swarm.client().endpoint
-    asked = wanted.ask(manager, stack, rendered, pretend=options.make_secrets)
+    asked = again(
+        lambda: swarm.ask(lambda manager: _asked(manager.endpoint, stack, rendered, options)),
+        options.wait,
+        note=say.note,
+    )
     for line in asked.notes:
         say.note(f"docker: {line}")
     exact = images.resolve(
@@ -156,6 +163,17 @@ def make_plan(
     return plan(exact, current, prune=options.prune)
 
 
+def _asked(manager: Endpoint, stack: str, rendered: Rendered, options: Options) -> wanted.Wanted:
+    from swarmctl.swarm.client import not_now
+
+    try:
+        return wanted.ask(manager, stack, rendered, pretend=options.make_secrets)
+    except SwarmctlError as fault:
+        if not not_now(fault.message):
+            raise
+        raise NoLeaderError(fault.message, fault.hint) from fault  # the CLI met an election
+
+
 def make_secrets(engine: Engine, names: Sequence[str]) -> list[str]:
     """Give secrets that do not exist a random value; the names of those that were made.
 
@@ -165,9 +183,7 @@ def make_secrets(engine: Engine, names: Sequence[str]) -> list[str]:
     made = [name for name in names if name not in there]
     for name in made:
         value = secrets.token_urlsafe(24).encode()
-        engine.send(
-            "POST", "/secrets/create", {"Name": name, "Data": base64.b64encode(value).decode()}
-        )
+        create(engine, "/secrets/create", {"Name": name, "Data": base64.b64encode(value).decode()})
     return made
 
 
@@ -183,7 +199,7 @@ def carry_out(
     try:
         since = lock.manager_time(engine)
         apply(todo, before.current, engine, _credentials(options))
-        if not watched.remember(todo):
+        if not again(lambda: watched.remember(todo), options.wait):
             return []  # a file without services
         judgements = converge.wait(
             watched,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.stack import converge
-from swarmctl.stack.apply import remove_service, update_service, wait_until_gone
+from swarmctl.stack.apply import create, remove_service, update_service, wait_until_gone
 from swarmctl.stack.current import Current, look
 from swarmctl.stack.specs import normal
 from swarmctl.swarm.engine import Engine, EngineError, Json
@@ -122,7 +122,7 @@ def restore(
     for name in todo.revert:
         revert(engine, before.services[name], now.services[name])
     for name in todo.recreate:
-        engine.send("POST", "/services/create", before.services[name]["Spec"])
+        create(engine, "/services/create", before.services[name]["Spec"])
     if before.services:
         converge.wait(
             engine,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import paramiko
 
-from swarmctl.errors import DeadlineExceededError, SwarmctlError
-from swarmctl.swarm.ssh import open_ssh
+from swarmctl.errors import DeadlineExceededError
+from swarmctl.swarm.ssh import ManagerError, open_ssh
 
 if TYPE_CHECKING:
     from swarmctl.swarm.ssh import Endpoint
@@ -44,9 +44,8 @@ def run(endpoint: Endpoint, argv: Sequence[str], stdin: bytes = b"", *, timeout:
         timeout: seconds for all of it.
 
     Raises:
-        ManagerError: the login failed.
+        ManagerError: the login failed, or the connection broke.
         DeadlineExceededError: it did not end in time; it is then cut off.
-        SwarmctlError: the connection broke.
     """
     if endpoint.local:
         return _run_here(argv, stdin, timeout)
@@ -56,7 +55,7 @@ def run(endpoint: Endpoint, argv: Sequence[str], stdin: bytes = b"", *, timeout:
     except TimeoutError as fault:
         raise _too_late(f"{endpoint}", argv, timeout) from fault
     except (paramiko.SSHException, EOFError, OSError) as fault:
-        raise SwarmctlError(f"{endpoint}: {argv[0]}: the connection broke: {fault}") from fault
+        raise ManagerError(f"{endpoint}: {argv[0]}: the connection broke: {fault}") from fault
     finally:
         ssh.close()
 
@@ -94,6 +93,8 @@ def _run_there(ssh: paramiko.SSHClient, command: str, stdin: bytes, timeout: flo
     aside.join(timeout=max(0.0, deadline - time.monotonic()))
     if not channel.status_event.wait(timeout=max(0.0, deadline - time.monotonic())):
         raise TimeoutError
+    if channel.exit_status < 0:
+        raise EOFError("it ended without an exit code")
     return Done(channel.exit_status, bytes(output), b"".join(errors).decode(errors="replace"))
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import queue
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import docker
@@ -26,7 +26,7 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm, parse_swarm
-from swarmctl.swarm.ssh import Endpoint, EngineAdapter, ManagerError
+from swarmctl.swarm.ssh import Endpoint, EngineAdapter, ManagerError, NoLeaderError
 
 __all__ = ["Endpoint", "Failover", "ManagerError", "SwarmClient", "connect"]
 
@@ -69,7 +69,21 @@ _COMPLAINTS = (
 )
 
 
-class SwarmClient:
+class _Closing(ABC):
+    """What is closed at the end of its ``with``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the connection."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self.close()
+
+
+class SwarmClient(_Closing):
     """A connection to one manager. Use :func:`connect`; close it, or use it in a ``with``.
 
     Attributes:
@@ -184,17 +198,6 @@ class SwarmClient:
         elif hasattr(self, "docker"):
             self.docker.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def _open_docker(self, connect_timeout: float, request_timeout: float) -> docker.DockerClient:
         if self._adapter is None:
             return docker.DockerClient(
@@ -215,8 +218,8 @@ class SwarmClient:
                 f"{self.endpoint}: it is not a manager of a Swarm",
                 "name a manager; playbooks/swarm.yml makes the Swarm",
             )
-        if "leader" in explanation or "quorum" in explanation:
-            return ManagerError(
+        if any(word in explanation for word in ("leader", "quorum", "raft")):
+            return NoLeaderError(
                 f"{self.endpoint}: the managers have no leader",
                 "more than half of the managers must be up; an election takes some seconds",
             )
@@ -234,20 +237,41 @@ class SwarmClient:
         return ManagerError(f"{self.endpoint}: the connection broke: {cause}")
 
 
+# SwarmKit's words for "not now": there is no leader, or the one that was asked is one no longer
+# (manager/state/raft/raft.go: ErrStopped, ErrLostLeadership, ErrNoClusterLeader, ErrNoRaftMember;
+# manager/state/raft/proposer; and gRPC's own, from a follower that cannot reach the leader).
+# "raft: raft message is too large" is the request's own fault, so "raft:" alone says nothing.
+_NOT_NOW = (
+    "not have a leader",
+    "no elected cluster leader",
+    "lost leader status",
+    "lost leadership",
+    "node is stopped",
+    "not yet part of a raft cluster",
+    "code = Unavailable",
+    "code = DeadlineExceeded",
+    "code = Canceled",
+    "context deadline exceeded",
+    "context canceled",
+)
+
+
+def not_now(words: str) -> bool:
+    """Whether these words of the Engine mean that the managers are busy with themselves.
+
+    Another manager, or the same one later, may answer the same request; whether it was carried
+    out is not known.
+    """
+    return any(sign in words for sign in _NOT_NOW)
+
+
 def _is_managers_fault(fault: docker.errors.APIError) -> bool:
     """Whether another manager, or the same one later, might answer the same request.
 
-    Without a leader, requests end as 503, or as 500 with gRPC's words for "not now".
+    Without a leader, requests end as 503, or as 500 with words for "not now".
     """
-    words = str(fault.explanation)
-    signs = (
-        "not have a leader",
-        "code = Unavailable",
-        "code = DeadlineExceeded",
-        "lost leadership",
-    )
     status = fault.response.status_code if fault.response is not None else 0
-    return status == 503 or (status >= 500 and any(sign in words for sign in signs))
+    return status == 503 or (status >= 500 and not_now(str(fault.explanation)))
 
 
 def _api_version(adapter: EngineAdapter, timeout: float) -> str:
@@ -360,16 +384,15 @@ class _Race:
 
 
 def _all_failed(failures: Sequence[ManagerError]) -> SwarmctlError:
+    kind = NoLeaderError if any(isinstance(f, NoLeaderError) for f in failures) else ManagerError
     if len(failures) == 1:
-        return ManagerError(f"cannot reach the Swarm: {failures[0].message}", failures[0].hint)
+        return kind(f"cannot reach the Swarm: {failures[0].message}", failures[0].hint)
     listing = "".join(f"\n  {failure.message}" for failure in failures)
     hints = dict.fromkeys(failure.hint for failure in failures if failure.hint)
-    return ManagerError(
-        f"cannot reach the Swarm, no manager could be used:{listing}", "; ".join(hints)
-    )
+    return kind(f"cannot reach the Swarm, no manager could be used:{listing}", "; ".join(hints))
 
 
-class Failover:
+class Failover(_Closing):
     """A Swarm that stays reachable as long as one of its managers is.
 
     Keeps one connection; when its manager fails, the next call goes to another one. Each call
@@ -458,14 +481,3 @@ class Failover:
             first = [e for e in self._endpoints if e != failed.endpoint]
             self._endpoints = (*first, failed.endpoint)
         failed.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

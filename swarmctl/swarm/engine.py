@@ -30,11 +30,14 @@ class EngineError(SwarmctlError):
 
     Attributes:
         status: the HTTP status.
+        repeated: whether it was sent before, without an answer: then it may be refused because it
+            has been done already. Only :class:`swarmctl.swarm.patience.Patient` sends twice.
     """
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+        self.repeated = False
 
 
 class Engine(Protocol):

@@ -171,6 +171,9 @@ def acquire(
         except EngineError as fault:
             if fault.status != 409:
                 raise
+            # An election may have hidden that the first attempt was carried out.
+            if fault.repeated and (mine := find(engine, subject)) and mine.owner == owner:
+                return mine.id
         _remove_if_stale(engine, subject)
     raise RefusedError(f"the lock of {subject.what} goes from hand to hand", "try again")
 

@@ -39,6 +39,10 @@ class ManagerError(SwarmctlError):
     """This manager cannot be used now; another one may do."""
 
 
+class NoLeaderError(ManagerError):
+    """The managers are there, but have no leader: an election, or too few of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """How to reach one manager.

@@ -20,7 +20,15 @@ import pytest
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.swarm.client import Endpoint, Failover, ManagerError, SwarmClient, connect
+from swarmctl.swarm.client import (
+    Endpoint,
+    Failover,
+    ManagerError,
+    SwarmClient,
+    connect,
+    not_now,
+)
+from swarmctl.swarm.ssh import NoLeaderError
 from tests.unit.engine_json import node, service, task
 
 ANSWERS: dict[str, object] = {
@@ -215,6 +223,12 @@ def test_the_remote_complaint_is_explained(site: Site, complaint: str, said: str
     [
         (503, "This node is not a swarm manager. Use …", "it is not a manager of a Swarm"),
         (500, "rpc error: The swarm does not have a leader. It's …", "the managers have no leader"),
+        (
+            500,
+            "rpc error: code = Unknown desc = raft: failed to process the request: "
+            "node lost leader status",
+            "the managers have no leader",
+        ),
     ],
 )
 def test_a_manager_that_cannot_answer_says_why(
@@ -224,6 +238,34 @@ def test_a_manager_that_cannot_answer_says_why(
     manager.status, manager.explanation = status, explanation
     with pytest.raises(ManagerError, match=said):
         connect([endpoint])
+
+
+@pytest.mark.parametrize(
+    ("words", "busy"),
+    [
+        ("raft: failed to process the request: node lost leader status", True),
+        ("raft: failed to process the request: node is stopped", True),
+        ("raft: no elected cluster leader", True),
+        ("rpc error: code = Unavailable desc = connection error", True),
+        ("rpc error: code = Unknown desc = context deadline exceeded", True),
+        ("raft: raft message is too large and can't be sent", False),
+        ("rpc error: code = Unknown desc = update out of sequence", False),
+        ("rpc error: code = InvalidArgument desc = name must be valid", False),
+    ],
+)
+def test_what_an_election_says_is_told_from_a_refusal(words: str, busy: bool) -> None:
+    assert not_now(words) is busy
+
+
+def test_managers_without_a_leader_are_worth_waiting_for_even_if_others_are_dead(
+    site: Site,
+) -> None:
+    dead, first = site.manager()
+    waiting, second = site.manager()
+    dead.die()
+    waiting.status, waiting.explanation = 500, "The swarm does not have a leader."
+    with pytest.raises(NoLeaderError):
+        connect([first, second])
 
 
 def test_the_next_manager_is_asked_when_one_is_dead_or_silent(site: Site) -> None:
