@@ -16,7 +16,7 @@ import types
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,13 +33,21 @@ Placement = dict[str, dict[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class TargetRecord:
-    """A node the fault is aimed at, and the machine under it."""
+    """A node the fault is aimed at, and the machine under it; or one task on that node."""
 
     node: str
     node_id: str
     role: str
     instance_id: str
     address: str = ""  # the node's private address
+    task_id: str = ""  # of the one task that is meant, if it is not the whole node
+    container_id: str = ""
+    task: str = ""  # service.slot
+
+    @property
+    def what(self) -> str:
+        """Its name for people."""
+        return f"{self.task} on {self.node}" if self.task else self.node
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +58,14 @@ class GuardRecord:
     ok: bool
     detail: str
     remedy: str = ""
+    overridden: bool = False  # it refused, and the user knew better
 
 
 @dataclass(frozen=True, slots=True)
 class UndoStep:
     """One thing to put back."""
 
-    action: str  # "start-instance"
+    action: str  # "start-instance", "replace-instance", "activate-node" or "heal-node"
     node: str
     node_id: str
     instance_id: str
@@ -185,6 +194,8 @@ class Journal:
     parameters: dict[str, Any]
     hypothesis: str
     schema: int = SCHEMA
+    title: str = ""  # of an experiment file
+    campaign: str = ""  # the same for all runs of one command
     phase: str = "created"
     outcome: str = ""  # "held", "refuted", "refused", "interrupted", "error" or "revert-failed"
     ended_s: float | None = None
@@ -192,7 +203,9 @@ class Journal:
     targets: tuple[TargetRecord, ...] = ()
     guards: tuple[GuardRecord, ...] = ()
     undo: Undo = field(default_factory=Undo)
-    prediction: dict[str, Any] | None = None
+    prediction: dict[str, Any] | None = None  # what was expected before the fault
+    agreement: dict[str, Any] | None = None  # how what was seen compares with it
+    duplicates: dict[str, int] = field(default_factory=dict)  # service → replicas running twice
     verdict: Verdict | None = None
     marks: list[Mark] = field(default_factory=list)
     before: Placement = field(default_factory=dict)
@@ -213,6 +226,38 @@ class Journal:
     def moments(self, kind: str) -> tuple[float, ...]:
         """When each mark of that kind was made."""
         return tuple(mark.at_s for mark in self.marks if mark.kind == kind)
+
+
+# What is enough to undo a run, and to know what it was.
+_BRIEF = (
+    "id",
+    "experiment",
+    "cluster",
+    "region",
+    "started_at",
+    "parameters",
+    "hypothesis",
+    "schema",
+    "targets",
+    "undo",
+)
+
+
+def brief(journal: Journal) -> dict[str, Any]:
+    """The part of a journal that is kept in the Swarm: enough to carry out its undo plan."""
+    return {name: value for name, value in asdict(journal).items() if name in _BRIEF}
+
+
+def from_brief(raw: Any) -> Journal:
+    """A journal again, of which only the undo plan is known.
+
+    Raises:
+        SwarmctlError: it is none.
+    """
+    try:
+        return _load(Journal, raw)
+    except (TypeError, KeyError, ValueError) as error:
+        raise SwarmctlError(f"the undo plan in the Swarm can't be understood: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The real world behind the seams: managers over SSH."""
+"""The real world behind the seams: managers and nodes over SSH."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TypeVar
 
 import docker.errors
 
+from swarmctl.chaos import predict
 from swarmctl.chaos.clocks import parse_time
+from swarmctl.chaos.seams import Forecast
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.client import Endpoint, Failover, SwarmClient
+from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.model import Swarm
 
 T = TypeVar("T")
@@ -44,6 +47,16 @@ class LiveSwarms:
         if moment is None:
             raise SwarmctlError(f"{self.address}: the Engine says the time is {stamp!r}")
         return moment
+
+    def forecast(self, lost: Collection[str]) -> Forecast | None:
+        """What will happen when these nodes are lost."""
+        raw = self._ask(predict.take_snapshot)
+        return predict.as_json(*predict.predict(predict.read_snapshot(raw, self.address), lost))
+
+    @property
+    def engine(self) -> Engine:
+        """Plain requests, also after :meth:`avoid`."""
+        return SwarmEngine(self._failover)
 
     def avoid(self, addresses: Collection[str]) -> None:
         """From now on ask other managers than these, as far as there are others."""

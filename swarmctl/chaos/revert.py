@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from swarmctl.chaos import undo
-from swarmctl.chaos.faults import FAULTS, Setting
+from swarmctl.chaos.faults import FAULTS, Options, Setting
 from swarmctl.chaos.journal import Journal, Mark, Runs
-from swarmctl.chaos.seams import Clock, Ec2, Progress, Swarms
+from swarmctl.chaos.seams import Clock, Ec2, Progress, Shell, Swarms
 from swarmctl.errors import SwarmctlError
+from swarmctl.swarm import lock
+from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.ssh import ManagerError
+
+T = TypeVar("T")
 
 
 def revert(
     journal: Journal,
     runs: Runs,
     ec2: Ec2,
+    shell: Shell,
     connect: Callable[[], Swarms],
     clock: Clock,
     progress: Progress,
@@ -27,6 +34,7 @@ def revert(
         journal: the run; nothing happens if it has nothing left to undo.
         runs: where the journal is kept.
         ec2: the machines.
+        shell: commands on them.
         connect: finds the managers. Called again until one answers: the machine that is about to
             come back may be one of them.
         clock: this process's time.
@@ -51,11 +59,23 @@ def revert(
     def status(text: str) -> None:
         progress.status(f"waiting for {text}")
 
-    fault = FAULTS[journal.experiment](Setting(ec2, clock, lambda: None, status, mark))
+    kind = FAULTS[journal.experiment]
+    setting = Setting(
+        ec2=ec2,
+        shell=shell,
+        engine=managers,
+        clock=clock,
+        check=lambda: None,
+        status=status,
+        mark=mark,
+        options=Options.of(journal.parameters),
+        run_id=journal.id,
+    )
     undo.carry_out(
         journal,
         undo.Undoing(
-            fault=fault,
+            fault=kind.make(setting),
+            effect=kind.effect,
             look=managers.look,
             why_blind=lambda: managers.trouble,
             clock=clock,
@@ -64,14 +84,25 @@ def revert(
             save=lambda: runs.save(journal),
         ),
     )
+    _release(managers, journal, progress)
     # Whatever it found before, it was not seen to its end.
     journal.outcome, journal.phase = "interrupted", "ended"
     journal.ended_s = round(clock.now() + offset, 3)
     runs.save(journal)
 
 
+def _release(engine: Engine, journal: Journal, progress: Progress) -> None:
+    """Give up the Swarm's chaos lock, if it is this run's."""
+    try:
+        found = lock.find(engine, lock.CHAOS)
+        if found is not None and (found.plan or {}).get("id") == journal.id:
+            lock.release(engine, found.id)
+    except SwarmctlError as fault:
+        progress.note(f"the Swarm's chaos lock stays: {fault.message}")
+
+
 class _Managers:
-    """Asks the managers, and looks for them anew when none answers."""
+    """Asks the managers, and looks for them anew when none answers. An ``Engine``, too."""
 
     def __init__(self, connect: Callable[[], Swarms]) -> None:
         self._connect = connect
@@ -80,8 +111,27 @@ class _Managers:
 
     def look(self) -> Swarm | None:
         try:
-            self._swarms = self._swarms or self._connect()
-            return self._swarms.snapshot()
+            return self.snapshot()
         except SwarmctlError as error:
-            self._swarms, self.trouble = None, error.message
+            self.trouble = error.message
             return None
+
+    def snapshot(self) -> Swarm:
+        return self._ask(lambda swarms: swarms.snapshot())
+
+    def get(self, path: str, **filters: list[str]) -> Any:
+        return self._ask(lambda swarms: swarms.engine.get(path, **filters))
+
+    def send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        return self._ask(lambda swarms: swarms.engine.send(method, path, body, **options))
+
+    def text(self, path: str, params: Mapping[str, str], limit: int) -> bytes:
+        return self._ask(lambda swarms: swarms.engine.text(path, params, limit))
+
+    def _ask(self, question: Callable[[Swarms], T]) -> T:
+        self._swarms = self._swarms or self._connect()
+        try:
+            return question(self._swarms)
+        except ManagerError:
+            self._swarms = None
+            raise

@@ -10,9 +10,13 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Swarm
+
+# A prediction as ``swarmctl chaos predict --format json`` prints it.
+Forecast = dict[str, Any]
 
 
 class Machine(Protocol):
@@ -38,6 +42,10 @@ class Machine(Protocol):
     def address(self) -> str | None:
         """The address this machine reaches it under: public if there is one, else private."""
 
+    @property
+    def unstoppable(self) -> str:
+        """Why it cannot be stopped and started again (a spot instance, …), or ``""``."""
+
 
 class Ec2(Protocol):
     """The EC2 API, as far as chaos needs it."""
@@ -45,8 +53,14 @@ class Ec2(Protocol):
     def instances(self, cluster: str, /) -> Sequence[Machine]:
         """The cluster's instances, found by tag."""
 
-    def stop(self, instance_id: str, /) -> None:
-        """Ask for a stop (a clean shutdown); returns once the request is accepted."""
+    def stop(self, instance_id: str, force: bool = False, /) -> None:
+        """Ask for a stop, clean or (``force``) by pulling the plug; returns once accepted."""
+
+    def terminate(self, instance_id: str, /) -> None:
+        """Ask for the end of an instance; returns once accepted."""
+
+    def reboot(self, instance_id: str, /) -> None:
+        """Ask for a restart of the machine; returns once accepted."""
 
     def start(self, instance_id: str, /) -> None:
         """Ask for a start; fails unless the instance is stopped."""
@@ -66,6 +80,36 @@ class Swarms(Protocol):
 
     def avoid(self, addresses: Collection[str]) -> None:
         """From now on ask other managers than these, as far as there are others."""
+
+    def forecast(self, lost: Collection[str]) -> Forecast | None:
+        """What will happen when these nodes (ids) are lost; ``None`` when nothing can be said."""
+
+    @property
+    def engine(self) -> Engine:
+        """Plain requests to the manager that answers."""
+
+
+class Shell(Protocol):
+    """Commands on a node itself, over SSH."""
+
+    def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
+        """Run a POSIX shell script as root.
+
+        Args:
+            node: hostname.
+            script: given to ``sh`` on its standard input, so it shows in no process list.
+            timeout_s: seconds until it is given up; it may go on over there.
+
+        Returns:
+            Its standard output.
+
+        Raises:
+            SwarmctlError: no connection, no answer in time, or an exit status other than 0; the
+                message ends with what it wrote to standard error.
+        """
+
+    def reachable(self, node: str) -> bool:
+        """Whether the machine accepts a connection to its SSH port, within 0.3 s."""
 
 
 class Clock(Protocol):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from swarmctl.chaos.faults.base import Fault
+from swarmctl.chaos.faults import Effect, Fault
+from swarmctl.chaos.faults.instance_terminate import REPLACE
 from swarmctl.chaos.journal import Journal, UndoStep
 from swarmctl.chaos.seams import Clock
 from swarmctl.errors import Exit, SwarmctlError
-from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.model import Node, Swarm
 from swarmctl.wait import wait_for
 
 READY_TIMEOUT_S = 300.0
@@ -29,6 +30,7 @@ class Undoing:
 
     Args:
         fault: knows how to undo its own steps.
+        effect: of the fault.
         look: takes a snapshot; ``None`` when no manager answered.
         why_blind: says why ``look`` saw nothing.
         clock: the run's time.
@@ -38,6 +40,7 @@ class Undoing:
     """
 
     fault: Fault
+    effect: Effect
     look: Callable[[], Swarm | None]
     why_blind: Callable[[], str]
     clock: Clock
@@ -70,7 +73,7 @@ def carry_out(journal: Journal, undoing: Undoing) -> None:
 
 def failure(journal: Journal, why: str) -> RevertFailedError:
     """The error for an undo plan that did not work, with what to do by hand."""
-    by_hand = "; ".join(step.by_hand for step in journal.undo.steps)
+    by_hand = "; ".join(dict.fromkeys(step.by_hand for step in journal.undo.steps))
     return RevertFailedError(
         f"revert of {journal.id} failed: {why}",
         f"try again: swarmctl chaos revert {journal.id}; by hand: {by_hand}",
@@ -79,7 +82,9 @@ def failure(journal: Journal, why: str) -> RevertFailedError:
 
 def _await_ready(journal: Journal, undoing: Undoing) -> None:
     steps = journal.undo.steps
-    steady = 0.0 if _nothing_to_doubt(journal) else _STEADY_S
+    if not steps:
+        return
+    steady = 0.0 if _nothing_to_doubt(journal, undoing.effect) else _STEADY_S
     ready_since: list[float] = []
 
     def look() -> tuple[bool | None, str]:
@@ -102,15 +107,25 @@ def _await_ready(journal: Journal, undoing: Undoing) -> None:
     undoing.mark("nodes-ready", f"{', '.join(step.node for step in steps)} Ready again")
 
 
-def _nothing_to_doubt(journal: Journal) -> bool:
+def _nothing_to_doubt(journal: Journal, effect: Effect) -> bool:
+    if effect in (Effect.DRAINED, Effect.STAYS):
+        return True  # the nodes were Ready all the time
     untouched = journal.moment("fault") is None
     return untouched or len(journal.moments("node-down")) >= len(journal.undo.steps)
 
 
 def _not_ready(steps: Sequence[UndoStep], swarm: Swarm) -> str:
-    nodes = {step.node: swarm.node_by_id(step.node_id) for step in steps}
+    nodes = {step.node: _node(step, swarm) for step in steps}
     return ", ".join(
-        f"{name} is {node.state if node else 'not in the Swarm any more'}"
+        f"{name} is {node.state if node else 'not in the Swarm'}"
         for name, node in nodes.items()
         if node is None or not node.live
     )
+
+
+def _node(step: UndoStep, swarm: Swarm) -> Node | None:
+    """The node a step is about; one that was made anew has another id."""
+    same = swarm.node_by_id(step.node_id)
+    if step.action == REPLACE and (same is None or not same.live):
+        return swarm.node_by_name(step.node)
+    return same

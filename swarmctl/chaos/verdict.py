@@ -32,13 +32,17 @@ class Baseline:
 
     Args:
         swarm: the last snapshot before the fault.
-        targets: ids of the nodes that will be taken away.
+        targets: ids of the nodes that will be taken away; nothing on them counts afterwards.
         fault_at: the managers' clock when the fault began; ``None`` while nothing is broken yet.
+        killed: ids of single tasks that will be ended.
+        must_be_down: whether the managers must call the targets Down.
     """
 
     swarm: Swarm
     targets: frozenset[str]
     fault_at: datetime | None = None
+    killed: frozenset[str] = frozenset()
+    must_be_down: bool = True
 
     @property
     def known(self) -> frozenset[str]:
@@ -145,7 +149,7 @@ def judge(baseline: Baseline, swarm: Swarm) -> Judgement:
     not_down = tuple(
         node.hostname
         for node in baseline.swarm.nodes
-        if node.id in baseline.targets and node.id not in down
+        if baseline.must_be_down and node.id in baseline.targets and node.id not in down
     )
     after = {service.id: service for service in judged(swarm)}
     weighed = [
@@ -163,13 +167,19 @@ def _weigh(
     baseline: Baseline, swarm: Swarm, before: Service, service: Service | None
 ) -> tuple[ServiceOutcome, frozenset[str]]:
     served = {task.id: task for task in baseline.swarm.serving(before)}
-    lost = sum(task.node_id in baseline.targets for task in served.values())
+    lost = sum(
+        task.node_id in baseline.targets or task.id in baseline.killed for task in served.values()
+    )
     want = _wanted_after(baseline, before)
     if service is None:
         gone = ("the service was removed during the run",)
         return ServiceOutcome(before.name, before.mode, want, lost, 0, 0, gone), frozenset()
 
-    running = [task for task in swarm.serving(service) if task.node_id not in baseline.targets]
+    running = [
+        task
+        for task in swarm.serving(service)
+        if task.node_id not in baseline.targets and task.id not in baseline.killed
+    ]
     stayed = [task for task in running if task.id in served]
     taken = {_place(service, task) for task in stayed}
     replacements: list[Task] = []
@@ -281,6 +291,8 @@ def conclude(
     judgement: Judgement,
     targets: Sequence[str],
     *,
+    past: str = "was lost",
+    killed: bool = False,
     took: float,
     redistributed_s: float | None,
     trouble: Sequence[str] = (),
@@ -289,7 +301,9 @@ def conclude(
 
     Args:
         judgement: of the last snapshot.
-        targets: hostnames of the nodes that were taken away.
+        targets: names of what was taken away.
+        past: what happened to them; completes "swarm_app_wkr2 …".
+        killed: whether they are single tasks.
         took: seconds from the fault until it held, or until the run gave up waiting.
         redistributed_s: when it held, in run time.
         trouble: what speaks against it apart from the tasks.
@@ -297,15 +311,18 @@ def conclude(
     serving = sum(outcome.serving for outcome in judgement.services)
     want = sum(outcome.wanted for outcome in judgement.services)
     lost = sum(outcome.lost for outcome in judgement.services if outcome.mode == "replicated")
-    gone = f"{_listing(targets)} {'was' if len(targets) == 1 else 'were'} lost"
+    verb = past if len(targets) == 1 else past.replace("was ", "were ", 1)
+    gone = f"{_listing(targets)} {verb}"
     reasons = (*judgement.reasons, *trouble)
     if reasons:
         text = f"REFUTED: {gone}; {serving}/{want} replicas serve after {took:.1f} s. "
         return Verdict(False, text + "; ".join(reasons), judgement.services, reasons)
-    if lost:
+    if killed:
+        what = f"serve again after {took:.1f} s ({lost} restarted)"
+    elif lost:
         what = f"redistributed in {took:.1f} s ({lost} restarted on other nodes)"
     else:
-        what = f"serve without after {took:.1f} s (none had to move)"
+        what = f"serve after {took:.1f} s (none had to move)"
     text = f"HELD: {gone}; {serving}/{want} replicas {what}"
     return Verdict(True, text, judgement.services, (), redistributed_s)
 

@@ -1,35 +1,36 @@
-"""The commands of ``swarmctl chaos``."""
+"""``swarmctl chaos run``, ``revert`` and ``faults``."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.chaos_show import ConsoleProgress, list_faults, rehearsal, show, summary
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from rich.status import Status
-    from rich.table import Table
-
-    from swarmctl.chaos.experiment import Experiment, Request
+    from swarmctl.chaos.experiment import Experiment
     from swarmctl.chaos.journal import Journal, Runs
+    from swarmctl.chaos.plan import Plan
     from swarmctl.chaos.targets import Selection
+    from swarmctl.cloud.instances import Cloud
+    from swarmctl.cluster import Target
 
 app = typer.Typer(no_args_is_help=True)
-
-# Without a terminal the status is a line now and then, not one that moves.
-_STATUS_EVERY_S = 5.0
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where journals and reports are kept.")]
 ClusterName = Annotated[
     str | None, typer.Option("--cluster", help="The cluster, if the region has several.")
 ]
+
+# Endings of experiment files; anything else is a fault's name.
+_FILES = (".yml", ".yaml", ".json")
 
 
 @app.callback()
@@ -39,21 +40,54 @@ def chaos() -> None:
 
 @app.command()
 def run(
-    fault: Annotated[str, typer.Argument(help="What to do to the targets: instance-stop.")],
+    fault: Annotated[
+        str, typer.Argument(metavar="FAULT|FILE", help="See `chaos faults`; or an experiment file.")
+    ],
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", "-t", help="A node to take away; can be given several times."),
+        typer.Option(
+            "--target",
+            "-t",
+            help="A node's name, given several times for several; or where to draw: leader, "
+            "role:R, label:K=V, az:Z, hosts-service:S, service:S (all must hold).",
+        ),
     ] = None,
     role: Annotated[
-        str | None, typer.Option("--role", help="Draw among the nodes of this role.  [worker]")
+        str | None, typer.Option("--role", help="The same as --target role:ROLE.  [worker]")
     ] = None,
     count: Annotated[int | None, typer.Option("--count", help="How many to draw.  [1]")] = None,
+    percent: Annotated[
+        float | None, typer.Option("--percent", help="How many to draw, as a share, rounded up.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="Repeat a draw; printed when it is not given.")
     ] = None,
+    az: Annotated[str | None, typer.Option("--az", help="The same as --target az:ZONE.")] = None,
+    force: Annotated[
+        bool | None, typer.Option("--force", help="instance-stop: pull the plug.")
+    ] = None,
+    sever: Annotated[
+        str | None,
+        typer.Option("--from", help="partition: from managers, workers or all.  [all]"),
+    ] = None,
+    level: Annotated[
+        int | None,
+        typer.Option("--level", min=1, max=100, help="cpu, memory, disk-full, loss: per cent."),
+    ] = None,
+    delay_ms: Annotated[
+        int | None, typer.Option("--delay", min=1, help="latency: milliseconds.  [200]")
+    ] = None,
+    replace_with: Annotated[
+        str | None,
+        typer.Option("--replace-with", help="instance-terminate: the command that replaces it."),
+    ] = None,
     timeout: Annotated[
-        float, typer.Option("--timeout", min=1, help="Seconds the Swarm has to recover.")
-    ] = 120,
+        float | None, typer.Option("--timeout", min=1, help="Seconds to recover.  [120]")
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option("--duration", min=0, help="Seconds the fault lasts at least."),
+    ] = None,
     probe_service: Annotated[
         str | None,
         typer.Option(
@@ -61,6 +95,33 @@ def run(
             help="The service to ask over HTTP meanwhile, or none.  [the stacks' published ones]",
         ),
     ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--override", help="A guard whose refusal does not count; kept on record."),
+    ] = None,
+    max_nodes: Annotated[
+        int | None, typer.Option("--max-nodes", min=1, help="Blast radius in nodes.  [1]")
+    ] = None,
+    max_percent: Annotated[
+        float | None, typer.Option("--max-percent", help="Blast radius in per cent.  [34]")
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option("--window", help="Only then, e.g. 'Mon-Fri 09:00-17:00 Europe/Berlin'."),
+    ] = None,
+    repeat: Annotated[int | None, typer.Option("--repeat", help="How many times.  [1]")] = None,
+    every: Annotated[
+        float | None, typer.Option("--every", min=0, help="Seconds from one start to the next.")
+    ] = None,
+    rolling: Annotated[
+        bool | None, typer.Option("--rolling", help="Every eligible node, one after the other.")
+    ] = None,
+    keep_going: Annotated[
+        bool | None, typer.Option("--keep-going", help="Also after a run that was refuted.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would happen, and touch nothing.")
+    ] = False,
     cluster: ClusterName = None,
     runs_dir: RunsDir = Path("runs"),
     yes: Annotated[
@@ -73,31 +134,28 @@ def run(
     at a terminal you are asked first. Exit code: 0 the Swarm recovered, 1 it did not, 2 usage,
     3 a guard refused, 4 the revert failed, 130 interrupted (and reverted).
     """
-    from swarmctl.chaos import report
-    from swarmctl.chaos.faults import known_fault
-    from swarmctl.chaos.journal import Runs
+    given = {
+        "target": target, "role": role, "count": count, "percent": percent, "az": az,
+        "force": force, "sever": sever, "level": level, "delay_ms": delay_ms,
+        "replace_with": replace_with, "timeout": timeout, "duration": duration,
+        "probe_service": probe_service, "max_nodes": max_nodes, "max_percent": max_percent,
+        "window": window, "repeat": repeat, "every": every, "rolling": rolling,
+        "keep_going": keep_going,
+    }  # fmt: skip
+    said = {name: value for name, value in given.items() if value is not None}
+    if fault.endswith(_FILES):
+        plan = _from_file(Path(fault), said, seed, override or [])
+    else:
+        plan = _from_words(fault, said, seed, override or [])
+    return _run(plan, cluster, runs_dir, dry_run=dry_run, yes=yes)
 
-    selection = _selection(target, role, count, seed)
-    known_fault(fault)
-    progress = ConsoleProgress()
 
-    def request(cluster: str, region: str) -> Request:
-        from swarmctl.chaos.experiment import Request
+@app.command()
+def faults() -> None:
+    """List the faults: what each does, and how it is undone."""
+    from swarmctl.chaos.faults import FAULTS
 
-        return Request(fault, cluster, region, selection, timeout, probe_service, Runs(runs_dir))
-
-    # Whoever names a node has consented to losing it.
-    ask = not (yes or selection.names) and sys.stdin.isatty()
-    experiment, close = _experiment(request, cluster, progress, ask=ask)
-    try:
-        experiment.run()
-    finally:
-        progress.close()
-        close()
-        if experiment.journal.moment("fault") is not None:
-            path = report.write(Runs(runs_dir), experiment.journal)
-            _show(experiment.journal, path)
-    return int(Exit.OK if experiment.journal.outcome == "held" else Exit.FAILED)
+    list_faults(FAULTS.values())
 
 
 @app.command()
@@ -105,6 +163,11 @@ def revert(
     run_id: Annotated[
         str | None, typer.Argument(metavar="[RUN]", help="Which run.  [all that need it]")
     ] = None,
+    from_swarm: Annotated[
+        bool,
+        typer.Option("--from-swarm", help="The run whose plan is in the Swarm's chaos lock."),
+    ] = False,
+    cluster: ClusterName = None,
     runs_dir: RunsDir = Path("runs"),
 ) -> int:
     """Undo what a run left behind, for example after kill -9. Can be repeated without harm."""
@@ -112,6 +175,8 @@ def revert(
 
     runs = Runs(runs_dir)
     with runs.lock():
+        if from_swarm:
+            return _revert_from_swarm(runs, cluster)
         found = (runs.load(run_id),) if run_id else runs.pending()
         pending = [journal for journal in found if journal.undo.pending]
         if not pending:
@@ -123,64 +188,210 @@ def revert(
     return int(Exit.OK)
 
 
-@app.command("report")
-def make_report(
-    run_id: Annotated[str, typer.Argument(metavar="RUN", help="Which run.")],
-    runs_dir: RunsDir = Path("runs"),
-) -> None:
-    """Make a run's report again from its journal, and print where it is."""
-    from swarmctl.chaos import report
-    from swarmctl.chaos.journal import Runs
-
-    runs = Runs(runs_dir)
-    console.emit(str(report.write(runs, runs.load(run_id))))
+# -- what was asked for ----------------------------------------------------------------------------
 
 
-# -- wiring ---------------------------------------------------------------------------------------
+def _from_words(fault: str, said: dict[str, Any], seed: int | None, override: list[str]) -> Plan:
+    from swarmctl.chaos import window as windows
+    from swarmctl.chaos.faults import known_fault
+    from swarmctl.chaos.hypothesis import Hypothesis
+    from swarmctl.chaos.plan import Plan
+    from swarmctl.chaos.prepare import Limits
+
+    kind = known_fault(fault)
+    names = ("force", "sever", "level", "delay_ms", "replace_with")
+    options = kind.check({name: said[name] for name in names if name in said})
+    sizes = {name: said[name] for name in ("max_nodes", "max_percent") if name in said}
+    return Plan(
+        fault=fault,
+        selection=_selection(said, seed, kind.selection),
+        hypothesis=Hypothesis(within_s=said.get("timeout", 120.0)),
+        options=options,
+        duration_s=said.get("duration"),
+        limits=Limits(
+            **sizes,
+            window=windows.parse(said["window"]) if "window" in said else None,
+            overrides=_overrides(override),
+        ),
+        probe_service=said.get("probe_service"),
+        repeat=said.get("repeat", 1),
+        every_s=said.get("every", 0.0),
+        rolling=said.get("rolling", False),
+        keep_going=said.get("keep_going", False),
+    )
 
 
-def _selection(
-    names: Sequence[str] | None, role: str | None, count: int | None, seed: int | None
-) -> Selection:
-    from swarmctl.chaos.targets import Selection
+def _selection(said: dict[str, Any], seed: int | None, usual: Selection) -> Selection:
+    from swarmctl.chaos.targets import Selection, parse
 
-    if names and (role is not None or count is not None or seed is not None):
+    fields = parse(said.get("target", ()))
+    fields |= {k: said[v] for k, v in (("role", "role"), ("zone", "az")) if v in said}
+    sizes = {name: said[name] for name in ("count", "percent") if name in said}
+    if fields.get("names") and (sizes or seed is not None or "role" in said or "az" in said):
         raise UsageError(
-            "--target names the nodes; --role, --count and --seed draw them",
+            "--target names the nodes; --role, --az, --count, --percent and --seed draw them",
             "use one way or the other",
         )
-    return Selection(tuple(names or ()), role or "worker", 1 if count is None else count, seed)
+    if fields.get("names"):
+        return Selection(**fields)
+    if sizes:
+        usual = replace(usual, percent=None)
+    # The usual role is for those who say nothing about where to draw.
+    base = replace(usual, role="", leader=False) if fields.keys() - {"service"} else usual
+    return replace(base, **fields, **sizes, seed=seed)
+
+
+def _from_file(path: Path, said: dict[str, Any], seed: int | None, override: list[str]) -> Plan:
+    from swarmctl.chaos.files import load
+
+    if said:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in said)
+        raise UsageError(f"{path} says it all: leave out {names}", "or change the file")
+    plan = load(path)
+    if seed is not None:
+        plan = replace(plan, selection=replace(plan.selection, seed=seed))
+    overrides = plan.limits.overrides | _overrides(override)
+    return replace(plan, limits=replace(plan.limits, overrides=overrides))
+
+
+def _overrides(names: Sequence[str]) -> frozenset[str]:
+    from swarmctl.chaos.guards import OVERRIDABLE
+    from swarmctl.errors import unknown
+
+    for name in names:
+        if name not in OVERRIDABLE:
+            raise unknown("guard", name, OVERRIDABLE)
+    return frozenset(names)
+
+
+# -- doing it --------------------------------------------------------------------------------------
+
+
+def _run(plan: Plan, cluster: str | None, runs_dir: Path, *, dry_run: bool, yes: bool) -> int:
+    from swarmctl.chaos import campaign
+    from swarmctl.chaos.faults import known_fault
+    from swarmctl.chaos.journal import Runs
+    from swarmctl.chaos.seams import WallClock
+
+    campaign.check(plan)
+    runs = Runs(runs_dir)
+    kind = known_fault(plan.fault)
+    if kind.final and not yes and not dry_run and not sys.stdin.isatty():
+        raise UsageError(
+            f"{kind.name} can't be undone as it was: {kind.undone}", "say so with --yes"
+        )
+    # Whoever names a node has consented to losing it, but not to losing its disk.
+    ask = (plan.selection.drawn or kind.final) and not yes and sys.stdin.isatty()
+    world = Reality(plan.cluster or cluster)
+    try:
+        if dry_run:
+            return _rehearse(world, plan, runs)
+        plans = campaign.rounds(plan, world.snapshot() if plan.rolling else None)
+        name = f"{plan.title or plan.fault}-{WallClock().started_at:%Y%m%d-%H%M%S}"
+        label = name if len(plans) > 1 else ""
+        done = campaign.carry_out(
+            plans,
+            lambda one: _one(world, one, runs, label, ask=ask),
+            WallClock(),
+            plan.every_s,
+            plan.keep_going,
+        )
+    finally:
+        world.close()
+    if len(plans) > 1:
+        summary(done, len(plans))
+    held = len(done) == len(plans) and all(journal.outcome == "held" for journal in done)
+    return int(Exit.OK if held else Exit.FAILED)
+
+
+def _one(world: Reality, plan: Plan, runs: Runs, campaign: str, *, ask: bool) -> Journal:
+    from swarmctl.chaos import report
+
+    progress = ConsoleProgress()
+    experiment, close = _experiment(world, plan, runs, campaign, progress, ask=ask)
+    try:
+        return experiment.run()
+    finally:
+        progress.close()
+        close()
+        if experiment.journal.moment("fault") is not None:
+            show(experiment.journal, report.write(runs, experiment.journal))
+
+
+def _rehearse(world: Reality, plan: Plan, runs: Runs) -> int:
+    progress = ConsoleProgress()
+    experiment, close = _experiment(world, plan, runs, "", progress, ask=False)
+    try:
+        journal = experiment.rehearse()
+    finally:
+        progress.close()
+        close()
+    rehearsal(journal, plan)
+    refused = [guard for guard in journal.guards if not guard.ok and not guard.overridden]
+    return int(Exit.REFUSED if refused else Exit.OK)
+
+
+class Reality:
+    """The cluster a command means: EC2, the managers, and the nodes' own shells."""
+
+    def __init__(self, cluster: str | None, region: str | None = None) -> None:
+        """Ask EC2 which machines there are.
+
+        Raises:
+            SwarmctlError: there is no such cluster, or no manager of it runs.
+        """
+        from swarmctl.cloud.instances import Cloud
+        from swarmctl.cluster import resolve
+        from swarmctl.swarm.shell import Shells
+
+        self.ec2: Cloud = Cloud(region)
+        self.target: Target = resolve(cluster, cloud=lambda: self.ec2)
+        self.shells = Shells(self._nodes)
+
+    def _nodes(self) -> dict[str, Any]:
+        from swarmctl.cluster import endpoint
+
+        return {i.name: endpoint(i) for i in self.ec2.instances(self.target.cluster)}
+
+    def snapshot(self) -> Any:
+        """Everything the managers know now."""
+        with self.target.connect() as client:
+            return client.snapshot()
+
+    def close(self) -> None:
+        """End all connections."""
+        self.shells.close()
 
 
 def _experiment(
-    request: Callable[[str, str], Request],
-    cluster: str | None,
+    world: Reality,
+    plan: Plan,
+    runs: Runs,
+    campaign: str,
     progress: ConsoleProgress,
     *,
     ask: bool,
 ) -> tuple[Experiment, Callable[[], None]]:
     """The experiment on the real world, and what closes the connections to it."""
-    from swarmctl.chaos.experiment import Experiment, World
+    from swarmctl.chaos.experiment import Experiment, Request, World
     from swarmctl.chaos.interrupts import Interrupts
     from swarmctl.chaos.live import LiveSwarms
     from swarmctl.chaos.probes import HttpProber
     from swarmctl.chaos.seams import WallClock
-    from swarmctl.cloud.instances import Cloud
-    from swarmctl.cluster import resolve
 
-    ec2 = Cloud()
-    target = resolve(cluster, cloud=lambda: ec2)
-    swarms, clock = LiveSwarms(target.endpoints), WallClock()
-    world = World(
+    swarms, clock = LiveSwarms(world.target.endpoints), WallClock()
+    acts_on = World(
         swarms=swarms,
-        ec2=ec2,
+        ec2=world.ec2,
+        shell=world.shells,
         clock=clock,
         prober=HttpProber(clock.now),
         interrupts=Interrupts(),
         progress=progress,
         consent=lambda lines: progress.ask(lines) if ask else None,
     )
-    return Experiment(request(target.cluster, ec2.region), world), swarms.close
+    request = Request(plan, world.target.cluster, world.ec2.region, runs, campaign)
+    return Experiment(request, acts_on), swarms.close
 
 
 def _revert(runs: Runs, journal: Journal) -> None:
@@ -188,7 +399,8 @@ def _revert(runs: Runs, journal: Journal) -> None:
     from swarmctl.chaos.revert import revert as undo
     from swarmctl.chaos.seams import WallClock
     from swarmctl.cloud.instances import Cloud
-    from swarmctl.cluster import manager_endpoints
+    from swarmctl.cluster import endpoint, manager_endpoints
+    from swarmctl.swarm.shell import Shells
 
     progress = ConsoleProgress()
     progress.step(f"Revert {journal.id}")
@@ -197,158 +409,39 @@ def _revert(runs: Runs, journal: Journal) -> None:
     def connect() -> LiveSwarms:
         return LiveSwarms(manager_endpoints(journal.cluster, ec2.instances(journal.cluster)))
 
+    shells = Shells(lambda: {i.name: endpoint(i) for i in ec2.instances(journal.cluster)})
     try:
-        undo(journal, runs, ec2, connect, WallClock(), progress)
+        undo(journal, runs, ec2, shells, connect, WallClock(), progress)
     finally:
         progress.close()
+        shells.close()
 
 
-# -- what people see ------------------------------------------------------------------------------
+def _revert_from_swarm(runs: Runs, cluster: str | None) -> int:
+    """The plan of a run whose directory is elsewhere, or lost."""
+    from swarmctl.chaos.journal import from_brief
+    from swarmctl.swarm import lock
+    from swarmctl.swarm.engine import SwarmEngine
 
-
-class ConsoleProgress:
-    """Progress on stderr: steps and notes as lines, the status as a line that moves.
-
-    It never raises: a closed terminal or a broken pipe must not end an experiment half way.
-    """
-
-    def __init__(self) -> None:
-        """Nothing is shown yet."""
-        self._status: Status | None = None
-        self._gone = False
-        self._last, self._last_at = "", 0.0
-
-    def step(self, title: str) -> None:
-        """A phase begins."""
-        self._print(f"• {title}", "bold")
-
-    def note(self, text: str) -> None:
-        """Something happened."""
-        style = {"✗": "red", "✓": "green"}.get(text[:1], "")
-        self._print(f"  {text}", style)
-
-    def status(self, text: str) -> None:
-        """How things stand."""
-        if not console.err().is_terminal:
-            now = time.monotonic()
-            if text != self._last and now - self._last_at >= _STATUS_EVERY_S:
-                self._last, self._last_at = text, now
-                self._print(f"  … {text}", "")
-            return
-        self._safely(lambda: self._spin(text))
-
-    def ask(self, lines: Sequence[str]) -> None:
-        """Show what will happen and let the user call it off.
-
-        Raises:
-            InterruptedRunError: the answer is no.
-        """
-        from swarmctl.chaos.interrupts import InterruptedRunError
-
-        self.close()
-        for line in lines:
-            self._print(f"  {line}", "")
-        if not typer.confirm("Go on?", err=True):
-            raise InterruptedRunError("called off; nothing was touched")
-
-    def close(self) -> None:
-        """Stop what moves."""
-        status, self._status = self._status, None
-        if status is not None:
-            self._safely(status.stop)
-
-    def _spin(self, text: str) -> None:
-        from rich.markup import escape
-
-        line = escape(text)
-        if self._status is None:
-            self._status = console.err().status(line)
-            self._status.start()
-        else:
-            self._status.update(line)
-
-    def _print(self, text: str, style: str) -> None:
-        from rich.text import Text
-
-        self._safely(lambda: console.err().print(Text(text, style=style), soft_wrap=True))
-
-    def _safely(self, write: Callable[[], None]) -> None:
-        if self._gone:
-            return
-        try:
-            write()
-        except (OSError, SystemExit):  # Rich answers a broken pipe with SystemExit
-            self._gone = True
-
-
-def _show(journal: Journal, path: Path) -> None:
-    """The result on stdout: time line, placement, probes, verdict, and where the report is."""
-    from rich.text import Text
-
-    from swarmctl.chaos import report, timeline
-
-    out = console.out()
-    table = _table("Timeline")
-    table.add_column("since fault", justify="right", no_wrap=True)
-    table.add_column("what")
-    table.add_column("whose word", style="dim")
-    for row in timeline.rows(journal):
-        table.add_row(f"{row.at_s:+.1f} s", Text(row.what), row.source)
-    out.print(table)
-    _show_placement(journal)
-    _show_probes(journal)
-    style = {"held": "bold green", "refuted": "bold red"}.get(journal.outcome, "bold yellow")
-    out.print(Text(report.sentence(journal), style=style), soft_wrap=True)
-    console.emit(f"report: {path}")
-
-
-def _show_placement(journal: Journal) -> None:
-    from rich.text import Text
-
-    from swarmctl.chaos import report
-
-    if not journal.after:
-        return
-    nodes, targets = report.node_names(journal), {t.node for t in journal.targets}
-    table = _table("Placement, before the fault → at the verdict")
-    table.add_column("service")
-    for node in nodes:
-        table.add_column(
-            Text(node, style="red" if node in targets else ""), justify="right", no_wrap=True
-        )
-    table.add_column("total", justify="right", no_wrap=True)
-    for row in report.placement_rows(journal):
-        cells = [f"{cell.before} → {cell.after}" for cell in (*row.cells, row.total)]
-        table.add_row(row.service, *cells)
-    console.out().print(table)
-
-
-def _show_probes(journal: Journal) -> None:
-    from rich.text import Text
-
-    if not journal.probes:
-        return
-    table = _table("Probes")
-    for title in ("service", "sent", "lost", "longest outage", "median", "99 %", "failures"):
-        justify = "left" if title in ("service", "failures") else "right"
-        table.add_column(title, justify=justify)  # type: ignore[arg-type]  # two of its literals
-    for probe in journal.probes:
-        table.add_row(
-            probe.service,
-            str(probe.sent),
-            str(probe.lost),
-            f"{probe.longest_outage_s:.1f} s",
-            f"{probe.median_ms:.0f} ms",
-            f"{probe.p99_ms:.0f} ms",
-            Text(", ".join(f"{n} of {text}" for text, n in probe.failures.items()) or "none"),
-        )
-    console.out().print(table)
-
-
-def _table(title: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    return Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
+    world = Reality(cluster)
+    try:
+        with world.target.failover() as swarm:
+            engine = SwarmEngine(swarm)
+            found = lock.find(engine, lock.CHAOS)
+            if found is None:
+                console.emit("the Swarm's chaos lock is free: nothing left to undo")
+                return int(Exit.OK)
+            if found.plan is None:
+                lock.release(engine, found.id)
+                console.emit(f"gave up the lock of {found.owner}; it holds no plan")
+                return int(Exit.OK)
+            journal = from_brief(found.plan)
+            if journal.undo.pending:
+                runs.save(journal)
+                _revert(runs, journal)
+            else:
+                lock.release(engine, found.id)
+    finally:
+        world.close()
+    console.emit(f"reverted {journal.id}")
+    return int(Exit.OK)

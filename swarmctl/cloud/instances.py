@@ -51,6 +51,7 @@ class Instance:
     az: str
     ssh_user: str
     cluster: str
+    unstoppable: str = ""  # why it cannot be stopped and started again
 
     @property
     def address(self) -> str:
@@ -112,6 +113,24 @@ class Cloud:
         """
         with _worded(self.region):
             self._ec2.stop_instances(InstanceIds=[instance_id], Force=force)
+
+    def terminate(self, instance_id: str) -> None:
+        """Ask EC2 to end an instance for good; returns when the request is accepted.
+
+        Raises:
+            CloudError: EC2 refused.
+        """
+        with _worded(self.region):
+            self._ec2.terminate_instances(InstanceIds=[instance_id])
+
+    def reboot(self, instance_id: str) -> None:
+        """Ask EC2 to restart a machine; returns when the request is accepted.
+
+        Raises:
+            CloudError: EC2 refused.
+        """
+        with _worded(self.region):
+            self._ec2.reboot_instances(InstanceIds=[instance_id])
 
     def start(self, instance_id: str) -> None:
         """Ask EC2 to start an instance; returns when the request is accepted.
@@ -176,7 +195,18 @@ def _instance(raw: Mapping[str, Any]) -> Instance:
         az=raw.get("Placement", {}).get("AvailabilityZone", ""),
         ssh_user=tags.get(SSH_USER_TAG, ""),
         cluster=tags.get(CLUSTER_TAG, ""),
+        unstoppable=_unstoppable(raw, tags),
     )
+
+
+def _unstoppable(raw: Mapping[str, Any], tags: Mapping[str, str]) -> str:
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Stop_Start.html"""
+    if raw.get("InstanceLifecycle") == "spot":
+        return "a spot instance: EC2 may give its capacity to somebody else"
+    if raw.get("RootDeviceType") == "instance-store":
+        return "its root is an instance store: it cannot be stopped, only terminated"
+    group = tags.get("aws:autoscaling:groupName")
+    return f"a member of the Auto Scaling group {group}, which would replace it" if group else ""
 
 
 @contextmanager

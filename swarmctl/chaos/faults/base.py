@@ -2,12 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Protocol
 
 from swarmctl.chaos.journal import TargetRecord, UndoStep
-from swarmctl.chaos.seams import Clock, Ec2
+from swarmctl.chaos.seams import Clock, Ec2, Shell
+from swarmctl.chaos.targets import Selection
+from swarmctl.errors import UsageError
+from swarmctl.swarm.engine import Engine
+
+
+class Effect(StrEnum):
+    """What a fault does to its targets, as far as the verdict is concerned."""
+
+    DOWN = "down"  # the managers call the nodes Down; their replicas are started elsewhere
+    DRAINED = "drained"  # the nodes stay Ready; their replicas are started elsewhere
+    RETURNS = "returns"  # the nodes go away and come back by themselves
+    STAYS = "stays"  # the nodes have a hard time, but stay
+    TASKS = "tasks"  # single tasks end; they are started again, where does not matter
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be said about a fault beyond its targets. Each fault takes some of these.
+
+    Args:
+        force: pull the plug instead of a clean shutdown.
+        sever: from whom a node is cut off: ``managers``, ``workers`` or ``all``.
+        level: per cent: of the processors that are kept busy, of the memory or the disk that is in
+            use in the end, of the packets that are lost. ``None``: the fault's own default.
+        delay_ms: by how many milliseconds packets are late.
+        replace_with: the command that makes a new machine for one that was terminated.
+    """
+
+    force: bool = False
+    sever: str = "all"
+    level: int | None = None
+    delay_ms: int = 200
+    replace_with: str = "ansible-playbook playbooks/site.yml"
+
+    def parameters(self, taken: Sequence[str]) -> dict[str, Any]:
+        """Those a fault takes, as a journal keeps them."""
+        return {name: getattr(self, name) for name in taken}
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Options:
+        """From what a journal kept."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in parameters.items() if k in known})
 
 
 @dataclass(frozen=True)
@@ -16,24 +60,37 @@ class Setting:
 
     Args:
         ec2: the EC2 API.
+        shell: commands on the nodes.
+        engine: requests to the managers.
         clock: the run's time.
         check: raises when the run was interrupted (and may be given up at this point).
         status: says what is being awaited; completes "waiting for …".
         mark: puts a moment on the time line: its kind and its text.
+        options: see :class:`Options`.
+        run_id: of the run, for what is left on the nodes meanwhile.
+        ttl_s: seconds after which a node heals by itself when nobody does it.
     """
 
     ec2: Ec2
+    shell: Shell
+    engine: Engine
     clock: Clock
     check: Callable[[], None]
     status: Callable[[str], None]
     mark: Callable[[str, str], None]
+    options: Options = field(default_factory=Options)
+    run_id: str = ""
+    ttl_s: float = 900.0
 
 
 class Fault(Protocol):
     """A way to take nodes away, and to put them back."""
 
+    def refusal(self, targets: Sequence[TargetRecord]) -> str:
+        """Why it cannot be done to these targets; ``""`` when it can. Touches nothing."""
+
     def describe(self, target: TargetRecord) -> str:
-        """What will happen to this target, in one line."""
+        """What will happen to this target, and how it is undone, in one line."""
 
     def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
         """How everything this fault may do is undone. Called, and stored, before ``inject``."""
@@ -44,9 +101,78 @@ class Fault(Protocol):
     def watch(self, targets: Sequence[TargetRecord]) -> None:
         """A chance, a few times a second, to note how the fault itself goes on."""
 
+    def settled(self) -> bool:
+        """Whether the fault has had its effect, so that a verdict means something."""
+
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Undo what is not undone yet; can be called any number of times.
 
         Raises:
             SwarmctlError: something can't be put back; the message says what.
         """
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A fault that a user can name, and all there is to know about it before it is made.
+
+    Args:
+        name: as it is typed.
+        does: one line for ``swarmctl chaos faults``.
+        undone: how it is undone, one line.
+        effect: see :class:`Effect`.
+        past: completes "swarm_app_wkr2 …" in the verdict.
+        make: makes it.
+        takes: names of the fields of :class:`Options` it takes.
+        selection: the targets when the user names none.
+        stops: whether the EC2 instance itself is stopped (guard ``stoppable``).
+        duration_s: how long it lasts at least before it is undone, unless the user says otherwise.
+        final: whether what it takes can't be put back as it was; the user is asked.
+    """
+
+    name: str
+    does: str
+    undone: str
+    effect: Effect
+    past: str
+    make: Callable[[Setting], Fault]
+    takes: tuple[str, ...] = ()
+    selection: Selection = field(default_factory=Selection)
+    stops: bool = False
+    duration_s: float = 0.0
+    final: bool = False
+
+    def check(self, given: Mapping[str, Any]) -> Options:
+        """The options, if this fault takes all that were given.
+
+        Args:
+            given: by the names of :class:`Options`; ``None`` is not given.
+
+        Raises:
+            UsageError: it does not take one of them.
+        """
+        said = {name: value for name, value in given.items() if value is not None}
+        for name in said:
+            if name not in self.takes:
+                takes = ", ".join(self.takes) or "none"
+                raise UsageError(f"{self.name} takes no option {name!r}", f"it takes: {takes}")
+        return Options(**said)
+
+
+class NodeWatch:
+    """Notes once per target that the machine does not answer any more.
+
+    Args:
+        setting: the fault's.
+    """
+
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
+        self._gone: set[str] = set()
+
+    def look(self, targets: Sequence[TargetRecord]) -> None:
+        """Try the SSH port of each target that answered so far."""
+        for target in targets:
+            if target.node not in self._gone and not self._setting.shell.reachable(target.node):
+                self._gone.add(target.node)
+                self._setting.mark("unreachable", f"{target.node} does not answer any more")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from swarmctl.chaos.faults.base import Setting
+from swarmctl.chaos.faults.base import NodeWatch, Setting
 from swarmctl.chaos.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.wait import wait_for
@@ -23,19 +23,31 @@ _WATCH_EVERY_S = 1.0
 
 @dataclass
 class InstanceStop:
-    """StopInstances: a clean shutdown of the whole machine, which keeps its disk and address."""
+    """StopInstances: the machine goes, clean or with ``force``; its disk and address stay."""
 
     setting: Setting
     _sent: bool = False
     _accepted: bool = False
     _states: dict[str, str] = field(default_factory=dict)
     _next_watch: float = 0.0
+    _alive: NodeWatch = field(init=False)
 
-    name = "instance-stop"
+    def __post_init__(self) -> None:
+        self._alive = NodeWatch(self.setting)
+
+    def refusal(self, targets: Sequence[TargetRecord]) -> str:
+        """See :class:`Fault`; EC2 stops whatever the guards let it stop."""
+        del targets
+        return ""
+
+    def settled(self) -> bool:
+        """See :class:`Fault`; the managers calling the node Down is sign enough."""
+        return True
 
     def describe(self, target: TargetRecord) -> str:
         """What will happen to this target."""
-        return f"stop {target.node} ({target.instance_id}); undo: start it and await Ready"
+        how = "pull the plug of" if self.setting.options.force else "stop"
+        return f"{how} {target.node} ({target.instance_id}); undo: start it and await Ready"
 
     def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
         """Every instance is to be started again."""
@@ -55,12 +67,13 @@ class InstanceStop:
         self._sent = True
         for target in targets:
             self.setting.check()
-            self.setting.ec2.stop(target.instance_id)
+            self.setting.ec2.stop(target.instance_id, self.setting.options.force)
             self.setting.mark("stop-accepted", f"StopInstances accepted for {target.node}")
         self._accepted = True
 
     def watch(self, targets: Sequence[TargetRecord]) -> None:
         """Note when EC2 says that they are stopped. The API being slow or busy is no news."""
+        self._alive.look(targets)
         if self.setting.clock.now() < self._next_watch:
             return
         self._next_watch = self.setting.clock.now() + _WATCH_EVERY_S

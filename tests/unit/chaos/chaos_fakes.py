@@ -10,14 +10,21 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from swarmctl.chaos.experiment import Experiment, Request, World
+from swarmctl.chaos.faults import Options
+from swarmctl.chaos.hypothesis import Hypothesis
 from swarmctl.chaos.interrupts import Interrupts
 from swarmctl.chaos.journal import Runs
-from swarmctl.chaos.seams import Endpoint, Machine, Probe
+from swarmctl.chaos.plan import Plan
+from swarmctl.chaos.prepare import Limits
+from swarmctl.chaos.seams import Endpoint, Forecast, Machine, Probe
 from swarmctl.chaos.targets import Selection
 from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import Node, Port, Service, Swarm, Task
+from tests.unit.engine_fake import FakeEngine
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 # The managers' clock is not ours: nothing may depend on the two being equal.
@@ -123,10 +130,44 @@ class Box:
     name: str
     state: str
     private_ip: str
+    unstoppable: str = ""
 
     @property
     def address(self) -> str:
         return self.private_ip
+
+
+@dataclass
+class Managers(FakeEngine):
+    """The Engine API of the simulated managers: nodes can be drained and removed."""
+
+    lab: Lab | None = None
+
+    def get(self, path: str, **filters: list[str]) -> Any:
+        if not path.startswith("/nodes/"):
+            return super().get(path, **filters)
+        found = self._node(path.removeprefix("/nodes/"))
+        return {"Version": {"Index": 7}, "Spec": {"Availability": found.availability, "Labels": {}}}
+
+    def send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        if not path.startswith("/nodes/"):
+            return super().send(method, path, body, **options)
+        assert self.lab is not None
+        node_id, _, verb = path.removeprefix("/nodes/").partition("/")
+        found = self._node(node_id)
+        if method == "DELETE":
+            self.lab.nodes.remove(found)
+            return None
+        assert (verb, options["params"]) == ("update", {"version": "7"})
+        self.lab.set_availability(found.hostname, body["Availability"])
+        return None
+
+    def _node(self, node_id: str) -> Node:
+        assert self.lab is not None
+        found = [n for n in self.lab.nodes if n.id == node_id]
+        if not found:
+            raise EngineError(f"node {node_id} not found", 404)
+        return found[0]
 
 
 @dataclass
@@ -151,8 +192,12 @@ class Lab:
     log: list[str] = field(default_factory=list)
     fail: dict[str, Exception] = field(default_factory=dict)
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
+    answers: dict[str, str | Callable[[], str]] = field(default_factory=dict)
+    forecasts: Forecast | None = None
+    engine: Managers = field(default_factory=Managers)
 
     def __post_init__(self) -> None:
+        self.engine.lab = self
         self.states = {n.hostname: "running" for n in self.nodes}
         self.tasks: list[Task] = []
         self.avoided: set[str] = set()
@@ -176,9 +221,9 @@ class Lab:
             for n in self.nodes
         ]
 
-    def stop(self, instance_id: str, /) -> None:
+    def stop(self, instance_id: str, force: bool = False, /) -> None:
         name = instance_id.removeprefix("i-")
-        self.log.append(f"stop {name}")
+        self.log.append(f"{'pull' if force else 'stop'} {name}")
         now = self.clock.now()
         if self.stop_delay_s:
             self.clock.at(now + self.stop_delay_s, lambda: self._set_state(name, "stopping"))
@@ -204,6 +249,29 @@ class Lab:
         self._call("state")
         return self.states[instance_id.removeprefix("i-")]
 
+    def terminate(self, instance_id: str, /) -> None:
+        name = instance_id.removeprefix("i-")
+        self.log.append(f"terminate {name}")
+        self.states[name] = "terminated"
+        self.clock.at(self.clock.now() + DETECT_S, lambda: self._down(name))
+
+    def reboot(self, instance_id: str, /) -> None:
+        self.log.append(f"reboot {instance_id.removeprefix('i-')}")
+        self._call("reboot")
+
+    # -- the nodes themselves -------------------------------------------------------------------
+
+    def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
+        """Answers what ``answers`` has for the first of its words that is in the script."""
+        self.log.append(f"{node}: {script}")
+        self._call("run")
+        found = (answer for words, answer in self.answers.items() if words in script)
+        answer = next(found, "")
+        return answer() if callable(answer) else answer
+
+    def reachable(self, node: str) -> bool:
+        return self.states[node] in ("running", "stopping")
+
     # -- the managers ---------------------------------------------------------------------------
 
     def snapshot(self) -> Swarm:
@@ -216,6 +284,9 @@ class Lab:
 
     def avoid(self, addresses: Collection[str]) -> None:
         self.avoided |= set(addresses)
+
+    def forecast(self, lost: Collection[str]) -> Forecast | None:
+        return self.forecasts
 
     # -- what happens by itself -----------------------------------------------------------------
 
@@ -231,6 +302,26 @@ class Lab:
     def set_node(self, name: str, state: str) -> None:
         self.nodes = [replace(n, state=state) if n.hostname == name else n for n in self.nodes]
 
+    def set_availability(self, name: str, availability: str) -> None:
+        self.log.append(f"{name} is {availability}")
+        self.nodes = [
+            replace(n, availability=availability) if n.hostname == name else n for n in self.nodes
+        ]
+        if availability == "drain":
+            self._replace_tasks_of(name)
+
+    def end_tasks(self, ids: Collection[str]) -> None:
+        """Containers die; their slots are filled again on the same node."""
+        now = self.clock.now()
+        for old in [t for t in self.tasks if t.id in ids]:
+            self._change(old.id, state="failed", desired_state="shutdown")
+            name, host = old.service_id.removeprefix("svc-"), old.node_id.removeprefix("id-")
+            fresh = task(
+                name, old.slot, host, state="assigned", created=now, suffix=f"new{now:.0f}"
+            )
+            self.tasks.append(fresh)
+            self.clock.at(now + RUN_S, lambda i=fresh.id: self._run(i))  # type: ignore[misc]
+
     def _down(self, name: str) -> None:
         if self.states[name] in ("running", "pending"):
             return  # it was back before anybody noticed
@@ -240,7 +331,11 @@ class Lab:
 
     def _replace_tasks_of(self, name: str) -> None:
         now = self.clock.now()
-        others = [n.hostname for n in self.nodes if n.role == "worker" and n.live]
+        others = [
+            n.hostname
+            for n in self.nodes
+            if n.role == "worker" and n.live and n.availability == "active"
+        ]
         lost = [t for t in self.tasks if t.node_id == f"id-{name}" and t.slot]
         for index, old in enumerate(lost):
             self._change(old.id, desired_state="shutdown")
@@ -351,6 +446,11 @@ def stage(
     timeout_s: float = 120.0,
     selection: Selection | None = None,
     probe_service: str | None = None,
+    fault: str = "instance-stop",
+    options: Options | None = None,
+    duration_s: float | None = None,
+    limits: Limits | None = None,
+    hypothesis: Hypothesis | None = None,
 ) -> Stage:
     clock = Clock()
     lab = Lab(
@@ -362,15 +462,16 @@ def stage(
     )
     prober, interrupts, progress, runs = FakeProber(clock), Interrupts(), Quiet(), Runs(root)
     asked: list[Sequence[str]] = []
-    request = Request(
-        fault="instance-stop",
-        cluster="swarm_app",
-        region="eu-central-1",
+    plan = Plan(
+        fault=fault,
         selection=selection or Selection(names=targets),
-        timeout_s=timeout_s,
+        hypothesis=hypothesis or Hypothesis(within_s=timeout_s),
+        options=options or Options(),
+        duration_s=duration_s,
+        limits=limits or Limits(),
         probe_service=probe_service,
-        runs=runs,
     )
-    world = World(lab, lab, clock, prober, interrupts, progress, asked.append)
+    request = Request(plan, "swarm_app", "eu-central-1", runs)
+    world = World(lab, lab, lab, clock, prober, interrupts, progress, asked.append)
     experiment = Experiment(request, world)
     return Stage(lab, clock, prober, interrupts, progress, runs, experiment, asked)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.experiment import Experiment, Request
-from swarmctl.cli import chaos, console
+from swarmctl.chaos.experiment import Experiment
+from swarmctl.cli import chaos, chaos_show, console
 from swarmctl.cli.main import main
 from tests.unit.chaos.chaos_fakes import Stage, stage
 
@@ -18,13 +18,22 @@ def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """`chaos run` acts on the simulated Swarm."""
     s = stage(tmp_path, timeout_s=30)
 
-    def wire(
-        request: Callable[[str, str], Request], *rest: object, **options: object
-    ) -> tuple[Experiment, Callable[[], None]]:
+    def wire(*rest: object, **options: object) -> tuple[Experiment, Callable[[], None]]:
         return s.experiment, lambda: None
 
     monkeypatch.setattr(chaos, "_experiment", wire)
+    monkeypatch.setattr(chaos, "Reality", Unreal)
     return s
+
+
+class Unreal:
+    """No cluster at all."""
+
+    def __init__(self, cluster: str | None) -> None:
+        self.cluster = cluster
+
+    def close(self) -> None:
+        pass
 
 
 def run(s: Stage, *words: str) -> int:
@@ -74,6 +83,13 @@ def test_interrupted_is_130_and_has_a_report(simulated: Stage) -> None:
     [
         (["instance-stopp"], "did you mean 'instance-stop'?"),
         (["instance-stop", "--target", "wkr1", "--seed", "1"], "use one way or the other"),
+        (["drain", "--force"], "it takes: none"),
+        (["instance-stop", "--override", "qorum"], "did you mean 'quorum'?"),
+        (["instance-stop", "--window", "always"], "Mon-Fri 09:00-17:00"),
+        (["instance-stop", "--rolling", "--count", "2"], ""),
+        (["instance-stop", "--every", "5"], ""),
+        (["instance-stop", "--target", "zone:a"], "hosts-service"),
+        (["instance-terminate", "--target", "wkr1"], "--yes"),
         (["instance-stop", "--timeout", "0"], "see `swarmctl chaos run --help`"),
     ],
 )
@@ -98,8 +114,33 @@ def test_a_closed_terminal_does_not_end_an_experiment(monkeypatch: pytest.Monkey
             raise SystemExit(1)  # what Rich does with a broken pipe
 
     monkeypatch.setattr(console, "err", Gone)
-    progress = chaos.ConsoleProgress()
+    progress = chaos_show.ConsoleProgress()
     progress.step("Fault")
     progress.note("still here")
     progress.status("waiting")
     progress.close()
+
+
+def test_a_dry_run_shows_all_and_touches_nothing(
+    simulated: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console.out.cache_clear()
+    assert run(simulated, "--target", "wkr2", "--dry-run") == 0
+    shown = capsys.readouterr().out
+    for words in ("wkr2", "swarm-healthy", "aws ec2 start-instances", "nothing was touched"):
+        assert words in shown
+    assert simulated.lab.log == []
+    assert simulated.runs.ids() == []
+
+
+def test_a_dry_run_that_a_guard_would_refuse_is_3(simulated: Stage) -> None:
+    simulated.lab.set_node("wkr1", "down")
+    assert run(simulated, "--dry-run") == 3
+    assert simulated.lab.log == []
+
+
+def test_the_faults_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    console.out.cache_clear()
+    assert main(["chaos", "faults"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("instance-stop", "drain", "az-outage", "task-kill"))

@@ -34,7 +34,7 @@ def killed(root: Path, after_s: float, monkeypatch: pytest.MonkeyPatch) -> tuple
 
 
 def undo(s: Stage, journal: Journal) -> None:
-    revert(journal, s.runs, s.lab, lambda: s.lab, s.clock, Quiet())
+    revert(journal, s.runs, s.lab, s.lab, lambda: s.lab, s.clock, Quiet())
 
 
 @pytest.mark.parametrize("after_s", [2.3, 4.0, 7.0, 14.0, 20.0])
@@ -80,7 +80,7 @@ def test_managers_are_looked_for_until_one_answers(
             raise SwarmctlError("no manager of the cluster is running")
         return s.lab
 
-    revert(journal, s.runs, s.lab, connect, s.clock, Quiet())  # type: ignore[arg-type]
+    revert(journal, s.runs, s.lab, s.lab, connect, s.clock, Quiet())  # type: ignore[arg-type]
     assert len(tries) == 5
     assert s.runs.pending() == ()
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.targets import Selection, choose
+from swarmctl.chaos.targets import Selection, choose, choose_tasks, parse
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Swarm
-from tests.unit.chaos.chaos_fakes import stage, workers
+from tests.unit.chaos.chaos_fakes import service, stage, task, workers
 
 SWARM = Swarm(tuple(workers(8)), (), ())
+ZONED = Swarm(
+    tuple(
+        replace(n, labels={"az": "abc"[i % 3], "disk": "ssd" if i == 4 else ""})
+        for i, n in enumerate(workers(6))
+    ),
+    (service("web", 3),),
+    (task("web", 1, "wkr1"), task("web", 2, "wkr4"), task("web", 3, "wkr4")),
+)
 
 
 def names(selection: Selection, swarm: Swarm = SWARM) -> list[str]:
@@ -23,26 +32,26 @@ def test_a_seed_draws_the_same_nodes_in_whatever_order_the_managers_list_them() 
     shuffled = list(SWARM.nodes)
     random.Random(7).shuffle(shuffled)
     for seed in range(50):
-        selection = Selection(count=3, seed=seed)
+        selection = Selection(role="worker", count=3, seed=seed)
         assert names(selection) == names(selection, Swarm(tuple(shuffled), (), ()))
 
 
 def test_this_draw_never_changes() -> None:
     """A seed printed by an older version must still mean the same nodes."""
-    assert names(Selection(count=2, seed=42)) == ["wkr1", "wkr2"]
+    assert names(Selection(role="worker", count=2, seed=42)) == ["wkr1", "wkr2"]
 
 
 def test_every_worker_can_be_drawn() -> None:
-    drawn = {names(Selection(seed=seed))[0] for seed in range(200)}
+    drawn = {names(Selection(role="worker", seed=seed))[0] for seed in range(200)}
     assert drawn == {f"wkr{i}" for i in range(1, 9)}
 
 
 def test_a_seed_that_was_drawn_is_printed_and_kept(tmp_path: Path) -> None:
-    s = stage(tmp_path, selection=Selection())
+    s = stage(tmp_path, selection=Selection(role="worker"))
     journal = s.experiment.run()
     seed = journal.parameters["seed"]
     assert any(f"--seed {seed}" in line for line in s.progress.lines)
-    again = stage(tmp_path, selection=Selection(seed=seed))
+    again = stage(tmp_path, selection=Selection(role="worker", seed=seed))
     assert again.experiment.run().targets == journal.targets
 
 
@@ -54,8 +63,8 @@ def test_an_unknown_node_gets_the_known_names_and_the_nearest() -> None:
 
 
 def test_more_nodes_than_there_are_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="cannot draw 9 worker nodes from 8"):
-        names(Selection(count=9, seed=1))
+    with pytest.raises(UsageError, match="cannot draw 9 nodes from 8"):
+        names(Selection(role="worker", count=9, seed=1))
 
 
 def test_naming_a_node_twice_takes_it_once() -> None:
@@ -65,3 +74,64 @@ def test_naming_a_node_twice_takes_it_once() -> None:
 def test_an_unknown_role_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="unknown role"):
         names(Selection(role="leader", seed=1))
+
+
+@pytest.mark.parametrize(
+    ("words", "nodes"),
+    [
+        (["leader"], ["mgr1"]),
+        (["az:b"], ["wkr1", "wkr4"]),
+        (["label:disk=ssd"], ["wkr4"]),
+        (["hosts-service:web"], ["wkr1", "wkr4"]),
+        (["role:worker", "az:a"], ["wkr3", "wkr6"]),
+        (["wkr2", "mgr1"], ["wkr2", "mgr1"]),
+    ],
+)
+def test_what_is_typed_says_which_nodes(words: list[str], nodes: list[str]) -> None:
+    assert names(Selection(**{"percent": 100, **parse(words)}), ZONED) == nodes
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["zone:a"], "unknown kind of target 'zone'"),
+        (["wkr1", "az:a"], "named or drawn"),
+    ],
+)
+def test_what_cannot_be_understood_is_a_usage_error(words: list[str], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        parse(words)
+
+
+@pytest.mark.parametrize(
+    ("selection", "complaint"),
+    [
+        (Selection(zone="d"), "unknown availability zone 'd'"),
+        (Selection(hosts="wbe"), "unknown service 'wbe'"),
+        (Selection(labels={"disk": "nvme"}), "no node fits"),
+        (Selection(percent=0, seed=1), "is no share"),
+        (Selection(count=0, seed=1), "cannot lose 0 nodes"),
+    ],
+)
+def test_what_nothing_fits_is_a_usage_error(selection: Selection, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        names(selection, ZONED)
+
+
+@pytest.mark.parametrize(("percent", "count"), [(34, 3), (1, 1), (100, 7), (50, 4)])
+def test_a_share_is_rounded_up(percent: float, count: int) -> None:
+    assert len(names(Selection(percent=percent, seed=3), ZONED)) == count
+
+
+def test_tasks_are_drawn_of_one_service_and_where_they_run() -> None:
+    def slots(**fields: object) -> list[int]:
+        selection = Selection(service="web", seed=1, **fields)  # type: ignore[arg-type]  # as named
+        return sorted(task.slot for task in choose_tasks(ZONED, selection))
+
+    assert slots(percent=100) == [1, 2, 3]
+    assert len(slots()) == 1
+    assert slots(names=("wkr4",), percent=100) == [2, 3]
+    with pytest.raises(UsageError, match="no task of web runs"):
+        slots(names=("wkr2",))
+    with pytest.raises(UsageError, match="which service"):
+        choose_tasks(ZONED, Selection())
