@@ -17,6 +17,7 @@ from swarmctl.chaos.faults import Effect, Fault, Setting, known_fault
 from swarmctl.chaos.interrupts import InterruptedRunError, Interrupts
 from swarmctl.chaos.journal import Journal, Runs, Undo, brief
 from swarmctl.chaos.observer import INTERVAL_S, Observer
+from swarmctl.chaos.phases import phases
 from swarmctl.chaos.plan import Plan
 from swarmctl.chaos.prepare import Aim
 from swarmctl.chaos.record import Record
@@ -468,6 +469,7 @@ class Experiment:
         self.journal.ended_s = round(self._world.clock.now(), 3)
         self.journal.probes = probes.summaries(results)
         self.journal.probe_log = probes.records(results)
+        self.journal.phases = phases(self.journal)
         self._record.try_save()
 
     # -- small things ---------------------------------------------------------------------------

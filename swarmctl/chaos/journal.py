@@ -207,6 +207,7 @@ class Journal:
     agreement: dict[str, Any] | None = None  # how what was seen compares with it
     duplicates: dict[str, int] = field(default_factory=dict)  # service → replicas running twice
     verdict: Verdict | None = None
+    phases: dict[str, float | None] = field(default_factory=dict)  # seconds since the fault
     marks: list[Mark] = field(default_factory=list)
     before: Placement = field(default_factory=dict)
     after: Placement = field(default_factory=dict)
