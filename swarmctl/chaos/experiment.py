@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from swarmctl.chaos import agreement, guards, prepare, probes, undo, verdict
+from swarmctl.chaos import agreement, guards, hostports, prepare, probes, undo, verdict
 from swarmctl.chaos.clocks import EngineClock
 from swarmctl.chaos.faults import Effect, Fault, Setting, known_fault
 from swarmctl.chaos.interrupts import InterruptedRunError, Interrupts
@@ -236,6 +236,9 @@ class Experiment:
         return self._kind.effect in (Effect.DOWN, Effect.DRAINED)
 
     def _await_answers(self) -> None:
+        seen = self._watch.seen()
+        lacking = self._watch.places.lacking(seen)
+        self._watch.places.remember(hostports.ask(self._world.shell, seen, lacking))
         named = self._plan.probe_service is not None
         silent = self._watch.await_answers(named)
         asked = sum(map(len, self._watch.aims.values()))

@@ -139,8 +139,8 @@ def answering(silent: Sequence[str], asked: int, forgotten: Sequence[str] = ()) 
         return GuardRecord(
             "probes-answer",
             False,
-            f"the managers do not know the host ports of {', '.join(forgotten)} any more"
-            " (a change of leader makes them forget)",
+            f"neither the managers nor the nodes tell the host ports of {', '.join(forgotten)}"
+            " (a change of leader makes managers forget)",
             f"docker service update --force {forgotten[0]} gives out new ones; "
             "or choose what is probed: --probe-service NAME|none",
         )

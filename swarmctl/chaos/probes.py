@@ -83,15 +83,31 @@ class Places:
         }
         return {service.name: self._of(service, swarm, left) for service in self.services}
 
+    def remember(self, ports: Mapping[str, tuple[Port, ...]]) -> None:
+        """Host ports that were learnt elsewhere, by task id."""
+        self._ports |= ports
+
+    def lacking(self, swarm: Swarm) -> tuple[Service, ...]:
+        """Services of which some running task has host ports that the managers forgot."""
+        return tuple(s for s in self._by_host_port(swarm) if not self._all_known(swarm, s))
+
     def forgotten(self, swarm: Swarm) -> tuple[str, ...]:
-        """Services whose tasks run with host ports that nobody knows any more."""
+        """Services of which not one running task's host ports are known."""
         return tuple(
             service.name
-            for service in self.services
-            if any(port.mode == "host" for port in service.ports)
-            and swarm.serving(service)
-            and not any(self._ports.get(task.id) for task in swarm.serving(service))
+            for service in self.lacking(swarm)
+            if not any(self._ports.get(task.id) or task.ports for task in swarm.serving(service))
         )
+
+    def _by_host_port(self, swarm: Swarm) -> list[Service]:
+        return [
+            service
+            for service in self.services
+            if swarm.serving(service) and any(port.mode == "host" for port in service.ports)
+        ]
+
+    def _all_known(self, swarm: Swarm, service: Service) -> bool:
+        return all(task.ports or self._ports.get(task.id) for task in swarm.serving(service))
 
     def _of(self, service: Service, swarm: Swarm, left: Mapping[str, Node]) -> tuple[Endpoint, ...]:
         found = _mesh(service, left) | self._host_ports(swarm, service, left)

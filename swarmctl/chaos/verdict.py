@@ -317,8 +317,9 @@ def conclude(
     if reasons:
         text = f"REFUTED: {gone}; {serving}/{want} replicas serve after {took:.1f} s. "
         return Verdict(False, text + "; ".join(reasons), judgement.services, reasons)
-    if killed:
-        what = f"serve again after {took:.1f} s ({lost} restarted)"
+    restarted = len(judgement.replacements)
+    if restarted and (killed or not lost):
+        what = f"serve again after {took:.1f} s ({restarted} restarted)"
     elif lost:
         what = f"redistributed in {took:.1f} s ({lost} restarted on other nodes)"
     else:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,7 @@ from swarmctl.chaos.probes import HttpProber, Places, longest_outage, probe
 from swarmctl.chaos.seams import Endpoint, Machine, Probe
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Port, Swarm
-from tests.unit.chaos.chaos_fakes import Box, address_of, service, task, workers
+from tests.unit.chaos.chaos_fakes import Box, address_of, service, stage, task, workers
 
 MESH = Port("tcp", 80, 8080, "ingress")
 HOST = Port("tcp", 80, 0, "host")
@@ -63,6 +64,20 @@ def test_host_ports_the_managers_forget_are_remembered() -> None:
     assert [p.port for p in places.at(after)["web"]] == [32768]
     assert places.forgotten(replace(after, nodes=before.nodes)) == ()
     assert Places([web], {}, ()).forgotten(replace(after, nodes=before.nodes)) == ("web",)
+
+
+def test_ports_the_managers_forgot_are_asked_of_the_nodes(tmp_path: Path) -> None:
+    """Broken: after every change of leader no experiment can be run."""
+    web = service("web", 2, ports=(HOST,))
+    s = stage(tmp_path, services=[web])
+    s.lab.answers["docker inspect"] = lambda: (
+        'web.1.old {"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"32768"}],"443/tcp":null}\n'
+        if s.lab.log[-1].startswith("wkr1")
+        else ""
+    )
+    journal = s.experiment.run()
+    assert journal.outcome == "held"
+    assert {p.endpoints for p in journal.probes} == {("wkr1 http://10.42.2.11:32768/",)}
 
 
 def test_a_label_says_which_path_is_worth_asking() -> None:
