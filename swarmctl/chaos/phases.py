@@ -7,8 +7,10 @@ where nothing was lost nothing is assigned.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from swarmctl.chaos.journal import Journal
 
@@ -31,9 +33,10 @@ class Stretch:
     Args:
         since_s: seconds since the fault.
         until_s: the same.
-        state: ``whole``; ``unnoticed``: gone, and the managers do not know; ``waiting``: they
-            know, and nothing runs in its place yet; ``starting``: replacements are starting;
-            ``missing``: it never got whole.
+        state: ``whole``; ``unnoticed``: something is gone, and the managers do not know;
+            ``waiting``: they know, and its replacements have no node yet; ``starting``: they have;
+            ``missing``: it never got whole; ``doubt``: a new leader has not heard of all nodes yet;
+            ``blind``: no manager answers.
     """
 
     since_s: float
@@ -68,33 +71,61 @@ def phases(journal: Journal) -> dict[str, float | None]:
     return {k: None if at is None else round(at - fault, 3) for k, at in moments.items()}
 
 
-def stretches(journal: Journal, end_s: float) -> tuple[Stretch, ...]:
-    """The run from the fault on, cut where the Swarm's state changed.
+def stretches(journal: Journal) -> tuple[Stretch, ...]:
+    """The run from its first sample on, cut where the Swarm's state changed.
 
     Args:
-        journal: a run that came to its fault.
-        end_s: where the last stretch ends, in seconds since the fault.
+        journal: a run that came to its fault, with samples.
     """
+    fault = journal.moment("fault") or 0.0
     at = phases(journal)
-    healthy = at["t_healthy"]
-    until = end_s if healthy is None else healthy
-    services = journal.verdict.services if journal.verdict else ()
-    if healthy is not None and services and not any(service.lost for service in services):
-        return (Stretch(0.0, end_s, "whole"),)
-    # Each cut is where a state begins; one that never began is left out.
-    begins = [(0.0, "unnoticed" if at["t_down"] is not None else "waiting")]
-    begins += [(at["t_down"], "waiting")] if at["t_down"] is not None else []
-    begins += [(at["t_assigned"], "starting")] if at["t_assigned"] is not None else []
-    if healthy is None:
-        begins.append((max(moment for moment, _ in begins), "missing"))
-    found, since = [], 0.0
-    for (_, state), following in zip(begins, [*begins[1:], (until, "")], strict=True):
-        stop = min(max(following[0], since), until)
-        found += [Stretch(since, stop, state)] if stop > since else []
-        since = stop
-    if healthy is not None and end_s > healthy:
-        found.append(Stretch(healthy, end_s, "whole"))
+    times = [sample.at_s - fault for sample in journal.samples]
+    blind = [(since - fault, until - fault) for since, until, _ in journal.blind]
+    last = max([*times, (journal.ended_s or 0.0) - fault, *(m.at_s - fault for m in journal.marks)])
+    cuts = {*times, 0.0, last, *(edge for both in blind for edge in both)}
+    cuts |= {moment for moment in at.values() if moment is not None}
+    ordered = sorted(cut for cut in cuts if times[0] <= cut <= last)
+    found: list[Stretch] = []
+    for since, until in pairwise(ordered):
+        middle = (since + until) / 2
+        seen_blind = any(start <= middle < end for start, end in blind)
+        state = "blind" if seen_blind else _state(journal, at, since, bisect_right(times, since))
+        if found and found[-1].state == state:
+            found[-1] = replace(found[-1], until_s=until)
+        else:
+            found.append(Stretch(since, until, state))
     return tuple(found)
+
+
+def _state(journal: Journal, at: Mapping[str, float | None], since: float, index: int) -> str:
+    """The state from a moment on that is no more than one sample old."""
+    sample = journal.samples[max(index - 1, 0)]
+    services = journal.verdict.services if journal.verdict else ()
+    down, assigned = at["t_down"], at["t_assigned"]
+    if down is not None and 0 <= since < down and any(service.lost for service in services):
+        return "unnoticed"
+    if sum(sample.services.values()) >= wanted(journal, at, since):
+        return "whole"
+    if "unknown" in sample.states.values():
+        return "doubt"
+    if at["t_healthy"] is None or assigned is None:
+        return "missing"
+    return "waiting" if since < assigned else "starting"
+
+
+def wanted(journal: Journal, at: Mapping[str, float | None], moment: float) -> int:
+    """How many replicas are wanted at a moment: global services want none on a node that is away.
+
+    Args:
+        journal: the run.
+        at: its :func:`phases`.
+        moment: seconds since the fault.
+    """
+    services = journal.verdict.services if journal.verdict else ()
+    back = at["t_reverted"]
+    if moment < 0 or not services or (back is not None and moment >= back):
+        return sum(journal.wanted.values())
+    return sum(service.wanted for service in services)
 
 
 def line(journal: Journal) -> str:
