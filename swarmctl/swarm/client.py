@@ -239,7 +239,7 @@ class SwarmClient(_Closing):
 
 # SwarmKit's words for "not now": there is no leader, or the one that was asked is one no longer
 # (manager/state/raft/raft.go: ErrStopped, ErrLostLeadership, ErrNoClusterLeader, ErrNoRaftMember;
-# manager/state/raft/proposer; and gRPC's own, from a follower that cannot reach the leader).
+# and gRPC's own, from a follower that cannot reach the leader).
 # "raft: raft message is too large" is the request's own fault, so "raft:" alone says nothing.
 _NOT_NOW = (
     "not have a leader",

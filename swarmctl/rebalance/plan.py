@@ -1,0 +1,239 @@
+"""Which replicas to move, and which services to leave alone: pure, from one look at the Swarm.
+
+A move is what the Swarm itself does when a service gets one replica more and then one less: the new
+one goes where the scheduler puts it (manager/scheduler), and one goes away from the node that has
+most of them (manager/orchestrator/replicated/services.go, reconcile). Each move makes the sum of
+the squares of the counts smaller, so there is an end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from swarmctl.errors import unknown
+from swarmctl.scheduler.board import MAX_FAILURES, Board, Column
+from swarmctl.scheduler.filters import capacity, explain
+from swarmctl.scheduler.snapshot import Service, Snapshot
+from swarmctl.swarm.model import Service as Listed
+from swarmctl.swarm.model import Swarm
+
+_UNFINISHED = ("updating", "paused", "rollback_started", "rollback_paused")
+
+# Two nodes are uneven when their counts differ by so many: one less could not be made better.
+_UNEVEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The Swarm at one moment, as the scheduler sees it and as it is watched."""
+
+    snapshot: Snapshot
+    swarm: Swarm
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One replica from one node to another, by name."""
+
+    source: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.source} → {self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What to do about one service.
+
+    Attributes:
+        service: its name.
+        id: its id.
+        stack: that it belongs to, or ``""``.
+        replicas: that are wanted.
+        before: replicas by node: every node that could take one or has one.
+        suited: the nodes that could take one, if they had room.
+        moves: in this order; Swarm may break ties in another way.
+        reason: why it is left alone, or why it gets no better than that; ``""`` when it is even.
+    """
+
+    service: str
+    id: str
+    stack: str
+    replicas: int
+    before: Mapping[str, int] = field(default_factory=dict)
+    suited: frozenset[str] = frozenset()
+    moves: tuple[Move, ...] = ()
+    reason: str = ""
+
+    @property
+    def after(self) -> dict[str, int]:
+        """Replicas by node when all moves are done."""
+        counts = Counter(self.before)
+        counts.subtract(move.source for move in self.moves)
+        counts.update(move.target for move in self.moves)
+        return {node: counts[node] for node in self.before}
+
+    def spread(self, counts: Mapping[str, int]) -> int:
+        """Most less fewest, among the nodes that could take one."""
+        found = [counts.get(node, 0) for node in self.suited] or [0]
+        return max(found) - min(found)
+
+
+def unevenness(counts: Mapping[str, int]) -> int:
+    """A number that every move makes smaller."""
+    return sum(count * count for count in counts.values())
+
+
+def propose(look: Look, names: Iterable[str] = ()) -> list[Proposal]:
+    """What to do about each service, or about those of these names or ids; sorted by name.
+
+    A later service's moves reckon with those of the earlier ones.
+
+    Raises:
+        UsageError: there is no service of such a name.
+    """
+    known = {s.id: s for s in look.swarm.services}
+    wanted = set(known)
+    if chosen := list(names):
+        by_name = {key: s.id for s in known.values() for key in (s.name, s.id)}
+        for name in chosen:
+            if name not in by_name:
+                raise unknown("service", name, [s.name for s in known.values()])
+        wanted = {by_name[name] for name in chosen}
+    table = _Table(look.snapshot)
+    services = sorted(look.snapshot.services, key=lambda s: s.name)
+    return [
+        _proposal(table, service, known[service.id], look.swarm)
+        for service in services
+        if service.id in wanted and service.id in known
+    ]
+
+
+def _proposal(table: _Table, service: Service, listed: Listed, swarm: Swarm) -> Proposal:
+    here = Proposal(service.name, service.id, listed.stack, service.replicas)
+    if reason := _left_alone(service, listed, swarm):
+        return Proposal(here.service, here.id, here.stack, here.replicas, reason=reason)
+    before = table.counts(service)
+    suited = frozenset(table.names[i] for i in table.board.suited(service))
+    moves, reason = table.even_out(service)
+    return Proposal(
+        here.service, here.id, here.stack, here.replicas, before, suited, tuple(moves), reason
+    )
+
+
+def _left_alone(service: Service, listed: Listed, swarm: Swarm) -> str:
+    """Why a service is not touched, or ``""``."""
+    if service.is_job:
+        return "a job: its tasks end by themselves"
+    if service.is_global:
+        return "global: Swarm keeps one task on each node by itself"
+    if service.replicas < 2:
+        return "fewer than two replicas"
+    if stays := [m for m in service.mounts if m.stays_behind]:
+        kind = "path" if stays[0].kind == "bind" else "volume"
+        return f"the {kind} {stays[0].source or '(anonymous)'} is its node's own: data would stay"
+    if any(m.kind == "cluster" for m in service.mounts):
+        return "cluster (CSI) volumes: whether they can follow is not known"
+    if service.preferences:
+        return (
+            "placement preferences: Swarm heeds them when it adds a replica, "
+            "but not when it takes one away"
+        )
+    return _unsettled(listed, swarm)
+
+
+def _unsettled(listed: Listed, swarm: Swarm) -> str:
+    if listed.update_state in _UNFINISHED:
+        return f"its update is not over: {listed.update_state.replace('_', ' ')}"
+    serving = swarm.serving(listed)
+    if any(task.spec_hash != listed.spec_hash for task in serving):
+        return "some of its tasks are still of an older version"
+    if (running := swarm.running(listed)) != listed.replicas or len(serving) != listed.replicas:
+        return f"not at its strength: {running} of {listed.replicas} replicas run"
+    return ""
+
+
+class _Table:
+    """All nodes with their load, changed by every move that is planned."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.board = Board(snapshot)
+        self.nodes = snapshot.nodes
+        self.names = [node.name for node in snapshot.nodes]
+        self.columns = [column.copy() for column in self.board.columns]
+
+    def counts(self, service: Service) -> dict[str, int]:
+        """Replicas by node: every node that could take one or has one."""
+        places = self.board.suited(service) | {
+            i for i, column in enumerate(self.columns) if column.of_service.get(service.id)
+        }
+        return {self.names[i]: self._count(service, i) for i in sorted(places)}
+
+    def even_out(self, service: Service) -> tuple[list[Move], str]:
+        """Move replicas until it is even or gets no better; and why it gets no better."""
+        suited = self.board.suited(service)
+        failures = self._failures(service)
+        moves: list[Move] = []
+        while len(suited) > 1:
+            counts = {i: self._count(service, i) for i in suited}
+            if max(counts.values()) - min(counts.values()) < _UNEVEN:
+                break
+            source = max(range(len(self.nodes)), key=lambda i: (self._count(service, i), -i))
+            target = self._target(service, failures)
+            gap = 0 if target is None else self._count(service, source) - counts[target]
+            if target is None or gap < _UNEVEN:
+                return moves, self._why_not(service, counts, failures)
+            self._put(service, self.columns[target], 1)
+            self._put(service, self.columns[source], -1)
+            moves.append(Move(self.names[source], self.names[target]))
+        return moves, ""
+
+    def _count(self, service: Service, place: int) -> int:
+        return self.columns[place].of_service.get(service.id, 0)
+
+    def _failures(self, service: Service) -> dict[int, int]:
+        """Nodes that the scheduler avoids, because tasks of the service have failed there."""
+        kinds = self.board.field(service, frozenset(), ()).leaves.values()
+        return {i: rank[0] for leaf in kinds for i, (rank, _) in leaf.kinds.items() if rank[0]}
+
+    def _target(self, service: Service, failures: Mapping[int, int]) -> int | None:
+        """The node that the scheduler takes for one more; of equal ones, the first."""
+        room = [
+            i
+            for i in self.board.suited(service)
+            if capacity(service, self.columns[i].room(service)) > 0
+        ]
+
+        def rank(i: int) -> tuple[int, int, int, str]:
+            of_service = self._count(service, i)
+            return failures.get(i, 0), of_service, self.columns[i].active, self.names[i]
+
+        return min(room, key=rank, default=None)
+
+    def _put(self, service: Service, column: Column, times: int) -> None:
+        column.active += times
+        column.of_service[service.id] = column.of_service.get(service.id, 0) + times
+        column.take(service.reservations, times)
+        if times > 0:
+            column.ports |= service.host_ports
+        else:
+            column.ports -= service.host_ports
+
+    def _why_not(
+        self, service: Service, counts: Mapping[int, int], failures: Mapping[int, int]
+    ) -> str:
+        poor = [i for i, n in counts.items() if max(counts.values()) - n >= _UNEVEN]
+        names = ", ".join(sorted(self.names[i] for i in poor))
+        full = [i for i in poor if capacity(service, self.columns[i].room(service)) == 0]
+        if full:
+            rooms = ((self.nodes[i], self.columns[i].room(service)) for i in full)
+            return f"no better: {names} cannot take more: {explain(service, rooms)}"
+        if any(i in failures for i in poor):
+            return (
+                f"no better: Swarm avoids {names}, where tasks of it have failed "
+                f"{MAX_FAILURES} times within 5 minutes"
+            )
+        return f"no better: Swarm would put the next one elsewhere than on {names}"
