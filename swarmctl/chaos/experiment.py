@@ -11,7 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from swarmctl.chaos import agreement, guards, hostports, prepare, probes, undo, verdict
+from swarmctl.chaos import (
+    agreement,
+    custom_probes,
+    guards,
+    hostports,
+    prepare,
+    probes,
+    undo,
+    verdict,
+)
 from swarmctl.chaos.clocks import EngineClock
 from swarmctl.chaos.faults import Effect, Fault, Setting, known_fault
 from swarmctl.chaos.interrupts import InterruptedRunError, Interrupts
@@ -24,7 +33,7 @@ from swarmctl.chaos.record import Record
 from swarmctl.chaos.seams import Clock, Ec2, Prober, Progress, Shell, Swarms
 from swarmctl.chaos.targets import new_seed
 from swarmctl.chaos.verdict import Baseline, Judgement
-from swarmctl.chaos.watch import STEADY_S, Watch
+from swarmctl.chaos.watch import PROBE_PATIENCE_S, STEADY_S, Watch
 from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node, Swarm
@@ -125,6 +134,7 @@ class Experiment:
         )
         self._fault: Fault = self._kind.make(self._setting())
         self._watch = Watch(self._observer, world.prober, probes.Places((), {}, ()), self._record)
+        self._watch.patience_s = custom_probes.patience_s(self._plan.probes, PROBE_PATIENCE_S)
         self._aim = Aim(())
         self._baseline: Baseline | None = None
         self._held_since: float | None = None
@@ -214,10 +224,15 @@ class Experiment:
         machines = self._world.ec2.instances(self._request.cluster)
         self._aim = prepare.take_aim(swarm, self._kind, self._selection, machines)
         self._watch.places = probes.Places(
-            services=probes.published(swarm, self._plan.probe_service),
+            services=custom_probes.services(swarm, self._plan.probe_service, self._plan.probes),
             machines={name: found[0] for name, found in self._aim.machines.items()},
             without={node.id for node in self._aim.nodes} if self._leaves_nodes else (),
+            expected=custom_probes.expectations(self._plan.probes),
+            fixed=custom_probes.fixed(self._plan.probes),
         )
+        wanted = {s.name: verdict.wanted(swarm, s) for s in verdict.judged(swarm)}
+        self._plan = replace(self._plan, hypothesis=self._plan.hypothesis.resolved(wanted))
+        self.journal.hypothesis = str(self._plan.hypothesis)
         self._observer.engine = self._read_engine_clock()
         self.journal.targets = self._aim.records(swarm)
         self.journal.not_judged = verdict.not_judged(swarm)
@@ -239,7 +254,8 @@ class Experiment:
         seen = self._watch.seen()
         lacking = self._watch.places.lacking(seen)
         self._watch.places.remember(hostports.ask(self._world.shell, seen, lacking))
-        named = self._plan.probe_service is not None
+        listed = custom_probes.names_services(self._plan.probes)
+        named = listed or self._plan.probe_service is not None
         silent = self._watch.await_answers(named)
         asked = sum(map(len, self._watch.aims.values()))
         forgotten = self._watch.places.forgotten(self._watch.seen())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.journal import ProbeSummary, Sample
+from swarmctl.errors import UsageError, unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,38 @@ class Hypothesis:
     Args:
         within_s: seconds from the fault until every service is at full strength again.
         never_below: replicas that serve at any moment, by service.
+        never_below_share: the same as a share of the wanted replicas, 0 to 1, rounded up; becomes
+            part of ``never_below`` when they are known (:meth:`resolved`).
         tolerances: by the probed service's or the probe's name; ``*`` for all others.
     """
 
     within_s: float = 120.0
     never_below: Mapping[str, int] = field(default_factory=dict)
+    never_below_share: Mapping[str, float] = field(default_factory=dict)
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+
+    def resolved(self, wanted: Mapping[str, int]) -> Hypothesis:
+        """With numbers of replicas only.
+
+        Args:
+            wanted: replicas by service, of all services that are judged.
+
+        Raises:
+            UsageError: a service that is not judged, or more replicas than it wants.
+        """
+        floors = dict(self.never_below)
+        for name in (*self.never_below, *self.never_below_share):
+            if name not in wanted:
+                raise unknown("service", name, wanted)
+        for name, share in self.never_below_share.items():
+            # Rounded up: half of three is two, whatever the floating point says.
+            floors[name] = math.ceil(round(wanted[name] * share, 6))
+        for name, floor in floors.items():
+            if floor > wanted[name]:
+                raise UsageError(
+                    f"{name} is never to have less than {floor} replicas, but wants {wanted[name]}"
+                )
+        return replace(self, never_below=floors, never_below_share={})
 
     def __str__(self) -> str:
         lines = [
@@ -41,6 +69,7 @@ class Hypothesis:
             "running on live nodes, and the published ones answer"
         ]
         lines += [f"{name} never has less than {n}" for name, n in self.never_below.items()]
+        lines += [f"{k} never has less than {v:.0%}" for k, v in self.never_below_share.items()]
         for name, tolerance in self.tolerances.items():
             if tolerance.success is not None:
                 lines.append(f"{tolerance.success:.2%} of the probes of {name} succeed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from swarmctl.chaos.custom_probes import AnyProbe
 from swarmctl.chaos.faults import Options
 from swarmctl.chaos.hypothesis import Hypothesis
 from swarmctl.chaos.prepare import Limits
@@ -22,6 +23,7 @@ class Plan:
         duration_s: seconds the fault lasts at least; ``None`` for the fault's own.
         limits: what the guards allow.
         probe_service: see :func:`swarmctl.chaos.probes.published`.
+        probes: what is asked meanwhile; services among them take the place of ``probe_service``.
         title: of an experiment file.
         cluster: the cluster's name, if the file says it.
         repeat: how many times.
@@ -37,6 +39,7 @@ class Plan:
     duration_s: float | None = None
     limits: Limits = field(default_factory=Limits)
     probe_service: str | None = None
+    probes: tuple[AnyProbe, ...] = ()
     title: str = ""
     cluster: str = ""
     repeat: int = 1

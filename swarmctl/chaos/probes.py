@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from swarmctl.chaos.journal import ProbeRecord, ProbeSummary
-from swarmctl.chaos.seams import Endpoint, Machine, Probe
+from swarmctl.chaos.seams import Endpoint, Machine, Probe, ServiceProbe
 from swarmctl.errors import UsageError, unknown
 from swarmctl.swarm.model import Node, Port, Service, Swarm
 
@@ -64,11 +64,15 @@ class Places:
         services: what is probed.
         machines: EC2 instances by name (the nodes' hostnames).
         without: ids of nodes never to ask: the targets.
+        expected: what is asked of a service, and what is a good answer, by its name.
+        fixed: places that stay where they are, by probe.
     """
 
     services: Sequence[Service]
     machines: Mapping[str, Machine]
     without: Collection[str]
+    expected: Mapping[str, ServiceProbe] = field(default_factory=dict)
+    fixed: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)
     _ports: dict[str, tuple[Port, ...]] = field(default_factory=dict)  # task id → ports
 
     def at(self, swarm: Swarm) -> dict[str, tuple[Endpoint, ...]]:
@@ -81,7 +85,8 @@ class Places:
             for node in swarm.nodes
             if node.state != "down" and node.id not in self.without
         }
-        return {service.name: self._of(service, swarm, left) for service in self.services}
+        moving = {service.name: self._of(service, swarm, left) for service in self.services}
+        return {**moving, **self.fixed}
 
     def remember(self, ports: Mapping[str, tuple[Port, ...]]) -> None:
         """Host ports that were learnt elsewhere, by task id."""
@@ -111,8 +116,10 @@ class Places:
 
     def _of(self, service: Service, swarm: Swarm, left: Mapping[str, Node]) -> tuple[Endpoint, ...]:
         found = _mesh(service, left) | self._host_ports(swarm, service, left)
+        ask = self.expected.get(service.name) or ServiceProbe(service.name)
+        path = ask.path or _path(service)
         places = (
-            Endpoint(service.name, left[node_id].hostname, host, port, _path(service))
+            Endpoint(service.name, left[node_id].hostname, host, port, path, ask.status)
             for node_id, port in found
             if (host := self._address(left[node_id]))
         )
@@ -190,7 +197,7 @@ class HttpProber:
 
 
 def probe(endpoint: Endpoint, now: Callable[[], float]) -> Probe:
-    """Ask once. A failed connection, a time-out and a status of 500 or more are failures."""
+    """Ask once. A failed connection, a time-out and a wrong status are failures."""
     at = now()
     connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=TIMEOUT_S)
     ok, heard = False, ""
@@ -200,7 +207,8 @@ def probe(endpoint: Endpoint, now: Callable[[], float]) -> Probe:
         )
         response = connection.getresponse()
         response.read(65536)
-        ok, heard, detail = response.status < 500, "http", f"HTTP {response.status}"
+        ok = response.status in endpoint.status if endpoint.status else response.status < 500
+        heard, detail = "http", f"HTTP {response.status}"
     except http.client.RemoteDisconnected:
         heard, detail = "other", "connection closed without an answer"
     except http.client.HTTPException as error:
@@ -264,7 +272,7 @@ def unanswered(probes: Sequence[Probe], aims: Mapping[str, Sequence[Endpoint]]) 
     good = {p.endpoint for p in probes if p.ok}
     last = {p.endpoint: p.detail for p in probes}
     silent = tuple(
-        f"{endpoint.service} on {endpoint.node} ({endpoint.url}): "
+        f"{endpoint.service}{' on ' if endpoint.node else ''}{endpoint.node} ({endpoint.url}): "
         f"{last.get(endpoint, 'not asked yet')}"
         for places in aims.values()
         for endpoint in places
@@ -285,7 +293,7 @@ def _summary(service: str, probes: Sequence[Probe]) -> ProbeSummary:
         longest_outage_s=round(longest_outage(probes), 2),
         median_ms=round(_quantile(latencies, 0.5), 1),
         p99_ms=round(_quantile(latencies, 0.99), 1),
-        endpoints=tuple(sorted({f"{p.endpoint.node} {p.endpoint.url}" for p in probes})),
+        endpoints=tuple(sorted({f"{p.endpoint.node} {p.endpoint.url}".strip() for p in probes})),
         failures=dict(Counter(p.detail for p in probes if not p.ok).most_common()),
     )
 

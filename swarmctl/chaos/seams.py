@@ -156,6 +156,26 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceProbe:
+    """A published service, asked over HTTP wherever it can be reached.
+
+    Args:
+        service: its name, or ``*`` for every published one of a stack.
+        path: what is asked for; ``""`` for what its label says.
+        status: what is a good answer; empty for any below 500.
+    """
+
+    service: str
+    path: str = ""
+    status: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is called in journals and tolerances."""
+        return self.service
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """One place where a service can be asked over HTTP.
 
@@ -165,6 +185,8 @@ class Endpoint:
         host: the address that is connected to.
         port: the published port.
         path: what is asked for.
+        status: what is a good answer; empty for any below 500.
+        what: what is asked, in words, when it is nothing of the above.
     """
 
     service: str
@@ -172,25 +194,27 @@ class Endpoint:
     host: str
     port: int
     path: str = "/"
+    status: tuple[int, ...] = ()
+    what: str = ""
 
     @property
     def url(self) -> str:
         """Where the probe goes."""
-        return f"http://{self.host}:{self.port}{self.path}"
+        return self.what or f"http://{self.host}:{self.port}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One HTTP request and how it ended.
+    """One request (or question of another kind) and how it ended.
 
     Args:
         at_s: when it was sent, seconds since the run began.
         endpoint: what was asked.
-        ok: an HTTP answer below 500 came within the time-out.
+        ok: a good answer came within the time-out (over HTTP: below 500, or a status that is named).
         latency_s: seconds until the answer or the failure.
         detail: the HTTP status, or the error's text.
         heard: ``http`` for an HTTP answer of any status, ``other`` when the connection was accepted
-            but no HTTP came back, ``""`` for nothing.
+            but no HTTP came back, ``""`` for nothing, ``own`` for a question of another kind.
     """
 
     at_s: float
@@ -202,7 +226,7 @@ class Probe:
 
 
 class Prober(Protocol):
-    """Sends HTTP probes in the background."""
+    """Sends probes in the background."""
 
     def aim(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         """From now on ask these, by service; the first call starts the probing."""

@@ -28,12 +28,14 @@ class Watch:
         prober: asks the services.
         places: where they can be asked.
         record: the run's.
+        patience_s: so long every probed place may take to answer once before the fault, seconds.
     """
 
     observer: Observer
     prober: Prober
     places: probes.Places
     record: Record
+    patience_s: float = PROBE_PATIENCE_S
     aims: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
 
     def look(self) -> Swarm | None:
@@ -68,13 +70,13 @@ class Watch:
             The places that do not answer, each with its error.
         """
         clock = self.record.clock
-        self.aim(self.seen())
         begin = clock.now()
+        self.aim(self.seen())
         while True:
             self.record.interrupts.check()
             self.look()
             silent = self.silent(since=begin)
-            if clock.now() - begin >= (PROBE_PATIENCE_S if silent else STEADY_S):
+            if clock.now() - begin >= (self.patience_s if silent else STEADY_S):
                 return silent if named else self._without_other_protocols(silent)
             self.record.status(f"a steady state: {self.strength()}")
             clock.pause(INTERVAL_S)

@@ -373,6 +373,7 @@ def _experiment(
     ask: bool,
 ) -> tuple[Experiment, Callable[[], None]]:
     """The experiment on the real world, and what closes the connections to it."""
+    from swarmctl.chaos.custom_probes import Probers
     from swarmctl.chaos.experiment import Experiment, Request, World
     from swarmctl.chaos.interrupts import Interrupts
     from swarmctl.chaos.live import LiveSwarms
@@ -385,7 +386,7 @@ def _experiment(
         ec2=world.ec2,
         shell=world.shells,
         clock=clock,
-        prober=HttpProber(clock.now),
+        prober=Probers(HttpProber(clock.now), plan.probes, clock.now),
         interrupts=Interrupts(),
         progress=progress,
         consent=lambda lines: progress.ask(lines) if ask else None,
