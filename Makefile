@@ -101,5 +101,5 @@ molecule: doctor ## The roles' molecule scenarios, on lab nodes
 	done
 
 .PHONY: bench
-bench: doctor ## Time every phase beside the same work without Ansible
+bench: doctor ## Time every phase beside its floor, many kills, and the predictor (about 40 minutes)
 	python -m bench.run

@@ -1,0 +1,101 @@
+"""Many kills, one after the other: how soon a lost worker is noticed and made good.
+
+Beside it what SwarmKit's own timing allows. A node is given up three heartbeats after its last one
+(moby/swarmkit manager/dispatcher/period.go and dispatcher.go, ``gracePeriodMultiplier``), and that
+last one came up to one heartbeat before the fault: 2 to 3 heartbeats, 2.5 in the middle. Replicas
+then wait for the service's restart delay. Nothing a tool does can make that faster.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from bench.support import BIN, CIDR, CLUSTER, ROOT, command, lab
+
+HEARTBEATS_S = (5, 1)
+GRACE = 3
+# Not the database's node: it can't be made good.
+VICTIMS = (f"{CLUSTER}_wkr2", f"{CLUSTER}_wkr3")
+SIZES = ["-e", f"vpc_cidr={CIDR}", "-e", "managers=1", "-e", "workers=4"]
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One run's figures, in seconds.
+
+    Attributes:
+        detect: from the fault until the managers' own record says Down.
+        recover: from the fault until every replica served.
+        lag: from the managers' record until swarmctl saw it.
+        lost: probes without a good answer.
+    """
+
+    detect: float
+    recover: float
+    lag: float
+    lost: int
+
+
+def measure(kills: int, work: Path, say: Callable[[str], None]) -> dict[int, list[Kill]]:
+    """Kill workers at each heartbeat.
+
+    Args:
+        kills: how many, at each heartbeat.
+        work: for the journals.
+        say: told what is going on.
+    """
+    found: dict[int, list[Kill]] = {}
+    with lab() as (variables, _):
+        env = os.environ | variables | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+        for heartbeat in HEARTBEATS_S:
+            say(f"{kills} kills at a heartbeat of {heartbeat} s")
+            more = [*SIZES, "-e", f"swarm_dispatcher_heartbeat={heartbeat}"]
+            command([str(BIN / "ansible-playbook"), "playbooks/site.yml", *more], env)
+            runs = work / f"heartbeat-{heartbeat}"
+            for index in range(kills):
+                victim = VICTIMS[index % len(VICTIMS)]
+                command(
+                    [str(BIN / "swarmctl"), "chaos", "run", "instance-stop", "--force",
+                     "--target", victim, "--runs-dir", str(runs)],
+                    env,
+                )  # fmt: skip
+            paths = sorted(runs.glob("*/journal.json"))
+            found[heartbeat] = [_figures(json.loads(path.read_text())) for path in paths]
+    return found
+
+
+def _figures(journal: dict[str, Any]) -> Kill:
+    marks = {mark["kind"]: mark["at_s"] for mark in reversed(journal["marks"])}
+    return Kill(
+        detect=marks["node-down"] - marks["fault"],
+        recover=marks["redistributed"] - marks["fault"],
+        lag=max(journal["lag_s"][:1], default=0.0),
+        lost=sum(probe["lost"] for probe in journal["probes"]),
+    )
+
+
+def table(heartbeat: int, kills: Sequence[Kill]) -> Table:
+    """Medians and ranges of one heartbeat, beside the theory."""
+    title = f"{len(kills)} kills, heartbeat {heartbeat} s"
+    view = Table("", "median", "least", "most", "theory", title=title)
+    low, high = (GRACE - 1) * heartbeat, GRACE * heartbeat
+    theory = {"detect": f"{low} to {high} s", "lag": "0"}
+    for name in ("detect", "recover", "lag"):
+        values = [getattr(kill, name) for kill in kills]
+        cells = [f"{f(values):.2f} s" for f in (statistics.median, min, max)]
+        view.add_row(name, *cells, theory.get(name, "detect + restart delay (1 s) + start"))
+    view.add_row("probes lost", "", "", str(sum(kill.lost for kill in kills)), "")
+    return view
+
+
+def as_json(found: dict[int, list[Kill]]) -> dict[str, Any]:
+    """For the file."""
+    return {str(heartbeat): [asdict(kill) for kill in kills] for heartbeat, kills in found.items()}

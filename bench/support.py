@@ -1,0 +1,42 @@
+"""The lab that is measured in, and how commands are run there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from swarmctl.lab import lab as labs
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+NAME = "bench"
+CIDR = "10.45.0.0/16"
+CLUSTER = "swarm_app"
+VICTIM = f"{CLUSTER}_wkr2"
+
+
+@contextmanager
+def lab() -> Iterator[tuple[dict[str, str], float]]:
+    """A lab that is up: its environment, and the seconds it took."""
+    command([str(BIN / "swarmctl"), "lab", "down", "--name", NAME])
+    started = time.monotonic()
+    command([str(BIN / "swarmctl"), "lab", "up", "--name", NAME])
+    took = time.monotonic() - started
+    try:
+        yield labs.environment(NAME), took
+    finally:
+        command([str(BIN / "swarmctl"), "lab", "down", "--name", NAME])
+
+
+def command(argv: list[str], env: dict[str, str] | None = None) -> None:
+    """Run a command; its output is shown only when it fails."""
+    done = subprocess.run(
+        argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(argv)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
