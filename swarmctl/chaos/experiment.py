@@ -22,6 +22,7 @@ from swarmctl.chaos import (
     verdict,
 )
 from swarmctl.chaos.clocks import EngineClock
+from swarmctl.chaos.duplicates import Duplicates
 from swarmctl.chaos.faults import Effect, Fault, Setting, known_fault
 from swarmctl.chaos.interrupts import InterruptedRunError, Interrupts
 from swarmctl.chaos.journal import Journal, Runs, Undo, brief
@@ -30,7 +31,7 @@ from swarmctl.chaos.phases import phases
 from swarmctl.chaos.plan import Plan
 from swarmctl.chaos.prepare import Aim
 from swarmctl.chaos.record import Record
-from swarmctl.chaos.seams import Clock, Ec2, Prober, Progress, Shell, Swarms
+from swarmctl.chaos.seams import Alerts, Clock, Ec2, Prober, Progress, Shell, Swarms
 from swarmctl.chaos.targets import new_seed
 from swarmctl.chaos.verdict import Baseline, Judgement
 from swarmctl.chaos.watch import PROBE_PATIENCE_S, STEADY_S, Watch
@@ -76,6 +77,7 @@ class World:
         ec2: the machines.
         shell: commands on them.
         clock: the run's time.
+        alerts: says when a look is worth it.
         prober: sends the probes.
         interrupts: Ctrl-C and its relatives.
         progress: where it is said what happens.
@@ -86,6 +88,7 @@ class World:
     ec2: Ec2
     shell: Shell
     clock: Clock
+    alerts: Alerts
     prober: Prober
     interrupts: Interrupts
     progress: Progress
@@ -102,7 +105,7 @@ class Experiment:
             UsageError: there is no such fault.
         """
         self._request, self._world, self._plan = request, world, request.plan
-        self._kind = known_fault(self._plan.fault)
+        self._kind = known_fault(self._plan.fault).given(self._plan.options)
         self._selection = self._plan.selection
         if self._selection.drawn and self._selection.seed is None:
             self._selection = replace(self._selection, seed=new_seed())
@@ -135,6 +138,7 @@ class Experiment:
         self._fault: Fault = self._kind.make(self._setting())
         self._watch = Watch(self._observer, world.prober, probes.Places((), {}, ()), self._record)
         self._watch.patience_s = custom_probes.patience_s(self._plan.probes, PROBE_PATIENCE_S)
+        self._duplicates = Duplicates(world.shell, self._record, self._kind.keeps_running)
         self._aim = Aim(())
         self._baseline: Baseline | None = None
         self._held_since: float | None = None
@@ -330,7 +334,7 @@ class Experiment:
             since = clock.now() - fault_s
             counts = self._watch.probe_count()
             self._record.status(f"+{since:.1f} s  {self._watch.strength()}{counts}")
-            clock.pause(max(0.0, begin + INTERVAL_S - clock.now()))
+            self._world.alerts.wait(max(0.0, begin + INTERVAL_S - clock.now()))
         self._judge(judgement)
 
     def _note_strength(self, judgement: Judgement) -> None:
@@ -379,6 +383,7 @@ class Experiment:
         self._compare()
         held = self.journal.verdict.held
         self._record.mark("verdict", f"verdict: {'held' if held else 'refuted'}")
+        self._duplicates.count(self.journal.verdict.services)
         self._record.step("judged")
 
     def _compare(self) -> None:
@@ -451,6 +456,7 @@ class Experiment:
             if swarm is None:
                 return None, self._observer.last_error
             missing = "; ".join(verdict.shortages(swarm, self.journal.wanted))
+            missing = missing or self._duplicates.left(swarm)
             text = f"all replicas to serve, and to go on: {missing or 'they do'}"
             self._record.awaiting(text)
             if missing:

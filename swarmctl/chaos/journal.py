@@ -219,6 +219,7 @@ class Journal:
     samples: list[Sample] = field(default_factory=list)
     blind: list[tuple[float, float, str]] = field(default_factory=list)  # from, to, why no snapshot
     probe_log: tuple[ProbeRecord, ...] = ()
+    lag_s: list[float] = field(default_factory=list)  # our look after the managers' own record
 
     def moment(self, kind: str) -> float | None:
         """When the first mark of that kind was made."""

@@ -29,6 +29,7 @@ class Observer:
         clock: the run's time.
         engine: places the Engine's timestamps on it.
         on_states: called with the time, and the nodes that changed with their state before.
+        lag_s: how long after the managers' own record each change of a node's state was seen.
     """
 
     swarms: Swarms
@@ -37,6 +38,7 @@ class Observer:
     on_states: Callable[[float, Sequence[tuple[Node, str]]], None]
     samples: list[Sample] = field(default_factory=list)
     blind: list[tuple[float, float, str]] = field(default_factory=list)
+    lag_s: list[float] = field(default_factory=list)
     last: Swarm | None = None
     last_error: str = ""
     _last_at: float = 0.0
@@ -98,8 +100,13 @@ class Observer:
             for node in swarm.nodes
             if node.id in before and before[node.id] != node.state
         ]
-        if changed:
-            self.on_states(at, changed)
+        # The managers' own record says when, to the millisecond; our look is a little later.
+        moments: dict[float, list[tuple[Node, str]]] = {}
+        for node, was in changed:
+            moments.setdefault(self._when(node.updated_at, at), []).append((node, was))
+        for moment, nodes in sorted(moments.items()):
+            self.on_states(moment, nodes)
+            self.lag_s.append(round(at - moment, 3))
 
     def _note_tasks(self, at: float, swarm: Swarm) -> None:
         names = {service.id: service.name for service in judged(swarm)}

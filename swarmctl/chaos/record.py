@@ -87,6 +87,7 @@ class Record:
         self.journal.samples = self.observer.samples
         self.journal.blind = self.observer.blind
         self.journal.tasks = self.observer.tasks
+        self.journal.lag_s = self.observer.lag_s
         self.runs.save(self.journal)
 
     def try_save(self) -> None:

@@ -142,6 +142,13 @@ class WallClock:
         time.sleep(seconds)
 
 
+class Alerts(Protocol):
+    """Something that knows when looking is worth it."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; less, if the managers report a change meanwhile."""
+
+
 class Progress(Protocol):
     """Where an experiment says what it is doing. None of these may raise."""
 

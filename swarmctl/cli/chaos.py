@@ -374,6 +374,7 @@ def _experiment(
 ) -> tuple[Experiment, Callable[[], None]]:
     """The experiment on the real world, and what closes the connections to it."""
     from swarmctl.chaos.custom_probes import Probers
+    from swarmctl.chaos.events import SwarmEvents
     from swarmctl.chaos.experiment import Experiment, Request, World
     from swarmctl.chaos.interrupts import Interrupts
     from swarmctl.chaos.live import LiveSwarms
@@ -381,18 +382,25 @@ def _experiment(
     from swarmctl.chaos.seams import WallClock
 
     swarms, clock = LiveSwarms(world.target.endpoints), WallClock()
+    events = SwarmEvents(world.target.endpoints)
+
+    def close() -> None:
+        events.close()
+        swarms.close()
+
     acts_on = World(
         swarms=swarms,
         ec2=world.ec2,
         shell=world.shells,
         clock=clock,
+        alerts=events,
         prober=Probers(HttpProber(clock.now), plan.probes, clock.now),
         interrupts=Interrupts(),
         progress=progress,
         consent=lambda lines: progress.ask(lines) if ask else None,
     )
     request = Request(plan, world.target.cluster, world.ec2.region, runs, campaign)
-    return Experiment(request, acts_on), swarms.close
+    return Experiment(request, acts_on), close
 
 
 def _revert(runs: Runs, journal: Journal) -> None:

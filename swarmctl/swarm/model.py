@@ -53,6 +53,7 @@ class Node:
     platform_os: str = ""
     platform_arch: str = ""
     engine_labels: Mapping[str, str] = field(default_factory=dict)
+    updated_at: str = ""  # RFC 3339: when the managers last changed their record of it
 
     @property
     def live(self) -> bool:
@@ -277,6 +278,7 @@ def _node(raw: Mapping[str, Any]) -> Node:
         platform_os=description.get("Platform", {}).get("OS", ""),
         platform_arch=description.get("Platform", {}).get("Architecture", ""),
         engine_labels=description.get("Engine", {}).get("Labels") or {},
+        updated_at=raw.get("UpdatedAt", ""),
     )
 
 

@@ -118,6 +118,9 @@ class Clock:
         for _, call in due:
             call()
 
+    def wait(self, seconds: float) -> None:
+        self.pause(seconds)
+
     def at(self, moment: float, call: Callable[[], None]) -> None:
         self.appointments.append((moment, call))
 
@@ -472,6 +475,6 @@ def stage(
         probe_service=probe_service,
     )
     request = Request(plan, "swarm_app", "eu-central-1", runs)
-    world = World(lab, lab, lab, clock, prober, interrupts, progress, asked.append)
+    world = World(lab, lab, lab, clock, clock, prober, interrupts, progress, asked.append)
     experiment = Experiment(request, world)
     return Stage(lab, clock, prober, interrupts, progress, runs, experiment, asked)

@@ -9,7 +9,7 @@ from swarmctl.chaos.clocks import EngineClock, parse_time
 from swarmctl.chaos.observer import Observer
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Node, Swarm, Task
-from tests.unit.chaos.chaos_fakes import SKEW, START, Clock, Lab, service, task, workers
+from tests.unit.chaos.chaos_fakes import SKEW, START, Clock, Lab, service, stamp, task, workers
 
 
 class Script(Lab):
@@ -101,3 +101,25 @@ def test_the_engines_nanoseconds_and_zero_time_are_read() -> None:
     assert parse_time("2026-01-02T05:04:05.1+02:00") == START.replace(microsecond=100000)
     assert parse_time("0001-01-01T00:00:00Z") is None
     assert parse_time("") is None
+
+
+def test_a_change_is_dated_by_the_managers_own_record() -> None:
+    """Broken: detection times are as coarse as our looks."""
+    clock = Clock()
+    lab = Lab(clock, workers(3), [service("web", 3)])
+    seen: list[tuple[float, str]] = []
+    observer = Observer(
+        lab,
+        clock,
+        EngineClock(START + SKEW),
+        lambda at, nodes: seen.extend((at, node.hostname) for node, _ in nodes),
+    )
+    observer.look()
+    clock.pause(0.5)
+    lab.nodes = [
+        replace(n, state="down", updated_at=stamp(0.31)) if n.hostname == "wkr2" else n
+        for n in lab.nodes
+    ]
+    observer.look()
+    assert seen == [(0.31, "wkr2")]
+    assert observer.lag_s == [0.19]
