@@ -1,7 +1,11 @@
-"""``report.html``: one run on one page that needs nothing else. Made from the journal alone."""
+"""The HTML page of one run, or of several side by side. It needs nothing but itself.
+
+Made from journals alone, so it can be made again at any time.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,50 +13,128 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from swarmctl.chaos import picture, timeline
-from swarmctl.chaos.journal import Journal, Placement, Runs
+from swarmctl.chaos import foreseen, history, phases, picture, timeline
+from swarmctl.chaos.facts import (
+    PlacementRow,
+    badge,
+    facts,
+    node_names,
+    overridden,
+    placement_rows,
+    twice,
+    words,
+)
+from swarmctl.chaos.journal import GuardRecord, Journal, Runs
 from swarmctl.errors import SwarmctlError
 
-BADGES = {
-    "held": "HELD",
-    "refuted": "REFUTED",
-    "refused": "REFUSED",
-    "interrupted": "INTERRUPTED",
-    "error": "ENDED BY AN ERROR",
-    "revert-failed": "REVERT FAILED",
-}
+
+@dataclass(frozen=True)
+class Moment:
+    """One of the moments all runs have in common.
+
+    Args:
+        name: for people.
+        at: when it came, in seconds since the fault, for people; ``""`` when it did not.
+    """
+
+    name: str
+    at: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """Replicas of one service on one node: before the fault, at the verdict, at the end."""
+@dataclass(frozen=True)
+class View:
+    """A run as the page shows it."""
 
-    before: int
-    after: int
-    final: int
-
-    @property
-    def change(self) -> int:
-        """How many more at the verdict than before the fault."""
-        return self.after - self.before
-
-
-@dataclass(frozen=True, slots=True)
-class PlacementRow:
-    """One service's line of the placement table."""
-
-    service: str
-    wanted: int
-    cells: tuple[Cell, ...]
+    run: Journal
+    picture: Markup
 
     @property
-    def total(self) -> Cell:
-        """The sums over all nodes."""
-        return Cell(
-            sum(cell.before for cell in self.cells),
-            sum(cell.after for cell in self.cells),
-            sum(cell.final for cell in self.cells),
-        )
+    def badge(self) -> str:
+        """How it ended, in capitals."""
+        return badge(self.run)
+
+    @property
+    def words(self) -> str:
+        """The verdict and the probes, or why there is no verdict."""
+        return words(self.run)
+
+    @property
+    def name(self) -> str:
+        """What was done to what."""
+        targets = ", ".join(target.what for target in self.run.targets)
+        return f"{self.run.experiment} of {targets}" if targets else self.run.experiment
+
+    @property
+    def started(self) -> datetime:
+        """When it began, UTC."""
+        return datetime.fromisoformat(self.run.started_at)
+
+    @property
+    def figures(self) -> list[tuple[str, str]]:
+        """The numbers people look for first."""
+        return figures(self.run)
+
+    @property
+    def moments(self) -> tuple[Moment, ...]:
+        """The phases, one after the other; none when the fault never came."""
+        return moments(self.run)
+
+    @property
+    def overridden(self) -> tuple[GuardRecord, ...]:
+        """The guards that refused and were told not to matter."""
+        names = overridden(self.run)
+        return tuple(guard for guard in self.run.guards if guard.name in names and not guard.ok)
+
+    @property
+    def twice(self) -> str:
+        """Which replicas ran twice."""
+        return twice(self.run)
+
+    @property
+    def prediction(self) -> str:
+        """Whether what was seen is what was predicted."""
+        return foreseen.headline(self.run)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it is."""
+        return bool(self.run.agreement and self.run.agreement["agrees"])
+
+    @property
+    def foreseen(self) -> tuple[foreseen.Row, ...]:
+        """The predicted ranges, and what was seen."""
+        return foreseen.rows(self.run)
+
+    @property
+    def foreseen_nodes(self) -> tuple[str, ...]:
+        """The columns of :attr:`foreseen`."""
+        return foreseen.nodes(self.run)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """All nodes' names."""
+        return node_names(self.run)
+
+    @property
+    def targets(self) -> set[str]:
+        """The names of the nodes that are meant, or hold what is meant."""
+        return {target.node for target in self.run.targets}
+
+    @property
+    def placement(self) -> tuple[PlacementRow, ...]:
+        """Where each service ran."""
+        return placement_rows(self.run)
+
+    @property
+    def timeline(self) -> tuple[timeline.Row, ...]:
+        """What happened when."""
+        return timeline.rows(self.run)
+
+    @property
+    def blind(self) -> list[tuple[float, float, str]]:
+        """When no manager answered, in seconds since the fault."""
+        fault = self.run.moment("fault") or 0.0
+        return [(since - fault, until - fault, why) for since, until, why in self.run.blind]
 
 
 def write(runs: Runs, journal: Journal) -> Path:
@@ -62,16 +144,37 @@ def write(runs: Runs, journal: Journal) -> Path:
         SwarmctlError: it can't be written.
     """
     path = runs.report(journal.id)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(journal), encoding="utf-8")
-    except OSError as error:
-        raise SwarmctlError(f"cannot write the report {path}: {error.strerror}") from error
+    put(path, render(journal))
     return path
 
 
+def put(path: Path, content: str | bytes) -> None:
+    """Write a file, and the directories it needs.
+
+    Raises:
+        SwarmctlError: it can't be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    except OSError as error:
+        raise SwarmctlError(
+            f"cannot write {path}: {error.strerror}", "choose another place"
+        ) from error
+
+
 def render(journal: Journal) -> str:
-    """The page, as text."""
+    """The page of one run."""
+    return page([journal])
+
+
+def page(journals: Sequence[Journal]) -> str:
+    """The page of one run, or of several side by side on one time axis.
+
+    Args:
+        journals: the runs, in the order in which they are shown.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("swarmctl.chaos", "."),
         autoescape=True,
@@ -79,60 +182,42 @@ def render(journal: Journal) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    fault = journal.moment("fault") or 0.0
-    return environment.get_template("report.html.j2").render(
-        run=journal,
-        badge=BADGES.get(journal.outcome, "NOT ENDED"),
-        sentence=sentence(journal),
-        started=datetime.fromisoformat(journal.started_at),
+    several = len(journals) > 1
+    shared = picture.frame(journals)
+    views = [
         # Our own drawing; every text in it went through Matplotlib's XML escaping.
-        picture=Markup(picture.draw(journal)),  # noqa: S704
-        nodes=node_names(journal),
-        targets={target.node for target in journal.targets},
-        placement=placement_rows(journal),
-        timeline=timeline.rows(journal),
-        figures=figures(journal),
-        blind=[
-            (since - (fault or 0), until - (fault or 0), why) for since, until, why in journal.blind
-        ],
+        View(run, Markup(picture.draw(run, shared, narrow=several)))  # noqa: S704
+        for run in journals
+    ]
+    return environment.get_template("report.html.j2").render(
+        views=views,
+        columns=history.COLUMNS,
+        rows=[history.cells(facts(run)) for run in journals],
     )
 
 
-def sentence(journal: Journal) -> str:
-    """The run in one sentence: the verdict and the probes, or why there is no verdict."""
-    badge = BADGES.get(journal.outcome, "NOT ENDED")
-    if journal.verdict is None:
-        refused = ", ".join(guard.name for guard in journal.guards if not guard.ok)
-        by = f" by guard {refused}" if refused else ""
-        return f"{badge}{by}: no verdict; {_undone(journal)}"
-    if journal.outcome not in ("held", "refuted"):
-        return f"{badge} after the verdict; {_undone(journal)}. {journal.verdict.sentence}"
-    sent, lost = sum(p.sent for p in journal.probes), sum(p.lost for p in journal.probes)
-    if not sent:
-        return journal.verdict.sentence
-    outage = max(p.longest_outage_s for p in journal.probes)
-    longest = f", longest outage {outage:.1f} s" if lost else ""
-    return f"{journal.verdict.sentence}; {lost} of {sent} probes lost{longest}"
-
-
-def _undone(journal: Journal) -> str:
-    if journal.undo.pending:
-        return f"not everything is put back: swarmctl chaos revert {journal.id}"
-    return "what was taken is put back" if journal.undo.steps else "nothing was touched"
+def moments(journal: Journal) -> tuple[Moment, ...]:
+    """The moments of a run, also those that never came; none when the fault never did."""
+    at = phases.phases(journal)
+    if at["t_fault"] is None:
+        return ()
+    found = []
+    for key, name in phases.NAMES.items():
+        moment = at[key]
+        found.append(Moment(name, "" if moment is None else f"{moment:+.1f} s"))
+    return tuple(found)
 
 
 def figures(journal: Journal) -> list[tuple[str, str]]:
     """The numbers people look for first, each with what it is."""
-    fault = journal.moment("fault")
-    if fault is None:
+    at = phases.phases(journal)
+    if at["t_fault"] is None:
         return []
     found = []
-    down = journal.moments("node-down")
-    if down:
-        found.append((f"{max(down) - fault:.1f} s", "until the managers called it Down"))
-    if journal.verdict and journal.verdict.redistributed_s is not None:
-        took = journal.verdict.redistributed_s - fault
-        found.append((f"{took:.1f} s", "until every replica served again"))
+    if at["t_down"] is not None:
+        found.append((f"{at['t_down']:.1f} s", "until the managers called it Down"))
+    if at["t_healthy"] is not None:
+        found.append((f"{at['t_healthy']:.1f} s", "until every replica served again"))
     if journal.probes:
         lost, sent = sum(p.lost for p in journal.probes), sum(p.sent for p in journal.probes)
         found.append((f"{lost} / {sent}", "probes lost"))
@@ -142,34 +227,3 @@ def figures(journal: Journal) -> list[tuple[str, str]]:
     if begin is not None and ready is not None:
         found.append((f"{ready - begin:.1f} s", "from revert to node Ready"))
     return found
-
-
-def node_names(journal: Journal) -> tuple[str, ...]:
-    """Every node of the run, managers' and workers' names in order."""
-    names = set(journal.engine_versions)
-    for places in (journal.before, journal.after, journal.final):
-        names |= {node for counts in places.values() for node in counts}
-    return tuple(sorted(names))
-
-
-def placement_rows(journal: Journal) -> tuple[PlacementRow, ...]:
-    """Where each service ran: before the fault, at the verdict, after the revert."""
-
-    def count(places: Placement, service: str, node: str) -> int:
-        return places.get(service, {}).get(node, 0)
-
-    return tuple(
-        PlacementRow(
-            service,
-            journal.wanted.get(service, 0),
-            tuple(
-                Cell(
-                    count(journal.before, service, node),
-                    count(journal.after, service, node),
-                    count(journal.final, service, node),
-                )
-                for node in node_names(journal)
-            ),
-        )
-        for service in sorted(journal.before)
-    )

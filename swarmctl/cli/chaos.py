@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.chaos_report import recorded
 from swarmctl.cli.chaos_show import ConsoleProgress, list_faults, rehearsal, show, summary
 from swarmctl.errors import Exit, UsageError
 
@@ -122,6 +123,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would happen, and touch nothing.")
     ] = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML, for CI.")
+    ] = None,
     cluster: ClusterName = None,
     runs_dir: RunsDir = Path("runs"),
     yes: Annotated[
@@ -147,7 +151,8 @@ def run(
         plan = _from_file(Path(fault), said, seed, override or [])
     else:
         plan = _from_words(fault, said, seed, override or [])
-    return _run(plan, cluster, runs_dir, dry_run=dry_run, yes=yes)
+    with recorded(None if dry_run else junit, f"chaos {plan.title or plan.fault}") as seen:
+        return _run(plan, cluster, runs_dir, seen, dry_run=dry_run, yes=yes)
 
 
 @app.command()
@@ -267,7 +272,15 @@ def _overrides(names: Sequence[str]) -> frozenset[str]:
 # -- doing it --------------------------------------------------------------------------------------
 
 
-def _run(plan: Plan, cluster: str | None, runs_dir: Path, *, dry_run: bool, yes: bool) -> int:
+def _run(
+    plan: Plan,
+    cluster: str | None,
+    runs_dir: Path,
+    seen: list[Journal],
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> int:
     from swarmctl.chaos import campaign
     from swarmctl.chaos.faults import known_fault
     from swarmctl.chaos.journal import Runs
@@ -291,7 +304,7 @@ def _run(plan: Plan, cluster: str | None, runs_dir: Path, *, dry_run: bool, yes:
         label = name if len(plans) > 1 else ""
         done = campaign.carry_out(
             plans,
-            lambda one: _one(world, one, runs, label, ask=ask),
+            lambda one: _one(world, one, runs, label, seen, ask=ask),
             WallClock(),
             plan.every_s,
             plan.keep_going,
@@ -304,11 +317,14 @@ def _run(plan: Plan, cluster: str | None, runs_dir: Path, *, dry_run: bool, yes:
     return int(Exit.OK if held else Exit.FAILED)
 
 
-def _one(world: Reality, plan: Plan, runs: Runs, campaign: str, *, ask: bool) -> Journal:
+def _one(
+    world: Reality, plan: Plan, runs: Runs, campaign: str, seen: list[Journal], *, ask: bool
+) -> Journal:
     from swarmctl.chaos import report
 
     progress = ConsoleProgress()
     experiment, close = _experiment(world, plan, runs, campaign, progress, ask=ask)
+    seen.append(experiment.journal)
     try:
         return experiment.run()
     finally:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.table import Table
 
+    from swarmctl.chaos.facts import Facts
     from swarmctl.chaos.faults import Kind
     from swarmctl.chaos.journal import Journal
     from swarmctl.chaos.plan import Plan
@@ -102,7 +103,7 @@ def show(journal: Journal, path: Path) -> None:
     """The result on stdout: time line, placement, probes, verdict, and where the report is."""
     from rich.text import Text
 
-    from swarmctl.chaos import report, timeline
+    from swarmctl.chaos import facts, phases, timeline
 
     out = console.out()
     table = _table("Timeline")
@@ -114,29 +115,62 @@ def show(journal: Journal, path: Path) -> None:
     out.print(table)
     _show_placement(journal)
     _show_probes(journal)
+    out.print(Text(phases.line(journal)), soft_wrap=True)
+    _show_warnings(journal)
     style = {"held": "bold green", "refuted": "bold red"}.get(journal.outcome, "bold yellow")
-    out.print(Text(report.sentence(journal), style=style), soft_wrap=True)
+    out.print(Text(facts.sentence(journal), style=style), soft_wrap=True)
     console.emit(f"report: {path}")
 
 
-def _show_placement(journal: Journal) -> None:
+def _show_warnings(journal: Journal) -> None:
+    """What must not be missed: a surprise, guards that were overridden, duplicates."""
     from rich.text import Text
 
-    from swarmctl.chaos import report
+    from swarmctl.chaos import facts, foreseen
+
+    lines = []
+    if journal.agreement:
+        style = "green" if journal.agreement["agrees"] else "yellow"
+        lines.append(Text(f"placement {foreseen.headline(journal)}", style=style))
+    if facts.overridden(journal):
+        names = ", ".join(facts.overridden(journal))
+        lines.append(Text(f"! guards overridden: {names}", style="bold yellow"))
+    if facts.twice(journal):
+        lines.append(Text(f"! {facts.twice(journal)}", style="bold yellow"))
+    for line in lines:
+        console.out().print(line, soft_wrap=True)
+
+
+def _show_placement(journal: Journal) -> None:
+    """Where the replicas were and are; behind it the predicted range, red where it was missed."""
+    from rich.text import Text
+
+    from swarmctl.chaos import facts, foreseen
 
     if not journal.after:
         return
-    nodes, targets = report.node_names(journal), {t.node for t in journal.targets}
-    table = _table("Placement, before the fault → at the verdict")
+    nodes, targets = facts.node_names(journal), {t.node for t in journal.targets}
+    rows = foreseen.rows(journal)
+    predicted = {
+        (row.service, node): cell
+        for row in rows
+        for node, cell in zip(foreseen.nodes(journal), row.cells, strict=True)
+    }
+    behind = " (predicted)" if rows else ""
+    table = _table(f"Placement, before the fault → at the verdict{behind}")
     table.add_column("service")
     for node in nodes:
         table.add_column(
             Text(node, style="red" if node in targets else ""), justify="right", no_wrap=True
         )
     table.add_column("total", justify="right", no_wrap=True)
-    for row in report.placement_rows(journal):
-        cells = [f"{cell.before} → {cell.after}" for cell in (*row.cells, row.total)]
-        table.add_row(row.service, *cells)
+    for line in facts.placement_rows(journal):
+        cells = []
+        for node, cell in zip(nodes, line.cells, strict=True):
+            found = predicted.get((line.service, node))
+            text = f"{cell.before} → {cell.after}" + (f" ({found.range})" if found else "")
+            cells.append(Text(text, style="bold red" if found and found.differs else ""))
+        table.add_row(line.service, *cells, f"{line.total.before} → {line.total.after}")
     console.out().print(table)
 
 
@@ -255,14 +289,49 @@ def _range(values: Iterable[int]) -> str:
 
 def summary(journals: Sequence[Journal], planned: int) -> None:
     """Several runs of one command, one a row."""
+    from swarmctl.chaos.facts import facts
+
+    past([facts(journal) for journal in journals], f"{len(journals)} of {planned} runs")
+
+
+def past(runs: Sequence[Facts], title: str = "") -> None:
+    """Runs that are over, one a row, and what several of one fault have in common."""
     from rich.text import Text
 
-    from swarmctl.chaos import report
+    from swarmctl.chaos import history
 
-    table = _table(f"{len(journals)} of {planned} runs")
-    for title in ("run", "target", "outcome", "verdict"):
-        table.add_column(title, no_wrap=title != "verdict")
-    for journal in journals:
-        names = ", ".join(target.what for target in journal.targets)
-        table.add_row(journal.id, names, journal.outcome, Text(report.sentence(journal)))
+    table = _table(title or f"{len(runs)} run{'s' if len(runs) > 1 else ''}")
+    for index, name in enumerate(("when (UTC)", *history.COLUMNS)):
+        wraps = name == "targets"
+        right = index > _WORDS
+        table.add_column(name, no_wrap=not wraps, justify="right" if right else "left")
+    for run in runs:
+        cells = history.cells(run)
+        styles = ("", "", "", _STYLES.get(run.outcome, "yellow"))
+        words = [Text(cell, style=style) for cell, style in zip(cells, styles, strict=False)]
+        when = run.started_at[:19].replace("T", " ")
+        table.add_row(when, *words, *cells[len(words) :])
     console.out().print(table)
+    summaries = history.summaries(runs)
+    if not summaries:
+        return
+    table = _table("Medians, and ranges")
+    for name in ("fault", "runs", "held", "down", "healthy", "probes lost", "longest outage"):
+        table.add_column(name, no_wrap=True, justify="left" if name == "fault" else "right")
+    table.add_column("as predicted", no_wrap=True, justify="right")
+    for one in summaries:
+        table.add_row(
+            one.fault,
+            str(one.runs),
+            str(one.held),
+            history.spread_text(one.figures.get("detection_s")),
+            history.spread_text(one.figures.get("recovery_s")),
+            history.spread_text(one.figures.get("lost"), unit=""),
+            history.spread_text(one.figures.get("longest_outage_s")),
+            f"{one.agreed} of {one.predicted}" if one.predicted else history.NOTHING,
+        )
+    console.out().print(table)
+
+
+_STYLES = {"held": "green", "refuted": "red", "revert-failed": "red", "error": "red"}
+_WORDS = 4  # so many columns behind "when" are words; the others are numbers

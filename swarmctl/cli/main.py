@@ -16,7 +16,17 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from swarmctl.cli import chaos, console, lab, predict, rebalance, snapshot, stack, status
+from swarmctl.cli import (
+    chaos,
+    chaos_report,
+    console,
+    lab,
+    predict,
+    rebalance,
+    snapshot,
+    stack,
+    status,
+)
 from swarmctl.errors import Exit, SwarmctlError
 
 # Plain help: Rich's boxes would be cut in pipes, and importing them takes longer than all the rest.
@@ -29,6 +39,7 @@ app = typer.Typer(
 app.add_typer(status.app)
 app.add_typer(stack.app, name="stack")
 chaos.app.add_typer(predict.app)
+chaos.app.add_typer(chaos_report.app)
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(snapshot.app)
 app.add_typer(rebalance.app)
