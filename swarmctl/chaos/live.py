@@ -12,11 +12,16 @@ from swarmctl.chaos import predict
 from swarmctl.chaos.clocks import parse_time
 from swarmctl.chaos.seams import Forecast
 from swarmctl.errors import SwarmctlError
+from swarmctl.scheduler import Bounds
 from swarmctl.swarm.client import Endpoint, Failover, SwarmClient
 from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.model import Swarm
 
 T = TypeVar("T")
+
+# A run is about to begin, and its journal is to stay readable: a second or two of searching, and no
+# thousands of outcomes. `swarmctl chaos predict` searches on.
+_BOUNDS = Bounds(outcomes=1_000, work=40_000, draws=500)
 
 
 class LiveSwarms:
@@ -51,7 +56,8 @@ class LiveSwarms:
     def forecast(self, lost: Collection[str]) -> Forecast | None:
         """What will happen when these nodes are lost."""
         raw = self._ask(predict.take_snapshot)
-        return predict.as_json(*predict.predict(predict.read_snapshot(raw, self.address), lost))
+        snapshot = predict.read_snapshot(raw, self.address)
+        return predict.as_json(*predict.predict(snapshot, lost, _BOUNDS))
 
     @property
     def engine(self) -> Engine:
