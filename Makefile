@@ -85,11 +85,11 @@ unit: $(READY) ## Tests that need no Engine
 
 .PHONY: lab-test
 lab-test: doctor ## Tests against a real Swarm in a lab of their own
-	pytest tests/lab --ignore tests/lab/test_7_prediction.py
+	pytest tests/lab -m 'not long'
 
-.PHONY: prediction-test
-prediction-test: doctor ## The predictor against random Swarms on six real nodes
-	pytest tests/lab/test_7_prediction.py
+.PHONY: proof
+proof: doctor ## The same and more: every fault, random Swarms against the predictor (about an hour)
+	SWARMCTL_PREDICTION_SCENARIOS=$${SWARMCTL_PREDICTION_SCENARIOS:-40} pytest tests/lab
 
 .PHONY: molecule
 molecule: doctor ## The roles' molecule scenarios, on lab nodes

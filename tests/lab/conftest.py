@@ -15,7 +15,7 @@ import docker
 import pytest
 
 from swarmctl.lab import lab as labs
-from tests.lab.support import BIN, NAME, ROOT, Cluster, Lab
+from tests.lab.support import BIN, NAME, ROOT, Cluster, Lab, Playbook
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +47,12 @@ def cluster(lab: Lab) -> Cluster:
     check = lab.playbook("site", "--check", "--diff")
     reservations = lab.ec2.describe_instances()["Reservations"]
     return Cluster(check, len(reservations), lab.playbook("site").ok())
+
+
+@pytest.fixture(scope="session")
+def grown(lab: Lab, cluster: Cluster) -> Playbook:
+    """The same Swarm with three managers and four workers in three zones."""
+    return lab.playbook("site", "-e", "managers=3", "-e", "workers=4").ok()
 
 
 @pytest.fixture(scope="session")

@@ -149,3 +149,23 @@ class Cluster:
     check_before: Playbook
     instances_after_check: int
     first: Playbook
+
+
+def journal(runs: Path) -> dict[str, Any]:
+    """The journal of the only run in a directory."""
+    (path,) = runs.glob("*/journal.json")
+    parsed: dict[str, Any] = json.loads(path.read_text())
+    return parsed
+
+
+def serving_on(status: dict[str, Any], node: str) -> int:
+    """Replicas that swarmctl counts as serving on a node."""
+    return sum(s["nodes"].get(node, 0) for s in status["services"])
+
+
+def healthy(lab: Lab) -> tuple[bool | None, str]:
+    """For ``wait_for``: whether every node is ready and everything serves."""
+    status = lab.status()
+    down = [n["name"] for n in status["nodes"] if n["state"] != "ready"]
+    short = {s["name"]: (s["running"], s["wanted"]) for s in status["services"] if s["missing"]}
+    return (True if status["healthy"] else None), f"down: {down}, short: {short}"

@@ -1,6 +1,5 @@
 """The promise: a node really dies, every replica really comes back, and nothing is left behind."""
 
-import json
 import signal
 import subprocess
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.support import BIN, CLUSTER, ROOT, STACK, Cluster, Lab
+from tests.lab.support import BIN, CLUSTER, ROOT, STACK, Cluster, Lab, healthy, journal, serving_on
 
 pytestmark = pytest.mark.timeout(420)
 
@@ -32,29 +31,11 @@ def chaos(lab: Lab, runs: Path, *words: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def journal(runs: Path) -> dict[str, Any]:
-    (path,) = runs.glob("*/journal.json")
-    parsed: dict[str, Any] = json.loads(path.read_text())
-    return parsed
-
-
-def serving_on(status: dict[str, Any], node: str) -> int:
-    """Replicas that swarmctl counts as serving on a node."""
-    return sum(s["nodes"].get(node, 0) for s in status["services"])
-
-
 def busy_worker(lab: Lab) -> str:
     """The worker with most replicas, but for the database's: Swarm fills no node that came back."""
     status = lab.status()
     workers = [n["name"] for n in status["nodes"] if n["role"] == "worker" and n["name"] != PINNED]
     return str(max(workers, key=lambda name: serving_on(status, name)))
-
-
-def healthy(lab: Lab) -> tuple[bool | None, str]:
-    status = lab.status()
-    down = [n["name"] for n in status["nodes"] if n["state"] != "ready"]
-    short = {s["name"]: (s["running"], s["wanted"]) for s in status["services"] if s["missing"]}
-    return (True if status["healthy"] else None), f"down: {down}, short: {short}"
 
 
 @pytest.fixture(autouse=True)

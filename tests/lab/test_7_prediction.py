@@ -26,7 +26,7 @@ SCENARIOS = int(os.environ.get("SWARMCTL_PREDICTION_SCENARIOS", "6"))
 SEED = int(os.environ.get("SWARMCTL_PREDICTION_SEED", "1000"))
 MACHINES = 6
 
-pytestmark = pytest.mark.timeout(600 + 240 * SCENARIOS)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600 + 240 * SCENARIOS)]
 
 
 class LabMachines:

@@ -5,15 +5,17 @@ import json
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.support import Cluster, Lab
+from tests.lab.support import Cluster, Lab, Playbook
 
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_one_manager_becomes_three_and_any_of_them_answers(lab: Lab, cluster: Cluster) -> None:
+def test_one_manager_becomes_three_and_any_of_them_answers(
+    lab: Lab, cluster: Cluster, request: pytest.FixtureRequest
+) -> None:
     """Broken: the first manager is the single point of failure of everything."""
     before = {n["id"] for n in lab.status()["nodes"]}
-    grown = lab.playbook("site", "-e", "managers=3").ok()
+    grown: Playbook = request.getfixturevalue("grown")
     assert grown.changed > 0
     nodes = lab.status()["nodes"]
     managers = [n for n in nodes if n["role"] == "manager"]

@@ -1,0 +1,341 @@
+"""Every fault for real, on three managers and four workers in three zones.
+
+The tests marked ``long`` are left out of ``make test``; ``make proof`` runs them all.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from swarmctl.wait import wait_for
+from tests.lab.support import (
+    BIN,
+    CLUSTER,
+    ROOT,
+    STACK,
+    VPC_CIDR,
+    Lab,
+    Playbook,
+    healthy,
+    journal,
+)
+
+pytestmark = pytest.mark.timeout(600)
+
+WORKER = f"{CLUSTER}_wkr4"
+SPARE = f"{CLUSTER}_wkr2"
+ZONE = "eu-central-1b"  # one manager, one worker
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A directory of its own for the runs of one test."""
+    return tmp_path / "runs"
+
+
+@pytest.fixture(autouse=True)
+def swarm_is_whole(lab: Lab, grown: Playbook) -> None:
+    """Each test starts from a Swarm in which everything serves."""
+    wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
+
+
+def run(lab: Lab, runs: Path, *words: str, code: int = 0) -> dict[str, Any]:
+    """Run an experiment that is to end with this code; its journal."""
+    done = lab.swarmctl("chaos", "run", *words, "--runs-dir", str(runs), timeout=500)
+    assert done.returncode == code, done.stdout[-3000:] + done.stderr[-4000:]
+    record = journal(runs)
+    assert record["undo"]["state"] == "done"
+    if record["prediction"] and record["prediction"]["exhaustive"]:
+        assert record["agreement"]["agrees"], record["agreement"]
+    return record
+
+
+def kinds(record: dict[str, Any]) -> list[str]:
+    return [mark["kind"] for mark in record["marks"]]
+
+
+def lost(record: dict[str, Any]) -> int:
+    return sum(service["lost"] for service in record["verdict"]["services"])
+
+
+def leader(lab: Lab) -> str:
+    return str(next(node["name"] for node in lab.status()["nodes"] if node["leader"]))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["drain", "--target", WORKER], id="drain"),
+        pytest.param(["engine-pause", "--target", WORKER], id="engine-pause"),
+        pytest.param(
+            ["instance-stop", "--force", "--target", WORKER],
+            id="instance-stop-force",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(["engine-stop", "--target", WORKER], id="engine-stop", marks=pytest.mark.long),
+    ],
+)
+def test_replicas_leave_a_node_that_fails_in_any_way(
+    lab: Lab, runs: Path, words: list[str]
+) -> None:
+    """Broken: only the one way to fail that was tried is survived."""
+    fill(lab, WORKER)
+    record = run(lab, runs, *words)
+    assert record["outcome"] == "held"
+    assert lost(record) > 0, "the node ran nothing: this proves nothing"
+    assert all(counts.get(WORKER, 0) == 0 for counts in record["after"].values())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(
+            ["task-kill", "--target", f"service:{STACK}_web", "--percent", "30"], id="task"
+        ),
+        pytest.param(["engine-kill", "--target", WORKER], id="engine-kill", marks=pytest.mark.long),
+        pytest.param(["instance-reboot", "--target", WORKER], id="reboot", marks=pytest.mark.long),
+        pytest.param(
+            ["disk-full", "--target", WORKER, "--duration", "8", "--level", "60"], id="disk-full"
+        ),
+        pytest.param(
+            ["cpu", "--target", WORKER, "--duration", "10"], id="cpu", marks=pytest.mark.long
+        ),
+        pytest.param(
+            ["memory", "--target", WORKER, "--duration", "10", "--level", "40"],
+            id="memory",
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_what_only_blinks_or_suffers_is_whole_again(lab: Lab, runs: Path, words: list[str]) -> None:
+    """Broken: a crash, a restart or a full disk leaves replicas missing."""
+    fill(lab, WORKER)
+    assert run(lab, runs, *words)["outcome"] == "held"
+
+
+def test_a_zone_goes_out_and_the_quorum_stays(lab: Lab, runs: Path) -> None:
+    """Broken: three zones are no better than one."""
+    record = run(lab, runs, "az-outage", "--az", ZONE, "--yes")
+    assert {target["role"] for target in record["targets"]} == {"manager", "worker"}
+    assert record["outcome"] == "held"
+
+
+def test_the_leader_dies_and_another_one_leads(lab: Lab, runs: Path) -> None:
+    """Broken: the Swarm cannot change a thing after its first manager died."""
+    before = leader(lab)
+    record = run(lab, runs, "leader-kill", "--timeout", "150")
+    assert record["targets"][0]["node"] == before
+    assert leader(lab) != before
+
+
+def test_a_node_that_is_cut_off_runs_on_and_is_healed(lab: Lab, runs: Path) -> None:
+    """Broken: what runs twice is not seen, or goes on after the partition."""
+    fill(lab, WORKER)
+    record = run(lab, runs, "partition", "--target", WORKER, "--timeout", "60")
+    assert record["outcome"] == "held"
+    assert sum(record["duplicates"].values()) > 0
+    assert kinds(record).index("duplicates") < kinds(record).index("healed")
+    assert "duplicates-gone" in kinds(record)
+    assert leftovers(lab, WORKER) == ""
+
+
+def test_a_partition_heals_by_revert_after_kill_9(lab: Lab, runs: Path) -> None:
+    """Broken: a crash of the tool leaves a node cut off."""
+    process = start(lab, runs, "partition", "--target", SPARE, "--probe-service", "none")
+    wait_until_cut_off(lab, SPARE)
+    process.kill()
+    process.communicate(timeout=30)
+    refused = lab.swarmctl(
+        "chaos", "run", "drain", "--target", WORKER, "--runs-dir", str(runs / "b")
+    )
+    assert refused.returncode == 3, refused.stderr[-2000:]
+    assert "no-other-experiment" in refused.stderr
+    # Without the directory of the run: the plan is in the Swarm's lock, too.
+    done = lab.swarmctl("chaos", "revert", "--from-swarm", "--runs-dir", str(runs / "c"))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert leftovers(lab, SPARE) == ""
+    again = lab.swarmctl("chaos", "revert", "--runs-dir", str(runs))
+    assert again.returncode == 0, again.stderr[-3000:]
+
+
+@pytest.mark.long
+def test_a_partition_heals_by_itself_after_kill_9(lab: Lab, runs: Path) -> None:
+    """Broken: whoever loses both swarmctl and SSH has lost the node."""
+    words = ("--target", SPARE, "--timeout", "5", "--probe-service", "none")
+    process = start(lab, runs, "partition", *words)
+    wait_until_cut_off(lab, SPARE)
+    process.kill()
+    process.communicate(timeout=30)
+    begin = time.monotonic()
+
+    def healed() -> tuple[bool | None, str]:
+        left = leftovers(lab, SPARE)
+        return (None if left else True), left
+
+    wait_for("the node's own timer to heal it", healed, timeout=120, interval=2)
+    assert time.monotonic() - begin > 20, "it was not the timer"
+    assert lab.swarmctl("chaos", "revert", "--runs-dir", str(runs)).returncode == 0
+
+
+@pytest.mark.long
+def test_a_terminated_machine_is_made_anew(lab: Lab, runs: Path) -> None:
+    """Broken: the one fault that cannot be undone is not undone."""
+    before = lab.instance(SPARE)["InstanceId"]
+    playbook = f"{BIN / 'ansible-playbook'} playbooks/site.yml -e vpc_cidr={VPC_CIDR}"
+    record = run(
+        lab, runs, "instance-terminate", "--target", SPARE, "--yes",
+        "--replace-with", f"{playbook} -e managers=3 -e workers=4",
+    )  # fmt: skip
+    assert record["outcome"] == "held"
+    assert lab.instance(SPARE)["InstanceId"] != before
+    names = [node["name"] for node in lab.status()["nodes"]]
+    assert names.count(SPARE) == 1
+
+
+# So long the health check of `sick` passes, in seconds.
+WELL_S = 25
+
+
+@pytest.fixture
+def doomed(lab: Lab) -> Iterator[None]:
+    """Services that cannot survive the loss of a worker, each for a reason of its own."""
+    manager = leader(lab)
+    one_each = "--replicas 4 --constraint node.role==worker --restart-delay 1s"
+    # It passes for whoever started before the fault, and for nobody after.
+    limit = f"$(($(date +%s) + {WELL_S}))"
+    check = f'"test -e /tmp/ok || {{ test \\$(date +%s) -lt {limit} && touch /tmp/ok; }}"'
+    services = {
+        "none": "--restart-condition none --replicas-max-per-node 1",
+        "room": "--reserve-memory 13g",
+        "sick": f"--health-cmd {check} --health-interval 1s --health-retries 2",
+    }
+    try:
+        for name, options in services.items():
+            words = f"--detach --no-resolve-image --name {name} {one_each} {options}"
+            done = lab.ssh(manager, f"docker service create {words} httpd:2.4 sleep 3600")
+            assert done.returncode == 0, done.stderr
+        wait_for("them to run", lambda: healthy(lab), timeout=60, interval=0.5)
+        yield
+    finally:
+        lab.ssh(leader(lab), f"docker service rm {' '.join(services)}")
+
+
+def test_what_cannot_survive_is_refuted_with_the_reason(lab: Lab, runs: Path, doomed: None) -> None:
+    """Broken: a green verdict over a service that has lost a replica for good."""
+    refused = lab.swarmctl(
+        "chaos", "run", "instance-stop", "--force", "--target", WORKER, "--runs-dir", str(runs)
+    )
+    assert refused.returncode == 3
+    assert "guard capacity" in refused.stderr
+    assert "insufficient resources" in refused.stderr
+    for path in runs.glob("*/journal.json"):
+        path.unlink()
+    wait_for("the healthy time to be over", lambda: over(lab), timeout=60)
+    record = run(
+        lab, runs, "instance-stop", "--force", "--target", WORKER, "--timeout", "40",
+        "--override", "capacity", "--probe-service", "none",
+        code=1,
+    )  # fmt: skip
+    assert record["outcome"] == "refuted"
+    reasons = {s["service"]: " ".join(s["reasons"]) for s in record["verdict"]["services"]}
+    assert "restart policy" in reasons["none"]
+    assert "insufficient resources" in reasons["room"]
+    assert reasons["sick"]
+    assert not reasons[f"{STACK}_web"]
+
+
+def over(lab: Lab) -> tuple[bool | None, str]:
+    """Whether the doomed health check passes for nobody new any more."""
+    words = "docker service inspect sick --format '{{.CreatedAt.Unix}}'; date +%s"
+    created, now = map(int, lab.ssh(leader(lab), words).stdout.split())
+    return (True if now > created + WELL_S else None), f"{now - created} s old"
+
+
+def test_an_experiment_file_is_a_gate(lab: Lab, runs: Path, tmp_path: Path) -> None:
+    """Broken: what is written down is not what is run."""
+    path = tmp_path / "experiment.yml"
+    path.write_text(
+        f"""version: 1
+name: a-worker-is-drained
+fault: drain
+targets: {{names: [{WORKER}]}}
+hypothesis:
+  within: 60s
+  never-below: {{{STACK}_web: 1}}
+  probes:
+    - {{service: {STACK}_web, path: /, success: 50%}}
+"""
+    )
+    done = lab.swarmctl(
+        "chaos", "run", str(path), "--runs-dir", str(runs), "--junit", str(tmp_path / "j.xml")
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert journal(runs)["title"] == "a-worker-is-drained"
+    assert "<testsuite" in (tmp_path / "j.xml").read_text()
+
+
+@pytest.mark.long
+def test_rolling_takes_every_worker_in_turn(lab: Lab, runs: Path) -> None:
+    """Broken: the next node goes before the last one is back."""
+    done = lab.swarmctl(
+        "chaos", "run", "drain", "--rolling", "--target", "role:worker", "--target",
+        f"az:{ZONE}", "--runs-dir", str(runs), timeout=400,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = [json.loads(path.read_text()) for path in sorted(runs.glob("*/journal.json"))]
+    assert [record["outcome"] for record in found] == ["held"] * len(found)
+    assert len(found) >= 1
+
+
+def test_nothing_is_left_behind(lab: Lab, runs: Path) -> None:
+    """Broken: timers, rules and locks of all the runs above are still there."""
+    done = lab.swarmctl("chaos", "doctor", "--runs-dir", str(runs))
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# -- small things -------------------------------------------------------------------------------
+
+
+def fill(lab: Lab, node: str) -> None:
+    """Have the node run something: one that came back is empty, as Swarm leaves it."""
+    status = lab.status()
+    if any(service["nodes"].get(node) for service in status["services"]):
+        return
+    done = lab.swarmctl("rebalance", "--yes", timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def start(lab: Lab, runs: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [str(BIN / "swarmctl"), "chaos", "run", *words, "--runs-dir", str(runs)],
+        cwd=ROOT,
+        env=lab.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def leftovers(lab: Lab, node: str) -> str:
+    """Rules and timers of ours on a node."""
+    return lab.ssh(
+        node, "sudo nft list tables | grep swarmctl; systemctl list-timers --all | grep swarmctl"
+    ).stdout
+
+
+def wait_until_cut_off(lab: Lab, node: str) -> None:
+    def cut() -> tuple[bool | None, str]:
+        found = lab.ssh(node, "sudo nft list tables").stdout
+        return (True if "swarmctl" in found else None), found
+
+    wait_for("the partition", cut, timeout=60, interval=0.2)
