@@ -90,8 +90,8 @@ def _alternatives(error: Any, place: Place, described: str) -> Iterator[Flaw]:
     branches = error.validator_value
     if all(branch.keys() == {"required"} for branch in branches):
         names = [branch["required"][0] for branch in branches]
-        there = [name for name in names if name in error.instance] if error.instance else []
         if isinstance(error.instance, dict):
+            there = [name for name in names if name in error.instance]
             listed = ", ".join(names[:-1]) + f" or {names[-1]}"
             text = f"{' and '.join(there)} exclude each other" if there else f"needs {listed}"
             yield Flaw(place, text)

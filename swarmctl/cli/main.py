@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from swarmctl.cli import (
     chaos,
+    chaos_files,
     chaos_report,
     console,
     lab,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(status.app)
 app.add_typer(stack.app, name="stack")
 chaos.app.add_typer(predict.app)
+chaos.app.add_typer(chaos_files.app)
 chaos.app.add_typer(chaos_report.app)
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(snapshot.app)
