@@ -14,6 +14,7 @@ from typing import Any
 from swarmctl.chaos import (
     agreement,
     custom_probes,
+    foreseen,
     guards,
     hostports,
     prepare,
@@ -389,10 +390,9 @@ class Experiment:
     def _compare(self) -> None:
         if self.journal.prediction is None:
             return
-        found = agreement.compare(self.journal.prediction, self.journal.after)
-        self.journal.agreement = found
-        text = "as predicted" if found["agrees"] else f"not as predicted: {found['differences']}"
-        self._record.note(f"placement {text}")
+        prediction, after = self.journal.prediction, self.journal.after
+        self.journal.agreement = agreement.compare(prediction, after)
+        self._record.note(f"placement {foreseen.headline(self.journal)}")
 
     # -- after the fault ------------------------------------------------------------------------
 
