@@ -13,6 +13,7 @@ import typer
 from swarmctl.cli import console
 from swarmctl.cli.chaos_report import recorded
 from swarmctl.cli.chaos_show import ConsoleProgress, list_faults, rehearsal, show, summary
+from swarmctl.cli.chaos_world import Reality, revert_from_swarm, revert_run
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from swarmctl.chaos.journal import Journal, Runs
     from swarmctl.chaos.plan import Plan
     from swarmctl.chaos.targets import Selection
-    from swarmctl.cloud.instances import Cloud
-    from swarmctl.cluster import Target
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -181,14 +180,15 @@ def revert(
     runs = Runs(runs_dir)
     with runs.lock():
         if from_swarm:
-            return _revert_from_swarm(runs, cluster)
+            console.emit(revert_from_swarm(runs, cluster))
+            return int(Exit.OK)
         found = (runs.load(run_id),) if run_id else runs.pending()
         pending = [journal for journal in found if journal.undo.pending]
         if not pending:
             named = f"run {run_id}" if run_id else f"no run in {runs_dir}"
             console.emit(f"{named}: nothing left to undo")
         for journal in pending:
-            _revert(runs, journal)
+            revert_run(runs, journal)
             console.emit(f"reverted {journal.id}")
     return int(Exit.OK)
 
@@ -347,38 +347,6 @@ def _rehearse(world: Reality, plan: Plan, runs: Runs) -> int:
     return int(Exit.REFUSED if refused else Exit.OK)
 
 
-class Reality:
-    """The cluster a command means: EC2, the managers, and the nodes' own shells."""
-
-    def __init__(self, cluster: str | None, region: str | None = None) -> None:
-        """Ask EC2 which machines there are.
-
-        Raises:
-            SwarmctlError: there is no such cluster, or no manager of it runs.
-        """
-        from swarmctl.cloud.instances import Cloud
-        from swarmctl.cluster import resolve
-        from swarmctl.swarm.shell import Shells
-
-        self.ec2: Cloud = Cloud(region)
-        self.target: Target = resolve(cluster, cloud=lambda: self.ec2)
-        self.shells = Shells(self._nodes)
-
-    def _nodes(self) -> dict[str, Any]:
-        from swarmctl.cluster import endpoint
-
-        return {i.name: endpoint(i) for i in self.ec2.instances(self.target.cluster)}
-
-    def snapshot(self) -> Any:
-        """Everything the managers know now."""
-        with self.target.connect() as client:
-            return client.snapshot()
-
-    def close(self) -> None:
-        """End all connections."""
-        self.shells.close()
-
-
 def _experiment(
     world: Reality,
     plan: Plan,
@@ -417,56 +385,3 @@ def _experiment(
     )
     request = Request(plan, world.target.cluster, world.ec2.region, runs, campaign)
     return Experiment(request, acts_on), close
-
-
-def _revert(runs: Runs, journal: Journal) -> None:
-    from swarmctl.chaos.live import LiveSwarms
-    from swarmctl.chaos.revert import revert as undo
-    from swarmctl.chaos.seams import WallClock
-    from swarmctl.cloud.instances import Cloud
-    from swarmctl.cluster import endpoint, manager_endpoints
-    from swarmctl.swarm.shell import Shells
-
-    progress = ConsoleProgress()
-    progress.step(f"Revert {journal.id}")
-    ec2 = Cloud(journal.region or None)
-
-    def connect() -> LiveSwarms:
-        return LiveSwarms(manager_endpoints(journal.cluster, ec2.instances(journal.cluster)))
-
-    shells = Shells(lambda: {i.name: endpoint(i) for i in ec2.instances(journal.cluster)})
-    try:
-        undo(journal, runs, ec2, shells, connect, WallClock(), progress)
-    finally:
-        progress.close()
-        shells.close()
-
-
-def _revert_from_swarm(runs: Runs, cluster: str | None) -> int:
-    """The plan of a run whose directory is elsewhere, or lost."""
-    from swarmctl.chaos.journal import from_brief
-    from swarmctl.swarm import lock
-    from swarmctl.swarm.engine import SwarmEngine
-
-    world = Reality(cluster)
-    try:
-        with world.target.failover() as swarm:
-            engine = SwarmEngine(swarm)
-            found = lock.find(engine, lock.CHAOS)
-            if found is None:
-                console.emit("the Swarm's chaos lock is free: nothing left to undo")
-                return int(Exit.OK)
-            if found.plan is None:
-                lock.release(engine, found.id)
-                console.emit(f"gave up the lock of {found.owner}; it holds no plan")
-                return int(Exit.OK)
-            journal = from_brief(found.plan)
-            if journal.undo.pending:
-                runs.save(journal)
-                _revert(runs, journal)
-            else:
-                lock.release(engine, found.id)
-    finally:
-        world.close()
-    console.emit(f"reverted {journal.id}")
-    return int(Exit.OK)
