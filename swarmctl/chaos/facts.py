@@ -124,7 +124,7 @@ def twice(journal: Journal) -> str:
     if not found:
         return ""
     listing = ", ".join(f"{count} of {name}" for name, count in found.items())
-    return f"Ran twice while the node was cut off: {listing}"
+    return f"Ran twice, on the target and elsewhere: {listing}"
 
 
 def _undone(journal: Journal) -> str:

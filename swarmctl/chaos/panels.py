@@ -160,7 +160,7 @@ def _unnoticed(axes: Axes, view: View, base: Sequence[int], top: Sequence[int]) 
             hatch="xx",
             lw=0,
             alpha=0.55,
-            label="gone, not noticed",
+            label="out of reach, not noticed",
         )
 
 

@@ -25,6 +25,8 @@ INK = "#010203"
 # So many pictures stand beside one another in a file; in a page the page decides.
 _BESIDE = 3
 _PNG_DPI = 110
+# Where an element is given a name, or referred to.
+_NAMED = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
 # A file has no page around it: its colours follow the reader's own choice of light or dark.
 _FILE_STYLE = (
     "<style>svg{color:#16191d;background:#fff}"
@@ -82,7 +84,7 @@ def draw(journal: Journal, shared: Frame | None = None, *, narrow: bool = False)
         svg = _svg(figure)
     # Several pictures of one page: what one refers to must not be found in another.
     prefix = re.sub(r"[^A-Za-z0-9]+", "-", journal.id)
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    svg = _NAMED.sub(rf"\g<1>{prefix}-\g<2>", svg)
     return svg.replace("<svg ", '<svg role="img" aria-label="Replicas over time" ', 1)
 
 
@@ -194,4 +196,14 @@ def _svg(figure: Figure) -> str:
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    return text[text.index("<svg") :].replace(INK, "currentColor")
+    return _numbered(text[text.index("<svg") :].replace(INK, "currentColor"))
+
+
+def _numbered(svg: str) -> str:
+    """Matplotlib's hashed names as plain numbers.
+
+    They are made of positions whose last bits the layout leaves to chance.
+    """
+    names = dict.fromkeys(re.findall(r'\bid="([a-z][0-9a-f]{10})"', svg))
+    numbers = {name: f"n{number}" for number, name in enumerate(names)}
+    return _NAMED.sub(lambda found: found[1] + numbers.get(found[2], found[2]), svg)

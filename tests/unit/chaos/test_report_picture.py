@@ -1,0 +1,104 @@
+"""The picture of a run: valid, the same every time, and it shows what happened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from swarmctl.chaos import picture
+from swarmctl.chaos.journal import Journal
+from tests.unit.chaos import report_runs as runs
+
+CASES: dict[str, tuple[Callable[[Path], Journal], tuple[str, ...]]] = {
+    "node loss": (
+        runs.lost_node,
+        ("wkr2 (target)", "missing", "out of reach, not noticed", "unnoticed 13.2 s", "wanted"),
+    ),
+    "drain": (runs.drained, ("wkr2 (target)", "missing", "starting 6.0 s")),
+    "pressure": (runs.under_pressure, ("wkr2 (target)", "wanted")),
+    "task-kill": (runs.killed_tasks, ("missing", "wkr2")),
+    "leader loss": (runs.lost_leader, ("in doubt", "no answer 10.0 s")),
+    "partition": (runs.partitioned, ("running twice", "web (3 ran twice)")),
+}
+NEVER = {
+    "drain": ("out of reach, not noticed", "down"),
+    "pressure": ("missing", "starting"),
+    "task-kill": ("(target)", "out of reach"),
+    "leader loss": ("missing", "running twice"),
+    "node loss": ("in doubt", "running twice"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_kind_of_run_is_drawn_with_what_happened(case: str, tmp_path: Path) -> None:
+    make, words = CASES[case]
+    svg = picture.draw(make(tmp_path))
+    ElementTree.fromstring(svg)
+    texts = set(re.findall(r">([^<>]+)</text>", svg)) | set(re.findall(r"<!-- (.+?) -->", svg))
+    for word in words:
+        assert any(word in text for text in texts), word
+    for word in NEVER.get(case, ()):
+        assert not any(word in text.split(", ") for text in texts), word
+
+
+def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path, lossy=True)
+    assert picture.draw(journal) == picture.draw(journal)
+    assert picture.file([journal], "png") == picture.file([journal], "png")
+    assert picture.file([journal, journal], "svg") == picture.file([journal, journal], "svg")
+
+
+def test_lost_probes_are_counted_in_the_picture(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path, lossy=True)
+    lost = sum(not probe.ok for probe in journal.probe_log)
+    assert lost > 20
+    assert f"answered, {lost} lost" in picture.draw(journal)
+
+
+def test_its_ink_is_the_pages(tmp_path: Path) -> None:
+    svg = picture.draw(runs.lost_node(tmp_path))
+    assert picture.INK not in svg
+    assert "currentColor" in svg
+
+
+def test_a_file_follows_the_readers_light_or_dark(tmp_path: Path) -> None:
+    content = picture.file([runs.lost_node(tmp_path)], "svg").decode()
+    assert content.startswith("<svg")
+    assert "prefers-color-scheme:dark" in content
+    ElementTree.fromstring(content)
+
+
+def test_two_pictures_of_one_page_share_no_names(tmp_path: Path) -> None:
+    one, other = runs.lost_node(tmp_path / "a"), runs.drained(tmp_path / "b")
+    ids = [set(re.findall(r'\bid="([^"]+)"', picture.draw(run))) for run in (one, other)]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", picture.draw(one)))
+    assert used <= ids[0]
+
+
+def test_runs_that_are_compared_fit_the_same_frame(tmp_path: Path) -> None:
+    long, short = runs.lost_node(tmp_path / "a"), runs.drained(tmp_path / "b")
+    both = picture.frame([long, short])
+    assert both.right_s == picture.frame([long]).right_s > picture.frame([short]).right_s
+
+
+def test_what_never_came_to_its_fault_has_no_picture() -> None:
+    assert picture.draw(runs.by_hand()) == ""
+    assert picture.file([runs.by_hand()], "png") == b""
+
+
+def test_text_from_outside_cannot_break_out_of_the_picture(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path)
+    first = journal.samples[0]
+    evil = "</text><script>alert(1)</script>"
+    first.services[evil] = 1
+    first.nodes[evil] = 1
+    first.states[evil] = "ready"
+    svg = picture.draw(journal)
+    assert "<script" not in svg
+    ElementTree.fromstring(svg)
