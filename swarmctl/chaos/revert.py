@@ -59,7 +59,8 @@ def revert(
     def status(text: str) -> None:
         progress.status(f"waiting for {text}")
 
-    kind = FAULTS[journal.experiment]
+    options = Options.of(journal.parameters)
+    kind = FAULTS[journal.experiment].given(options)
     setting = Setting(
         ec2=ec2,
         shell=shell,
@@ -68,7 +69,7 @@ def revert(
         check=lambda: None,
         status=status,
         mark=mark,
-        options=Options.of(journal.parameters),
+        options=options,
         run_id=journal.id,
     )
     undo.carry_out(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from swarmctl.chaos.faults.base import Effect, Fault, Kind, Options, Setting
+from swarmctl.chaos.faults.base import PRESSED_S, Effect, Fault, Kind, Options, Setting
 from swarmctl.chaos.faults.drain import Drain
+from swarmctl.chaos.faults.engine import ENGINE_KILL, ENGINE_PAUSE, ENGINE_STOP
 from swarmctl.chaos.faults.instance_reboot import InstanceReboot
 from swarmctl.chaos.faults.instance_stop import InstanceStop
 from swarmctl.chaos.faults.instance_terminate import InstanceTerminate
+from swarmctl.chaos.faults.netem import LATENCY, LOSS
+from swarmctl.chaos.faults.on_node import OnNode
+from swarmctl.chaos.faults.partition import PARTITION
+from swarmctl.chaos.faults.pressure import CPU, DISK_FULL, MEMORY
+from swarmctl.chaos.faults.recipe import Recipe
 from swarmctl.chaos.faults.task_kill import TaskKill
 from swarmctl.chaos.targets import Selection
 from swarmctl.errors import unknown
@@ -17,6 +24,10 @@ from swarmctl.errors import unknown
 def _pulled(setting: Setting) -> Fault:
     """An outage is never a clean shutdown."""
     return InstanceStop(replace(setting, options=replace(setting.options, force=True)))
+
+
+def _on_node(recipe: Recipe) -> Callable[[Setting], Fault]:
+    return lambda setting: OnNode(setting, recipe)
 
 
 _WORKER = Selection(role="worker")
@@ -56,6 +67,34 @@ _KINDS = (
         selection=_WORKER,
     ),
     Kind(
+        "engine-stop",
+        "systemctl stop docker: the Engine and its containers end in good order",
+        "systemctl start docker",
+        Effect.DOWN,
+        "was left without its Engine",
+        _on_node(ENGINE_STOP),
+        selection=_WORKER,
+    ),
+    Kind(
+        "engine-kill",
+        "SIGKILL to dockerd: the Engine crashes",
+        "systemd starts it again; that is awaited",
+        Effect.RETURNS,
+        "was left without its Engine for a moment",
+        _on_node(ENGINE_KILL),
+        selection=_WORKER,
+    ),
+    Kind(
+        "engine-pause",
+        "SIGSTOP to dockerd: the Engine hangs, its containers run on",
+        "SIGCONT",
+        Effect.DOWN,
+        "was left with a hung Engine",
+        _on_node(ENGINE_PAUSE),
+        selection=_WORKER,
+        keeps_running=True,
+    ),
+    Kind(
         "drain",
         "availability drain: what an operator does before maintenance",
         "availability active",
@@ -63,6 +102,19 @@ _KINDS = (
         "was drained",
         Drain,
         selection=_WORKER,
+    ),
+    Kind(
+        "partition",
+        "packets from and to other nodes are dropped (--from managers, workers or all); SSH passes",
+        "remove the packet filters",
+        Effect.DOWN,
+        "was cut off",
+        _on_node(PARTITION),
+        takes=("sever",),
+        selection=_WORKER,
+        keeps_running=True,
+        # The managers hear its heartbeats as before.
+        spares=lambda options: options.sever == "workers",
     ),
     Kind(
         "az-outage",
@@ -91,6 +143,61 @@ _KINDS = (
         Effect.TASKS,
         "was killed",
         TaskKill,
+    ),
+    Kind(
+        "cpu",
+        "--level per cent of the processors are kept busy (100)",
+        "end the load",
+        Effect.STAYS,
+        "was busy",
+        _on_node(CPU),
+        takes=("level",),
+        selection=_WORKER,
+        duration_s=PRESSED_S,
+    ),
+    Kind(
+        "memory",
+        "the memory is filled to --level per cent (90); 128 MiB stay",
+        "free it",
+        Effect.STAYS,
+        "was short of memory",
+        _on_node(MEMORY),
+        takes=("level",),
+        selection=_WORKER,
+        duration_s=PRESSED_S,
+    ),
+    Kind(
+        "disk-full",
+        "the file system of /var/lib/docker is filled to --level per cent (95); 64 MiB stay",
+        "remove the file",
+        Effect.STAYS,
+        "was short of disk",
+        _on_node(DISK_FULL),
+        takes=("level",),
+        selection=_WORKER,
+        duration_s=PRESSED_S,
+    ),
+    Kind(
+        "latency",
+        "packets to the other nodes are --delay milliseconds late (200)",
+        "remove the queue",
+        Effect.STAYS,
+        "was slow to be heard",
+        _on_node(LATENCY),
+        takes=("delay_ms",),
+        selection=_WORKER,
+        duration_s=PRESSED_S,
+    ),
+    Kind(
+        "loss",
+        "--level per cent of the packets to the other nodes are lost (10)",
+        "remove the queue",
+        Effect.STAYS,
+        "was badly heard",
+        _on_node(LOSS),
+        takes=("level",),
+        selection=_WORKER,
+        duration_s=PRESSED_S,
     ),
 )
 

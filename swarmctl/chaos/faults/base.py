@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -12,6 +12,9 @@ from swarmctl.chaos.seams import Clock, Ec2, Shell
 from swarmctl.chaos.targets import Selection
 from swarmctl.errors import UsageError
 from swarmctl.swarm.engine import Engine
+
+# How long a fault lasts that the nodes survive, unless the user says otherwise.
+PRESSED_S = 30.0
 
 
 class Effect(StrEnum):
@@ -128,6 +131,9 @@ class Kind:
         stops: whether the EC2 instance itself is stopped (guard ``stoppable``).
         duration_s: how long it lasts at least before it is undone, unless the user says otherwise.
         final: whether what it takes can't be put back as it was; the user is asked.
+        keeps_running: whether containers run on on a node that the managers call Down.
+        spares: whether, with these options, the managers go on calling the nodes Ready;
+            ``None``: never.
     """
 
     name: str
@@ -141,6 +147,14 @@ class Kind:
     stops: bool = False
     duration_s: float = 0.0
     final: bool = False
+    keeps_running: bool = False
+    spares: Callable[[Options], bool] | None = None
+
+    def given(self, options: Options) -> Kind:
+        """What it is with these options: not every way to do it takes the nodes away."""
+        if self.spares is None or not self.spares(options):
+            return self
+        return replace(self, effect=Effect.STAYS, duration_s=max(self.duration_s, PRESSED_S))
 
     def check(self, given: Mapping[str, Any]) -> Options:
         """The options, if this fault takes all that were given.
