@@ -12,9 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from swarmctl.chaos import (
-    agreement,
     custom_probes,
-    foreseen,
     guards,
     hostports,
     prepare,
@@ -25,26 +23,24 @@ from swarmctl.chaos import (
 from swarmctl.chaos.clocks import EngineClock
 from swarmctl.chaos.duplicates import Duplicates
 from swarmctl.chaos.faults import Effect, Fault, Setting, known_fault
+from swarmctl.chaos.final_check import final_check
 from swarmctl.chaos.interrupts import InterruptedRunError, Interrupts
 from swarmctl.chaos.journal import Journal, Runs, Undo, brief
-from swarmctl.chaos.observer import INTERVAL_S, Observer
+from swarmctl.chaos.observation import Observation
+from swarmctl.chaos.observer import Observer
 from swarmctl.chaos.phases import phases
 from swarmctl.chaos.plan import Plan
 from swarmctl.chaos.prepare import Aim
 from swarmctl.chaos.record import Record
 from swarmctl.chaos.seams import Alerts, Clock, Ec2, Prober, Progress, Shell, Swarms
 from swarmctl.chaos.targets import new_seed
-from swarmctl.chaos.verdict import Baseline, Judgement
-from swarmctl.chaos.watch import PROBE_PATIENCE_S, STEADY_S, Watch
+from swarmctl.chaos.verdict import Baseline
+from swarmctl.chaos.watch import PROBE_PATIENCE_S, Watch
 from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError
 from swarmctl.swarm import lock
-from swarmctl.swarm.model import Node, Swarm
+from swarmctl.swarm.model import Node
 from swarmctl.wait import wait_for
 
-# How long all replicas may take to serve once the nodes are back.
-FINAL_TIMEOUT_S = 120.0
-# Where nodes only blink, full strength must last so long: the managers hear of it a little later.
-BLINK_S = 5.0
 # How long revert and final check may take, beyond what the run itself does: the lock's time.
 _SPARE_S = 1200.0
 _RELEASE_TIMEOUT_S = 60.0
@@ -142,7 +138,6 @@ class Experiment:
         self._duplicates = Duplicates(world.shell, self._record, self._kind.keeps_running)
         self._aim = Aim(())
         self._baseline: Baseline | None = None
-        self._held_since: float | None = None
         self._lock_id = ""
 
     def run(self) -> Journal:
@@ -169,7 +164,7 @@ class Experiment:
                     self._observe()
                 finally:
                     self._revert()
-                self._check_again()
+                final_check(self._watch, self._record, self._duplicates.left)
             except BaseException as error:
                 self._end(_outcome(error))
                 raise
@@ -316,83 +311,19 @@ class Experiment:
     def _observe(self) -> None:
         """Follow nodes and tasks until the hypothesis holds or its time is up."""
         assert self._baseline is not None
-        self._record.step("observing", "Observing")
-        fault_s, clock = self._record.fault_s, self._world.clock
-        deadline = fault_s + max(self._plan.hypothesis.within_s, self._duration_s)
-        judgement = verdict.judge(self._baseline, self._baseline.swarm)
-        while True:
-            self._world.interrupts.check()
-            begin = clock.now()
-            self._fault.watch(self.journal.targets)
-            swarm = self._watch.look()
-            if swarm:
-                judgement = verdict.judge(self._baseline, swarm)
-                self._note_strength(judgement)
-            if swarm and self._proven() and clock.now() >= fault_s + self._duration_s:
-                break
-            if clock.now() >= deadline:
-                break
-            since = clock.now() - fault_s
-            counts = self._watch.probe_count()
-            self._record.status(f"+{since:.1f} s  {self._watch.strength()}{counts}")
-            self._world.alerts.wait(max(0.0, begin + INTERVAL_S - clock.now()))
-        self._judge(judgement)
-
-    def _note_strength(self, judgement: Judgement) -> None:
-        if not (judgement.held and self._fault.settled()):
-            if self._held_since is not None:
-                self._record.mark("shortage", f"not any more: {'; '.join(judgement.reasons)}")
-            self._held_since = None
-        elif self._held_since is None:
-            self._held_since = self._world.clock.now()
-            self._record.mark("redistributed", "every service at full strength on live nodes")
-
-    def _proven(self) -> bool:
-        """Replicas that run are half of it: the published services must answer too."""
-        if self._held_since is None or self._watch.silent(since=self._held_since):
-            return False
-        blinks = self._kind.effect is Effect.RETURNS
-        return not blinks or self._world.clock.now() >= self._held_since + BLINK_S
-
-    def _judge(self, judgement: Judgement) -> None:
-        trouble: list[str] = []
-        if self._observer.is_blind:
-            trouble.append(f"no manager answers: {self._observer.last_error}")
-        if not self._fault.settled():
-            trouble.append("the fault did not come to its end in time")
-        if self._held_since is not None:
-            trouble += self._watch.silent(since=self._held_since)
-        gave_up = trouble or self._held_since is None
-        fault_s = self._record.fault_s
-        trouble += self._plan.hypothesis.against(
-            fault_s, self._observer.samples, self._watch.summaries(since=fault_s)
-        )
-        end = self._world.clock.now() if gave_up else self._held_since
-        assert end is not None
-        self.journal.verdict = verdict.conclude(
-            judgement,
-            [target.what for target in self.journal.targets],
-            past=self._kind.past,
-            killed=bool(self._aim.tasks),
-            took=end - fault_s,
-            redistributed_s=self._held_since,
-            trouble=trouble,
-        )
-        self._observer.mark_replacements(judgement.replacements)
-        assert self._baseline is not None
-        self.journal.after = verdict.placement(self._watch.seen(), self._baseline.targets)
-        self._compare()
-        held = self.journal.verdict.held
-        self._record.mark("verdict", f"verdict: {'held' if held else 'refuted'}")
+        Observation(
+            watch=self._watch,
+            record=self._record,
+            alerts=self._world.alerts,
+            fault=self._fault,
+            kind=self._kind,
+            hypothesis=self._plan.hypothesis,
+            duration_s=self._duration_s,
+            baseline=self._baseline,
+        ).run()
+        assert self.journal.verdict is not None
         self._duplicates.count(self.journal.verdict.services)
         self._record.step("judged")
-
-    def _compare(self) -> None:
-        if self.journal.prediction is None:
-            return
-        prediction, after = self.journal.prediction, self.journal.after
-        self.journal.agreement = agreement.compare(prediction, after)
-        self._record.note(f"placement {foreseen.headline(self.journal)}")
 
     # -- after the fault ------------------------------------------------------------------------
 
@@ -441,51 +372,6 @@ class Experiment:
             )
         except DeadlineExceededError as fault:
             self._record.note(f"{fault.message}; give it up: {lock.CHAOS.unlock}")
-
-    def _check_again(self) -> None:
-        """With the nodes back, everything must serve as before."""
-        self._record.step("checking", "Check again")
-        result = self.journal.verdict
-        assert result is not None
-
-        whole_since: list[float] = []
-
-        def look() -> tuple[Swarm | None, str]:
-            self._world.interrupts.check()
-            swarm = self._watch.look()
-            if swarm is None:
-                return None, self._observer.last_error
-            missing = "; ".join(verdict.shortages(swarm, self.journal.wanted))
-            missing = missing or self._duplicates.left(swarm)
-            text = f"all replicas to serve, and to go on: {missing or 'they do'}"
-            self._record.awaiting(text)
-            if missing:
-                whole_since.clear()
-                return None, missing
-            whole_since.append(self._world.clock.now())
-            return (swarm if whole_since[-1] - whole_since[0] >= STEADY_S else None), "they serve"
-
-        try:
-            swarm = wait_for(
-                "all replicas to serve after the revert",
-                look,
-                timeout=FINAL_TIMEOUT_S,
-                clock=self._world.clock.now,
-                pause=self._world.clock.pause,
-            )
-        except DeadlineExceededError as error:
-            self._record.mark("final-check", error.message)
-            text = result.sentence.replace("HELD:", "REFUTED:", 1)
-            self.journal.verdict = replace(
-                result,
-                held=False,
-                sentence=f"{text}; {error.message}",
-                reasons=(*result.reasons, error.message),
-            )
-            swarm = self._watch.seen()
-        else:
-            self._record.mark("final-check", "all replicas serve", whole_since[0])
-        self.journal.final = verdict.placement(swarm)
 
     def _end(self, outcome: str) -> None:
         self._world.prober.close()

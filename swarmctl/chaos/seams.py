@@ -217,7 +217,7 @@ class Probe:
     Args:
         at_s: when it was sent, seconds since the run began.
         endpoint: what was asked.
-        ok: a good answer came within the time-out (over HTTP: below 500, or a status that is named).
+        ok: a good answer came within the time-out; over HTTP: below 500, or a named status.
         latency_s: seconds until the answer or the failure.
         detail: the HTTP status, or the error's text.
         heard: ``http`` for an HTTP answer of any status, ``other`` when the connection was accepted

@@ -313,3 +313,11 @@ def test_a_failed_revert_leaves_the_lock_with_its_plan(tmp_path: Path) -> None:
     held = lock.find(s.lab.engine, lock.CHAOS)
     assert held is not None
     assert held.plan is not None
+
+
+def test_late_is_refuted_though_the_fault_goes_on(tmp_path: Path) -> None:
+    """Broken: a long duration makes every hypothesis hold."""
+    journal = stage(tmp_path, timeout_s=15, duration_s=40).experiment.run()
+    assert journal.outcome == "refuted"
+    assert "full strength came after 19" in sentence(journal)
+    assert "15 s are allowed" in sentence(journal)
