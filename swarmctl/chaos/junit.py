@@ -37,7 +37,7 @@ def render(journals: Sequence[Journal], name: str, failure: str = "") -> str:
         _case(suite, journal)
     if failure:
         case = ElementTree.SubElement(
-            suite, "testcase", {"name": name, "classname": "swarmctl.chaos", "time": "0.000"}
+            suite, "testcase", {"name": clean(name), "classname": "swarmctl.chaos", "time": "0.000"}
         )
         _verdict(case, "error", "error", failure, failure)
     out = ElementTree.SubElement(suite, "system-out")

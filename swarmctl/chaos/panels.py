@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from swarmctl.chaos.journal import Journal, Sample
-from swarmctl.chaos.phases import phases, wanted
+from swarmctl.chaos.phases import phases, unnoticed, wanted
 from swarmctl.chaos.picture import INK, Frame, end
 
 if TYPE_CHECKING:
@@ -147,8 +147,9 @@ def _missing(axes: Axes, view: View, serving: Sequence[int]) -> None:
 
 def _unnoticed(axes: Axes, view: View, base: Sequence[int], top: Sequence[int]) -> None:
     """Cross out what the managers still count although it is gone."""
-    at = view.moments()
-    since, until = at.get("t_unreachable", 0.0), at.get("t_down", 0.0)
+    at = phases(view.journal)
+    since, until = unnoticed(view.journal, at)
+    since = max(since, at["t_unreachable"] or 0.0)
     index = max((i for i, time in enumerate(view.times) if time <= since), default=0)
     if until > since and top[index] > base[index]:
         axes.fill_between(

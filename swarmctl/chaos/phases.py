@@ -100,9 +100,9 @@ def stretches(journal: Journal) -> tuple[Stretch, ...]:
 def _state(journal: Journal, at: Mapping[str, float | None], since: float, index: int) -> str:
     """The state from a moment on that is no more than one sample old."""
     sample = journal.samples[max(index - 1, 0)]
-    services = journal.verdict.services if journal.verdict else ()
-    down, assigned = at["t_down"], at["t_assigned"]
-    if down is not None and 0 <= since < down and any(service.lost for service in services):
+    assigned = at["t_assigned"]
+    begin, end = unnoticed(journal, at)
+    if begin <= since < end:
         return "unnoticed"
     if sum(sample.services.values()) >= wanted(journal, at, since):
         return "whole"
@@ -111,6 +111,21 @@ def _state(journal: Journal, at: Mapping[str, float | None], since: float, index
     if at["t_healthy"] is None or assigned is None:
         return "missing"
     return "waiting" if since < assigned else "starting"
+
+
+def unnoticed(journal: Journal, at: Mapping[str, float | None]) -> tuple[float, float]:
+    """From when to when something was gone while the managers counted on it; empty when never.
+
+    Nodes that come back by themselves may never be called Down: then it ends when replacements
+    are given a node.
+    """
+    services = journal.verdict.services if journal.verdict else ()
+    down, assigned, unreachable = at["t_down"], at["t_assigned"], at["t_unreachable"]
+    if down is not None:
+        return (0.0, down) if any(service.lost for service in services) else (0.0, 0.0)
+    if unreachable is not None and assigned is not None:
+        return unreachable, max(assigned, unreachable)
+    return 0.0, 0.0
 
 
 def wanted(journal: Journal, at: Mapping[str, float | None], moment: float) -> int:

@@ -1,0 +1,148 @@
+"""The page of a run, and of several: what people must see is there, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from swarmctl.chaos import foreseen, report
+from swarmctl.chaos.journal import GuardRecord
+from tests.unit.chaos import report_runs as runs
+
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+
+
+class Balance(HTMLParser):
+    """Every element that begins ends, in the right order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def plain(page: str) -> str:
+    """The words of a page, without its pictures."""
+    text = re.sub(r"<svg.*?</svg>|<style>.*?</style>", " ", page, flags=re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def well_formed(page: str) -> None:
+    balance = Balance()
+    balance.feed(page)
+    assert balance.open == []
+    assert "<script" not in page
+    assert not re.search(r'(?:src|href)="(?!#)', page.replace("xlink:href", "href"))
+    assert "@import" not in page
+    names = re.findall(r'\bid="([^"]+)"', page)
+    assert len(names) == len(set(names))
+
+
+def predicted(root: Path, *web: dict[str, int], exhaustive: bool = True) -> str:
+    s = runs.node_loss(root)
+    s.lab.forecasts = runs.forecast(*web, exhaustive=exhaustive)
+    return report.render(s.experiment.run())
+
+
+def test_one_run_says_how_it_ended_and_when_what_was(tmp_path: Path) -> None:
+    page = report.render(runs.lost_node(tmp_path))
+    well_formed(page)
+    words = plain(page)
+    for text in ("HELD", "wkr2 was lost; 15/15", "until the managers called it Down", "Hypothesis"):
+        assert text in words
+    moments = ("fault", "unreachable", "down", "assigned", "running", "healthy", "reverted")
+    assert re.search(r" \S+ s ".join(moments), words)
+    assert "not seen" not in words
+
+
+def test_moments_that_never_came_are_said(tmp_path: Path) -> None:
+    assert "down not seen" in plain(report.render(runs.drained(tmp_path)))
+
+
+def test_several_runs_are_side_by_side_and_folded_below(tmp_path: Path) -> None:
+    journals = [
+        runs.lost_node(tmp_path / "a"),
+        runs.drained(tmp_path / "b"),
+        runs.by_hand(outcome="refused", id="refused-one"),
+    ]
+    page = report.page(journals)
+    well_formed(page)
+    assert page.count("<details") == 3
+    assert page.count("<svg ") == 2
+    assert "instance-stop of wkr2 held" in plain(page)
+    assert page.index("<table") < page.index("<svg ") < page.index("<details")
+    assert f'href="#{journals[1].id}"' in page
+
+
+def test_a_prediction_that_came_true_is_said(tmp_path: Path) -> None:
+    words = plain(predicted(tmp_path, {"wkr1": 6, "wkr3": 4}, {"wkr1": 5, "wkr3": 5}))
+    assert "as predicted (1 of 2 outcomes, exhaustive)" in words
+    assert "web 6 (5-6) 0 (0) 4 (4-5)" in words
+
+
+def test_a_prediction_that_did_not_is_shown_where_it_failed(tmp_path: Path) -> None:
+    page = predicted(tmp_path, {"wkr1": 9, "wkr3": 1})
+    assert "not as predicted (none of 1 outcome, exhaustive)" in plain(page)
+    assert re.search(r'differs">✗ 6 <span class="range">\(9\)', page)
+
+
+def test_numbers_that_are_possible_only_apart_are_said(tmp_path: Path) -> None:
+    first, second = {"wkr1": 6, "wkr3": 5}, {"wkr1": 5, "wkr3": 4}
+    page = predicted(tmp_path, first, second)
+    assert "not all of these at once" in page
+
+
+def test_outcomes_that_were_not_all_listed_are_no_surprise(tmp_path: Path) -> None:
+    s = runs.node_loss(tmp_path)
+    s.lab.forecasts = runs.forecast({"wkr1": 9, "wkr3": 1}, exhaustive=False)
+    journal = s.experiment.run()
+    assert "others are possible" in foreseen.headline(journal)
+    assert not foreseen.surprising(journal)
+
+
+def test_overridden_guards_stand_above_everything(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path)
+    journal.guards += (GuardRecord("blast-radius", False, "2 of 3 workers", overridden=True),)
+    words = plain(report.render(journal))
+    assert words.index("GUARDS OVERRIDDEN blast-radius : 2 of 3 workers") < words.index("Hypoth")
+    assert "GUARDS OVERRIDDEN" not in plain(report.render(runs.lost_node(tmp_path / "b")))
+
+
+def test_duplicates_are_said(tmp_path: Path) -> None:
+    words = plain(report.render(runs.partitioned(tmp_path)))
+    assert "Ran twice, on the target and elsewhere: 1 of api, 3 of web" in words
+
+
+def test_a_run_that_is_not_put_back_says_how(tmp_path: Path) -> None:
+    s = runs.node_loss(tmp_path)
+    s.clock.at(10.0, lambda: s.lab.states.update(wkr2="terminated"))
+    with pytest.raises(Exception, match="revert"):
+        s.experiment.run()
+    words = plain(report.render(s.runs.load(s.experiment.journal.id)))
+    assert "REVERT FAILED" in words
+    assert "swarmctl chaos revert" in words
+
+
+def test_what_services_are_called_is_never_markup(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path)
+    journal.title = "<img src=x onerror=alert(1)>"
+    journal.before["<b>x"] = {"wkr1": 1}
+    well_formed(report.render(journal))
+    assert "<b>x" not in report.render(journal)
+
+
+def test_the_least_a_run_can_be_has_a_page() -> None:
+    well_formed(report.render(runs.by_hand()))
+    assert "NOT ENDED" in report.render(runs.by_hand())
