@@ -25,7 +25,7 @@ from swarmctl.stack.specs import normal
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.patience import Patient, again
-from swarmctl.swarm.ssh import NoLeaderError
+from swarmctl.swarm.ssh import NotNowError
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
@@ -107,7 +107,7 @@ def deploy(target: Target, stack: str, rendered: Rendered, options: Options, say
     started = time.monotonic()
     seconds = _OVERHEAD + options.wait + max(ROLLBACK_TIMEOUT, options.wait) + REMOVAL_TIMEOUT
     with connect(target) as swarm:
-        again(swarm.client, options.wait, only=NoLeaderError, note=say.note)
+        again(swarm.client, options.wait, only=NotNowError, note=say.note)
         engine = Patient(SwarmEngine(swarm), options.wait, say.note)
         with lock.held(engine, lock.of_stack(stack), seconds, lock.me("deploy"), say.note):
             made = make_secrets(engine, options.make_secrets)
@@ -171,7 +171,7 @@ def _asked(manager: Endpoint, stack: str, rendered: Rendered, options: Options) 
     except SwarmctlError as fault:
         if not not_now(fault.message):
             raise
-        raise NoLeaderError(fault.message, fault.hint) from fault  # the CLI met an election
+        raise NotNowError(fault.message, fault.hint) from fault  # the CLI met an election
 
 
 def make_secrets(engine: Engine, names: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm, parse_swarm
-from swarmctl.swarm.ssh import Endpoint, EngineAdapter, ManagerError, NoLeaderError
+from swarmctl.swarm.ssh import Endpoint, EngineAdapter, ManagerError, NotNowError
 
 __all__ = ["Endpoint", "Failover", "ManagerError", "SwarmClient", "connect"]
 
@@ -176,7 +176,8 @@ class SwarmClient(_Closing):
                 "docker version, as the same user there, tells more",
             ) from fault
         except requests.exceptions.Timeout as fault:
-            raise ManagerError(
+            # Without a leader some requests hang: the manager still tries to reach the dead one.
+            raise NotNowError(
                 f"{self.endpoint}: no answer from the Docker Engine",
                 "is the machine still up? on it: systemctl status docker",
             ) from fault
@@ -219,7 +220,7 @@ class SwarmClient(_Closing):
                 "name a manager; playbooks/swarm.yml makes the Swarm",
             )
         if any(word in explanation for word in ("leader", "quorum", "raft")):
-            return NoLeaderError(
+            return NotNowError(
                 f"{self.endpoint}: the managers have no leader",
                 "more than half of the managers must be up; an election takes some seconds",
             )
@@ -384,7 +385,7 @@ class _Race:
 
 
 def _all_failed(failures: Sequence[ManagerError]) -> SwarmctlError:
-    kind = NoLeaderError if any(isinstance(f, NoLeaderError) for f in failures) else ManagerError
+    kind = NotNowError if any(isinstance(f, NotNowError) for f in failures) else ManagerError
     if len(failures) == 1:
         return kind(f"cannot reach the Swarm: {failures[0].message}", failures[0].hint)
     listing = "".join(f"\n  {failure.message}" for failure in failures)

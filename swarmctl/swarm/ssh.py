@@ -39,8 +39,8 @@ class ManagerError(SwarmctlError):
     """This manager cannot be used now; another one may do."""
 
 
-class NoLeaderError(ManagerError):
-    """The managers are there, but have no leader: an election, or too few of them."""
+class NotNowError(ManagerError):
+    """This manager is there, but does not answer now: an election, for example, or no quorum."""
 
 
 @dataclass(frozen=True, slots=True)

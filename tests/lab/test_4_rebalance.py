@@ -43,8 +43,9 @@ def lopsided(lab: Lab, cluster: Cluster) -> Iterator[None]:
     wait_for("the Swarm to be whole", healthy, timeout=90, interval=1)
     docker(
         lab,
-        f"service create --quiet --detach --name {SERVICE} --replicas {REPLICAS} --no-resolve-image "
-        f"--constraint {PINNED} --health-cmd true --health-interval 2s httpd:2.4",
+        f"service create --quiet --detach --name {SERVICE} --replicas {REPLICAS} "
+        f"--no-resolve-image --constraint {PINNED} --health-cmd true "
+        "--health-interval 2s httpd:2.4",
     )
     try:
         all_run = (REPLICAS, REPLICAS)

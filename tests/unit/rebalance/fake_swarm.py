@@ -10,7 +10,7 @@ from typing import Any
 
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import STACK_LABEL, Swarm, parse_swarm
-from swarmctl.swarm.ssh import NoLeaderError
+from swarmctl.swarm.ssh import NotNowError
 from tests.unit.engine_fake import FakeEngine
 from tests.unit.scheduler.swarms import Raw, nodes, service, task
 
@@ -107,7 +107,7 @@ class FakeSwarm(FakeEngine):
         answer: Raw = super()._update(kind, entry, spec, params)
         self._reconcile(entry)
         if self.now < self.fails:
-            raise NoLeaderError("raft: failed to process the request: node lost leader status")
+            raise NotNowError("raft: failed to process the request: node lost leader status")
         return answer
 
     def snapshot(self) -> Swarm:

@@ -13,7 +13,7 @@ from swarmctl.stack.apply import create, update_service
 from swarmctl.swarm import lock, patience
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.patience import Patient, again
-from swarmctl.swarm.ssh import ManagerError, NoLeaderError
+from swarmctl.swarm.ssh import ManagerError, NotNowError
 from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
 LOST = "raft: failed to process the request: node lost leader status"
@@ -44,7 +44,7 @@ class Electing(FakeEngine):
             super().send(method, path, body, params=params, auth=auth)
         for change in self.meanwhile:
             change()
-        raise NoLeaderError(LOST)
+        raise NotNowError(LOST)
 
 
 @pytest.fixture(autouse=True)
@@ -129,12 +129,12 @@ def test_patience_ends() -> None:
     notes: list[str] = []
 
     def attempt() -> None:
-        raise NoLeaderError("no leader")
+        raise NotNowError("no leader")
 
     def pause(seconds: float) -> None:
         now[0] += 1
 
-    with pytest.raises(NoLeaderError):
+    with pytest.raises(NotNowError):
         again(attempt, 10, note=notes.append, clock=lambda: now[0], pause=pause)
     assert now[0] == 10
     assert notes == ["no leader; trying again for 10 s at most"]
@@ -145,4 +145,4 @@ def test_only_what_is_asked_for_is_tried_again() -> None:
         raise ManagerError("the key was refused")
 
     with pytest.raises(ManagerError, match="refused"):
-        again(attempt, 10, only=NoLeaderError)
+        again(attempt, 10, only=NotNowError)

@@ -28,7 +28,7 @@ from swarmctl.swarm.client import (
     connect,
     not_now,
 )
-from swarmctl.swarm.ssh import NoLeaderError
+from swarmctl.swarm.ssh import NotNowError
 from tests.unit.engine_json import node, service, task
 
 ANSWERS: dict[str, object] = {
@@ -257,6 +257,13 @@ def test_what_an_election_says_is_told_from_a_refusal(words: str, busy: bool) ->
     assert not_now(words) is busy
 
 
+def test_an_engine_that_hangs_on_a_machine_that_is_there_is_worth_waiting_for(site: Site) -> None:
+    manager, endpoint = site.manager()
+    manager.silent = True
+    with pytest.raises(NotNowError, match="no answer from the Docker Engine"):
+        SwarmClient(endpoint, connect_timeout=0.3, request_timeout=0.3)
+
+
 def test_managers_without_a_leader_are_worth_waiting_for_even_if_others_are_dead(
     site: Site,
 ) -> None:
@@ -264,7 +271,7 @@ def test_managers_without_a_leader_are_worth_waiting_for_even_if_others_are_dead
     waiting, second = site.manager()
     dead.die()
     waiting.status, waiting.explanation = 500, "The swarm does not have a leader."
-    with pytest.raises(NoLeaderError):
+    with pytest.raises(NotNowError):
         connect([first, second])
 
 
