@@ -75,6 +75,7 @@ def _run(
     from swarmctl.swarm.patience import Patient
 
     with Interrupts() as signals, target.failover() as swarm:
+        swarm.client()  # whoever cannot be reached at all is not waited for
         engine = Patient(SwarmEngine(swarm), timeout, console.note)
         look = take_look(engine)
         refuse_unless_whole(engine, look.swarm)

@@ -21,6 +21,9 @@ class Target:
     def failover(self) -> Target:
         return self
 
+    def client(self) -> None:
+        """It answers."""
+
     def __enter__(self) -> Target:
         return self
 
