@@ -151,16 +151,19 @@ class Move:
             ) from fault
         except SwarmctlError as fault:
             if not self._changed_by_others():
+                words = words.replace(" has ", " may have ", 1)
                 raise NotPutBackError(f"{words}: {fault.message}", by_hand) from fault
         finally:
             self._means.signals.reverted()
 
     def _changed_by_others(self) -> bool:
-        """Whether there is nothing of ours to put back."""
+        """Whether there is nothing of ours to put back; not while no manager answers."""
         try:
             return _replicas(self._read()) != self._wanted + 1
         except NotMovedError:
             return True
+        except ManagerError:
+            return False
 
     def _read(self) -> Json:
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import STACK_LABEL, Swarm, parse_swarm
-from swarmctl.swarm.ssh import NotNowError
+from swarmctl.swarm.ssh import ManagerError, NotNowError
 from tests.unit.engine_fake import FakeEngine
 from tests.unit.scheduler.swarms import Raw, nodes, service, task
 
@@ -58,6 +58,7 @@ class FakeSwarm(FakeEngine):
     target: str = ""
     least: dict[str, int] = field(default_factory=dict)
     fails: float = 0.0
+    unreachable: bool = False
     slots: Iterator[int] = field(default_factory=lambda: itertools.count(100))
 
     def have(self, name: str, placed: Mapping[str, int], stack: str = "") -> str:
@@ -95,6 +96,7 @@ class FakeSwarm(FakeEngine):
                 mine["Status"]["State"] = "running" if mine["NodeID"] else "pending"
 
     def get(self, path: str, **filters: list[str]) -> Any:
+        self._reachable()
         if path == "/nodes":
             return copy.deepcopy(self.machines)
         if path == "/tasks":
@@ -110,7 +112,12 @@ class FakeSwarm(FakeEngine):
             raise NotNowError("raft: failed to process the request: node lost leader status")
         return answer
 
+    def _reachable(self) -> None:
+        if self.unreachable:
+            raise ManagerError("no manager answers")
+
     def snapshot(self) -> Swarm:
+        self._reachable()
         services = list(self.store["services"].values())
         found = parse_swarm(*copy.deepcopy((self.machines, services, self.tasks)))
         for one in found.services:

@@ -121,6 +121,25 @@ def test_an_election_in_the_middle_moves_nothing_twice(monkeypatch: pytest.Monke
     assert fake.counts("web") == {"a": 2, "b": 2, "c": 2}
 
 
+def test_when_the_managers_are_lost_in_the_middle_it_says_what_to_type() -> None:
+    fake = FakeSwarm(starts=5)
+    fake.have("web", {"a": 4})
+    fake.events.append((1.0, lambda: setattr(fake, "unreachable", True)))
+    with pytest.raises(NotPutBackError) as caught:
+        run(fake)
+    assert "no manager answers" in caught.value.message
+    assert "docker service scale --detach web=4" in caught.value.hint
+
+
+def test_a_short_silence_of_the_managers_is_no_obstacle() -> None:
+    fake = FakeSwarm(starts=5)
+    fake.have("web", {"a": 2})
+    fake.events.append((1.0, lambda: setattr(fake, "unreachable", True)))
+    fake.events.append((4.0, lambda: setattr(fake, "unreachable", False)))
+    (result,) = run(fake)
+    assert (result.problem, fake.replicas("web")) == ("", 2)
+
+
 def test_a_stack_that_is_being_deployed_is_left_and_the_next_one_is_not() -> None:
     fake = FakeSwarm()
     fake.have("api", {"a": 4}, stack="shop")
