@@ -20,6 +20,7 @@ LOST, GOOD = "#e5484d", "#009e73"
 _TARGETS = (LOST, "#b3303a", "#f29396")
 _MOST = 10  # more nodes or services than these are not told apart
 _PLAIN: dict[str, Any] = {"frameon": False, "fontsize": 8.5}
+_SHORT = 27  # so many letters a name in a legend may have for three to fit beside each other
 # The moments that go through all panels as a line.
 _LINES = ("t_fault", "t_down", "t_healthy", "revert", "t_reverted")
 
@@ -230,7 +231,7 @@ def services(axes: Axes, view: View) -> None:
 
 def probes(axes: Axes, view: View) -> None:
     """How long each probe took; a lost one is a red tick from top to bottom."""
-    from matplotlib.ticker import FormatStrFormatter, NullFormatter
+    from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 
     good = [probe for probe in view.journal.probe_log if probe.ok]
     lost = [probe.at_s - view.fault for probe in view.journal.probe_log if not probe.ok]
@@ -245,11 +246,12 @@ def probes(axes: Axes, view: View) -> None:
     across = axes.get_xaxis_transform()
     axes.vlines(lost, 0.0, 1.0, color=LOST, lw=1.0, alpha=0.65, transform=across)
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(FixedLocator([1, 10, 100, 1000, 10_000]))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_ylim(1.0, max([probe.latency_ms for probe in good] + [100.0]) * 1.6)
+    axes.set_ylim(1.0, view.limits.slowest_ms * 1.6)
     axes.set_ylabel("ms")
-    title = f"HTTP probes: {len(good)} answered, {len(lost)} lost"
+    title = f"Probes: {len(good)} answered, {len(lost)} lost"
     axes.set_title(title, loc="left", fontsize=10.5)
 
 
@@ -288,7 +290,9 @@ def _legend(axes: Axes, view: View, *, reverse: bool = False) -> None:
     words = list(reversed(first)) if reverse else list(first)
     keys = [first[word] for word in words]
     if view.narrow:
-        axes.legend(keys, words, loc="upper left", bbox_to_anchor=(0.0, -0.07), ncols=3, **_PLAIN)
+        columns = 3 if max(map(len, words), default=0) <= _SHORT else 2
+        below = (-0.01, -0.05)
+        axes.legend(keys, words, loc="upper left", bbox_to_anchor=below, ncols=columns, **_PLAIN)
     else:
         axes.legend(keys, words, loc="center left", bbox_to_anchor=(1.0, 0.5), **_PLAIN)
 

@@ -43,12 +43,14 @@ class Frame:
         right_s: where it ends.
         replicas: the most replicas in all.
         of_service: the most replicas of one service.
+        slowest_ms: the slowest answer.
     """
 
     left_s: float
     right_s: float
     replicas: int
     of_service: int
+    slowest_ms: float = 100.0
 
 
 def drawable(journal: Journal) -> bool:
@@ -65,6 +67,7 @@ def frame(journals: Sequence[Journal]) -> Frame:
         max(fit.right_s for fit in fits),
         max(fit.replicas for fit in fits),
         max(fit.of_service for fit in fits),
+        max(fit.slowest_ms for fit in fits),
     )
 
 
@@ -133,6 +136,7 @@ def _fit(journal: Journal) -> Frame:
         end(journal) - fault,
         max([wanted, *(sum(sample.services.values()) for sample in samples)]),
         max([*journal.wanted.values(), *(n for s in samples for n in s.services.values()), 1]),
+        max([probe.latency_ms for probe in journal.probe_log if probe.ok] + [100.0]),
     )
 
 
@@ -170,15 +174,14 @@ def _figure(count: int, narrow: bool) -> Figure:
 
     columns = min(count, _BESIDE)
     width, height = (6.4 * columns, 8.0 * -(-count // columns)) if narrow else (11, 8.2)
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=None if narrow else "constrained")
 
 
 def _run(part: Figure | SubFigure, journal: Journal, limits: Frame, *, narrow: bool) -> None:
     """One run's panels, one above the other on one time axis."""
     from swarmctl.chaos import panels, strip
 
-    ratios = [0.55, 3.0, 2.4, 1.4] if journal.probe_log else [0.55, 3.0, 2.4]
-    axes: Sequence[Axes] = part.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    axes = _narrow_axes(part, journal) if narrow else _wide_axes(part, journal)
     view = panels.View(journal, limits, narrow=narrow)
     axes[-1].set_xlim(limits.left_s, limits.right_s)
     strip.states(axes[0], view)
@@ -190,6 +193,40 @@ def _run(part: Figure | SubFigure, journal: Journal, limits: Frame, *, narrow: b
         panels.moments(panel, view)
     axes[-1].set_xlabel("seconds since the fault")
     part.align_ylabels(axes[1:])
+
+
+def _wide_axes(part: Figure | SubFigure, journal: Journal) -> Sequence[Axes]:
+    """Legends beside the panels take what they need."""
+    ratios = [0.55, 3.0, 2.4, 1.4] if journal.probe_log else [0.55, 3.0, 2.4]
+    axes: Sequence[Axes] = part.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    return axes
+
+
+def _narrow_axes(part: Figure | SubFigure, journal: Journal) -> Sequence[Axes]:
+    """Legends below the panels, in gaps; whatever they say, the panels stay where they are.
+
+    So the time axes of pictures that stand upon one another are aligned.
+    """
+    rows = {"strip": 0.5, "title": 0.3, "nodes": 2.8, "whose": 1.3, "services": 2.0, "which": 0.9}
+    if journal.probe_log:
+        rows["probes"] = 1.3
+    grid = part.add_gridspec(
+        len(rows),
+        1,
+        height_ratios=list(rows.values()),
+        left=0.105,
+        right=0.985,
+        top=0.92,
+        bottom=0.06,
+        hspace=0.03,
+    )
+    axes: list[Axes] = []
+    for index, name in enumerate(rows):
+        if name in ("strip", "nodes", "services", "probes"):
+            axes.append(part.add_subplot(grid[index], sharex=axes[0] if axes else None))
+    for panel in axes[:-1]:
+        panel.tick_params(labelbottom=False)
+    return axes
 
 
 def _svg(figure: Figure) -> str:
