@@ -46,20 +46,25 @@ _PINS = ("node.hostname", "node.id", "node.ip")
 def pin(service: Service, swarm: Context) -> str:
     """The constraint that ties a service to one node, or ``""``.
 
-    Without a snapshot a label counts as such a tie; with one, the nodes are counted.
+    Without a snapshot a label counts as such a tie, unless several replicas are wanted: then there
+    are probably several nodes with that label. With a snapshot, the nodes are counted.
     """
     texts = [text for text, _ in service.constraints]
-    ties = [text for text in texts if _ties(constraint(text))]
+    ties = [text for text in texts if _ties(constraint(text), service.replicas)]
     if swarm.snapshot is None:
         return next(iter(ties), "")
     alone = len(swarm.snapshot.eligible(texts)) <= 1
     return ", ".join(texts) if alone and texts else ""
 
 
-def _ties(parsed: Constraint) -> bool:
-    key = parsed.key.lower()
-    labelled = key.startswith(("node.labels.", "engine.labels."))
-    return parsed.operator == "==" and (key in _PINS or labelled)
+def _ties(parsed: Constraint, replicas: int) -> bool:
+    by_label = names_label(parsed) and replicas <= 1
+    return parsed.operator == "==" and (parsed.key.lower() in _PINS or by_label)
+
+
+def names_label(parsed: Constraint) -> bool:
+    """Whether a constraint is about a label, which one node may have, or several."""
+    return parsed.key.lower().startswith(("node.labels.", "engine.labels."))
 
 
 def on_managers_only(service: Service) -> bool:

@@ -25,11 +25,18 @@ def floating_volume(stack: Stack, swarm: Context) -> Iterator[Hit]:
             continue
         for mount in service.mounts:
             if facts.is_node_local(mount, stack):
-                yield Hit(mount.path, _lost(service, mount), on_value=True)
+                yield Hit(mount.path, _lost(service, mount, stack), on_value=True)
 
 
-def _lost(service: Service, mount: Mount) -> str:
+def _lost(service: Service, mount: Mount, stack: Stack) -> str:
     name = f"the volume {mount.source!r}" if mount.source else f"the volume at {mount.target}"
+    volume = stack.volumes.get(mount.source)
+    if volume is not None and volume.external:
+        return (
+            f"{name} is external: on a node that has none of that name, the Engine makes an empty "
+            f"local one for {service.name!r}, without a word; have a shared one on every node, or "
+            "pin the service"
+        )
     if service.replicas > 1:
         return (
             f"{name} is local to each node: the {service.replicas} replicas do not share it, and "
@@ -54,6 +61,8 @@ def pinned_data(stack: Stack, swarm: Context) -> Iterator[Hit]:
                 f"{service.name!r} is pinned to its data by {tied!r}: it is down for as long as "
                 "that node is; have a backup or a replica elsewhere"
             )
+            if swarm.snapshot is None and facts.names_label(facts.constraint(tied)):
+                words += " (and let only one node have the label, else it moves without its data)"
             path = service.constraints[0][1] if service.constraints else service.path
             place = next((p for text, p in service.constraints if text in tied), path)
             yield Hit(place, words)
@@ -68,9 +77,9 @@ def floating_bind(stack: Stack, swarm: Context) -> Iterator[Hit]:
         for mount in service.mounts:
             if _is_bind(mount):
                 words = (
-                    f"{mount.source!r} must be on every node that may run {service.name!r}, with "
-                    "the same content, else its tasks are rejected there; use a config, a volume "
-                    "or a pin"
+                    f"{mount.source!r} must be on every node that may run {service.name!r}, else "
+                    "its tasks are rejected there, and each node has its own content; use a "
+                    "config, a volume or a pin"
                 )
                 yield Hit(mount.path, words, on_value=True)
 
@@ -92,10 +101,14 @@ def socket_on_worker(stack: Stack, swarm: Context) -> Iterator[Hit]:
                 continue
             words = (
                 f"{service.name!r} uses the Engine's socket and may run on a worker, whose Engine "
-                "does not know the Swarm; add the constraint node.role == manager"
+                "does not know the Swarm"
             )
-            severity = Severity.INFO if service.is_global else None
-            yield Hit(mount.path, words, on_value=True, severity=severity)
+            if service.is_global:
+                words += ": right for an agent that looks after its own node, and for nothing else"
+                yield Hit(mount.path, words, on_value=True, severity=Severity.INFO)
+            else:
+                words += "; add the constraint node.role == manager"
+                yield Hit(mount.path, words, on_value=True)
 
 
 @rule("SW034", "socket-writable", Severity.WARNING, "docker.sock is root on the node")
@@ -106,7 +119,8 @@ def socket_writable(stack: Stack, swarm: Context) -> Iterator[Hit]:
         for mount in service.mounts:
             if facts.is_docker_socket(mount) and not mount.read_only:
                 words = (
-                    "the Engine's socket is mounted writable: mount it read-only, and put a proxy "
-                    "that filters requests before it"
+                    "the Engine's socket is mounted writable: who takes over this service owns the "
+                    "node; put a proxy that filters requests before it (:ro keeps the file, it "
+                    "stops no request)"
                 )
                 yield Hit(mount.path, words, on_value=True)

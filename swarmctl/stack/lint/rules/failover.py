@@ -33,9 +33,11 @@ def max_attempts(stack: Stack, swarm: Context) -> Iterator[Hit]:
         attempts = service.whole(*_POLICY, "max_attempts")
         if service.is_job or not attempts or attempts < 0 or _has_window(service):
             continue
+        counted = "restarts on a node" if service.is_global else "restarts and relocations together"
+        lost = "the task of that node" if service.is_global else "a lost replica"
         words = (
-            f"after {attempts} restarts and relocations together, whenever they were, a lost "
-            "replica is not replaced any more; remove max_attempts, or add a window"
+            f"after {attempts} {counted}, whenever they were, {lost} is not replaced any more; "
+            "remove max_attempts, or add a window"
         )
         yield Hit((*service.path, *_POLICY, "max_attempts"), words)
 

@@ -43,7 +43,7 @@ def no_limits(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """One leaking task takes the memory of all others on its node."""
     del swarm
     for service in stack.services:
-        if not service.get("deploy", "resources", "limits", "memory"):
+        if not _says_memory(stack, service, "limits"):
             words = f"{service.name!r} has no memory limit: a leak takes its whole node along"
             yield Hit(_resources(service), words)
 
@@ -53,12 +53,18 @@ def no_reservations(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """The scheduler counts reservations only, so without them it overloads the survivors."""
     del swarm
     for service in stack.services:
-        if not service.get("deploy", "resources", "reservations", "memory"):
+        if not _says_memory(stack, service, "reservations"):
             words = (
                 f"{service.name!r} reserves no memory: when a node dies, the scheduler packs its "
                 "tasks onto the others without counting what they need"
             )
             yield Hit(_resources(service), words)
+
+
+def _says_memory(stack: Stack, service: Service, section: str) -> bool:
+    steps = ("deploy", "resources", section, "memory")
+    # With a variable that is not set it is unknown; SW009 says so.
+    return bool(service.get(*steps)) or stack.has_unset((*service.path, *steps))
 
 
 def _resources(service: Service) -> Path:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.view import Port, Service, Stack
 from swarmctl.stack.lint.words import joined
+from swarmctl.stack.lint.yamldoc import Path
 
 
 @rule("SW015", "dnsrr-ingress", Severity.ERROR, "dnsrr and an ingress port exclude each other")
@@ -17,13 +18,22 @@ def dnsrr_ingress(stack: Stack, swarm: Context) -> Iterator[Hit]:
     for service in stack.services:
         if service.text("deploy", "endpoint_mode") != "dnsrr":
             continue
-        for port in service.ports:
+        for port in _first_of_each_entry(service.ports):
             if port.spec.mode == "ingress":
                 words = (
                     f"port {port.spec.target} is published in ingress mode, which the Engine "
                     "refuses with endpoint_mode dnsrr; publish it with `mode: host`, or use vip"
                 )
                 yield Hit(port.path, words)
+
+
+def _first_of_each_entry(ports: Iterable[Port]) -> Iterator[Port]:
+    """A range is one entry with many ports, and one mistake."""
+    seen: set[Path] = set()
+    for port in ports:
+        if port.path not in seen:
+            seen.add(port.path)
+            yield port
 
 
 @rule("SW016", "port-twice", Severity.ERROR, "a port of the routing mesh is published twice")
@@ -77,11 +87,9 @@ def port_address(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """``127.0.0.1:8080:80`` is open to the world in a Swarm."""
     del swarm
     for service in stack.services:
-        seen = set()
-        for port in service.ports:
-            if port.spec.host_ip in ("", "0.0.0.0") or port.path in seen:  # noqa: S104
+        for port in _first_of_each_entry(service.ports):
+            if port.spec.host_ip in ("", "0.0.0.0"):  # noqa: S104 - read, not bound
                 continue
-            seen.add(port.path)
             words = (
                 f"docker stack ignores the address {port.spec.host_ip}: the port is open on every "
                 "address of every node; close it with a firewall or do not publish it"
