@@ -20,6 +20,7 @@ LOST, GOOD = "#e5484d", "#009e73"
 _TARGETS = (LOST, "#b3303a", "#f29396")
 _MOST = 10  # more nodes or services than these are not told apart
 _PLAIN: dict[str, Any] = {"frameon": False, "fontsize": 8.5}
+_MANY = 4000
 _SHORT = 27  # so many letters a name in a legend may have for three to fit beside each other
 # The moments that go through all panels as a line.
 _LINES = ("t_fault", "t_down", "t_healthy", "revert", "t_reverted")
@@ -242,6 +243,7 @@ def probes(axes: Axes, view: View) -> None:
         color=GOOD,
         linewidths=0,
         alpha=0.7,
+        rasterized=len(good) > _MANY,  # so many points would be megabytes of SVG
     )
     across = axes.get_xaxis_transform()
     axes.vlines(lost, 0.0, 1.0, color=LOST, lw=1.0, alpha=0.65, transform=across)

@@ -6,16 +6,6 @@ from dataclasses import dataclass
 
 from swarmctl.chaos.journal import Journal, TaskRecord
 
-# Marks that are phases of the experiment; the picture draws a line at each.
-PHASES = {
-    "fault": "fault",
-    "node-down": "node down",
-    "redistributed": "redistributed",
-    "revert": "revert",
-    "nodes-ready": "node ready",
-    "final-check": "final check",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -35,7 +25,7 @@ class Row:
 
 
 def rows(journal: Journal) -> tuple[Row, ...]:
-    """Fault, node down, assigned and running per service, start, ready, final check."""
+    """Every moment of a run, and when each service's replacements were assigned and ran."""
     fault = journal.moment("fault")
     if fault is None:
         return ()

@@ -13,7 +13,7 @@ import pytest
 from swarmctl.chaos import junit, markdown
 from swarmctl.chaos.experiment import Experiment
 from swarmctl.chaos.journal import GuardRecord, Journal, Runs, Undo, Verdict
-from swarmctl.cli import chaos, console
+from swarmctl.cli import chaos, chaos_show, console
 from swarmctl.cli.main import main
 from swarmctl.errors import SwarmctlError
 from tests.unit.chaos import report_runs as runs
@@ -239,3 +239,31 @@ def test_a_file_that_cannot_be_written_is_said_before_the_fault(
     (tmp_path / "file").touch()
     assert run(simulated, tmp_path / "file" / "junit.xml") == 1
     assert simulated.lab.log == []
+
+
+# -- what the terminal shows at the end -----------------------------------------------------------
+
+
+def test_the_end_of_a_run_says_what_was_not_foreseen(
+    simulated: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulated.lab.forecasts = runs.forecast({"wkr1": 9, "wkr3": 1})
+    console.out.cache_clear()
+    assert run(simulated, tmp_path / "junit.xml") == 0
+    shown = capsys.readouterr().out
+    assert "placement not as predicted (none of 1 outcome, exhaustive)" in shown
+    assert "4 → 6 (9)" in shown
+    assert "fault → unreachable +" in shown
+    assert "HELD: wkr2 was lost" in shown
+
+
+def test_what_must_not_be_missed_is_said_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = runs.partitioned(tmp_path)
+    journal.guards += (GuardRecord("blast-radius", False, "2 of 3", overridden=True),)
+    console.out.cache_clear()
+    chaos_show.show(journal, tmp_path)
+    shown = capsys.readouterr().out
+    assert "! guards overridden: blast-radius" in shown
+    assert "! Ran twice, on the target and elsewhere: 1 of api, 3 of web" in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -102,3 +103,10 @@ def test_text_from_outside_cannot_break_out_of_the_picture(tmp_path: Path) -> No
     svg = picture.draw(journal)
     assert "<script" not in svg
     ElementTree.fromstring(svg)
+
+
+def test_a_long_run_is_not_megabytes(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path)
+    first = journal.probe_log[0]
+    journal.probe_log = tuple(replace(first, at_s=i / 1000) for i in range(30_000))
+    assert len(picture.draw(journal)) < 300_000
