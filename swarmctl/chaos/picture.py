@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 INK = "#010203"
 # So many pictures stand beside one another in a file; in a page the page decides.
 _BESIDE = 3
+_LONG = 36  # letters of the targets' names in a title
 _PNG_DPI = 110
 # Where an element is given a name, or referred to.
 _NAMED = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
@@ -109,14 +110,12 @@ def file(journals: Sequence[Journal], kind: str) -> bytes:
         figure = _figure(len(drawn), several)
         parts: Sequence[SubFigure | Figure] = [figure]
         if several:
-            columns = min(len(drawn), _BESIDE)
+            columns = _columns(len(drawn))
             grid = figure.subfigures(-(-len(drawn) // columns), columns, squeeze=False)
             parts = list(grid.flat)
         shared = frame(drawn)
         for part, journal in zip(parts, drawn, strict=False):
-            names = ", ".join(target.what for target in journal.targets)
-            title = f"{journal.experiment}: {names} ({journal.outcome or 'not ended'})"
-            part.suptitle(title, fontsize=11, fontweight="bold")
+            part.suptitle(_title(journal), fontsize=11, fontweight="bold")
             _run(part, journal, shared, narrow=several)
         if kind == "png":
             out = io.BytesIO()
@@ -169,10 +168,23 @@ def _style(salt: str) -> Iterator[None]:
         yield
 
 
+def _columns(count: int) -> int:
+    return 2 if count == 4 else min(count, _BESIDE)
+
+
+def _title(journal: Journal) -> str:
+    """What was done to what, short enough to stand beside another one."""
+    names = [target.what for target in journal.targets]
+    listed = ", ".join(names)
+    if len(listed) > _LONG and len(names) > 1:
+        listed = f"{names[0]} and {len(names) - 1} more"
+    return f"{journal.experiment}: {listed} ({journal.outcome or 'not ended'})"
+
+
 def _figure(count: int, narrow: bool) -> Figure:
     from matplotlib.figure import Figure
 
-    columns = min(count, _BESIDE)
+    columns = _columns(count)
     width, height = (6.4 * columns, 8.0 * -(-count // columns)) if narrow else (11, 8.2)
     return Figure(figsize=(width, height), layout=None if narrow else "constrained")
 
@@ -216,7 +228,7 @@ def _narrow_axes(part: Figure | SubFigure, journal: Journal) -> Sequence[Axes]:
         height_ratios=list(rows.values()),
         left=0.105,
         right=0.985,
-        top=0.92,
+        top=0.92 if part.get_suptitle() == "" else 0.88,  # room for the moments' names
         bottom=0.06,
         hspace=0.03,
     )
