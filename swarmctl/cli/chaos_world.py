@@ -102,6 +102,8 @@ def revert_from_swarm(runs: Runs, cluster: str | None) -> str:
                 lock.release(engine, found.id)
                 return f"gave up the lock of {found.owner}; it holds no plan"
             journal = from_brief(found.plan)
+            if journal.id in runs.ids():  # the whole of it, and how far it is undone
+                journal = runs.load(journal.id)
             if journal.undo.pending:
                 runs.save(journal)
                 revert_run(runs, journal)

@@ -18,6 +18,7 @@ from typer.main import get_command
 
 from swarmctl.cli import (
     chaos,
+    chaos_doctor,
     chaos_files,
     chaos_report,
     console,
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.add_typer(status.app)
 app.add_typer(stack.app, name="stack")
 chaos.app.add_typer(predict.app)
+chaos.app.add_typer(chaos_doctor.app)
 chaos.app.add_typer(chaos_files.app)
 chaos.app.add_typer(chaos_report.app)
 app.add_typer(chaos.app, name="chaos")
