@@ -21,7 +21,7 @@ from swarmctl.swarm.model import Node
 from swarmctl.swarm.times import parse_time
 
 _SITE = "ansible-playbook playbooks/site.yml"
-_LATER = "swarmctl chaos doctor"
+_LATER = "swarmctl chaos doctor"  # nothing to do but to look again
 _START = "aws ec2 start-instances --instance-ids {id}"
 _START_LATER = f"aws ec2 wait instance-stopped --instance-ids {{id}} && {_START}"
 # Without an Engine the machine is no member either, and that is said.
@@ -71,14 +71,16 @@ def _claims(facts: Facts) -> list[_Claim]:
     for run in facts.pending:
         ours = facts.machines is not None and run.cluster == facts.cluster
         can = Cure(Way.REVERT, run.id) if ours and not busy else None
-        claims.append(_Claim(run, f"swarmctl chaos revert {run.id}{where}", can, busy))
+        mend = _LATER if busy else f"swarmctl chaos revert {run.id}{where}"
+        claims.append(_Claim(run, mend, can, busy))
     held = facts.chaos
     if held and held.plan and held.plan.id not in facts.undone | {r.id for r in facts.pending}:
         busy = "" if held.dead else _holder(held.lock)
         # The plan may name a command to run here, and is not of this machine: people must say so.
         risky = any(step.action == REPLACE for step in held.plan.undo.steps)
         cure = None if risky or busy else Cure(Way.FROM_SWARM, held.lock.id)
-        claims.append(_Claim(held.plan, _unlock(facts) + where, cure, busy))
+        mend = _LATER if held.alive else _unlock(facts) + where
+        claims.append(_Claim(held.plan, mend, cure, busy))
     return claims
 
 
@@ -113,13 +115,15 @@ def _locks(facts: Facts, claims: Sequence[_Claim]) -> Iterator[Finding]:
     what = f"locked for chaos by {_holder(held.lock)}"
     if claim and held.plan:
         what += f"; it holds the plan that undoes {held.plan.id} ({_targets(held.plan)})"
+        what += "; it may be at work" if claim.busy else ""
         yield Finding(SWARM, what, claim.mend, claim.severity, held.lock.since, claim.cure)
         return
     # No plan, or one that is carried out: nothing hangs on it, and its time ends by itself.
     free = held.dead and (held.over or held.plan is not None)
     what += "; nothing is left to undo" if held.dead else "; it may be at work"
     cure = Cure(Way.RELEASE, held.lock.id) if free else None
-    yield Finding(SWARM, what, _unlock(facts), since=held.lock.since, cure=cure)
+    mend = _LATER if held.alive else _unlock(facts)
+    yield Finding(SWARM, what, mend, since=held.lock.since, cure=cure)
 
 
 class _Place:
@@ -196,8 +200,8 @@ class _Place:
         known = self._facts.swarm is not None and SWARM not in self._facts.blind
         ours = Cure(Way.HEAL, trace.run, self._name, trace.home)
         cure = ours if trace.undo and known else None
-        mend = trace.mend(self._name)
-        return Finding(self._name, what, mend, Severity.ERROR, trace.since, cure)
+        by_hand = trace.mend(self._name)
+        return Finding(self._name, what, by_hand, Severity.ERROR, trace.since, cure)
 
     def _about(
         self,
@@ -214,8 +218,7 @@ class _Place:
             if claim.covers(name, node_id, drained):
                 text = f"{what}; in the undo plan of {claim.run.id}"
                 return Finding(self._name, text, claim.mend, claim.severity, since, claim.cure)
-        text = f"{what}; no run's plan mentions it"
-        return Finding(self._name, text, mend, since=since)
+        return Finding(self._name, f"{what}; no run's plan mentions it", mend, since=since)
 
 
 def _blind(place: str, why: SwarmctlError) -> Finding:

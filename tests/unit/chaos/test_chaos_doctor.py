@@ -145,6 +145,7 @@ def test_a_run_that_is_at_work_is_left_alone(place: Place) -> None:
         assert [f.severity for f in found] == [Severity.WARNING] * 2
         assert f"may be under way, process {os.getpid()} works in runs" in found[0].what
         assert cures(found) == []
+        assert {f.mend for f in found} == {"swarmctl chaos doctor"}
 
 
 def test_a_run_of_another_cluster_is_found_and_not_touched(place: Place) -> None:
@@ -201,6 +202,16 @@ def test_a_process_of_this_machine_that_is_gone_left_its_lock(place: Place) -> N
     child.wait()
     place.locked(replace(lock.me("chaos x"), pid=child.pid), plan=pending())
     assert only(place.findings(), SWARM).cure is not None
+
+
+@pytest.mark.parametrize("plan", [None, pending()])
+def test_nobody_is_told_to_break_a_lock_whose_process_is_there(
+    place: Place, plan: Journal | None
+) -> None:
+    place.locked(lock.me("chaos x"), plan=plan)
+    (found,) = place.fix()
+    assert "may be at work" in found.what
+    assert found.mend == "swarmctl chaos doctor"
 
 
 def test_the_process_of_a_lock_is_looked_for_on_this_machine_only() -> None:
