@@ -139,4 +139,6 @@ def _check(rendered: object, output: Path | None) -> None:
     stale = render.outdated(rendered, output)
     for path in stale:
         console.note(f"out of date: {path}")
+    if stale:
+        console.note("the same command without --check writes it anew")
     raise typer.Exit(int(Exit.FAILED if stale else Exit.OK))

@@ -20,9 +20,10 @@ _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML that refuses a key written twice in one map.
+    """YAML that refuses a key written twice in one map, and in which ``8:22`` is text.
 
-    PyYAML silently takes the last one; ``docker stack deploy`` refuses the file.
+    PyYAML silently takes the last one; ``docker stack deploy`` refuses the file. PyYAML also takes
+    ``8:22`` for a number to the base of 60, and fails on ``=``; docker does neither.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -36,6 +37,20 @@ class UniqueKeyLoader(yaml.SafeLoader):
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
+
+
+def _plain(loader: UniqueKeyLoader, node: yaml.ScalarNode) -> Any:
+    if node.tag.endswith(":value") or _BASE_60.fullmatch(str(node.value)):
+        return loader.construct_scalar(node)
+    constructors = yaml.SafeLoader.yaml_constructors
+    return constructors[node.tag](loader, node)
+
+
+for _kind in ("int", "float", "value"):
+    UniqueKeyLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _plain)
 
 
 def load_yaml(text: str) -> Any:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.stack import shell
-from swarmctl.stack.render import OUTPUT, Rendered
+from swarmctl.stack.render import Rendered
+from swarmctl.stack.template import OUTPUT
 from swarmctl.swarm.engine import Json
 
 if TYPE_CHECKING:

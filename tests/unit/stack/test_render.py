@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from swarmctl.errors import UsageError
-from swarmctl.stack import render
+from swarmctl.stack import filters, render
 from swarmctl.stack.values import parse_set, strangers
 
 COMPOSE = """\
@@ -120,7 +120,7 @@ def test_config_named_by_content_is_written_beside_the_compose_file(tmp_path: Pa
     rendered = render.render_stack(stack)
     assert rendered.files == {"a.conf": b"on mesh true\n", "plain.txt": b"p"}
     name = yaml.safe_load(rendered.compose)["configs"]["conf"]["name"]
-    assert name == render.hashed("on mesh true\n", "shop_conf")
+    assert name == filters.hashed("on mesh true\n", "shop_conf")
     target = tmp_path / "out"
     assert len(render.write(rendered, target)) == 3
     assert (target / "a.conf").read_text() == "on mesh true\n"
@@ -131,8 +131,8 @@ def test_config_named_by_content_is_written_beside_the_compose_file(tmp_path: Pa
 
 
 def test_a_new_content_gives_a_new_config_name() -> None:
-    assert render.hashed("a", "nginx_conf") == "nginx_conf-ca978112ca1b"
-    assert render.hashed("b", "nginx_conf") != render.hashed("a", "nginx_conf")
+    assert filters.hashed("a", "nginx_conf") == "nginx_conf-ca978112ca1b"
+    assert filters.hashed("b", "nginx_conf") != filters.hashed("a", "nginx_conf")
 
 
 def test_naming_a_template_as_a_file_tells_to_attach_it(tmp_path: Path) -> None:
@@ -147,11 +147,11 @@ def test_naming_a_template_as_a_file_tells_to_attach_it(tmp_path: Path) -> None:
     ["0755", "on", "8:22", "y", "null", "1.0", "a: b", "# no", "", 3, True, None, [1, "no"]],
 )
 def test_to_yaml_reads_back_the_same_even_in_yaml_1_1(value: Any) -> None:
-    assert yaml.safe_load(render.to_yaml(value)) == value
+    assert yaml.safe_load(filters.to_yaml(value)) == value
 
 
 def test_to_yaml_writes_a_map_as_a_block_in_its_own_order() -> None:
-    assert render.to_yaml({"b": "1", "a": [2]}) == "b: '1'\na:\n- 2"
+    assert filters.to_yaml({"b": "1", "a": [2]}) == "b: '1'\na:\n- 2"
 
 
 @pytest.mark.parametrize("option", ["web", "=3", "web..x=1", "a b=1", "x=[1", "x=a: b: c"])
@@ -235,7 +235,7 @@ def test_env_file_writes_what_the_docker_cli_reads_back(tmp_path: Path) -> None:
 )
 def test_env_file_refuses_what_such_a_file_cannot_hold(variables: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        render.env_file(variables)
+        filters.env_file(variables)
 
 
 def test_a_compose_file_that_is_no_template_is_taken_as_it_is(tmp_path: Path) -> None:

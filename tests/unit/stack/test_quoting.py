@@ -1,0 +1,122 @@
+"""What YAML 1.1 or the docker CLI would misread is quoted; all else is left as it is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from swarmctl.stack import filters, quoting, render
+from swarmctl.stack.lint.scalars import resolve
+from swarmctl.stack.template import TEMPLATE
+from swarmctl.stack.values import load_yaml, parse_set
+
+MISREAD = [
+    "on", "off", "Yes", "NO", "y", "N", "8:22", "1:2:3", "0755", "0o17", "0x1f", "1_000", "1e3",
+    "09", ".5", "+3", "1.10", "~", "=", "2026-01-31", ".inf", "131489152850082175195580",
+]  # fmt: skip
+
+
+def rendered(folder: Path, template: str, values: str = "{}") -> str:
+    (folder / "values.yml").write_text(values)
+    (folder / TEMPLATE).write_text(f"services:\n  a:\n    image: x:1\n{template}")
+    return render.render(folder).partition("image: x:1\n")[2]
+
+
+@pytest.mark.parametrize("text", MISREAD)
+def test_a_string_alone_as_a_value_stays_that_string(tmp_path: Path, text: str) -> None:
+    line = rendered(tmp_path, "    labels: {a: {{ x }}}\n", f"x: '{text}'\n")
+    assert line == f"    labels: {{a: '{text}'}}\n"
+    assert yaml.safe_load(line)["labels"]["a"] == text
+
+
+@pytest.mark.parametrize("text", MISREAD)
+def test_to_yaml_quotes_for_docker_as_well(text: str) -> None:
+    assert filters.to_yaml({text: [text]}) == f"'{text}':\n- '{text}'"
+
+
+@pytest.mark.parametrize(
+    "text", ["true", "false", "null", "80", "-3", "1.5", "a", "80:80", "1.2.3"]
+)
+def test_what_everybody_reads_alike_stays_plain(tmp_path: Path, text: str) -> None:
+    line = rendered(tmp_path, "    a: {{ x }}\n", f"x: '{text}'\n")
+    assert line == f"    a: {text}\n"
+
+
+@pytest.mark.parametrize("value", [0o755, 80, 1.5, True, None])
+def test_numbers_and_booleans_are_not_made_strings(tmp_path: Path, value: Any) -> None:
+    line = rendered(tmp_path, "    a: {{ x }}\n", yaml.safe_dump({"x": value}))
+    assert yaml.safe_load(line)["a"] == value
+    assert "'" not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "    mode: 0755\n",
+        "    a: |\n      on\n      b: 0755\n",
+        '    a: "on"\n',
+        "    a: x on y\n",
+        "    <<: {a: b}\n",
+        "    # on: 8:22\n",
+    ],
+)
+def test_the_templates_own_text_keeps_what_docker_reads_in_it(tmp_path: Path, text: str) -> None:
+    assert rendered(tmp_path, text) == text
+
+
+def test_the_templates_own_traps_of_yaml_1_1_are_quoted(tmp_path: Path) -> None:
+    text = "    a: [8:22, on]\n    no: off # why\n"
+    assert rendered(tmp_path, text) == "    a: ['8:22', 'on']\n    'no': 'off' # why\n"
+
+
+def test_two_values_that_make_a_trap_together_are_quoted(tmp_path: Path) -> None:
+    assert rendered(tmp_path, "    a: {{ 8 }}:{{ 22 }}\n") == "    a: '8:22'\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "result"),
+    [
+        ("    a: |\n      {{ x }}\n", "    a: |\n      on\n"),
+        ('    a: "{{ x }}"\n', '    a: "on"\n'),
+        ("    a: {{ x }}e\n", "    a: one\n"),
+        ("{% set y %}{{ x }}{% endset %}    a: {{ y == 'on' }}\n", "    a: true\n"),
+        (
+            "{% set y | replace(old='e', new='') %}{{ x }}e{% endset %}    a: {{ y | length }}\n",
+            "    a: 2\n",
+        ),
+        ("{% macro m() %}{{ x }}{% endmacro %}    a: {{ m() | length }}\n", "    a: 2\n"),
+        ("{% set y = x %}    a: {{ y }}\n", "    a: 'on'\n"),
+        ("    a: {{ 'on' if x == 'on' else 1 }}\n", "    a: 'on'\n"),
+        ("    a: {{ 1, 2 }}\n", "    a: (1, 2)\n"),
+    ],
+)
+def test_marks_never_show(tmp_path: Path, template: str, result: str) -> None:
+    assert rendered(tmp_path, template, "x: 'on'\n") == result
+
+
+def test_a_rendered_file_that_is_attached_has_its_text_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.conf.j2").write_text("mode {{ x }}")
+    (tmp_path / "values.yml").write_text("x: 'on'\n")
+    (tmp_path / TEMPLATE).write_text(
+        "services: {a: {image: x:1}}\nconfigs:\n  {{ file('a.conf.j2') | hashed('c') }}:\n"
+        "    file: {{ attach('a.conf.j2') }}\n"
+    )
+    result = render.render_stack(tmp_path)
+    assert result.files == {"a.conf": b"mode on"}
+    assert filters.hashed("mode on", "c") in result.compose
+
+
+def test_quoting_changes_nothing_of_what_docker_reads() -> None:
+    for text in (*MISREAD, "true", "80", "x", "<<"):
+        quoted = quoting.quote(f"a: {text}\n").removeprefix("a: ").strip()
+        was_quoted = quoted != text
+        assert was_quoted == (type(resolve(text, plain=True)) is str and text not in ("x", "<<"))
+
+
+@pytest.mark.parametrize(("text", "value"), [("8:22", "8:22"), ("1:30.5", "1:30.5"), ("=", "=")])
+def test_values_have_no_base_60(text: str, value: Any) -> None:
+    assert load_yaml(f"a: {text}") == {"a": value}
+    assert parse_set([f"a={text}"]) == {"a": value}
