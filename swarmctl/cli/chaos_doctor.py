@@ -167,7 +167,7 @@ def _table(findings: Sequence[Finding]) -> Table:
             "" if found.place == place else Text(found.place, style="bold"),
             Text(found.severity, style=style),
             f"{found.since:%Y-%m-%d %H:%M:%S}" if found.since else "",
-            Text.assemble(found.what, "\n", (f"$ {found.mend}", "cyan")),
+            Text.assemble(found.what, "\n", (f"→ {found.mend}", "cyan")),
         )
         place = found.place
     return table

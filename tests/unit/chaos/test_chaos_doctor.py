@@ -607,7 +607,7 @@ def test_findings_are_1_grouped_by_place_with_their_commands(
     assert main(["chaos", "doctor"]) == 1
     said = capsys.readouterr().out
     assert sum(line.startswith(" wkr1 ") for line in said.splitlines()) == 1
-    assert "$ docker node update --availability active id-wkr1" in said
+    assert "→ docker node update --availability active id-wkr1" in said
     assert said.endswith("0 errors, 2 warnings; --fix mends 0 of them\n")
 
 
