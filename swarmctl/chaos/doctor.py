@@ -156,7 +156,9 @@ class _Place:
         for entry in self._dead:
             what = f"a second entry of it in the Swarm, {entry.id}, is {entry.state.capitalize()}"
             demote = f"docker node demote {entry.id} && " if entry.role == "manager" else ""
-            yield self._about(what, f"{demote}docker node rm {entry.id}", _since(entry), entry.id)
+            # One that left a moment ago is Ready until its heartbeat is missed.
+            mend = _LATER if entry.live else f"{demote}docker node rm {entry.id}"
+            yield self._about(what, mend, _since(entry), entry.id)
 
     def _of_machine(self) -> Iterator[Finding]:
         machine, node = self._machine, self._node
@@ -180,12 +182,10 @@ class _Place:
         if look is None:
             return
         trouble = _ENGINE.get(look.engine, look.engine)
-        told = False
+        guilty = [trace for trace in look.traces if trouble and "-engine-" in trace.run]
         for trace in look.traces:
-            guilty = bool(trouble) and "-engine-" in trace.run
-            told = told or guilty
-            yield self._left(trace, trouble if guilty else "")
-        if trouble and not told:
+            yield self._left(trace, trouble if trace in guilty else "")
+        if trouble and not guilty:
             verb = "kill --signal=SIGCONT" if look.engine == "hung" else "start"
             mend = f"ssh {self._name} sudo systemctl {verb} docker.service"
             yield self._about(f"docker.service is {trouble}", mend)

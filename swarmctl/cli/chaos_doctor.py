@@ -189,7 +189,7 @@ def _summary(
     fixable = sum(found.cure is not None for found in findings)
     text = f"{done}{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}"
     if fix:
-        return f"{text} stay; --fix mends only what a run's plan or undo script accounts for"
+        return f"{text} left; --fix mends only what a run's plan or undo script accounts for"
     return f"{text}; --fix mends {fixable} of them"
 
 

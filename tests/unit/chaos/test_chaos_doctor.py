@@ -337,6 +337,8 @@ def test_dead_entries_of_a_node_that_joined_again(place: Place) -> None:
     assert only(found, "wkr2").mend == "docker node rm id-old"
     assert only(found, "mgr1").mend == "docker node demote id-chief && docker node rm id-chief"
     assert cures(found) == []
+    place.lab.nodes.append(replace(node("wkr3"), id="id-other"))
+    assert only(place.findings(), "wkr3").mend == "swarmctl chaos doctor", "not Down yet"
     place.runs.save(pending(REPLACE, node_id="id-old"))
     assert only(place.findings(), "wkr2").mend == f"swarmctl chaos revert {RUN}"
 
@@ -636,7 +638,7 @@ def test_what_cannot_be_mended_stays_and_hinders_nothing_else(
     said = capsys.readouterr()
     assert f"revert {RUN}: no capacity" in said.err
     assert said.out.endswith(
-        "1 mended, 1 not; 1 error, 0 warnings stay; --fix mends only what a run's plan or undo "
+        "1 mended, 1 not; 1 error, 0 warnings left; --fix mends only what a run's plan or undo "
         "script accounts for\n"
     )
 
