@@ -130,7 +130,7 @@ def judge(
     loses = kind.effect in (Effect.DOWN, Effect.RETURNS, Effect.DRAINED)
     found = [guards.healthy(swarm)]
     if kind.effect in (Effect.DOWN, Effect.RETURNS):
-        asked = selection.leader or bool(selection.names)
+        asked = selection.leader or not selection.drawn
         found += [guards.quorum(swarm, aim.nodes), guards.leader(aim.nodes, asked=asked)]
     found.append(_blast_radius(swarm, aim, limits))
     if loses:

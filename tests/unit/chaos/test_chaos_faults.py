@@ -73,12 +73,14 @@ def test_the_leader_is_only_lost_when_asked_for(tmp_path: Path) -> None:
         tmp_path, fault="leader-kill", nodes=managers(3, 3), selection=Selection(leader=True)
     )
     assert asked.experiment.run().targets[0].node == "mgr1"
-    drawn = stage(
-        tmp_path, nodes=managers(3, 3), selection=Selection(role="manager", zone="a", percent=100)
-    )
+    drawn = stage(tmp_path, nodes=managers(3, 3), selection=Selection(role="manager", percent=99))
     with pytest.raises(RefusedError, match="guard leader"):
         drawn.experiment.run()
     assert drawn.lab.log == []
+    # Who takes a whole zone takes what leads in it.
+    zone = Selection(zone="a", percent=100)
+    whole = stage(tmp_path / "b", fault="az-outage", nodes=managers(3, 3), selection=zone)
+    assert whole.experiment.run().targets[0].node == "mgr1"
 
 
 def test_a_drained_node_is_left_and_made_active_again(tmp_path: Path) -> None:
