@@ -74,7 +74,9 @@ def leader(lab: Lab) -> str:
     "words",
     [
         pytest.param(["drain", "--target", WORKER], id="drain"),
-        pytest.param(["engine-pause", "--target", WORKER], id="engine-pause"),
+        pytest.param(
+            ["engine-pause", "--target", WORKER], id="engine-pause", marks=pytest.mark.long
+        ),
         pytest.param(
             ["instance-stop", "--force", "--target", WORKER],
             id="instance-stop-force",
@@ -103,7 +105,9 @@ def test_replicas_leave_a_node_that_fails_in_any_way(
         pytest.param(["engine-kill", "--target", WORKER], id="engine-kill", marks=pytest.mark.long),
         pytest.param(["instance-reboot", "--target", WORKER], id="reboot", marks=pytest.mark.long),
         pytest.param(
-            ["disk-full", "--target", WORKER, "--duration", "8", "--level", "60"], id="disk-full"
+            ["disk-full", "--target", WORKER, "--duration", "8", "--level", "60"],
+            id="disk-full",
+            marks=pytest.mark.long,
         ),
         pytest.param(
             ["cpu", "--target", WORKER, "--duration", "10"], id="cpu", marks=pytest.mark.long
@@ -228,6 +232,7 @@ def doomed(lab: Lab) -> Iterator[None]:
         lab.ssh(leader(lab), f"docker service rm {' '.join(services)}")
 
 
+@pytest.mark.long
 def test_what_cannot_survive_is_refuted_with_the_reason(lab: Lab, runs: Path, doomed: None) -> None:
     """Broken: a green verdict over a service that has lost a replica for good."""
     refused = lab.swarmctl(
@@ -337,13 +342,13 @@ def start(lab: Lab, runs: Path, *words: str) -> subprocess.Popen[str]:
 def leftovers(lab: Lab, node: str) -> str:
     """Rules and timers of ours on a node."""
     return lab.ssh(
-        node, "sudo nft list tables | grep swarmctl; systemctl list-timers --all | grep swarmctl"
+        node, "sudo nft list tables | grep chaos_; systemctl list-units --all | grep swarmctl-chaos"
     ).stdout
 
 
 def wait_until_cut_off(lab: Lab, node: str) -> None:
     def cut() -> tuple[bool | None, str]:
         found = lab.ssh(node, "sudo nft list tables").stdout
-        return (True if "swarmctl" in found else None), found
+        return (True if "chaos_" in found else None), found
 
     wait_for("the partition", cut, timeout=60, interval=0.2)
