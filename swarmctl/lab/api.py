@@ -71,13 +71,17 @@ class Api:
             console: what the machine of an instance id has printed so far.
             changed: set after every request that may have changed something.
         """
-        os.environ["MOTO_AMIS_PATH"] = str(_write_amis())
-        # Here, not above: moto reads its environment when it is imported.
-        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+        # moto reads its environment, and the file, when it is imported: here, and never again.
+        with tempfile.TemporaryDirectory(prefix="swarmctl-amis-") as folder:
+            os.environ["MOTO_AMIS_PATH"] = str(_write_amis(Path(folder)))
+            from moto.moto_server.werkzeug_app import (
+                DomainDispatcherApplication,
+                create_backend_app,
+            )
 
-        from swarmctl.lab import patches
+            from swarmctl.lab import patches
 
-        patches.apply(console)
+            patches.apply(console)
         self._patches = patches
         self._changed = changed
         self._lock = threading.RLock()
@@ -175,7 +179,7 @@ def _rules(rule: Any) -> Iterator[Rule]:
         yield Rule(protocol, low, high, group=group)
 
 
-def _write_amis() -> Path:
+def _write_amis(folder: Path) -> Path:
     """The two AMIs of the lab, in the form moto loads them."""
     common = {
         "state": "available",
@@ -201,6 +205,6 @@ def _write_amis() -> Path:
         "name": "debian-13-amd64-swarmctl-lab",
         "description": "Debian 13 without Docker Engine",
     }
-    path = Path(tempfile.mkdtemp(prefix="swarmctl-amis-")) / "amis.json"
+    path = folder / "amis.json"
     path.write_text(json.dumps([common | golden, common | bare]))
     return path
