@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from swarmctl.stack.lint import schema, specs
 from swarmctl.stack.lint.interpolate import Interpolator
 from swarmctl.stack.lint.scalars import Timestamp, Value
-from swarmctl.stack.lint.yamldoc import Document, Path
+from swarmctl.stack.lint.yamldoc import Document
+from swarmctl.stack.lint.yamlnodes import Path
 
 SYNTAX, SCHEMA, VARIABLE, VALUE, ENV_FILE = "SW001", "SW002", "SW003", "SW004", "SW005"
 UNSET = "SW009"

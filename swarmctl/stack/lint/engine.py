@@ -12,7 +12,7 @@ from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.source import Source
 from swarmctl.stack.lint.view import Stack
 from swarmctl.stack.lint.words import meant
-from swarmctl.stack.lint.yamldoc import Mark, YamlError
+from swarmctl.stack.lint.yamlnodes import Mark, YamlError
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from swarmctl.stack.lint.scalars import Timestamp, Value
-from swarmctl.stack.lint.yamldoc import Path
+from swarmctl.stack.lint.yamlnodes import Path
 
 _SUBST = r"[_a-z][_a-z0-9]*(?::?[-?][^}]*)?"
 _PATTERN = re.compile(

@@ -20,7 +20,7 @@ from enum import IntEnum
 
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.view import Stack
-from swarmctl.stack.lint.yamldoc import Path
+from swarmctl.stack.lint.yamlnodes import Path
 
 
 class Severity(IntEnum):

@@ -19,7 +19,7 @@ from typing import Any
 
 from swarmctl.stack.lint import specs
 from swarmctl.stack.lint.scalars import Value, spelled
-from swarmctl.stack.lint.yamldoc import Path
+from swarmctl.stack.lint.yamlnodes import Path
 
 NEWEST = "3.13"
 VERSIONS = tuple(f"3.{minor}" for minor in range(14))

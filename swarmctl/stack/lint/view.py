@@ -13,7 +13,8 @@ from typing import Any
 from swarmctl.stack.lint import specs
 from swarmctl.stack.lint.accept import UNSET, Refusal, at
 from swarmctl.stack.lint.scalars import Value, spelled
-from swarmctl.stack.lint.yamldoc import Document, Path
+from swarmctl.stack.lint.yamldoc import Document
+from swarmctl.stack.lint.yamlnodes import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,12 @@ class Service:
         value = self.get(*steps)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return int(value) if is_number and value - value == 0 else None
+
+    def nearest(self, *steps: str) -> Path:
+        """The path of a value below the service, or of the nearest thing above it that is there."""
+        while steps and self.get(*steps) is None:
+            steps = steps[:-1]
+        return (*self.path, *steps)
 
     @property
     def image(self) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from swarmctl.stack.lint import accept, schema, specs, suppress, yamldoc
 from swarmctl.stack.lint.scalars import spelled
-from swarmctl.stack.lint.yamldoc import YamlError
+from swarmctl.stack.lint.yamlnodes import YamlError
 from tests.unit.stack_lint.lint_corpus import samples
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.view import Service, Stack, Thing
-from swarmctl.stack.lint.yamldoc import Path
+from swarmctl.stack.lint.yamlnodes import Path
 
 _DEFAULT_PREFIX = 24  # of the Swarm's default address pool
 

@@ -12,7 +12,7 @@ from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.scalars import Value
 from swarmctl.stack.lint.view import Mount, Service, Stack
 from swarmctl.stack.lint.words import meant
-from swarmctl.stack.lint.yamldoc import Path
+from swarmctl.stack.lint.yamlnodes import Path
 
 
 @rule("SW006", "undefined", Severity.ERROR, "a network, volume, secret or config is not defined")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.view import Service, Stack
-from swarmctl.stack.lint.yamldoc import Path
 
 
 @rule("SW043", "no-healthcheck", Severity.WARNING, "no health check on a published service")
@@ -45,7 +44,7 @@ def no_limits(stack: Stack, swarm: Context) -> Iterator[Hit]:
     for service in stack.services:
         if not _says_memory(stack, service, "limits"):
             words = f"{service.name!r} has no memory limit: a leak takes its whole node along"
-            yield Hit(_resources(service), words)
+            yield Hit(service.nearest("deploy", "resources"), words)
 
 
 @rule("SW045", "no-reservations", Severity.WARNING, "no memory reservation")
@@ -58,17 +57,10 @@ def no_reservations(stack: Stack, swarm: Context) -> Iterator[Hit]:
                 f"{service.name!r} reserves no memory: when a node dies, the scheduler packs its "
                 "tasks onto the others without counting what they need"
             )
-            yield Hit(_resources(service), words)
+            yield Hit(service.nearest("deploy", "resources"), words)
 
 
 def _says_memory(stack: Stack, service: Service, section: str) -> bool:
     steps = ("deploy", "resources", section, "memory")
     # With a variable that is not set it is unknown; SW009 says so.
     return bool(service.get(*steps)) or stack.has_unset((*service.path, *steps))
-
-
-def _resources(service: Service) -> Path:
-    """The nearest key that is there."""
-    if service.get("deploy", "resources") is not None:
-        return (*service.path, "deploy", "resources")
-    return (*service.path, "deploy") if service.get("deploy") is not None else service.path

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from swarmctl.stack.lint.rule import Context, Edit, Hit, Severity, rule
 from swarmctl.stack.lint.view import Stack, Thing
-from swarmctl.stack.lint.yamldoc import ScalarNode
+from swarmctl.stack.lint.yamlnodes import ScalarNode
 
 # Drivers whose networks Docker makes on one node only.
 _LOCAL = ("bridge", "host", "none", "null", "macvlan", "ipvlan")

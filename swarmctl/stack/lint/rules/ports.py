@@ -8,7 +8,7 @@ from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.view import Port, Service, Stack
 from swarmctl.stack.lint.words import joined
-from swarmctl.stack.lint.yamldoc import Path
+from swarmctl.stack.lint.yamlnodes import Path
 
 
 @rule("SW015", "dnsrr-ingress", Severity.ERROR, "dnsrr and an ingress port exclude each other")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.view import Stack, Thing, Variable
-from swarmctl.stack.lint.yamldoc import ScalarNode
+from swarmctl.stack.lint.yamlnodes import ScalarNode
 
 _NAME = re.compile(
     r"(?:^|[_.-])(PASS|PASSWD|PASSWORD|PASSPHRASE|PWD|SECRET|TOKEN|CREDENTIALS?"

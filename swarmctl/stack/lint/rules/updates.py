@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.view import Service, Stack
-from swarmctl.stack.lint.yamldoc import Path
 
 
 @rule("SW046", "update-order", Severity.WARNING, "no update order on a published service")
@@ -19,7 +18,7 @@ def update_order(stack: Stack, swarm: Context) -> Iterator[Hit]:
                 f"an update of {service.name!r} stops each task before the new one runs (the "
                 "default, stop-first); say order: start-first, or stop-first if two cannot coexist"
             )
-            yield Hit(_place(service), words)
+            yield Hit(service.nearest("deploy", "update_config"), words)
 
 
 @rule("SW047", "no-rollback", Severity.WARNING, "no rollback on a published service")
@@ -32,17 +31,10 @@ def no_rollback(stack: Stack, swarm: Context) -> Iterator[Hit]:
                 f"a failed update of {service.name!r} is left as it is (the default, pause); "
                 "say failure_action: rollback"
             )
-            yield Hit(_place(service), words)
+            yield Hit(service.nearest("deploy", "update_config"), words)
 
 
 def _updated(stack: Stack) -> Iterator[Service]:
     for service in stack.services:
         if service.published and not service.is_job:
             yield service
-
-
-def _place(service: Service) -> Path:
-    """The nearest key that is there."""
-    if service.get("deploy", "update_config") is not None:
-        return (*service.path, "deploy", "update_config")
-    return (*service.path, "deploy") if service.get("deploy") else service.path
