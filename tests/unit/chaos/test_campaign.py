@@ -94,9 +94,7 @@ def test_a_time_window_is_read_in_its_own_zone(text: str, moment: datetime, with
     assert window.parse(text).contains(moment) is within
 
 
-@pytest.mark.parametrize(
-    "text", ["always", "25:00-26:00", "Mon-Fry 09:00-10:00", "1:00 X/Y"]
-)
+@pytest.mark.parametrize("text", ["always", "25:00-26:00", "Mon-Fry 09:00-10:00", "1:00 X/Y"])
 def test_a_time_window_that_cannot_be_read_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="cannot read the time window"):
         window.parse(text)
