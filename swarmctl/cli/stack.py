@@ -12,6 +12,13 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console, stack_deploy, stack_lint, stack_remove
+from swarmctl.cli.stack_options import (
+    DeployedArgument,
+    SetOption,
+    TimeoutOption,
+    ValuesOption,
+    parse_seconds,
+)
 from swarmctl.errors import Exit
 
 app = typer.Typer(
@@ -40,14 +47,8 @@ def list_stacks() -> None:
 @app.command(name="render")
 def render_stack(
     stack: Annotated[str, typer.Argument(metavar="NAME|PATH", help="A stack's name or folder.")],
-    values: Annotated[
-        list[Path] | None,
-        typer.Option("--values", metavar="FILE", help="Values over values.yml; repeatable."),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="A.B=V", help="One value, read as YAML; repeatable."),
-    ] = None,
+    values: ValuesOption = None,
+    assignments: SetOption = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -84,10 +85,8 @@ def render_stack(
 
 @app.command(name="wait")
 def wait_for_stack(
-    stack: Annotated[str, typer.Argument(metavar="NAME", help="The name it was deployed under.")],
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=0, metavar="S", help="Seconds until it fails.")
-    ] = 120,
+    stack: DeployedArgument,
+    timeout: TimeoutOption = "120s",
     settle: Annotated[
         float,
         typer.Option("--settle", min=0, metavar="S", help="Seconds the final state must hold."),
@@ -116,6 +115,7 @@ def wait_for_stack(
         raise UsageError(
             f"cannot read --since: {fault}", "write it like 2026-01-31T12:00:00Z"
         ) from fault
+    limit = parse_seconds(timeout, "--timeout")
     started = time.monotonic()
     with resolve(cluster, host).failover() as swarm, console.progress_line() as show:
 
@@ -123,7 +123,7 @@ def wait_for_stack(
             show(f"{stack}: " + ", ".join(map(str, judgements)))
 
         done = converge.wait(
-            swarm, stack, timeout=timeout, settle=settle, since=moment, progress=progress
+            swarm, stack, timeout=limit, settle=settle, since=moment, progress=progress
         )
     total = ", ".join(f"{j.service} {j.ready}/{j.wanted}" for j in done)
     console.emit(f"{stack} has converged after {time.monotonic() - started:.1f} s: {total}")

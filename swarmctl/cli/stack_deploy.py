@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.stack_options import SetOption, ValuesOption, parse_seconds
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
 
 StackArgument = Annotated[
     str, typer.Argument(metavar="NAME|PATH", help="A stack's name, folder or compose file.")
-]
-ValuesOption = Annotated[
-    list[Path] | None,
-    typer.Option("--values", metavar="FILE", help="Values over values.yml; repeatable."),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="A.B=V", help="One value, read as YAML; repeatable."),
 ]
 NameOption = Annotated[
     str | None,
@@ -61,20 +54,6 @@ SecretOption = Annotated[
         help="Give this external secret a random value if it does not exist; repeatable.",
     ),
 ]
-
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
-
-
-def parse_seconds(text: str) -> float:
-    """Seconds of ``90``, ``90s``, ``2m`` or ``1h``.
-
-    Raises:
-        UsageError: it is none of these, or zero.
-    """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(s|m|h|)", text.strip())
-    if not match or float(match[1]) == 0:
-        raise UsageError(f"cannot read --wait {text!r}", "write a time like 90s or 2m")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def deploy(
@@ -109,7 +88,7 @@ def deploy(
     from swarmctl.stack.deploy import deploy as deploy_stack
 
     options = Options(
-        wait=parse_seconds(wait),
+        wait=parse_seconds(wait, "--wait"),
         settle=settle,
         rollback=rollback,
         prune=prune,
@@ -189,6 +168,8 @@ def load(
             raise UsageError(f"{stack} is no template, so it has no values to set")
         rendered, found = render.load_compose(compose), compose.resolve().parent.name
         return _valid(name or found), rendered
+    if compose.suffix in (".yml", ".yaml"):
+        raise UsageError(f"there is no file {stack}", "name a compose file or a stack")
     overrides = layers.parse_set(assignments)
     folder = render.find_stack(stack)
     for line in layers.strangers(folder, files, overrides):

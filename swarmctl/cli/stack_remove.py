@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.stack_options import DeployedArgument, TimeoutOption, parse_seconds
 from swarmctl.errors import Exit, RefusedError, SwarmctlError
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
     from swarmctl.stack.remove import NodeVolumes
     from swarmctl.swarm.ssh import Endpoint
-
-DeployedArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="The name it was deployed under.")
-]
 
 
 def rm(
@@ -29,9 +26,7 @@ def rm(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before data is lost.")
     ] = False,
-    timeout: Annotated[
-        float, typer.Option("--timeout", min=1, metavar="S", help="Seconds until it fails.")
-    ] = 120,
+    timeout: TimeoutOption = "120s",
     cluster: console.ClusterOption = None,
     host: console.HostOption = None,
 ) -> None:
@@ -46,6 +41,7 @@ def rm(
     from swarmctl.swarm import lock
     from swarmctl.swarm.engine import SwarmEngine
 
+    limit = parse_seconds(timeout, "--timeout")
     target = resolve(cluster, host)
     nodes = _nodes(target) if volumes else {}
     found = remove.volumes(nodes, stack)
@@ -55,9 +51,9 @@ def rm(
             remove.deployed(engine, stack)  # says which stacks there are, if this is none
         else:
             _ask_for_data(stack, found, yes)
-        with lock.held(engine, lock.of_stack(stack), timeout + 60, lock.me("rm"), console.note):
+        with lock.held(engine, lock.of_stack(stack), limit + 60, lock.me("rm"), console.note):
             current = look(engine, stack)
-            remove.remove(engine, current, timeout=timeout)
+            remove.remove(engine, current, timeout=limit)
     for kind in ("services", "networks", "configs", "secrets"):
         for name in current.of(kind):
             console.emit(f"- {kind.removesuffix('s')} {name}")

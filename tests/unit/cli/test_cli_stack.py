@@ -7,21 +7,23 @@ from pathlib import Path
 import pytest
 
 from swarmctl.cli import main as cli
-from swarmctl.cli.stack_deploy import load, parse_seconds
+from swarmctl.cli.stack_deploy import load
+from swarmctl.cli.stack_options import parse_seconds
 from swarmctl.errors import UsageError
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1.5m", 90), ("1h", 3600)]
+    ("text", "seconds"),
+    [("90", 90), ("90s", 90), ("2m", 120), ("1.5m", 90), ("1m30s", 90)],
 )
 def test_times_are_read_with_their_unit(text: str, seconds: float) -> None:
-    assert parse_seconds(text) == seconds
+    assert parse_seconds(text, "--wait") == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0s", "-1", "soon", "2 m", "1m30s"])
+@pytest.mark.parametrize("text", ["", "0s", "-1", "soon", "2 m", "30s1m", "inf", "1d", "9999999h"])
 def test_a_time_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot read --wait"):
-        parse_seconds(text)
+        parse_seconds(text, "--wait")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,9 @@ def test_a_time_that_is_none_is_refused(text: str) -> None:
     [
         (["deploy", "nosuch"], "unknown stack 'nosuch'"),
         (["deploy", "three_tier", "--wait", "soon"], "cannot read --wait"),
+        (["deploy", "nosuch.yml"], "there is no file nosuch.yml"),
+        (["wait", "three_tier", "--timeout", "soon"], "cannot read --timeout"),
+        (["rm", "three_tier", "--timeout", "0"], "cannot read --timeout"),
         (["deploy", "three_tier", "--as", "a b"], "cannot be called 'a b'"),
         (["deploy", "three_tier", "--resolve-image", "no"], "cannot read --resolve-image"),
         (["diff", "three_tier", "--set", "publish"], "cannot read --set"),
