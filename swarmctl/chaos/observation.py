@@ -121,8 +121,15 @@ class Observation:
         return [*found, *self.watch.silent(since=self._held_since)]
 
     def _compare(self) -> None:
+        """Replicas that fail by themselves go on moving: where they were placed proves nothing."""
         journal = self.record.journal
         if journal.prediction is None:
             return
-        journal.agreement = agreement.compare(journal.prediction, journal.after)
+        tasks = self.watch.observer.tasks
+        left_out = {task.service for task in tasks if task.node and task.state != "running"}
+        seen = {name: nodes for name, nodes in journal.after.items() if name not in left_out}
+        journal.agreement = agreement.compare(journal.prediction, seen)
+        if left_out:
+            journal.agreement["left_out"] = sorted(left_out)
+            self.record.note(f"not compared, they do not come up: {', '.join(sorted(left_out))}")
         self.record.note(f"placement {foreseen.headline(journal)}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import paramiko
 
-from swarmctl.errors import DeadlineExceededError, SwarmctlError, unknown
+from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError, unknown
 from swarmctl.swarm.ssh import Endpoint, ManagerError, open_ssh
 
 CONNECT_TIMEOUT_S = 4.0
@@ -79,7 +79,10 @@ class Shells:
 
     def reachable(self, node: str) -> bool:
         """Whether the machine accepts a connection to its SSH port, within 0.3 s."""
-        endpoint = self._endpoint(node)
+        try:
+            endpoint = self._endpoint(node)
+        except UsageError:  # terminated: EC2 does not list it any more
+            return False
         with contextlib.suppress(OSError):
             socket.create_connection((endpoint.address, endpoint.port), REACH_TIMEOUT_S).close()
             return True

@@ -50,18 +50,25 @@ def plan_nodes(
 ) -> list[dict[str, str]]:
     """Every node by name, round-robin over the zones; managers first.
 
-    Managers and workers are dealt out in one go, so that one manager and three workers over three
-    zones do not leave two zones with a single node.
+    A node's zone depends on its own number alone: a node that is made anew, after the number of
+    managers or workers has changed, goes where it was. Workers begin at the second zone, so that
+    one manager and three workers over three zones do not leave two zones with a single node.
 
     Returns:
         ``[{"name": …, "role": "manager"|"worker", "az": …}]``
     """
-    names = [(f"{cluster}_mgr{i}", "manager") for i in range(1, int(managers) + 1)]
-    names += [(f"{cluster}_wkr{i}", "worker") for i in range(1, int(workers) + 1)]
-    return [
-        {"name": name, "role": role, "az": zones[i % len(zones)]}
-        for i, (name, role) in enumerate(names)
-    ]
+
+    def deal(prefix: str, role: str, count: int, first: int) -> list[dict[str, str]]:
+        return [
+            {
+                "name": f"{cluster}_{prefix}{number + 1}",
+                "role": role,
+                "az": zones[(first + number) % len(zones)],
+            }
+            for number in range(int(count))
+        ]
+
+    return deal("mgr", "manager", managers, 0) + deal("wkr", "worker", workers, 1)
 
 
 def published_rules(ports: Sequence[Any], cidr: str) -> list[dict[str, Any]]:

@@ -140,6 +140,7 @@ def test_nodes_are_named_and_dealt_over_the_zones() -> None:
 def test_a_worker_more_moves_no_other_node() -> None:
     before = plan.plan_nodes("c", 1, 3, ZONES)
     assert plan.plan_nodes("c", 1, 4, ZONES)[: len(before)] == before
+    assert [n for n in before if n not in plan.plan_nodes("c", 3, 4, ZONES)] == []
 
 
 def test_published_ports_become_rules_for_their_protocol() -> None:
