@@ -8,6 +8,7 @@ import pytest
 
 from swarmctl.stack.lint import engine
 from swarmctl.stack.lint.source import Source
+from tests.unit.stack_lint.lint_corpus import CORPUS, lint
 
 
 def messages(text: str, rule: str) -> list[str]:
@@ -76,3 +77,9 @@ def test_memory_in_an_unset_variable_is_not_said_to_be_missing() -> None:
     assert messages(text, "SW044") == []
     assert messages(text, "SW045") == []
     assert len(messages(text, "SW009")) == 2
+
+
+def test_one_service_wants_a_port_and_two_want_it() -> None:
+    report = lint(CORPUS / "swarm_capacity.yml", CORPUS / "swarm.json")
+    for words in (f.message for f in report.findings if f.rule.id == "SW053"):
+        assert (" want port" in words) == ("' and '" in words)

@@ -25,7 +25,8 @@ def host_ports(stack: Stack, swarm: Context) -> Iterator[Hit]:
             len(eligible) if service.is_global else service.replicas for service, _ in users
         )
         names = " and ".join(repr(service.name) for service, _ in users)
-        words = f"{names} want port {key} of {count(wanted, 'node')}, and {len(eligible)} may run"
+        verb = "wants" if len(users) == 1 else "want"
+        words = f"{names} {verb} port {key} of {count(wanted, 'node')}, and {len(eligible)} may run"
         yield from _short(wanted, len(eligible), words, users[0][1], users[0][0])
 
 
