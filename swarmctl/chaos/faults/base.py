@@ -173,6 +173,22 @@ class Kind:
         return Options(**said)
 
 
+def step_per_node(
+    targets: Sequence[TargetRecord], action: str, by_hand: Callable[[TargetRecord], str]
+) -> tuple[UndoStep, ...]:
+    """An undo plan of one step a node.
+
+    Args:
+        targets: the nodes.
+        action: see :class:`UndoStep`.
+        by_hand: the command a person would type for a node.
+    """
+    return tuple(
+        UndoStep(action, target.node, target.node_id, target.instance_id, by_hand(target))
+        for target in targets
+    )
+
+
 class NodeWatch:
     """Notes once per target that the machine does not answer any more.
 

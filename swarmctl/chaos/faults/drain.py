@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from swarmctl.chaos.faults.base import Setting
+from swarmctl.chaos.faults.base import Setting, step_per_node
 from swarmctl.chaos.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError
@@ -40,15 +40,10 @@ class Drain:
 
     def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
         """Every node is to be active again."""
-        return tuple(
-            UndoStep(
-                action=ACTIVATE,
-                node=target.node,
-                node_id=target.node_id,
-                instance_id=target.instance_id,
-                by_hand=f"docker node update --availability active {target.node_id}",
-            )
-            for target in targets
+        return step_per_node(
+            targets,
+            ACTIVATE,
+            lambda target: f"docker node update --availability active {target.node_id}",
         )
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:

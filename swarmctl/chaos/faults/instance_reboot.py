@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from swarmctl.chaos.faults.base import NodeWatch, Setting
+from swarmctl.chaos.faults.base import NodeWatch, Setting, step_per_node
 from swarmctl.chaos.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.wait import wait_for
@@ -46,15 +46,10 @@ class InstanceReboot:
 
     def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
         """Nothing to do but to wait, and to start a machine that stays down."""
-        return tuple(
-            UndoStep(
-                action=AWAIT,
-                node=target.node,
-                node_id=target.node_id,
-                instance_id=target.instance_id,
-                by_hand=f"aws ec2 start-instances --instance-ids {target.instance_id}",
-            )
-            for target in targets
+        return step_per_node(
+            targets,
+            AWAIT,
+            lambda target: f"aws ec2 start-instances --instance-ids {target.instance_id}",
         )
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from swarmctl.chaos.faults.base import NodeWatch, Setting
+from swarmctl.chaos.faults.base import NodeWatch, Setting, step_per_node
 from swarmctl.chaos.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.wait import wait_for
@@ -51,15 +51,10 @@ class InstanceStop:
 
     def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
         """Every instance is to be started again."""
-        return tuple(
-            UndoStep(
-                action=START,
-                node=target.node,
-                node_id=target.node_id,
-                instance_id=target.instance_id,
-                by_hand=f"aws ec2 start-instances --instance-ids {target.instance_id}",
-            )
-            for target in targets
+        return step_per_node(
+            targets,
+            START,
+            lambda target: f"aws ec2 start-instances --instance-ids {target.instance_id}",
         )
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:

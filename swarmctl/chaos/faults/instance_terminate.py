@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from swarmctl.chaos.faults.base import NodeWatch, Setting
+from swarmctl.chaos.faults.base import NodeWatch, Setting, step_per_node
 from swarmctl.chaos.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError
@@ -45,15 +45,10 @@ class InstanceTerminate:
 
     def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
         """Every node is to be made anew, and its dead entry in the Swarm removed."""
-        return tuple(
-            UndoStep(
-                action=REPLACE,
-                node=target.node,
-                node_id=target.node_id,
-                instance_id=target.instance_id,
-                by_hand=f"{self.setting.options.replace_with}; docker node rm {target.node_id}",
-            )
-            for target in targets
+        return step_per_node(
+            targets,
+            REPLACE,
+            lambda target: f"{self.setting.options.replace_with}; docker node rm {target.node_id}",
         )
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:

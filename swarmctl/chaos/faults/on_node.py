@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from swarmctl.chaos.faults import recipe as scripts
-from swarmctl.chaos.faults.base import Setting
+from swarmctl.chaos.faults.base import Setting, step_per_node
 from swarmctl.chaos.faults.recipe import Recipe
 from swarmctl.chaos.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError, UsageError
@@ -64,16 +64,7 @@ class OnNode:
     def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
         """Every node is to be healed."""
         home = self.recipe.home(self.setting.run_id)
-        return tuple(
-            UndoStep(
-                action=HEAL,
-                node=target.node,
-                node_id=target.node_id,
-                instance_id=target.instance_id,
-                by_hand=f"ssh {target.node} sudo sh {home}/undo",
-            )
-            for target in targets
-        )
+        return step_per_node(targets, HEAL, lambda target: f"ssh {target.node} sudo sh {home}/undo")
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:
         """Arm every target's timer, and only then begin, everywhere at once."""
