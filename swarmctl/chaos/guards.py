@@ -133,7 +133,7 @@ def answering(silent: Sequence[str], asked: int, forgotten: Sequence[str] = ()) 
         forgotten: services whose host ports the managers have forgotten.
     """
     if not silent:
-        text = f"{asked} places answer over HTTP" if asked else "nothing is probed"
+        text = f"{asked} places answer" if asked else "nothing is probed"
         return GuardRecord("probes-answer", True, text)
     if forgotten:
         return GuardRecord(

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from swarmctl.chaos.custom_probes import AnyProbe
 from swarmctl.chaos.experiment import Experiment, Request, World
 from swarmctl.chaos.faults import Options
 from swarmctl.chaos.hypothesis import Hypothesis
@@ -454,6 +455,7 @@ def stage(
     duration_s: float | None = None,
     limits: Limits | None = None,
     hypothesis: Hypothesis | None = None,
+    probes: tuple[AnyProbe, ...] = (),
 ) -> Stage:
     clock = Clock()
     lab = Lab(
@@ -473,6 +475,7 @@ def stage(
         duration_s=duration_s,
         limits=limits or Limits(),
         probe_service=probe_service,
+        probes=probes,
     )
     request = Request(plan, "swarm_app", "eu-central-1", runs)
     world = World(lab, lab, lab, clock, clock, prober, interrupts, progress, asked.append)
