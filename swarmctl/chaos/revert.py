@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from swarmctl.chaos import undo
 from swarmctl.chaos.faults import FAULTS, Options, Setting
 from swarmctl.chaos.journal import Journal, Mark, Runs
+from swarmctl.chaos.phases import phases
 from swarmctl.chaos.seams import Clock, Ec2, Progress, Shell, Swarms
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm import lock
@@ -89,6 +90,7 @@ def revert(
     # Whatever it found before, it was not seen to its end.
     journal.outcome, journal.phase = "interrupted", "ended"
     journal.ended_s = round(clock.now() + offset, 3)
+    journal.phases = phases(journal)
     runs.save(journal)
 
 

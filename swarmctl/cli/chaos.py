@@ -295,7 +295,7 @@ def _run(
         )
     # Whoever names a node has consented to losing it, but not to losing its disk.
     ask = (plan.selection.drawn or kind.final) and not yes and sys.stdin.isatty()
-    world = Reality(plan.cluster or cluster)
+    world = Reality(cluster or plan.cluster)
     try:
         if dry_run:
             return _rehearse(world, plan, runs)
