@@ -95,6 +95,10 @@ class Manager(paramiko.ServerInterface):
             channel.sendall_stderr(self.complaint.encode())
             channel.close()
             return
+        with suppress(OSError, EOFError):  # whoever asked may hang up at any time
+            self._answer_all(channel)
+
+    def _answer_all(self, channel: paramiko.Channel) -> None:
         request = b""
         while part := channel.recv(4096):
             request += part
