@@ -99,11 +99,12 @@ class Experiment:
         """Nothing happens yet.
 
         Raises:
-            UsageError: there is no such fault.
+            UsageError: there is no such fault, or it is not about such targets.
         """
         self._request, self._world, self._plan = request, world, request.plan
         self._kind = known_fault(self._plan.fault).given(self._plan.options)
         self._selection = self._plan.selection
+        self._kind.check_aim(self._selection)
         if self._selection.drawn and self._selection.seed is None:
             self._selection = replace(self._selection, seed=new_seed())
         self._duration_s = (

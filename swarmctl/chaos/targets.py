@@ -199,8 +199,6 @@ def _named(swarm: Swarm, names: Sequence[str]) -> tuple[Node, ...]:
 
 
 def _service(swarm: Swarm, name: str) -> Service:
-    if not name:
-        raise UsageError("which service's tasks?", "name it: --target service:NAME")
     service = swarm.service_by_name(name)
     if service is None:
         raise unknown("service", name, (s.name for s in swarm.services))

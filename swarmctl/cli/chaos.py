@@ -287,8 +287,8 @@ def _run(
     from swarmctl.chaos.seams import WallClock
 
     campaign.check(plan)
-    runs = Runs(runs_dir)
-    kind = known_fault(plan.fault)
+    kind, runs = known_fault(plan.fault), Runs(runs_dir)
+    kind.check_aim(plan.selection)
     if kind.final and not yes and not dry_run and not sys.stdin.isatty():
         raise UsageError(
             f"{kind.name} can't be undone as it was: {kind.undone}", "say so with --yes"

@@ -125,6 +125,7 @@ _KINDS = (
         _pulled,
         selection=Selection(percent=100),
         stops=True,
+        zone=True,
     ),
     Kind(
         "leader-kill",

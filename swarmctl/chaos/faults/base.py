@@ -130,6 +130,7 @@ class Kind:
         selection: the targets when the user names none.
         stops: whether the EC2 instance itself is stopped (guard ``stoppable``).
         duration_s: how long it lasts at least before it is undone, unless the user says otherwise.
+        zone: whether it takes a zone, which must be named.
         final: whether what it takes can't be put back as it was; the user is asked.
         keeps_running: whether containers run on on a node that the managers call Down.
         spares: whether, with these options, the managers go on calling the nodes Ready;
@@ -147,6 +148,7 @@ class Kind:
     stops: bool = False
     duration_s: float = 0.0
     final: bool = False
+    zone: bool = False
     keeps_running: bool = False
     spares: Callable[[Options], bool] | None = None
 
@@ -171,6 +173,26 @@ class Kind:
                 takes = ", ".join(self.takes) or "none"
                 raise UsageError(f"{self.name} takes no option {name!r}", f"it takes: {takes}")
         return Options(**said)
+
+    def check_aim(self, selection: Selection) -> None:
+        """Refuse targets that this fault is not about.
+
+        Raises:
+            UsageError: says what to name instead.
+        """
+        if self.effect is Effect.TASKS and not selection.service:
+            raise UsageError(f"{self.name}: which service's tasks?", "--target service:NAME")
+        if self.effect is not Effect.TASKS and selection.service:
+            raise UsageError(
+                f"{self.name} takes nodes, not the tasks of {selection.service}",
+                f"the nodes they run on are --target hosts-service:{selection.service}",
+            )
+        if self.selection.leader and not selection.leader:
+            raise UsageError(
+                f"{self.name} takes whoever leads", "leave out --target, or use instance-stop"
+            )
+        if self.zone and not selection.zone:
+            raise UsageError(f"{self.name}: which zone?", "--az ZONE")
 
 
 def step_per_node(

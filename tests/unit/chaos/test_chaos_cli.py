@@ -90,6 +90,10 @@ def test_interrupted_is_130_and_has_a_report(simulated: Stage) -> None:
         (["instance-stop", "--every", "5"], ""),
         (["instance-stop", "--target", "zone:a"], "hosts-service"),
         (["instance-terminate", "--target", "wkr1"], "--yes"),
+        (["instance-stop", "--target", "service:web"], "hosts-service:web"),
+        (["task-kill", "--target", "wkr1"], "service:NAME"),
+        (["leader-kill", "--target", "wkr1"], "leave out --target"),
+        (["az-outage"], "--az ZONE"),
         (["instance-stop", "--timeout", "0"], "see `swarmctl chaos run --help`"),
     ],
 )

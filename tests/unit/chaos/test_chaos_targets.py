@@ -133,5 +133,3 @@ def test_tasks_are_drawn_of_one_service_and_where_they_run() -> None:
     assert slots(names=("wkr4",), percent=100) == [2, 3]
     with pytest.raises(UsageError, match="no task of web runs"):
         slots(names=("wkr2",))
-    with pytest.raises(UsageError, match="which service"):
-        choose_tasks(ZONED, Selection())
