@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmctl.chaos import file_probes, file_schema, marked_yaml, window
-from swarmctl.chaos.faults import FAULTS, Effect, Kind, Options
+from swarmctl.chaos.faults import FAULTS, Kind, Options
 from swarmctl.chaos.file_schema import Flaw
 from swarmctl.chaos.file_sections import Section
 from swarmctl.chaos.hypothesis import Hypothesis
@@ -126,14 +126,18 @@ def _fault(file: Section) -> tuple[Kind | None, Options]:
 
 
 def _selection(targets: Section, kind: Kind | None) -> Selection:
-    usual = kind.selection if kind else Selection()
+    chosen = _chosen(targets, kind.selection if kind else Selection())
+    if kind:
+        try:
+            kind.check_aim(chosen)
+        except UsageError as fault:
+            key = "service" if "service" in targets.value else ""
+            targets.wrong(key, f"{fault.message} ({fault.hint})")
+    return chosen
+
+
+def _chosen(targets: Section, usual: Selection) -> Selection:
     service = str(targets.get("service", ""))
-    if kind and kind.effect is Effect.TASKS and not targets.value.get("service"):
-        targets.wrong("", f"{kind.name} is aimed at tasks: say of which service (service: NAME)")
-    if kind and kind.effect is not Effect.TASKS and "service" in targets.value:
-        targets.wrong(
-            "service", f"{kind.name} is aimed at nodes, not at tasks (hosts-service: its nodes)"
-        )
     names = targets.get("names", [])
     if names:
         _alone(targets)

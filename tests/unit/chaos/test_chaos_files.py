@@ -145,7 +145,7 @@ def test_json_is_read_too_with_its_lines(write: Write) -> None:
         ("targets: {percent: 0%}", "targets.percent: must be over 0 %"),
         ("targets: {count: 1, percent: 5}", "targets.percent: count and percent exclude each"),
         ("targets: {names: [a], seed: 1}", "targets.seed: names say which nodes; nothing is"),
-        ("targets: {service: web}", "targets.service: drain is aimed at nodes, not at tasks"),
+        ("targets: {service: web}", "targets.service: drain takes nodes, not the tasks of web"),
         ("targets: {zone: a}", "targets.zone: unknown key (there are: az, count, hosts-serv"),
         ("targets: workers", "targets: must be a mapping that says which nodes or tasks"),
         ("duration: 5 minutes", "duration: must be a duration such as 30s, 1m30s or 2h, or"),
@@ -219,7 +219,7 @@ def test_a_mistake_in_a_probe_is_said_with_its_line(write: Write, probe: str, te
         ("{name: cpu, level: 101}", "fault.level: must be a whole number of per cent, 1 to 10"),
         ('{name: instance-terminate, replace-with: "a \'b"}', "fault.replace-with: is no com"),
         ("[drain]", "fault: must be the name of a fault, or a mapping of its name and its opt"),
-        ("task-kill", "targets: task-kill is aimed at tasks: say of which service"),
+        ("task-kill", "targets: task-kill: which service's tasks?"),
     ],
 )
 def test_a_fault_that_cannot_be_is_said_with_its_line(write: Write, fault: str, text: str) -> None:
