@@ -13,7 +13,7 @@ from swarmctl.chaos.hypothesis import Hypothesis
 from swarmctl.chaos.marked_yaml import BadFileError, Document
 from swarmctl.chaos.plan import Plan
 from swarmctl.chaos.prepare import Limits
-from swarmctl.chaos.targets import Selection
+from swarmctl.chaos.targets import Selection, merged
 from swarmctl.errors import UsageError
 
 # Keys of `fault`, and the options they stand for.
@@ -137,29 +137,21 @@ def _selection(targets: Section, kind: Kind | None) -> Selection:
 
 
 def _chosen(targets: Section, usual: Selection) -> Selection:
-    service = str(targets.get("service", ""))
-    names = targets.get("names", [])
-    if names:
+    said = {field: targets.get(key, None) for key, field in _FILTERS.items() if targets.has(key)}
+    if targets.has("service"):
+        said["service"] = str(targets.get("service", ""))
+    if targets.get("names", []):
         _alone(targets)
-        return Selection(names=tuple(names), service=service)
+        return Selection(names=tuple(targets.get("names", [])), service=said.get("service", ""))
     if targets.has("count") and targets.has("percent"):
         targets.wrong("percent", "count and percent exclude each other")
-    filters = {field: targets.get(key, None) for key, field in _FILTERS.items() if targets.has(key)}
-    labels = {str(name): targets.text("label", name) for name in targets.get("label", {})}
-    sized = targets.has("count") or targets.has("percent")
-    # The usual role is for those who say nothing about where to draw.
-    base = Selection(percent=usual.percent) if filters or labels else usual
-    return Selection(
-        role=filters.get("role", base.role),
-        labels=labels or base.labels,
-        zone=filters.get("zone", base.zone),
-        leader=filters.get("leader", base.leader),
-        hosts=filters.get("hosts", base.hosts),
-        service=service,
-        count=targets.get("count", None) if sized else base.count,
-        percent=targets.percent("percent", None, above_zero=True) if sized else base.percent,
-        seed=targets.get("seed", None),
-    )
+    if targets.has("label"):
+        labels = targets.get("label", {})
+        said["labels"] = {str(name): targets.text("label", name) for name in labels}
+    if targets.has("percent"):
+        said["percent"] = targets.percent("percent", None, above_zero=True)
+    said |= {key: targets.get(key, None) for key in ("count", "seed") if targets.has(key)}
+    return merged(usual, said)
 
 
 def _alone(targets: Section) -> None:

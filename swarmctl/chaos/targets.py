@@ -6,7 +6,7 @@ import math
 import random
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from swarmctl.errors import UsageError, unknown
@@ -99,6 +99,23 @@ def parse(words: Iterable[str]) -> dict[str, Any]:
             "give names, or filters like role:worker or az:ZONE that together say where to draw",
         )
     return found | ({"names": tuple(names)} if names else {})
+
+
+def merged(usual: Selection, said: Mapping[str, Any]) -> Selection:
+    """What was said, over what is usual for the fault.
+
+    The usual role is for those who say nothing about where to draw, and the usual size for those
+    who say none.
+
+    Args:
+        usual: the fault's own selection.
+        said: fields of a selection; those that were not said are missing.
+    """
+    if said.keys() - {"service", "seed", "count", "percent"}:
+        usual = Selection(percent=usual.percent)
+    if said.keys() & {"count", "percent"}:
+        usual = replace(usual, count=None, percent=None)
+    return replace(usual, **said)
 
 
 def new_seed() -> int:

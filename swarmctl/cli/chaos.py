@@ -227,23 +227,19 @@ def _from_words(fault: str, said: dict[str, Any], seed: int | None, override: li
 
 
 def _selection(said: dict[str, Any], seed: int | None, usual: Selection) -> Selection:
-    from swarmctl.chaos.targets import Selection, parse
+    from swarmctl.chaos.targets import Selection, merged, parse
 
     fields = parse(said.get("target", ()))
     fields |= {k: said[v] for k, v in (("role", "role"), ("zone", "az")) if v in said}
-    sizes = {name: said[name] for name in ("count", "percent") if name in said}
-    if fields.get("names") and (sizes or seed is not None or "role" in said or "az" in said):
+    sizes: dict[str, Any] = {k: said[k] for k in ("count", "percent") if k in said}
+    if not fields.get("names"):
+        return merged(usual, {**fields, **sizes, "seed": seed})
+    if sizes or seed is not None or "role" in said or "az" in said:
         raise UsageError(
             "--target names the nodes; --role, --az, --count, --percent and --seed draw them",
             "use one way or the other",
         )
-    if fields.get("names"):
-        return Selection(**fields)
-    if sizes:
-        usual = replace(usual, percent=None)
-    # The usual role is for those who say nothing about where to draw.
-    base = replace(usual, role="", leader=False) if fields.keys() - {"service"} else usual
-    return replace(base, **fields, **sizes, seed=seed)
+    return Selection(**fields)
 
 
 def _from_file(path: Path, said: dict[str, Any], seed: int | None, override: list[str]) -> Plan:
