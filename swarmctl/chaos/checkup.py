@@ -14,7 +14,7 @@ from pathlib import Path
 
 from swarmctl.chaos import inspect_nodes
 from swarmctl.chaos.findings import EC2, SWARM, Cure, Facts, Finding, Held, Way
-from swarmctl.chaos.journal import Runs, from_brief
+from swarmctl.chaos.runs import Runs, from_brief
 from swarmctl.chaos.seams import Ec2, Shell
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock

@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import docker.errors
+
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.client import Endpoint, SwarmClient, connect
 
@@ -59,10 +61,13 @@ class SwarmEvents:
                 with connect(self.endpoints, request_timeout=_SILENCE_S) as client:
                     self._client = client
                     client.ask(lambda: self._follow(client))
-            except SwarmctlError:
+            # An Engine that refuses, too: this is an alarm clock, and must not end anything.
+            except (SwarmctlError, docker.errors.DockerException):
                 self._over.wait(_AGAIN_S)
 
     def _follow(self, client: SwarmClient) -> None:
+        if self._over.is_set():  # closed while this connection was being made
+            return
         for _ in client.docker.api.events(filters=_FILTERS):
             self._changed.set()
             if self._over.is_set():

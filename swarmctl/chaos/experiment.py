@@ -25,13 +25,14 @@ from swarmctl.chaos.duplicates import Duplicates
 from swarmctl.chaos.faults import Effect, Fault, Setting, known_fault
 from swarmctl.chaos.final_check import final_check
 from swarmctl.chaos.interrupts import InterruptedRunError, Interrupts
-from swarmctl.chaos.journal import Journal, Runs, Undo, brief
+from swarmctl.chaos.journal import Journal, Undo
 from swarmctl.chaos.observation import Observation
 from swarmctl.chaos.observer import Observer
 from swarmctl.chaos.phases import phases
 from swarmctl.chaos.plan import Plan
 from swarmctl.chaos.prepare import Aim
 from swarmctl.chaos.record import Record
+from swarmctl.chaos.runs import Runs, brief
 from swarmctl.chaos.seams import Alerts, Clock, Ec2, Prober, Progress, Shell, Swarms
 from swarmctl.chaos.targets import new_seed
 from swarmctl.chaos.verdict import Baseline

@@ -52,16 +52,16 @@ def ask(shell: Shell, swarm: Swarm, services: Sequence[Service]) -> dict[str, tu
 def _of_node(shell: Shell, node: str, service: str) -> dict[str, tuple[Port, ...]]:
     try:
         said = shell.run(node, _SCRIPT.format(service=service, format=_FORMAT), 10.0)
-    except SwarmctlError:
+        lines = [line.partition(" ") for line in said.splitlines()]
+        return {task: _ports(json.loads(ports)) for task, _, ports in lines if task}
+    except (SwarmctlError, ValueError):  # ValueError: what was said is no answer to this question
         return {}
-    lines = (line.partition(" ") for line in said.splitlines())
-    return {task: _ports(json.loads(ports)) for task, _, ports in lines if task}
 
 
-def _ports(raw: Mapping[str, Sequence[Mapping[str, Any]] | None]) -> tuple[Port, ...]:
-    """From ``{"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}, …]}``."""
+def _ports(raw: Mapping[str, Sequence[Mapping[str, Any]] | None] | None) -> tuple[Port, ...]:
+    """From ``{"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}, …]}``, or ``null``."""
     found = set()
-    for name, bindings in raw.items():
+    for name, bindings in (raw or {}).items():
         target, _, protocol = name.partition("/")
         for binding in bindings or ():
             found.add(Port(protocol, int(target), int(binding["HostPort"]), "host"))

@@ -61,15 +61,15 @@ class LiveSwarms:
 
     @property
     def engine(self) -> Engine:
-        """Plain requests, also after :meth:`avoid`."""
+        """Plain requests; like all questions, to other managers after :meth:`avoid`."""
         return SwarmEngine(self._failover)
 
     def avoid(self, addresses: Collection[str]) -> None:
         """From now on ask other managers than these, as far as there are others."""
         others = tuple(e for e in self._endpoints if e.address not in addresses)
         if others and others != self._endpoints:
-            self._failover.close()
-            self._endpoints, self._failover = others, Failover(others)
+            self._endpoints = others
+            self._failover.only(others)
 
     def close(self) -> None:
         """End the connection."""

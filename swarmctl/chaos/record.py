@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swarmctl.chaos.interrupts import Interrupts
-from swarmctl.chaos.journal import GuardRecord, Journal, Mark, Runs
+from swarmctl.chaos.journal import GuardRecord, Journal, Mark
 from swarmctl.chaos.observer import Observer
+from swarmctl.chaos.runs import Runs
 from swarmctl.chaos.seams import Clock, Progress
 from swarmctl.errors import SwarmctlError
 

@@ -24,7 +24,8 @@ from swarmctl.chaos.facts import (
     twice,
     words,
 )
-from swarmctl.chaos.journal import GuardRecord, Journal, Runs
+from swarmctl.chaos.journal import GuardRecord, Journal
+from swarmctl.chaos.runs import Runs
 from swarmctl.errors import SwarmctlError
 
 

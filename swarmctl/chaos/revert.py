@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from swarmctl.chaos import undo
 from swarmctl.chaos.faults import FAULTS, Options, Setting
-from swarmctl.chaos.journal import Journal, Mark, Runs
+from swarmctl.chaos.journal import Journal, Mark
 from swarmctl.chaos.phases import phases
+from swarmctl.chaos.runs import Runs
 from swarmctl.chaos.seams import Clock, Ec2, Progress, Shell, Swarms
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm import lock

@@ -18,8 +18,9 @@ from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from swarmctl.chaos.experiment import Experiment
-    from swarmctl.chaos.journal import Journal, Runs
+    from swarmctl.chaos.journal import Journal
     from swarmctl.chaos.plan import Plan
+    from swarmctl.chaos.runs import Runs
     from swarmctl.chaos.targets import Selection
 
 app = typer.Typer(no_args_is_help=True)
@@ -175,7 +176,7 @@ def revert(
     runs_dir: RunsDir = Path("runs"),
 ) -> int:
     """Undo what a run left behind, for example after kill -9. Can be repeated without harm."""
-    from swarmctl.chaos.journal import Runs
+    from swarmctl.chaos.runs import Runs
 
     runs = Runs(runs_dir)
     with runs.lock():
@@ -279,7 +280,7 @@ def _run(
 ) -> int:
     from swarmctl.chaos import campaign
     from swarmctl.chaos.faults import known_fault
-    from swarmctl.chaos.journal import Runs
+    from swarmctl.chaos.runs import Runs
     from swarmctl.chaos.seams import WallClock
 
     campaign.check(plan)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from swarmctl.chaos.checkup import Reach
     from swarmctl.chaos.findings import Cure, Facts, Finding
-    from swarmctl.chaos.journal import Runs
+    from swarmctl.chaos.runs import Runs
     from swarmctl.swarm.engine import Engine
 
 app = typer.Typer()
@@ -50,7 +50,7 @@ def doctor(
     from swarmctl.chaos.checkup import cures, look
     from swarmctl.chaos.doctor import examine
     from swarmctl.chaos.findings import as_json
-    from swarmctl.chaos.journal import Runs
+    from swarmctl.chaos.runs import Runs
 
     runs = Runs(runs_dir)
     reach, close = _reach(runs, cluster)

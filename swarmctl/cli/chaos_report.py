@@ -16,7 +16,8 @@ from swarmctl.errors import SwarmctlError, UsageError, unknown
 
 if TYPE_CHECKING:
     from swarmctl.chaos.facts import Facts
-    from swarmctl.chaos.journal import Journal, Runs
+    from swarmctl.chaos.journal import Journal
+    from swarmctl.chaos.runs import Runs
 
 app = typer.Typer()
 
@@ -78,7 +79,7 @@ def report(
     runs_dir: RunsDir = Path("runs"),
 ) -> None:
     """Make the report of a run from its journal, or of several runs side by side."""
-    from swarmctl.chaos.journal import Runs
+    from swarmctl.chaos.runs import Runs
 
     runs = Runs(runs_dir)
     journals = _load(runs, run or [])
@@ -213,7 +214,7 @@ def history(
     from swarmctl.chaos import history as histories
     from swarmctl.chaos.facts import BADGES
     from swarmctl.chaos.faults import FAULTS
-    from swarmctl.chaos.journal import Runs
+    from swarmctl.chaos.runs import Runs
 
     found = _all(Runs(runs_dir))
     faults = {*FAULTS, *(run.fault for run in found)}

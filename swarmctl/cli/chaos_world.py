@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from swarmctl.cli.chaos_show import ConsoleProgress
 
 if TYPE_CHECKING:
-    from swarmctl.chaos.journal import Journal, Runs
+    from swarmctl.chaos.journal import Journal
+    from swarmctl.chaos.runs import Runs
     from swarmctl.cloud.instances import Cloud
     from swarmctl.cluster import Target
 
@@ -87,7 +88,7 @@ def revert_from_swarm(runs: Runs, cluster: str | None) -> str:
         RevertFailedError: something could not be put back.
         SwarmctlError: EC2 or the managers cannot be asked.
     """
-    from swarmctl.chaos.journal import from_brief
+    from swarmctl.chaos.runs import from_brief
     from swarmctl.swarm import lock
     from swarmctl.swarm.engine import SwarmEngine
 

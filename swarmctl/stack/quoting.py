@@ -81,7 +81,7 @@ def _quoted(written: str) -> str:
 
 
 def _in_yaml_1_1(text: str) -> bool:
-    tag: str = _resolver.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    tag: str = _resolver.resolve(yaml.ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]  # PyYAML is
     return tag != _STRING or text in _LETTERS
 
 

@@ -137,7 +137,7 @@ class _Undefined(jinja2.StrictUndefined):
     ) -> None:
         if exc is jinja2.UndefinedError:
             # Jinja only ever calls it with the message.
-            exc = functools.partial(UndefinedVariableError, obj, name)  # type: ignore[assignment]
+            exc = functools.partial(UndefinedVariableError, obj, name)  # type: ignore[assignment]  # see above
         super().__init__(hint, obj, name, exc)
 
 

@@ -472,6 +472,12 @@ class Failover(_Closing):
         if client:
             client.close()
 
+    def only(self, endpoints: Sequence[Endpoint]) -> None:
+        """From now on use these managers and no others."""
+        with self._lock:
+            self._endpoints = tuple(endpoints)
+        self.close()
+
     def _drop(self, failed: SwarmClient) -> None:
         """Forget a connection that failed, unless another thread already has."""
         with self._lock:

@@ -17,9 +17,9 @@ from swarmctl.chaos.experiment import Experiment, Request, World
 from swarmctl.chaos.faults import Options
 from swarmctl.chaos.hypothesis import Hypothesis
 from swarmctl.chaos.interrupts import Interrupts
-from swarmctl.chaos.journal import Runs
 from swarmctl.chaos.plan import Plan
 from swarmctl.chaos.prepare import Limits
+from swarmctl.chaos.runs import Runs
 from swarmctl.chaos.seams import Endpoint, Forecast, Machine, Probe
 from swarmctl.chaos.targets import Selection
 from swarmctl.errors import SwarmctlError
@@ -324,7 +324,7 @@ class Lab:
                 name, old.slot, host, state="assigned", created=now, suffix=f"new{now:.0f}"
             )
             self.tasks.append(fresh)
-            self.clock.at(now + RUN_S, lambda i=fresh.id: self._run(i))  # type: ignore[misc]
+            self.clock.at(now + RUN_S, lambda i=fresh.id: self._run(i))  # type: ignore[misc]  # a default is no type
 
     def _down(self, name: str) -> None:
         if self.states[name] in ("running", "pending"):
@@ -359,14 +359,14 @@ class Lab:
             )
             self.tasks.append(fresh)
             if not pinned:
-                self.clock.at(now + RUN_S, lambda i=fresh.id: self._run(i))  # type: ignore[misc]
+                self.clock.at(now + RUN_S, lambda i=fresh.id: self._run(i))  # type: ignore[misc]  # a default is no type
 
     def _run(self, task_id: str) -> None:
         self._change(task_id, state="running", updated_at=stamp(self.clock.now()), error="")
 
     def _change(self, task_id: str, **changes: str) -> None:
         self.tasks = [
-            replace(t, **changes) if t.id == task_id else t  # type: ignore[arg-type]
+            replace(t, **changes) if t.id == task_id else t  # type: ignore[arg-type]  # texts
             for t in self.tasks
         ]
 

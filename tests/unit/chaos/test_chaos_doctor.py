@@ -24,7 +24,8 @@ from swarmctl.chaos.faults.instance_stop import START
 from swarmctl.chaos.faults.instance_terminate import REPLACE
 from swarmctl.chaos.faults.on_node import HEAL
 from swarmctl.chaos.findings import EC2, SWARM, Cure, Facts, Finding, Severity, Way
-from swarmctl.chaos.journal import Journal, Runs, TargetRecord, Undo, UndoStep, brief
+from swarmctl.chaos.journal import Journal, TargetRecord, Undo, UndoStep
+from swarmctl.chaos.runs import Runs, brief
 from swarmctl.cli import chaos_doctor, console
 from swarmctl.cli.main import main
 from swarmctl.errors import RefusedError, SwarmctlError

@@ -10,8 +10,9 @@ import pytest
 
 from swarmctl.chaos.faults import FAULTS, Options
 from swarmctl.chaos.hypothesis import Hypothesis, Tolerance
-from swarmctl.chaos.journal import Journal, Runs, from_brief
+from swarmctl.chaos.journal import Journal
 from swarmctl.chaos.prepare import Limits
+from swarmctl.chaos.runs import Runs, from_brief
 from swarmctl.chaos.targets import Selection
 from swarmctl.chaos.undo import RevertFailedError
 from swarmctl.errors import RefusedError, SwarmctlError
@@ -118,7 +119,8 @@ def test_killed_tasks_are_made_good_wherever_that_is(tmp_path: Path) -> None:
     s.lab.hooks["run"] = die
     journal = s.experiment.run()
     assert journal.outcome == "held"
-    web = next(o for o in journal.verdict.services if o.service == "web")  # type: ignore[union-attr]
+    assert journal.verdict is not None
+    web = next(o for o in journal.verdict.services if o.service == "web")
     assert (web.lost, web.replaced, web.stayed) == (2, 2, 8)
     assert "serve again after" in sentence(journal)
     assert journal.undo.state == "done"

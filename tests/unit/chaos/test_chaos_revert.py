@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.journal import Journal, Runs
+from swarmctl.chaos.journal import Journal
 from swarmctl.chaos.revert import revert
+from swarmctl.chaos.runs import Runs
 from swarmctl.chaos.undo import RevertFailedError
 from swarmctl.errors import Exit, SwarmctlError
 from tests.unit.chaos.chaos_fakes import Quiet, Stage, stage

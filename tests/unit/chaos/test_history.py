@@ -10,7 +10,8 @@ import pytest
 
 from swarmctl.chaos.facts import Facts, facts
 from swarmctl.chaos.history import cells, choose, spread_text, summaries
-from swarmctl.chaos.journal import Mark, ProbeSummary, Runs
+from swarmctl.chaos.journal import Mark, ProbeSummary
+from swarmctl.chaos.runs import Runs
 from swarmctl.cli import console
 from swarmctl.cli.main import main
 from tests.unit.chaos import report_runs as runs

@@ -12,7 +12,8 @@ import pytest
 
 from swarmctl.chaos import junit, markdown
 from swarmctl.chaos.experiment import Experiment
-from swarmctl.chaos.journal import GuardRecord, Journal, Runs, Undo, Verdict
+from swarmctl.chaos.journal import GuardRecord, Journal, Undo, Verdict
+from swarmctl.chaos.runs import Runs
 from swarmctl.cli import chaos, chaos_show, console
 from swarmctl.cli.main import main
 from swarmctl.errors import SwarmctlError
