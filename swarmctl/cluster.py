@@ -152,7 +152,7 @@ def _known_to_a_cluster(alias: str) -> tuple[tuple[Path, ...], Path | None]:
 
 
 def _cloud() -> Cloud:
-    from swarmctl.cloud.instances import Cloud  # boto3 takes half a second to import
+    from swarmctl.cloud.instances import Cloud
 
     return Cloud()
 

@@ -16,19 +16,13 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from swarmctl.cli import (
-    chaos,
-    chaos_doctor,
-    chaos_files,
-    chaos_report,
-    console,
-    lab,
-    predict,
-    rebalance,
-    snapshot,
-    stack,
-    status,
-)
+from swarmctl.cli import console, lab, rebalance, snapshot, status
+from swarmctl.cli.chaos import doctor as chaos_doctor
+from swarmctl.cli.chaos import files as chaos_files
+from swarmctl.cli.chaos import predict
+from swarmctl.cli.chaos import report as chaos_report
+from swarmctl.cli.chaos import run as chaos
+from swarmctl.cli.stack import render as stack
 from swarmctl.errors import Exit, SwarmctlError
 
 # Plain help: Rich's boxes would be cut in pipes, and importing them takes longer than all the rest.

@@ -66,7 +66,7 @@ def _run(
     target: Target, names: list[str], dry_run: bool, yes: bool, timeout: float, format_: Format
 ) -> Exit:
     # The same manners as an experiment's: a signal ends it at a moment when nothing is half done.
-    from swarmctl.chaos.interrupts import Interrupts
+    from swarmctl.chaos.run.interrupts import Interrupts
     from swarmctl.rebalance.look import refuse_unless_whole, take_look
     from swarmctl.rebalance.move import Means
     from swarmctl.rebalance.mover import carry_out

@@ -36,7 +36,7 @@ class NotMovedError(SwarmctlError):
 
 
 class Signals(Protocol):
-    """Ctrl-C and the like, obeyed only where that is safe (swarmctl.chaos.interrupts)."""
+    """Ctrl-C and the like, obeyed only where that is safe (swarmctl.chaos.run.interrupts)."""
 
     doing: str
 

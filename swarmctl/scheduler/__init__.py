@@ -4,7 +4,7 @@
 die. Each module names the files of https://github.com/moby/swarmkit it models.
 """
 
-from swarmctl.scheduler.predict import Bounds, Outcome, Prediction, Predictor
+from swarmctl.prediction.predict import Bounds, Outcome, Prediction, Predictor
 from swarmctl.scheduler.snapshot import Snapshot, SnapshotError, parse_snapshot
 
 __all__ = [

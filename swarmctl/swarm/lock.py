@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from swarmctl.errors import RefusedError, SwarmctlError
+from swarmctl.reading.times import parse_time
 from swarmctl.swarm.engine import Engine, EngineError, Json
-from swarmctl.swarm.times import parse_time
 
 LABEL = "swarmctl.lock"
 _TRIES = 3

@@ -16,8 +16,8 @@ from swarmctl.chaos.faults.on_node import OnNode
 from swarmctl.chaos.faults.partition import PARTITION
 from swarmctl.chaos.faults.pressure import CPU, DISK_FULL, MEMORY
 from swarmctl.chaos.faults.recipe import Recipe
+from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.faults.task_kill import TaskKill
-from swarmctl.chaos.targets import Selection
 from swarmctl.errors import unknown
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmctl.chaos.faults.base import Setting, step_per_node
-from swarmctl.chaos.journal import TargetRecord, UndoStep
+from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError
 from swarmctl.wait import wait_for

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from swarmctl.chaos.faults.base import NodeWatch, Setting, step_per_node
-from swarmctl.chaos.journal import TargetRecord, UndoStep
+from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.wait import wait_for
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from swarmctl.chaos.faults import recipe as scripts
 from swarmctl.chaos.faults.base import Setting, step_per_node
 from swarmctl.chaos.faults.recipe import Recipe
-from swarmctl.chaos.journal import TargetRecord, UndoStep
+from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.wait import wait_for
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from swarmctl.chaos.faults.base import Setting
-from swarmctl.chaos.journal import TargetRecord, UndoStep
+from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 
 
 @dataclass

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from swarmctl.stack.lint import accept, suppress, view, yamldoc
+from swarmctl.reading.yaml_nodes import Mark, YamlError
+from swarmctl.stack.compose import accept, view
+from swarmctl.stack.compose import document as yamldoc
+from swarmctl.stack.compose.view import Stack
+from swarmctl.stack.lint import suppress
 from swarmctl.stack.lint.rule import Context, Edit, Hit, Rule, Severity, all_rules
 from swarmctl.stack.lint.rules.refused import REFUSALS
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.source import Source
-from swarmctl.stack.lint.view import Stack
 from swarmctl.stack.lint.words import meant
-from swarmctl.stack.lint.yamlnodes import Mark, YamlError
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from swarmctl.stack.compose.view import Mount, Service, Stack, Thing
 from swarmctl.stack.lint.rule import Context
 from swarmctl.stack.lint.snapshot import Snapshot
-from swarmctl.stack.lint.view import Mount, Service, Stack, Thing
 from swarmctl.swarm.model import Service as RunningService
 
 _KEY = re.compile(r"[a-z_][a-z0-9\-_.]+\Z", re.ASCII | re.IGNORECASE)

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from swarmctl.stack.lint import schema
+from swarmctl.stack.compose import schema
 from swarmctl.stack.lint.engine import Finding, Report
 from swarmctl.stack.lint.rule import Severity, all_rules
 from swarmctl.stack.lint.words import count

@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from swarmctl.stack.compose.document import encoding
 from swarmctl.stack.lint.engine import Report, is_accepted
 from swarmctl.stack.lint.rule import Edit
-from swarmctl.stack.lint.yamldoc import encoding
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from swarmctl.stack.lint import specs
+from swarmctl.stack.compose import notations as specs
+from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint.snapshot import Reservation, Snapshot
-from swarmctl.stack.lint.view import Service, Stack
 from swarmctl.swarm import constraints
 from swarmctl.swarm.model import Node, Task
 

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from swarmctl.reading.yaml_nodes import Path
+from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.snapshot import Snapshot
-from swarmctl.stack.lint.view import Stack
-from swarmctl.stack.lint.yamlnodes import Path
 
 
 class Severity(IntEnum):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmctl.errors import UsageError
-from swarmctl.stack.lint.yamldoc import MAX_BYTES
+from swarmctl.stack.compose.document import MAX_BYTES
 
 TEMPLATE = "docker-compose.yml.j2"
 _NAMES = (
@@ -99,7 +99,7 @@ def _in_folder(folder: Path) -> Source:
 
 
 def _named(name: str, values: Sequence[Path], overrides: Mapping[str, Any] | None) -> Source:
-    from swarmctl.stack import render
+    from swarmctl.stack.render import render
 
     if name in render.stack_names():
         return _rendered(render.find_stack(name), values, overrides)
@@ -108,7 +108,7 @@ def _named(name: str, values: Sequence[Path], overrides: Mapping[str, Any] | Non
 
 
 def _rendered(folder: Path, values: Sequence[Path], overrides: Mapping[str, Any] | None) -> Source:
-    from swarmctl.stack import render
+    from swarmctl.stack.render import render
 
     rendered = render.render_stack(folder, values, overrides)
     template = (folder / TEMPLATE).read_text(encoding="utf-8")

@@ -12,16 +12,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from swarmctl.chaos.custom_probes import AnyProbe
-from swarmctl.chaos.experiment import Experiment, Request, World
 from swarmctl.chaos.faults import Options
-from swarmctl.chaos.hypothesis import Hypothesis
-from swarmctl.chaos.interrupts import Interrupts
-from swarmctl.chaos.plan import Plan
-from swarmctl.chaos.prepare import Limits
-from swarmctl.chaos.runs import Runs
-from swarmctl.chaos.seams import Endpoint, Forecast, Machine, Probe
-from swarmctl.chaos.targets import Selection
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.journal.runs import Runs
+from swarmctl.chaos.plan.hypothesis import Hypothesis
+from swarmctl.chaos.plan.plan import Plan
+from swarmctl.chaos.probes.custom_probes import AnyProbe
+from swarmctl.chaos.run.experiment import Experiment, Request, World
+from swarmctl.chaos.run.interrupts import Interrupts
+from swarmctl.chaos.run.prepare import Limits
+from swarmctl.chaos.world.seams import Endpoint, Forecast, Machine, Probe
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import Node, Port, Service, Swarm, Task

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from swarmctl.chaos.journal import Journal, TaskRecord
-from swarmctl.chaos.targets import Selection
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.journal.journal import Journal, TaskRecord
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Node, Port
 from tests.unit.chaos.chaos_fakes import Stage, node, service, stage, workers

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from swarmctl.chaos import agreement, campaign, window
-from swarmctl.chaos.journal import Journal
-from swarmctl.chaos.plan import Plan
-from swarmctl.chaos.targets import Selection
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.journal import agreement
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.plan import campaign, window
+from swarmctl.chaos.plan.plan import Plan
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Swarm
 from tests.unit.chaos.chaos_fakes import Clock, stage, workers

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.experiment import Experiment
-from swarmctl.cli import chaos, chaos_show, console
+from swarmctl.chaos.run.experiment import Experiment
+from swarmctl.cli import console
+from swarmctl.cli.chaos import run as chaos
 from swarmctl.cli.main import main
+from swarmctl.cli.show import experiment as chaos_show
 from tests.unit.chaos.chaos_fakes import Stage, stage
 
 

@@ -16,17 +16,18 @@ from typing import Any
 
 import pytest
 
-from swarmctl.chaos import checkup, inspect_nodes
-from swarmctl.chaos.checkup import Hands, Reach, alive, carry_out, cures, look
-from swarmctl.chaos.doctor import examine
+from swarmctl.chaos.doctor import checkup, inspect_nodes
+from swarmctl.chaos.doctor.checkup import Hands, Reach, alive, carry_out, cures, look
+from swarmctl.chaos.doctor.examine import examine
+from swarmctl.chaos.doctor.findings import EC2, SWARM, Cure, Facts, Finding, Severity, Way
 from swarmctl.chaos.faults.drain import ACTIVATE
 from swarmctl.chaos.faults.instance_stop import START
 from swarmctl.chaos.faults.instance_terminate import REPLACE
 from swarmctl.chaos.faults.on_node import HEAL
-from swarmctl.chaos.findings import EC2, SWARM, Cure, Facts, Finding, Severity, Way
-from swarmctl.chaos.journal import Journal, TargetRecord, Undo, UndoStep
-from swarmctl.chaos.runs import Runs, brief
-from swarmctl.cli import chaos_doctor, console
+from swarmctl.chaos.journal.journal import Journal, TargetRecord, Undo, UndoStep
+from swarmctl.chaos.journal.runs import Runs, brief
+from swarmctl.cli import console
+from swarmctl.cli.chaos import doctor as chaos_doctor
 from swarmctl.cli.main import main
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock
@@ -634,7 +635,7 @@ def test_what_cannot_be_mended_stays_and_hinders_nothing_else(
     def fails(runs: Runs, journal: Journal) -> None:
         raise SwarmctlError("no capacity")
 
-    monkeypatch.setattr("swarmctl.cli.chaos_world.revert_run", fails)
+    monkeypatch.setattr("swarmctl.cli.chaos.world.revert_run", fails)
     assert main(["chaos", "doctor", "--fix"]) == 1
     said = capsys.readouterr()
     assert f"revert {RUN}: no capacity" in said.err

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from swarmctl.chaos.faults import FAULTS, Options
-from swarmctl.chaos.hypothesis import Hypothesis, Tolerance
-from swarmctl.chaos.journal import Journal
-from swarmctl.chaos.prepare import Limits
-from swarmctl.chaos.runs import Runs, from_brief
-from swarmctl.chaos.targets import Selection
-from swarmctl.chaos.undo import RevertFailedError
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.journal.runs import Runs, from_brief
+from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
+from swarmctl.chaos.run.prepare import Limits
+from swarmctl.chaos.run.undo import RevertFailedError
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node, Port

@@ -12,19 +12,22 @@ import jsonschema  # type: ignore[import-untyped]  # it comes without types
 import pytest
 import yaml
 
-from swarmctl.chaos import example, file_schema, files, sentence
-from swarmctl.chaos.asks import Command, Dns, Http, Tcp
-from swarmctl.chaos.custom_probes import CustomProbe
 from swarmctl.chaos.faults import FAULTS, Effect, Kind, Options
-from swarmctl.chaos.files import load
-from swarmctl.chaos.guards import OVERRIDABLE
-from swarmctl.chaos.hypothesis import Tolerance
-from swarmctl.chaos.marked_yaml import BadFileError
-from swarmctl.chaos.plan import Plan
-from swarmctl.chaos.seams import ServiceProbe
-from swarmctl.chaos.targets import Selection
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.plan import sentence
+from swarmctl.chaos.plan.file import example
+from swarmctl.chaos.plan.file import read as files
+from swarmctl.chaos.plan.file import schema as file_schema
+from swarmctl.chaos.plan.file.read import load
+from swarmctl.chaos.plan.hypothesis import Tolerance
+from swarmctl.chaos.plan.plan import Plan
+from swarmctl.chaos.probes.asks import Command, Dns, Http, Tcp
+from swarmctl.chaos.probes.custom_probes import CustomProbe
+from swarmctl.chaos.run.guards import OVERRIDABLE
+from swarmctl.chaos.world.seams import ServiceProbe
 from swarmctl.cli.main import main
 from swarmctl.errors import Exit, UsageError
+from swarmctl.reading.marked_yaml import BadFileError
 
 # Keys and list items of an example that are commented out; `rolling` would contradict `count`.
 _KEYS = "cluster|never-below|max-percent|override|window|repeat|every|keep-going"

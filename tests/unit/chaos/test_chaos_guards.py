@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos import guards
-from swarmctl.chaos.targets import Selection
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.run import guards
 from swarmctl.errors import RefusedError
 from swarmctl.swarm.model import Node, Swarm
 from tests.unit.chaos.chaos_fakes import Box, address_of, node, service, stage, task, workers

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.journal import Journal, Mark, Sample, Undo, UndoStep
-from swarmctl.chaos.runs import Runs
+from swarmctl.chaos.journal.journal import Journal, Mark, Sample, Undo, UndoStep
+from swarmctl.chaos.journal.runs import Runs
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 
 STEP = UndoStep("start-instance", "wkr1", "n1", "i-1", "aws ec2 start-instances")
@@ -98,7 +98,7 @@ def test_two_runs_in_one_second_have_two_names(tmp_path: Path) -> None:
 def test_the_lock_of_a_killed_process_is_free_again(tmp_path: Path) -> None:
     hold = (
         "import pathlib, sys\n"
-        "from swarmctl.chaos.runs import Runs\n"
+        "from swarmctl.chaos.journal.runs import Runs\n"
         f"with Runs(pathlib.Path({str(tmp_path)!r})).lock():\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from swarmctl.chaos.clocks import EngineClock, parse_time
-from swarmctl.chaos.observer import Observer
+from swarmctl.chaos.run.observer import Observer
+from swarmctl.chaos.world.clocks import EngineClock, parse_time
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Node, Swarm, Task
 from tests.unit.chaos.chaos_fakes import SKEW, START, Clock, Lab, service, stamp, task, workers

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos import probes
-from swarmctl.chaos.probes import HttpProber, Places, longest_outage, probe
-from swarmctl.chaos.seams import Endpoint, Machine, Probe
+from swarmctl.chaos.probes import http as probes
+from swarmctl.chaos.probes.http import HttpProber, Places, longest_outage, probe
+from swarmctl.chaos.world.seams import Endpoint, Machine, Probe
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Port, Swarm
 from tests.unit.chaos.chaos_fakes import Box, address_of, service, stage, task, workers

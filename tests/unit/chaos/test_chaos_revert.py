@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.journal import Journal
-from swarmctl.chaos.revert import revert
-from swarmctl.chaos.runs import Runs
-from swarmctl.chaos.undo import RevertFailedError
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.journal.runs import Runs
+from swarmctl.chaos.run.revert import revert
+from swarmctl.chaos.run.undo import RevertFailedError
 from swarmctl.errors import Exit, SwarmctlError
 from tests.unit.chaos.chaos_fakes import Quiet, Stage, stage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.targets import Selection, choose, choose_tasks, parse
+from swarmctl.chaos.faults.targets import Selection, choose, choose_tasks, parse
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Swarm
 from tests.unit.chaos.chaos_fakes import service, stage, task, workers

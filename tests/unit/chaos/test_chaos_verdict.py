@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from swarmctl.chaos.verdict import Baseline, judge, placement, shortages
+from swarmctl.chaos.run.verdict import Baseline, judge, placement, shortages
 from swarmctl.swarm.model import Node, Service, Swarm, Task
 from tests.unit.chaos.chaos_fakes import START, node, service, task, workers
 

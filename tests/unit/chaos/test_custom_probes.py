@@ -17,12 +17,13 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from swarmctl.chaos import custom_probes, probes
-from swarmctl.chaos.asks import Ask, Command, Dns, Http, SilentError, Tcp
-from swarmctl.chaos.custom_probes import CustomProbe, Probers
-from swarmctl.chaos.hypothesis import Hypothesis, Tolerance
-from swarmctl.chaos.probes import Places
-from swarmctl.chaos.seams import Endpoint, Probe, ServiceProbe
+from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
+from swarmctl.chaos.probes import custom_probes
+from swarmctl.chaos.probes import http as probes
+from swarmctl.chaos.probes.asks import Ask, Command, Dns, Http, SilentError, Tcp
+from swarmctl.chaos.probes.custom_probes import CustomProbe, Probers
+from swarmctl.chaos.probes.http import Places
+from swarmctl.chaos.world.seams import Endpoint, Probe, ServiceProbe
 from swarmctl.errors import RefusedError, UsageError
 from swarmctl.swarm.model import Port, Swarm
 from tests.unit.chaos.chaos_fakes import Stage, node, service, stage

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.facts import Facts, facts
-from swarmctl.chaos.history import cells, choose, spread_text, summaries
-from swarmctl.chaos.journal import Mark, ProbeSummary
-from swarmctl.chaos.runs import Runs
+from swarmctl.chaos.journal.journal import Mark, ProbeSummary
+from swarmctl.chaos.journal.runs import Runs
+from swarmctl.chaos.report.facts import Facts, facts
+from swarmctl.chaos.report.history import cells, choose, spread_text, summaries
 from swarmctl.cli import console
 from swarmctl.cli.main import main
 from tests.unit.chaos import report_runs as runs

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.journal import Mark
-from swarmctl.chaos.phases import NAMES, line, phases, stretches
+from swarmctl.chaos.journal.journal import Mark
+from swarmctl.chaos.journal.phases import NAMES, line, phases, stretches
 from tests.unit.chaos import report_runs as runs
 from tests.unit.chaos.chaos_fakes import DETECT_S, RUN_S, STOP_S
 

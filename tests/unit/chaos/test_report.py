@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos import foreseen, report
-from swarmctl.chaos.journal import GuardRecord
+from swarmctl.chaos.journal.journal import GuardRecord
+from swarmctl.chaos.report import foreseen
+from swarmctl.chaos.report import html as report
 from tests.unit.chaos import report_runs as runs
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}

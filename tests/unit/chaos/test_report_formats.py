@@ -10,12 +10,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from swarmctl.chaos import junit, markdown
-from swarmctl.chaos.experiment import Experiment
-from swarmctl.chaos.journal import GuardRecord, Journal, Undo, Verdict
-from swarmctl.chaos.runs import Runs
-from swarmctl.cli import chaos, chaos_show, console
+from swarmctl.chaos.journal.journal import GuardRecord, Journal, Undo, Verdict
+from swarmctl.chaos.journal.runs import Runs
+from swarmctl.chaos.report import junit, markdown
+from swarmctl.chaos.run.experiment import Experiment
+from swarmctl.cli import console
+from swarmctl.cli.chaos import run as chaos
 from swarmctl.cli.main import main
+from swarmctl.cli.show import experiment as chaos_show
 from swarmctl.errors import SwarmctlError
 from tests.unit.chaos import report_runs as runs
 from tests.unit.chaos.chaos_fakes import Stage, stage

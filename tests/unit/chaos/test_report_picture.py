@@ -10,8 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from swarmctl.chaos import picture
-from swarmctl.chaos.journal import Journal
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.report import picture
 from tests.unit.chaos import report_runs as runs
 
 CASES: dict[str, tuple[Callable[[Path], Journal], tuple[str, ...]]] = {

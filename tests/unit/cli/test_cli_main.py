@@ -10,7 +10,7 @@ import pytest
 
 from swarmctl.cli import main as cli
 from swarmctl.errors import RefusedError, SwarmctlError
-from swarmctl.stack import render
+from swarmctl.stack.render import render
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
@@ -94,7 +94,7 @@ def test_help_does_not_wait_for_heavy_imports() -> None:
 
 def test_a_fault_of_swarmctl_itself_is_no_bare_traceback(tmp_path: Path) -> None:
     program = (
-        "import sys; from swarmctl.cli import main; from swarmctl.stack import render\n"
+        "import sys; from swarmctl.cli import main; from swarmctl.stack.render import render\n"
         "render.stack_names = lambda: 1 / 0\n"
         "sys.argv = ['swarmctl', 'stack', 'list']; main.run()"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from swarmctl.cli import main as cli
-from swarmctl.cli.stack_deploy import load
-from swarmctl.cli.stack_options import parse_seconds
+from swarmctl.cli.stack.deploy import load
+from swarmctl.cli.stack.options import parse_seconds
 from swarmctl.errors import UsageError
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from swarmctl.prediction.advice import warnings
+from swarmctl.prediction.each import each
 from swarmctl.scheduler import Predictor, parse_snapshot
-from swarmctl.scheduler.advice import warnings
-from swarmctl.scheduler.each import each
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, tasks
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.stack.converge import Judgement, NotConvergedError, judge, wait
+from swarmctl.reading.times import parse_time
+from swarmctl.stack.deploy.converge import Judgement, NotConvergedError, judge, wait
 from swarmctl.swarm.model import Swarm
-from swarmctl.swarm.times import parse_time
 from tests.unit.engine_json import node, service, swarm, task, template
 
 NODES = [node("mgr1", "manager"), node("wkr1"), node("wkr2")]

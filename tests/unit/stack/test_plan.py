@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.stack import images
-from swarmctl.stack.apply import apply, in_the_way, update_service
-from swarmctl.stack.current import look
-from swarmctl.stack.images import no_credentials
-from swarmctl.stack.plan import Plan, plan
-from swarmctl.stack.render import Rendered
-from swarmctl.stack.wanted import Wanted, named_variables, parse
+from swarmctl.stack.deploy import images
+from swarmctl.stack.deploy.apply import apply, in_the_way, update_service
+from swarmctl.stack.deploy.current import look
+from swarmctl.stack.deploy.images import no_credentials
+from swarmctl.stack.deploy.plan import Plan, plan
+from swarmctl.stack.deploy.wanted import Wanted, named_variables, parse
+from swarmctl.stack.render.render import Rendered
 from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
 PORT: dict[str, Any] = {"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 80}]}}

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from swarmctl.stack import filters, quoting, render
-from swarmctl.stack.lint.scalars import resolve
-from swarmctl.stack.template import TEMPLATE
-from swarmctl.stack.values import load_yaml, parse_set
+from swarmctl.stack.compose.scalars import resolve
+from swarmctl.stack.render import filters, quoting, render
+from swarmctl.stack.render.template import TEMPLATE
+from swarmctl.stack.render.values import load_yaml, parse_set
 
 MISREAD = [
     "on", "off", "Yes", "NO", "y", "N", "8:22", "1:2:3", "0755", "0o17", "0x1f", "1_000", "1e3",

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from swarmctl.errors import UsageError
-from swarmctl.stack import recorder
-from swarmctl.stack.render import Rendered
-from swarmctl.stack.wanted import ask
+from swarmctl.stack.deploy import recorder
+from swarmctl.stack.deploy.wanted import ask
+from swarmctl.stack.render.render import Rendered
 from swarmctl.swarm.ssh import Endpoint
 
 # Does what the real one does: looks, makes what is missing, sends a service.

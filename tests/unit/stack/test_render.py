@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from swarmctl.errors import UsageError
-from swarmctl.stack import filters, render
-from swarmctl.stack.values import parse_set, strangers
+from swarmctl.stack.render import filters, render
+from swarmctl.stack.render.values import parse_set, strangers
 
 COMPOSE = """\
 # the entry

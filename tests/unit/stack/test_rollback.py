@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from swarmctl.errors import Exit, SwarmctlError
-from swarmctl.stack import proof
-from swarmctl.stack.apply import apply
-from swarmctl.stack.current import look
-from swarmctl.stack.deploy import Options, Say, carry_out, make_secrets
-from swarmctl.stack.evidence import demultiplexed
-from swarmctl.stack.failure import Before, NotDeployedError, NotRolledBackError
-from swarmctl.stack.images import no_credentials
-from swarmctl.stack.plan import Plan, plan
-from swarmctl.stack.remove import leftovers, remove
-from swarmctl.stack.rollback import decide, restore
-from swarmctl.stack.wanted import Wanted
+from swarmctl.stack.deploy import proof
+from swarmctl.stack.deploy.apply import apply
+from swarmctl.stack.deploy.current import look
+from swarmctl.stack.deploy.deploy import Options, Say, carry_out, make_secrets
+from swarmctl.stack.deploy.evidence import demultiplexed
+from swarmctl.stack.deploy.failure import Before, NotDeployedError, NotRolledBackError
+from swarmctl.stack.deploy.images import no_credentials
+from swarmctl.stack.deploy.plan import Plan, plan
+from swarmctl.stack.deploy.remove import leftovers, remove
+from swarmctl.stack.deploy.rollback import decide, restore
+from swarmctl.stack.deploy.wanted import Wanted
 from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
 NO_WAIT = Options(wait=0.01, settle=0)

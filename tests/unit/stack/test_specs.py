@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from swarmctl.stack.specs import MASK, differences, normal
+from swarmctl.stack.deploy.specs import MASK, differences, normal
 
 # As docker CLI 26 sends it, and as Engine 26 gives it back.
 SENT: dict[str, Any] = {

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.stack import render, template
-from swarmctl.stack.template_faults import explained
+from swarmctl.stack.render import render, template
+from swarmctl.stack.render.template_faults import explained
 
 HEAD = "services:\n  a: {image: x:1}\n"
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from swarmctl.stack.lint import accept, schema, specs, suppress, yamldoc
-from swarmctl.stack.lint.scalars import spelled
-from swarmctl.stack.lint.yamlnodes import YamlError
+from swarmctl.reading.yaml_nodes import YamlError
+from swarmctl.stack.compose import accept, schema
+from swarmctl.stack.compose import document as yamldoc
+from swarmctl.stack.compose import notations as specs
+from swarmctl.stack.compose.scalars import spelled
+from swarmctl.stack.lint import suppress
 from tests.unit.stack_lint.lint_corpus import samples
 
 

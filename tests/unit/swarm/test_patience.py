@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.stack.apply import create, update_service
+from swarmctl.stack.deploy.apply import create, update_service
 from swarmctl.swarm import lock, patience
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.patience import Patient, again

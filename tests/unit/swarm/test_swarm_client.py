@@ -20,14 +20,7 @@ import pytest
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.swarm.client import (
-    Endpoint,
-    Failover,
-    ManagerError,
-    SwarmClient,
-    connect,
-    not_now,
-)
+from swarmctl.swarm.client import Endpoint, Failover, ManagerError, SwarmClient, connect, not_now
 from swarmctl.swarm.ssh import NotNowError
 from tests.unit.engine_json import node, service, task
 

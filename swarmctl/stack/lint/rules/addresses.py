@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
+from swarmctl.reading.yaml_nodes import Path
+from swarmctl.stack.compose.view import Service, Stack, Thing
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Service, Stack, Thing
-from swarmctl.stack.lint.yamlnodes import Path
 
 _DEFAULT_PREFIX = 24  # of the Swarm's default address pool
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from swarmctl.stack.compose.view import Port, Service, Stack
 from swarmctl.stack.lint import facts, room
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Port, Service, Stack
 from swarmctl.stack.lint.words import count
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Stack
 
 
 @rule("SW090", "unknown-rule", Severity.WARNING, "a disable comment names no rule")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from swarmctl.stack.compose.view import Mount, Service, Stack
 from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Mount, Service, Stack
 
 # Paths that every Linux node has by itself.
 _EVERYWHERE = (

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from swarmctl.reading.yaml_nodes import Path
+from swarmctl.stack.compose.scalars import Value
+from swarmctl.stack.compose.view import Mount, Service, Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.scalars import Value
-from swarmctl.stack.lint.view import Mount, Service, Stack
 from swarmctl.stack.lint.words import meant
-from swarmctl.stack.lint.yamlnodes import Path
 
 
 @rule("SW006", "undefined", Severity.ERROR, "a network, volume, secret or config is not defined")

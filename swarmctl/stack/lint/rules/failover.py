@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from swarmctl.stack.lint import specs
+from swarmctl.stack.compose import notations as specs
+from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Service, Stack
 
 _POLICY = ("deploy", "restart_policy")
 

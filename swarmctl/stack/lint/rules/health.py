@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Service, Stack
 
 
 @rule("SW043", "no-healthcheck", Severity.WARNING, "no health check on a published service")

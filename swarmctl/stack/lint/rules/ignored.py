@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from swarmctl.stack.lint import schema
+from swarmctl.stack.compose import schema
+from swarmctl.stack.compose.document import Document
+from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.rule import Context, Edit, Hit, Severity, rule
-from swarmctl.stack.lint.view import Stack
-from swarmctl.stack.lint.yamldoc import Document
 
 _IGNORED = {
     "cgroup_parent": "",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Stack
 
 
 @rule("SW060", "image-tag", Severity.WARNING, "an image without a fixed tag")

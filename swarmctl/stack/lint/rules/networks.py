@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from swarmctl.reading.yaml_nodes import ScalarNode
+from swarmctl.stack.compose.view import Stack, Thing
 from swarmctl.stack.lint.rule import Context, Edit, Hit, Severity, rule
-from swarmctl.stack.lint.view import Stack, Thing
-from swarmctl.stack.lint.yamlnodes import ScalarNode
 
 # Drivers whose networks Docker makes on one node only.
 _LOCAL = ("bridge", "host", "none", "null", "macvlan", "ipvlan")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.snapshot import Snapshot
-from swarmctl.stack.lint.view import Service, Stack
 from swarmctl.stack.lint.words import count, meant
 from swarmctl.swarm.constraints import allows
 

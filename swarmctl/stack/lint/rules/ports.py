@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from swarmctl.reading.yaml_nodes import Path
+from swarmctl.stack.compose.view import Port, Service, Stack
 from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Port, Service, Stack
 from swarmctl.stack.lint.words import joined
-from swarmctl.stack.lint.yamlnodes import Path
 
 
 @rule("SW015", "dnsrr-ingress", Severity.ERROR, "dnsrr and an ingress port exclude each other")

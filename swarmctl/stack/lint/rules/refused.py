@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from swarmctl.stack.lint import accept
+from swarmctl.stack.compose import accept
+from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Stack
 
 # The rules that say: `docker stack config` fails.
 REFUSALS = (accept.SYNTAX, accept.SCHEMA, accept.VARIABLE, accept.VALUE, accept.ENV_FILE)

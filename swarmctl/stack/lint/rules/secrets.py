@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from swarmctl.reading.yaml_nodes import ScalarNode
+from swarmctl.stack.compose.view import Stack, Thing, Variable
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.view import Stack, Thing, Variable
-from swarmctl.stack.lint.yamlnodes import ScalarNode
 
 _NAME = re.compile(
     r"(?:^|[_.-])(PASS|PASSWD|PASSWORD|PASSPHRASE|PWD|SECRET|TOKEN|CREDENTIALS?"

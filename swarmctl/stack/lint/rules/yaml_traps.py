@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from swarmctl.reading.yaml_nodes import Path, ScalarNode
+from swarmctl.stack.compose.scalars import ScalarError, Timestamp, resolve, spelled
+from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.rule import Context, Edit, Hit, Severity, rule
-from swarmctl.stack.lint.scalars import ScalarError, Timestamp, resolve, spelled
-from swarmctl.stack.lint.view import Stack
-from swarmctl.stack.lint.yamlnodes import Path, ScalarNode
 
 # YAML 1.1: base 60, as in 22:22 = 1342. https://yaml.org/type/int.html
 _SEXAGESIMAL = re.compile(r"[-+]?[1-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?\Z", re.ASCII)

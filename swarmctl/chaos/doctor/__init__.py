@@ -1,0 +1,1 @@
+"""Finding and mending what runs left behind."""

@@ -1,0 +1,221 @@
+"""Where journals are kept: a directory of runs, and in part a lock in the Swarm.
+
+A journal is written whole, flushed and put in place by a rename at every phase, so whoever finds it
+after a crash finds the last complete state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import re
+import types
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.errors import RefusedError, SwarmctlError, unknown
+
+JOURNAL_NAME = "journal.json"
+REPORT_NAME = "report.html"
+# What new_id makes. One from elsewhere becomes the name of a directory here.
+_ID = re.compile(r"\d{8}-\d{6}-[a-z][a-z-]*(-\d+)?")
+
+# What is enough to undo a run, and to know what it was.
+_BRIEF = (
+    "id",
+    "experiment",
+    "cluster",
+    "region",
+    "started_at",
+    "parameters",
+    "hypothesis",
+    "schema",
+    "targets",
+    "undo",
+)
+
+
+def brief(journal: Journal) -> dict[str, Any]:
+    """The part of a journal that is kept in the Swarm: enough to carry out its undo plan."""
+    return {name: value for name, value in asdict(journal).items() if name in _BRIEF}
+
+
+def from_brief(raw: Any) -> Journal:
+    """A journal again, of which only the undo plan is known.
+
+    Raises:
+        SwarmctlError: it is none.
+    """
+    try:
+        journal = _load(Journal, raw)
+        if not _ID.fullmatch(journal.id):
+            raise ValueError(f"{journal.id!r} is no run's id")
+        return journal
+    except (TypeError, KeyError, ValueError) as error:
+        raise SwarmctlError(f"the undo plan in the Swarm can't be understood: {error}") from error
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The directory all runs live in."""
+
+    root: Path
+
+    def directory(self, run_id: str) -> Path:
+        """Where one run's files are."""
+        return self.root / run_id
+
+    def report(self, run_id: str) -> Path:
+        """Where one run's report is."""
+        return self.directory(run_id) / REPORT_NAME
+
+    def new_id(self, experiment: str, at: datetime) -> str:
+        """A name for a run that no other run has: its time and its experiment."""
+        base = f"{at:%Y%m%d-%H%M%S}-{experiment}"
+        taken = set(self.ids())
+        names = (base if n == 1 else f"{base}-{n}" for n in range(1, len(taken) + 2))
+        return next(name for name in names if name not in taken)
+
+    def ids(self) -> list[str]:
+        """All runs, the oldest first."""
+        return sorted(path.parent.name for path in self.root.glob(f"*/{JOURNAL_NAME}"))
+
+    def save(self, journal: Journal) -> None:
+        """Put the journal on disk, whole; when this returns it would survive a power cut.
+
+        Raises:
+            SwarmctlError: the directory can't be written.
+        """
+        path = self.directory(journal.id) / JOURNAL_NAME
+        # Samples and probes one a line, the rest indented: readable, and small in diffs.
+        text = _dump(journal)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, text)
+        except OSError as error:
+            raise SwarmctlError(
+                f"cannot write the journal {path}: {error.strerror}",
+                "choose another directory with --runs-dir",
+            ) from error
+
+    def load(self, run_id: str) -> Journal:
+        """Read a run's journal.
+
+        Raises:
+            UsageError: there is no such run.
+            SwarmctlError: the journal can't be understood.
+        """
+        path = self.directory(run_id) / JOURNAL_NAME
+        if not path.is_file():
+            raise unknown("run", run_id, self.ids())
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            return _load(Journal, raw)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise SwarmctlError(
+                f"cannot read the journal {path}: {error}",
+                "look at its `undo` part by hand; move the directory away once nothing is left",
+            ) from error
+
+    def pending(self) -> tuple[Journal, ...]:
+        """The runs whose fault has not been undone, the oldest first."""
+        return tuple(run for run in map(self.load, self.ids()) if run.undo.pending)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other experiments of this directory out; released by the kernel if we are killed.
+
+        Raises:
+            RefusedError: another process holds it.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = (self.root / ".lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise SwarmctlError(
+                f"cannot write to {self.root}: {error.strerror}",
+                "choose another directory with --runs-dir",
+            ) from error
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.seek(0)
+                holder = handle.read().strip() or "unknown"
+                raise RefusedError(
+                    f"another experiment is under way in {self.root} (process {holder})",
+                    "wait for it to end; Ctrl-C in its terminal ends and reverts it",
+                ) from None
+            handle.truncate(0)
+            handle.write(f"{os.getpid()}\n")
+            handle.flush()
+            yield
+
+
+def _replace(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".tmp")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    # The rename itself must survive too: flush the directory's entry, and its parent's.
+    for directory in (path.parent, path.parent.parent):
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+_LINE_PER_ITEM = ("samples", "probe_log", "tasks", "marks", "blind")
+
+
+def _dump(journal: Journal) -> str:
+    raw = dataclasses.asdict(journal)
+    parts = []
+    for key, value in raw.items():
+        if key in _LINE_PER_ITEM and value:
+            items = ",\n".join(f"    {json.dumps(item, ensure_ascii=False)}" for item in value)
+            text = f"[\n{items}\n  ]"
+        else:
+            text = json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+        parts.append(f"  {json.dumps(key)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+D = TypeVar("D")
+
+
+def _load(kind: type[D], raw: Any) -> D:
+    """Build a dataclass from its JSON; fields this version does not know are left out."""
+    if not isinstance(raw, dict):
+        raise TypeError(f"{kind.__name__}: expected an object")
+    hints = typing.get_type_hints(kind)
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
+    known = {f.name: _value(hints[f.name], raw[f.name]) for f in fields if f.name in raw}
+    return kind(**known)
+
+
+def _value(hint: Any, raw: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        inner = next(a for a in arguments if a is not types.NoneType)
+        return None if raw is None else _value(inner, raw)
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        return tuple(_value(a, item) for a, item in zip(arguments, raw, strict=True))
+    if origin in (tuple, list):
+        return origin(_value(arguments[0], item) for item in raw)
+    if origin is dict:
+        return {key: _value(arguments[1], item) for key, item in raw.items()}
+    if dataclasses.is_dataclass(hint):
+        return _load(hint, raw)  # type: ignore[arg-type]  # is_dataclass: a class here
+    return raw

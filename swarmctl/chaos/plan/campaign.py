@@ -1,0 +1,88 @@
+"""Several runs of one plan: repeated, at intervals, or rolling over the nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from swarmctl.chaos.faults import targets
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.plan.plan import Plan
+from swarmctl.chaos.world.seams import Clock
+from swarmctl.errors import UsageError
+from swarmctl.swarm.model import Swarm
+
+
+def rounds(plan: Plan, swarm: Swarm | None) -> tuple[Plan, ...]:
+    """The runs a plan asks for, one plan each.
+
+    Args:
+        plan: of the user.
+        swarm: needed for a rolling plan only: its nodes as they are now.
+
+    Raises:
+        UsageError: rolling, and there is nothing to roll over.
+    """
+    once = replace(plan, repeat=1, every_s=0.0, rolling=False)
+    if not plan.rolling:
+        seeds = _seeds(plan)
+        return tuple(replace(once, selection=selection) for selection in seeds)
+    assert swarm is not None
+    if plan.selection.names:
+        names = [node.hostname for node in targets.choose(swarm, plan.selection)]
+    else:
+        names = [node.hostname for node in targets.candidates(swarm, plan.selection)]
+    each = [
+        replace(once, selection=Selection(names=(name,), service=plan.selection.service))
+        for name in names
+    ]
+    return tuple(each * plan.repeat)
+
+
+def _seeds(plan: Plan) -> Iterator[Selection]:
+    """A seed that was given counts up: ten times the same node would prove little."""
+    for index in range(plan.repeat):
+        seed = plan.selection.seed
+        yield plan.selection if seed is None else replace(plan.selection, seed=seed + index)
+
+
+def check(plan: Plan) -> None:
+    """Refuse what makes no sense.
+
+    Raises:
+        UsageError: says what.
+    """
+    if plan.repeat < 1:
+        raise UsageError(f"cannot run {plan.repeat} times", "--repeat starts at 1")
+    if plan.every_s and plan.repeat == 1 and not plan.rolling:
+        raise UsageError("--every needs --repeat or --rolling")
+    if plan.rolling and (plan.selection.count or plan.selection.percent):
+        raise UsageError("--rolling takes every node in turn: leave out --count and --percent")
+
+
+def carry_out(
+    plans: tuple[Plan, ...],
+    run: Callable[[Plan], Journal],
+    clock: Clock,
+    every_s: float,
+    keep_going: bool,
+) -> list[Journal]:
+    """Run them one after the other; each waits for the Swarm to be whole before it ends.
+
+    Args:
+        plans: from :func:`rounds`.
+        run: carries one out; what it raises ends all.
+        clock: for the intervals.
+        every_s: seconds from one start to the next, at least.
+        keep_going: also after one that was refuted.
+    """
+    done: list[Journal] = []
+    for plan in plans:
+        begin = clock.now()
+        done.append(run(plan))
+        if done[-1].outcome != "held" and not keep_going:
+            break
+        if len(done) < len(plans):
+            clock.pause(max(0.0, begin + every_s - clock.now()))
+    return done

@@ -1,0 +1,48 @@
+"""What an experiment is to do, however it was written: on the command line or in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from swarmctl.chaos.faults import Options
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.plan.hypothesis import Hypothesis
+from swarmctl.chaos.probes.custom_probes import AnyProbe
+from swarmctl.chaos.run.prepare import Limits
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An experiment, and how often it is run.
+
+    Args:
+        fault: the fault's name.
+        selection: which targets.
+        hypothesis: what is expected.
+        options: of the fault.
+        duration_s: seconds the fault lasts at least; ``None`` for the fault's own.
+        limits: what the guards allow.
+        probe_service: see :func:`swarmctl.chaos.probes.http.published`.
+        probes: what is asked meanwhile; services among them take the place of ``probe_service``.
+        title: of an experiment file.
+        cluster: the cluster's name, if the file says it.
+        repeat: how many times.
+        every_s: seconds from one start to the next.
+        rolling: once for every node that could be drawn, one after the other.
+        keep_going: also after one that was refuted.
+    """
+
+    fault: str
+    selection: Selection
+    hypothesis: Hypothesis = field(default_factory=Hypothesis)
+    options: Options = field(default_factory=Options)
+    duration_s: float | None = None
+    limits: Limits = field(default_factory=Limits)
+    probe_service: str | None = None
+    probes: tuple[AnyProbe, ...] = ()
+    title: str = ""
+    cluster: str = ""
+    repeat: int = 1
+    every_s: float = 0.0
+    rolling: bool = False
+    keep_going: bool = False

@@ -1,0 +1,68 @@
+"""What a plan will do, in one sentence."""
+
+from __future__ import annotations
+
+from swarmctl.chaos.faults import Effect, known_fault
+from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.plan.plan import Plan
+from swarmctl.chaos.probes.custom_probes import CustomProbe
+
+
+def of(plan: Plan) -> str:
+    """The sentence.
+
+    Raises:
+        UsageError: there is no such fault.
+    """
+    kind = known_fault(plan.fault)
+    what = "task" if kind.effect is Effect.TASKS else "node"
+    parts = [f"{plan.fault} of {_each(plan, what) if plan.rolling else _targets(plan, what)}"]
+    if plan.duration_s:
+        parts.append(f" for at least {plan.duration_s:g} s")
+    if plan.repeat > 1:
+        parts.append(f", {plan.repeat} times")
+    if plan.every_s:
+        parts.append(f", {plan.every_s:g} s from start to start")
+    if plan.limits.window:
+        parts.append(f", only {plan.limits.window}")
+    asked = [p for p in plan.probes if isinstance(p, CustomProbe)]
+    if asked:
+        listed = ", ".join(f"{p.name} every {p.every_s:g} s ({p.how.where})" for p in asked)
+        parts.append(f"; asks {listed}")
+    return f"{''.join(parts)}; expects that {plan.hypothesis}"
+
+
+def _targets(plan: Plan, what: str) -> str:
+    chosen = plan.selection
+    service = f" of {chosen.service}" if chosen.service and what == "task" else ""
+    if chosen.names:
+        names = ", ".join(chosen.names)
+        return f"{_some(chosen, what)}{service} on {names}" if what == "task" else names
+    seed = "" if chosen.seed is None or not chosen.drawn else f" (seed {chosen.seed})"
+    if chosen.leader and what == "node":
+        return "the leader"
+    return f"{_some(chosen, what)}{service}{_among(chosen)}{seed}"
+
+
+def _each(plan: Plan, what: str) -> str:
+    if plan.selection.names:
+        return f"{', '.join(plan.selection.names)}, one after the other"
+    return f"every {what}{_among(plan.selection)}, one after the other"
+
+
+def _some(chosen: Selection, what: str) -> str:
+    if chosen.percent == 100:
+        return f"every {what}"
+    if chosen.percent is not None:
+        return f"{chosen.percent:g} % of the {what}s"
+    count = chosen.count or 1
+    return f"{count} {what}{'s' if count > 1 else ''}"
+
+
+def _among(chosen: Selection) -> str:
+    where = [f"{name}={value}" for name, value in chosen.labels.items()]
+    where += [f"zone {chosen.zone}"] if chosen.zone else []
+    where += ["the leader"] if chosen.leader else []
+    where += [f"role {chosen.role}"] if chosen.role else []
+    where += [f"hosting {chosen.hosts}"] if chosen.hosts else []
+    return f" ({', '.join(where)})" if where else ""

@@ -1,0 +1,1 @@
+"""What is asked while a fault is in force."""

@@ -1,0 +1,68 @@
+"""The host ports of running tasks, as their own nodes know them.
+
+When the managers' leader changes, nodes report their tasks anew and the reports lack the ports
+(``PortStatus {}``, seen on Engine 26.1), while the containers go on listening. Then only the node
+can tell.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from swarmctl.chaos.world.seams import Shell
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.model import Port, Service, Swarm
+
+_TASK = "com.docker.swarm.task.id"
+# One line a container: its task's id and its ports.
+_FORMAT = f'{{{{index .Config.Labels "{_TASK}"}}}} {{{{json .NetworkSettings.Ports}}}}'
+_SCRIPT = (
+    "ids=$(docker ps -q --filter label=com.docker.swarm.service.id={service})\n"
+    "test -z \"$ids\" || docker inspect --format '{format}' $ids\n"
+)
+
+
+def ask(shell: Shell, swarm: Swarm, services: Sequence[Service]) -> dict[str, tuple[Port, ...]]:
+    """The published host ports of these services' tasks, by task id; nodes that do not say: none.
+
+    Args:
+        shell: commands on the nodes.
+        swarm: where the tasks run.
+        services: whose.
+    """
+    hosts = {node.id: node.hostname for node in swarm.nodes}
+    errands = {
+        (hosts[task.node_id], service.id)
+        for service in services
+        for task in swarm.serving(service)
+        if not task.ports
+    }
+    if not errands:
+        return {}
+    found: dict[str, tuple[Port, ...]] = {}
+    with ThreadPoolExecutor(min(16, len(errands))) as pool:
+        for ports in pool.map(lambda errand: _of_node(shell, *errand), sorted(errands)):
+            found |= ports
+    return found
+
+
+def _of_node(shell: Shell, node: str, service: str) -> dict[str, tuple[Port, ...]]:
+    try:
+        said = shell.run(node, _SCRIPT.format(service=service, format=_FORMAT), 10.0)
+        lines = [line.partition(" ") for line in said.splitlines()]
+        return {task: _ports(json.loads(ports)) for task, _, ports in lines if task}
+    except (SwarmctlError, ValueError):  # ValueError: what was said is no answer to this question
+        return {}
+
+
+def _ports(raw: Mapping[str, Sequence[Mapping[str, Any]] | None] | None) -> tuple[Port, ...]:
+    """From ``{"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}, …]}``, or ``null``."""
+    found = set()
+    for name, bindings in (raw or {}).items():
+        target, _, protocol = name.partition("/")
+        for binding in bindings or ():
+            found.add(Port(protocol, int(target), int(binding["HostPort"]), "host"))
+    return tuple(sorted(found, key=lambda port: (port.target, port.published)))

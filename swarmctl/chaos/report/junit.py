@@ -1,0 +1,145 @@
+"""JUnit XML of runs, for CI: a test suite a command, a test case a run.
+
+As the usual schema has it (Apache Ant's): a run that was refuted failed, one that a guard refused
+was skipped, and anything else that did not hold is an error.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from xml.etree import ElementTree
+
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.journal.phases import line
+from swarmctl.chaos.report.facts import sentence
+
+# What XML 1.0 cannot hold at all, not even escaped.
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def render(journals: Sequence[Journal], name: str, failure: str = "") -> str:
+    """The document.
+
+    Args:
+        journals: the runs of one command, in order.
+        name: of the suite.
+        failure: why the command ended early, if that is in no journal.
+    """
+    root = ElementTree.Element("testsuites")
+    suite = ElementTree.SubElement(root, "testsuite")
+    properties = ElementTree.SubElement(suite, "properties")
+    for key, value in _properties(journals):
+        ElementTree.SubElement(properties, "property", {"name": key, "value": clean(value)})
+    for journal in journals:
+        _case(suite, journal)
+    if failure:
+        case = ElementTree.SubElement(
+            suite, "testcase", {"name": clean(name), "classname": "swarmctl.chaos", "time": "0.000"}
+        )
+        _verdict(case, "error", "error", failure, failure)
+    out = ElementTree.SubElement(suite, "system-out")
+    out.text = clean("\n".join(_lines(journals)))
+    ElementTree.SubElement(suite, "system-err")
+    count = {kind: len(suite.findall(f"testcase/{kind}")) for kind in _KINDS}
+    suite.attrib.update(
+        {
+            "package": "swarmctl",
+            "id": "0",
+            "name": clean(" ".join(name.split())) or "chaos",
+            "timestamp": _timestamp(journals),
+            "hostname": socket.gethostname() or "localhost",
+            "tests": str(len(suite.findall("testcase"))),
+            "failures": str(count["failure"]),
+            "errors": str(count["error"]),
+            "skipped": str(count["skipped"]),
+            "time": f"{sum(_seconds(journal) for journal in journals):.3f}",
+        }
+    )
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
+
+
+def clean(text: str) -> str:
+    """Text without the control characters that no XML document may have: shown as ``\\x1b``."""
+    return _FORBIDDEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+_KINDS = ("failure", "error", "skipped")
+
+
+def _case(suite: ElementTree.Element, journal: Journal) -> None:
+    targets = ", ".join(target.what for target in journal.targets) or "no target"
+    case = ElementTree.SubElement(
+        suite,
+        "testcase",
+        {
+            "name": clean(" ".join(f"{journal.title or journal.experiment}: {targets}".split())),
+            "classname": f"swarmctl.chaos.{journal.experiment}",
+            "time": f"{_seconds(journal):.3f}",
+        },
+    )
+    text = sentence(journal)
+    match journal.outcome:
+        case "held":
+            pass
+        case "refuted":
+            reasons = journal.verdict.reasons if journal.verdict else ()
+            _verdict(case, "failure", "refuted", text, "\n".join(reasons) or text)
+        case "refused":
+            refused = [guard for guard in journal.guards if not guard.ok and not guard.overridden]
+            why = "; ".join(f"{guard.name}: {guard.detail}" for guard in refused) or text
+            ElementTree.SubElement(case, "skipped", {"message": clean(why)})
+        case outcome:
+            _verdict(case, "error", outcome or "not-ended", text, journal.undo.detail or text)
+
+
+def _verdict(case: ElementTree.Element, tag: str, kind: str, message: str, text: str) -> None:
+    found = ElementTree.SubElement(case, tag, {"message": clean(message), "type": kind})
+    found.text = clean(text)
+
+
+def _properties(journals: Sequence[Journal]) -> list[tuple[str, str]]:
+    """What is the same for all runs once; what differs, in the order of the runs."""
+    facts = {
+        "cluster": [journal.cluster for journal in journals],
+        "region": [journal.region for journal in journals],
+        "fault": [journal.experiment for journal in journals],
+        "engine": [_engines(journal) for journal in journals],
+        "seed": [_seed(journal) for journal in journals],
+        "run": [journal.id for journal in journals],
+        "overrides": [" ".join(g.name for g in j.guards if g.overridden) for j in journals],
+    }
+    joined = ((key, ", ".join(dict.fromkeys(filter(None, v)))) for key, v in facts.items())
+    return [(key, value) for key, value in joined if value]
+
+
+def _seed(journal: Journal) -> str:
+    seed = journal.parameters.get("seed")
+    return "" if seed is None else str(seed)
+
+
+def _engines(journal: Journal) -> str:
+    return ", ".join(sorted(set(journal.engine_versions.values())))
+
+
+def _lines(journals: Sequence[Journal]) -> list[str]:
+    lines = []
+    for journal in journals:
+        lines.append(f"{journal.id}: {sentence(journal)}")
+        moments = line(journal)
+        lines += [f"  {moments}"] if moments else []
+    return lines
+
+
+def _seconds(journal: Journal) -> float:
+    return journal.ended_s or 0.0
+
+
+def _timestamp(journals: Sequence[Journal]) -> str:
+    """The schema allows no time zone: UTC."""
+    began = datetime.fromisoformat(journals[0].started_at) if journals else datetime.now(UTC)
+    return began.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -1,0 +1,107 @@
+"""The strip above a run's picture: in which state the Swarm was when, and the moments' names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from swarmctl.chaos.journal.phases import NAMES, stretches
+from swarmctl.chaos.report.panels import GOOD, LOST, View
+from swarmctl.chaos.report.picture import INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# What a state of the Swarm looks like: its colour, its text's colour, its name where there is room.
+_STATES = {
+    "whole": (GOOD, "#ffffff", "whole"),
+    "unnoticed": (LOST, "#ffffff", "unnoticed"),
+    "waiting": ("#e69f00", "#101010", "waiting"),
+    "starting": ("#f0c75e", "#101010", "starting"),
+    "missing": (LOST, "#ffffff", "missing"),
+    "doubt": ("#a9b0b8", "#101010", "in doubt"),
+    "blind": ("#6f7780", "#ffffff", "no answer"),
+}
+_LETTER = 0.0082  # about the width of a small letter, as a share of a wide picture's time axis
+
+
+def states(axes: Axes, view: View) -> None:
+    """Green while the Swarm is whole, red while nobody knows that it is not."""
+    width = view.limits.right_s - view.limits.left_s
+    for part in stretches(view.journal):
+        colour, ink, name = _STATES[part.state]
+        long = part.until_s - part.since_s
+        axes.barh(0.6, long, left=part.since_s, height=0.8, color=colour, lw=0)
+        fits = (
+            label
+            for label in (f"{name} {long:.1f} s", f"{long:.1f} s")
+            if long > _letter(view) * len(label) * width
+        )
+        middle = part.since_s + long / 2
+        axes.text(middle, 0.58, next(fits, ""), ha="center", va="center", fontsize=8, color=ink)
+    _force(axes, view)
+    axes.set_ylim(-0.2, 1.05)
+    axes.set_axis_off()
+    _names(axes, view)
+
+
+def _force(axes: Axes, view: View) -> None:
+    """A bar below: the fault is in force, then it is being undone."""
+    at = view.moments()
+    until = at.get("revert", view.end)
+    axes.barh(0.0, until, height=0.22, color=INK, alpha=0.75, lw=0)
+    if "t_reverted" in at:
+        axes.barh(0.0, at["t_reverted"] - until, left=until, height=0.22, color=INK, alpha=0.3)
+
+
+def _names(axes: Axes, view: View) -> None:
+    """The moments' names above the strip, each on the lowest level where it covers no other."""
+    width = view.limits.right_s - view.limits.left_s
+    taken: list[list[tuple[float, float]]] = []
+    for at, text in _labels(view, 0.012 * width):
+        long = _letter(view) * (len(text) + 1) * width
+        at_right = at + long > view.limits.right_s
+        span = (at - long, at) if at_right else (at, at + long)
+        level = next((i for i, spans in enumerate(taken) if _free(spans, span)), len(taken))
+        taken += [[]] if level == len(taken) else []
+        taken[level].append(span)
+        axes.annotate(
+            text,
+            xy=(at, 1.0),
+            xytext=(0, 3 + 11 * level),
+            textcoords="offset points",
+            fontsize=8.5,
+            ha="right" if at_right else "left",
+            color=LOST if at == 0 else INK,
+            annotation_clip=False,
+            # A stem straight down from the corner of the text.
+            arrowprops={
+                "arrowstyle": "-",
+                "lw": 0.7,
+                "color": INK,
+                "alpha": 0.5,
+                "relpos": (1.0 if at_right else 0.0, 0.0),
+                "shrinkA": 0.0,
+                "shrinkB": 0.0,
+            },
+        )
+
+
+def _labels(view: View, near: float) -> list[tuple[float, str]]:
+    """The moments by time; those that can't be told apart in one label."""
+    names = {**NAMES, "revert": "revert"}
+    found: list[tuple[float, str]] = []
+    for key, at in sorted(view.moments().items(), key=lambda item: item[1]):
+        if found and at - found[-1][0] <= near:
+            found[-1] = (found[-1][0], f"{found[-1][1]}, {names[key]}")
+        else:
+            found.append((at, names[key]))
+    return found
+
+
+def _free(spans: Sequence[tuple[float, float]], span: tuple[float, float]) -> bool:
+    return all(span[1] <= since or span[0] >= until for since, until in spans)
+
+
+def _letter(view: View) -> float:
+    return _LETTER * 1.6 if view.narrow else _LETTER

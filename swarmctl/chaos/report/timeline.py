@@ -1,0 +1,69 @@
+"""The run as rows: what happened when, counted from the fault. Made from the journal alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from swarmctl.chaos.journal.journal import Journal, TaskRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the time line.
+
+    Args:
+        at_s: seconds since the fault.
+        what: what happened.
+        source: whose word it is: ``swarmctl``, ``EC2`` or ``Swarm``.
+        kind: the mark's kind, or ``tasks``.
+    """
+
+    at_s: float
+    what: str
+    source: str
+    kind: str
+
+
+def rows(journal: Journal) -> tuple[Row, ...]:
+    """Every moment of a run, and when each service's replacements were assigned and ran."""
+    fault = journal.moment("fault")
+    if fault is None:
+        return ()
+    marks = [
+        Row(round(mark.at_s - fault, 3), mark.text, _source(mark.kind), mark.kind)
+        for mark in journal.marks
+    ]
+    return tuple(sorted(marks + _task_rows(journal, fault), key=lambda row: row.at_s))
+
+
+def _source(kind: str) -> str:
+    if kind in ("stop-accepted", "start-accepted", "instance-stopped", "instance-running"):
+        return "EC2"
+    return "Swarm" if kind.startswith("node") else "swarmctl"
+
+
+def _task_rows(journal: Journal, fault: float) -> list[Row]:
+    rows = []
+    replacements = [task for task in journal.tasks if task.replacement]
+    for service in dict.fromkeys(task.service for task in replacements):
+        tasks = [task for task in replacements if task.service == service]
+        for verb, moments in (
+            ("assigned", [t.assigned_s for t in tasks if t.assigned_s is not None]),
+            ("running", [t.running_s for t in tasks if t.running_s is not None]),
+        ):
+            if moments:
+                first, last = min(moments) - fault, max(moments) - fault
+                text = f"{service}: {_replacements(len(moments))} {verb}{_nodes(tasks)}"
+                # The row stands where the last of them got there; the text says when the first did.
+                since = f" (first +{first:.1f} s)" if last - first >= 0.05 else ""
+                rows.append(Row(round(last, 3), text + since, "Swarm", "tasks"))
+    return rows
+
+
+def _replacements(count: int) -> str:
+    return "1 replacement" if count == 1 else f"{count} replacements"
+
+
+def _nodes(tasks: list[TaskRecord]) -> str:
+    nodes = sorted({task.node for task in tasks if task.node})
+    return f" on {', '.join(nodes)}" if nodes else ""

@@ -1,0 +1,1 @@
+"""What an experiment needs from outside, and the real thing."""

@@ -1,0 +1,246 @@
+"""What an experiment needs from the world, as small protocols.
+
+The experiment, its guards and its faults know only these; ``swarmctl.chaos.world.live`` connects
+them to a real Swarm, to EC2 and to the wall clock, and the unit tests to simple fakes in simulated
+time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from swarmctl.swarm.engine import Engine
+from swarmctl.swarm.model import Swarm
+
+# A prediction as ``swarmctl chaos predict --format json`` prints it.
+Forecast = dict[str, Any]
+
+
+class Machine(Protocol):
+    """An EC2 instance of the cluster (see ``swarmctl.cloud.instances.Instance``)."""
+
+    @property
+    def id(self) -> str:
+        """The instance id, ``i-…``."""
+
+    @property
+    def name(self) -> str:
+        """The tag ``Name``, which is the node's hostname too."""
+
+    @property
+    def state(self) -> str:
+        """``pending``, ``running``, ``stopping``, ``stopped``, ``shutting-down`` or later."""
+
+    @property
+    def private_ip(self) -> str | None:
+        """The address the Swarm knows it under."""
+
+    @property
+    def address(self) -> str | None:
+        """The address this machine reaches it under: public if there is one, else private."""
+
+    @property
+    def unstoppable(self) -> str:
+        """Why it cannot be stopped and started again (a spot instance, …), or ``""``."""
+
+
+class Ec2(Protocol):
+    """The EC2 API, as far as chaos needs it."""
+
+    def instances(self, cluster: str, /) -> Sequence[Machine]:
+        """The cluster's instances, found by tag."""
+
+    def stop(self, instance_id: str, force: bool = False, /) -> None:
+        """Ask for a stop, clean or (``force``) by pulling the plug; returns once accepted."""
+
+    def terminate(self, instance_id: str, /) -> None:
+        """Ask for the end of an instance; returns once accepted."""
+
+    def reboot(self, instance_id: str, /) -> None:
+        """Ask for a restart of the machine; returns once accepted."""
+
+    def start(self, instance_id: str, /) -> None:
+        """Ask for a start; fails unless the instance is stopped."""
+
+    def state(self, instance_id: str, /) -> str:
+        """The instance's state at this moment."""
+
+
+class Swarms(Protocol):
+    """The Swarm through whichever manager answers. All methods raise ``SwarmctlError``."""
+
+    def snapshot(self) -> Swarm:
+        """Everything the managers know now."""
+
+    def now(self) -> datetime:
+        """The clock of the manager that answers: the Engine's own records are made by it."""
+
+    def avoid(self, addresses: Collection[str]) -> None:
+        """From now on ask other managers than these, as far as there are others."""
+
+    def forecast(self, lost: Collection[str]) -> Forecast | None:
+        """What will happen when these nodes (ids) are lost; ``None`` when nothing can be said."""
+
+    @property
+    def engine(self) -> Engine:
+        """Plain requests to the manager that answers."""
+
+
+class Shell(Protocol):
+    """Commands on a node itself, over SSH."""
+
+    def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
+        """Run a POSIX shell script as root.
+
+        Args:
+            node: hostname.
+            script: given to ``sh`` on its standard input, so it shows in no process list.
+            timeout_s: seconds until it is given up; it may go on over there.
+
+        Returns:
+            Its standard output.
+
+        Raises:
+            SwarmctlError: no connection, no answer in time, or an exit status other than 0; the
+                message ends with what it wrote to standard error.
+        """
+
+    def reachable(self, node: str) -> bool:
+        """Whether the machine accepts a connection to its SSH port, within 0.3 s."""
+
+
+class Clock(Protocol):
+    """The run's own time."""
+
+    @property
+    def started_at(self) -> datetime:
+        """When the run began, UTC."""
+
+    def now(self) -> float:
+        """Seconds since the run began; never jumps."""
+
+    def pause(self, seconds: float, /) -> None:
+        """Let time pass."""
+
+
+@dataclass(frozen=True)
+class WallClock:
+    """The real time."""
+
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _origin: float = field(default_factory=time.monotonic)
+
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._origin
+
+    def pause(self, seconds: float, /) -> None:
+        """Sleep."""
+        time.sleep(seconds)
+
+
+class Alerts(Protocol):
+    """Something that knows when looking is worth it."""
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass; less, if the managers report a change meanwhile."""
+
+
+class Progress(Protocol):
+    """Where an experiment says what it is doing. None of these may raise."""
+
+    def step(self, title: str) -> None:
+        """A phase begins."""
+
+    def note(self, text: str) -> None:
+        """Something happened that stays worth reading."""
+
+    def status(self, text: str) -> None:
+        """How things stand at this moment; replaced by the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceProbe:
+    """A published service, asked over HTTP wherever it can be reached.
+
+    Args:
+        service: its name, or ``*`` for every published one of a stack.
+        path: what is asked for; ``""`` for what its label says.
+        status: what is a good answer; empty for any below 500.
+    """
+
+    service: str
+    path: str = ""
+    status: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is called in journals and tolerances."""
+        return self.service
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One place where a service can be asked over HTTP.
+
+    Args:
+        service: the Swarm service.
+        node: the hostname of the node that is asked.
+        host: the address that is connected to.
+        port: the published port.
+        path: what is asked for.
+        status: what is a good answer; empty for any below 500.
+        what: what is asked, in words, when it is nothing of the above.
+    """
+
+    service: str
+    node: str
+    host: str
+    port: int
+    path: str = "/"
+    status: tuple[int, ...] = ()
+    what: str = ""
+
+    @property
+    def url(self) -> str:
+        """Where the probe goes."""
+        return self.what or f"http://{self.host}:{self.port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One request (or question of another kind) and how it ended.
+
+    Args:
+        at_s: when it was sent, seconds since the run began.
+        endpoint: what was asked.
+        ok: a good answer came within the time-out; over HTTP: below 500, or a named status.
+        latency_s: seconds until the answer or the failure.
+        detail: the HTTP status, or the error's text.
+        heard: ``http`` for an HTTP answer of any status, ``other`` when the connection was accepted
+            but no HTTP came back, ``""`` for nothing, ``own`` for a question of another kind.
+    """
+
+    at_s: float
+    endpoint: Endpoint
+    ok: bool
+    latency_s: float
+    detail: str
+    heard: str = "http"
+
+
+class Prober(Protocol):
+    """Sends probes in the background."""
+
+    def aim(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
+        """From now on ask these, by service; the first call starts the probing."""
+
+    def results(self) -> Sequence[Probe]:
+        """All finished probes so far, by the time they were sent."""
+
+    def close(self) -> None:
+        """Stop, and wait for the probes under way."""

@@ -1,0 +1,119 @@
+"""``swarmctl chaos predict``: what Swarm will do, before anything is touched."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from swarmctl.scheduler.snapshot import Snapshot
+
+app = typer.Typer()
+
+# Output of more (service, node) pairs than this is not indented.
+READABLE = 20_000
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@app.command()
+def predict(
+    lose: Annotated[
+        list[str] | None,
+        typer.Option("--lose", metavar="NODE,…", help="Nodes that die at the same moment."),
+    ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="Every node in turn: which can you not afford to lose?")
+    ] = False,
+    zone: Annotated[
+        str | None, typer.Option("--az", metavar="ZONE", help="All nodes of a zone (label az).")
+    ] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option("--snapshot", metavar="FILE", help="From `swarmctl snapshot`; else live."),
+    ] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="json lists every outcome; see docs/prediction.md.")
+    ] = Format.TABLE,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Of the draw, if there are too many outcomes to list.")
+    ] = 1,
+    cluster: console.ClusterOption = None,
+    host: console.HostOption = None,
+) -> None:
+    """Tell where every replica ends up when nodes die, and what cannot be placed and why.
+
+    Nothing is touched. Swarm breaks ties at random, so there may be several outcomes.
+    """
+    if each == bool(lose or zone):
+        raise UsageError(
+            "say what to lose: --lose NODE,… or --az ZONE; or --each for every node in turn",
+            "swarmctl chaos predict --each",
+        )
+    found = _snapshot(snapshot, cluster, host)
+    if each:
+        _print_each(found, format_)
+    else:
+        _print_one(found, lose or [], zone, format_, seed)
+
+
+def _snapshot(path: Path | None, cluster: str | None, host: str | None) -> Snapshot:
+    from swarmctl.prediction.request import load_snapshot, read_snapshot, take_snapshot
+
+    if path is not None:
+        return load_snapshot(path)
+    from swarmctl.cluster import resolve
+
+    with resolve(cluster, host).connect() as client:
+        return read_snapshot(take_snapshot(client), client.address)
+
+
+def _print_one(
+    snapshot: Snapshot, lose: list[str], zone: str | None, format_: Format, seed: int
+) -> None:
+    from swarmctl.prediction import request as predictions
+    from swarmctl.scheduler import Bounds
+
+    nodes = predictions.choose(snapshot, lose, zone)
+    prediction, notices = predictions.predict(snapshot, nodes, Bounds(seed=seed))
+    if format_ is Format.JSON:
+        _emit_outcomes(predictions.as_json(prediction, notices))
+        return
+    from swarmctl.cli.show.prediction import draw
+
+    console.out().print(draw(prediction, notices))
+
+
+def _emit_outcomes(data: dict[str, Any]) -> None:
+    pairs = sum(map(len, data["before"].values())) * len(data["outcomes"])
+    if pairs <= READABLE:
+        console.emit_json(data)
+    else:  # one line: indenting takes longer than predicting, and nobody reads so much
+        console.emit(json.dumps(data, ensure_ascii=False))
+
+
+def _print_each(snapshot: Snapshot, format_: Format) -> None:
+    from swarmctl.prediction.each import each
+    from swarmctl.scheduler import Predictor
+
+    risks = each(Predictor(snapshot))
+    if format_ is Format.JSON:
+        from swarmctl.prediction.request import each_as_json
+
+        console.emit_json(each_as_json(risks))
+        return
+    from swarmctl.cli.show.prediction import draw_each
+
+    console.out().print(draw_each(risks))

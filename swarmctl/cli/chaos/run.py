@@ -1,0 +1,384 @@
+"""``swarmctl chaos run``, ``revert`` and ``faults``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.chaos.report import recorded
+from swarmctl.cli.chaos.world import Reality, revert_from_swarm, revert_run
+from swarmctl.cli.show.experiment import ConsoleProgress, list_faults, rehearsal, show, summary
+from swarmctl.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from swarmctl.chaos.faults.targets import Selection
+    from swarmctl.chaos.journal.journal import Journal
+    from swarmctl.chaos.journal.runs import Runs
+    from swarmctl.chaos.plan.plan import Plan
+    from swarmctl.chaos.run.experiment import Experiment
+
+app = typer.Typer(no_args_is_help=True)
+
+RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where journals and reports are kept.")]
+ClusterName = Annotated[
+    str | None, typer.Option("--cluster", help="The cluster, if the region has several.")
+]
+
+# Endings of experiment files; anything else is a fault's name.
+_FILES = (".yml", ".yaml", ".json")
+
+
+@app.callback()
+def chaos() -> None:
+    """Take something away on purpose, prove that the Swarm recovers, put it back."""
+
+
+@app.command()
+def run(
+    fault: Annotated[
+        str, typer.Argument(metavar="FAULT|FILE", help="See `chaos faults`; or an experiment file.")
+    ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            "-t",
+            help="A node's name, given several times for several; or where to draw: leader, "
+            "role:R, label:K=V, az:Z, hosts-service:S, service:S (all must hold).",
+        ),
+    ] = None,
+    role: Annotated[
+        str | None, typer.Option("--role", help="The same as --target role:ROLE.  [worker]")
+    ] = None,
+    count: Annotated[int | None, typer.Option("--count", help="How many to draw.  [1]")] = None,
+    percent: Annotated[
+        float | None, typer.Option("--percent", help="How many to draw, as a share, rounded up.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Repeat a draw; printed when it is not given.")
+    ] = None,
+    az: Annotated[str | None, typer.Option("--az", help="The same as --target az:ZONE.")] = None,
+    force: Annotated[
+        bool | None, typer.Option("--force", help="instance-stop: pull the plug.")
+    ] = None,
+    sever: Annotated[
+        str | None,
+        typer.Option("--from", help="partition: from managers, workers or all.  [all]"),
+    ] = None,
+    level: Annotated[
+        int | None,
+        typer.Option("--level", min=1, max=100, help="cpu, memory, disk-full, loss: per cent."),
+    ] = None,
+    delay_ms: Annotated[
+        int | None, typer.Option("--delay", min=1, help="latency: milliseconds.  [200]")
+    ] = None,
+    replace_with: Annotated[
+        str | None,
+        typer.Option("--replace-with", help="instance-terminate: the command that replaces it."),
+    ] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=1, help="Seconds to recover.  [120]")
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option("--duration", min=0, help="Seconds the fault lasts at least."),
+    ] = None,
+    probe_service: Annotated[
+        str | None,
+        typer.Option(
+            "--probe-service",
+            help="The service to ask over HTTP meanwhile, or none.  [the stacks' published ones]",
+        ),
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--override", help="A guard whose refusal does not count; kept on record."),
+    ] = None,
+    max_nodes: Annotated[
+        int | None, typer.Option("--max-nodes", min=1, help="Blast radius in nodes.  [1]")
+    ] = None,
+    max_percent: Annotated[
+        float | None, typer.Option("--max-percent", help="Blast radius in per cent.  [34]")
+    ] = None,
+    window: Annotated[
+        str | None,
+        typer.Option("--window", help="Only then, e.g. 'Mon-Fri 09:00-17:00 Europe/Berlin'."),
+    ] = None,
+    repeat: Annotated[int | None, typer.Option("--repeat", help="How many times.  [1]")] = None,
+    every: Annotated[
+        float | None, typer.Option("--every", min=0, help="Seconds from one start to the next.")
+    ] = None,
+    rolling: Annotated[
+        bool | None, typer.Option("--rolling", help="Every eligible node, one after the other.")
+    ] = None,
+    keep_going: Annotated[
+        bool | None, typer.Option("--keep-going", help="Also after a run that was refuted.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would happen, and touch nothing.")
+    ] = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML, for CI.")
+    ] = None,
+    cluster: ClusterName = None,
+    runs_dir: RunsDir = Path("runs"),
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask when nodes are drawn.")
+    ] = False,
+) -> int:
+    """Run an experiment: baseline, guards, undo plan, fault, observation, verdict, revert, report.
+
+    Without --target the node is drawn: any worker may be hit, also the one a service is pinned to;
+    at a terminal you are asked first. Exit code: 0 the Swarm recovered, 1 it did not, 2 usage,
+    3 a guard refused, 4 the revert failed, 130 interrupted (and reverted).
+    """
+    given = {
+        "target": target, "role": role, "count": count, "percent": percent, "az": az,
+        "force": force, "sever": sever, "level": level, "delay_ms": delay_ms,
+        "replace_with": replace_with, "timeout": timeout, "duration": duration,
+        "probe_service": probe_service, "max_nodes": max_nodes, "max_percent": max_percent,
+        "window": window, "repeat": repeat, "every": every, "rolling": rolling,
+        "keep_going": keep_going,
+    }  # fmt: skip
+    said = {name: value for name, value in given.items() if value is not None}
+    if fault.endswith(_FILES):
+        plan = _from_file(Path(fault), said, seed, override or [])
+    else:
+        plan = _from_words(fault, said, seed, override or [])
+    with recorded(None if dry_run else junit, f"chaos {plan.title or plan.fault}") as seen:
+        return _run(plan, cluster, runs_dir, seen, dry_run=dry_run, yes=yes)
+
+
+@app.command()
+def faults() -> None:
+    """List the faults: what each does, and how it is undone."""
+    from swarmctl.chaos.faults import FAULTS
+
+    list_faults(FAULTS.values())
+
+
+@app.command()
+def revert(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="Which run.  [all that need it]")
+    ] = None,
+    from_swarm: Annotated[
+        bool,
+        typer.Option("--from-swarm", help="The run whose plan is in the Swarm's chaos lock."),
+    ] = False,
+    cluster: ClusterName = None,
+    runs_dir: RunsDir = Path("runs"),
+) -> int:
+    """Undo what a run left behind, for example after kill -9. Can be repeated without harm."""
+    from swarmctl.chaos.journal.runs import Runs
+
+    runs = Runs(runs_dir)
+    with runs.lock():
+        if from_swarm:
+            console.emit(revert_from_swarm(runs, cluster))
+            return int(Exit.OK)
+        found = (runs.load(run_id),) if run_id else runs.pending()
+        pending = [journal for journal in found if journal.undo.pending]
+        if not pending:
+            named = f"run {run_id}" if run_id else f"no run in {runs_dir}"
+            console.emit(f"{named}: nothing left to undo")
+        for journal in pending:
+            revert_run(runs, journal)
+            console.emit(f"reverted {journal.id}")
+    return int(Exit.OK)
+
+
+# -- what was asked for ----------------------------------------------------------------------------
+
+
+def _from_words(fault: str, said: dict[str, Any], seed: int | None, override: list[str]) -> Plan:
+    from swarmctl.chaos.faults import known_fault
+    from swarmctl.chaos.plan import window as windows
+    from swarmctl.chaos.plan.hypothesis import Hypothesis
+    from swarmctl.chaos.plan.plan import Plan
+    from swarmctl.chaos.run.prepare import Limits
+
+    kind = known_fault(fault)
+    names = ("force", "sever", "level", "delay_ms", "replace_with")
+    options = kind.check({name: said[name] for name in names if name in said})
+    sizes = {name: said[name] for name in ("max_nodes", "max_percent") if name in said}
+    return Plan(
+        fault=fault,
+        selection=_selection(said, seed, kind.selection),
+        hypothesis=Hypothesis(within_s=said.get("timeout", 120.0)),
+        options=options,
+        duration_s=said.get("duration"),
+        limits=Limits(
+            **sizes,
+            window=windows.parse(said["window"]) if "window" in said else None,
+            overrides=_overrides(override),
+        ),
+        probe_service=said.get("probe_service"),
+        repeat=said.get("repeat", 1),
+        every_s=said.get("every", 0.0),
+        rolling=said.get("rolling", False),
+        keep_going=said.get("keep_going", False),
+    )
+
+
+def _selection(said: dict[str, Any], seed: int | None, usual: Selection) -> Selection:
+    from swarmctl.chaos.faults.targets import Selection, merged, parse
+
+    fields = parse(said.get("target", ()))
+    fields |= {k: said[v] for k, v in (("role", "role"), ("zone", "az")) if v in said}
+    sizes: dict[str, Any] = {k: said[k] for k in ("count", "percent") if k in said}
+    if not fields.get("names"):
+        return merged(usual, {**fields, **sizes, "seed": seed})
+    if sizes or seed is not None or "role" in said or "az" in said:
+        raise UsageError(
+            "--target names the nodes; --role, --az, --count, --percent and --seed draw them",
+            "use one way or the other",
+        )
+    return Selection(**fields)
+
+
+def _from_file(path: Path, said: dict[str, Any], seed: int | None, override: list[str]) -> Plan:
+    from swarmctl.chaos.plan.file.read import load
+
+    if said:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in said)
+        raise UsageError(f"{path} says it all: leave out {names}", "or change the file")
+    plan = load(path)
+    if seed is not None:
+        plan = replace(plan, selection=replace(plan.selection, seed=seed))
+    overrides = plan.limits.overrides | _overrides(override)
+    return replace(plan, limits=replace(plan.limits, overrides=overrides))
+
+
+def _overrides(names: Sequence[str]) -> frozenset[str]:
+    from swarmctl.chaos.run.guards import OVERRIDABLE
+    from swarmctl.errors import unknown
+
+    for name in names:
+        if name not in OVERRIDABLE:
+            raise unknown("guard", name, OVERRIDABLE)
+    return frozenset(names)
+
+
+# -- doing it --------------------------------------------------------------------------------------
+
+
+def _run(
+    plan: Plan,
+    cluster: str | None,
+    runs_dir: Path,
+    seen: list[Journal],
+    *,
+    dry_run: bool,
+    yes: bool,
+) -> int:
+    from swarmctl.chaos.faults import known_fault
+    from swarmctl.chaos.journal.runs import Runs
+    from swarmctl.chaos.plan import campaign
+    from swarmctl.chaos.world.seams import WallClock
+
+    campaign.check(plan)
+    kind, runs = known_fault(plan.fault), Runs(runs_dir)
+    kind.check_aim(plan.selection)
+    if kind.final and not yes and not dry_run and not sys.stdin.isatty():
+        raise UsageError(
+            f"{kind.name} can't be undone as it was: {kind.undone}", "say so with --yes"
+        )
+    # Whoever names a node has consented to losing it, but not to losing its disk.
+    ask = (plan.selection.drawn or kind.final) and not yes and sys.stdin.isatty()
+    world = Reality(cluster or plan.cluster)
+    try:
+        if dry_run:
+            return _rehearse(world, plan, runs)
+        plans = campaign.rounds(plan, world.snapshot() if plan.rolling else None)
+        name = f"{plan.title or plan.fault}-{WallClock().started_at:%Y%m%d-%H%M%S}"
+        label = name if len(plans) > 1 else ""
+        done = campaign.carry_out(
+            plans,
+            lambda one: _one(world, one, runs, label, seen, ask=ask),
+            WallClock(),
+            plan.every_s,
+            plan.keep_going,
+        )
+    finally:
+        world.close()
+    if len(plans) > 1:
+        summary(done, len(plans))
+    held = len(done) == len(plans) and all(journal.outcome == "held" for journal in done)
+    return int(Exit.OK if held else Exit.FAILED)
+
+
+def _one(
+    world: Reality, plan: Plan, runs: Runs, campaign: str, seen: list[Journal], *, ask: bool
+) -> Journal:
+    from swarmctl.chaos.report import html as report
+
+    progress = ConsoleProgress()
+    experiment, close = _experiment(world, plan, runs, campaign, progress, ask=ask)
+    seen.append(experiment.journal)
+    try:
+        return experiment.run()
+    finally:
+        progress.close()
+        close()
+        if experiment.journal.moment("fault") is not None:
+            show(experiment.journal, report.write(runs, experiment.journal))
+
+
+def _rehearse(world: Reality, plan: Plan, runs: Runs) -> int:
+    progress = ConsoleProgress()
+    experiment, close = _experiment(world, plan, runs, "", progress, ask=False)
+    try:
+        journal = experiment.rehearse()
+    finally:
+        progress.close()
+        close()
+    rehearsal(journal, plan)
+    refused = [guard for guard in journal.guards if not guard.ok and not guard.overridden]
+    return int(Exit.REFUSED if refused else Exit.OK)
+
+
+def _experiment(
+    world: Reality,
+    plan: Plan,
+    runs: Runs,
+    campaign: str,
+    progress: ConsoleProgress,
+    *,
+    ask: bool,
+) -> tuple[Experiment, Callable[[], None]]:
+    """The experiment on the real world, and what closes the connections to it."""
+    from swarmctl.chaos.probes.custom_probes import Probers
+    from swarmctl.chaos.probes.http import HttpProber
+    from swarmctl.chaos.run.experiment import Experiment, Request, World
+    from swarmctl.chaos.run.interrupts import Interrupts
+    from swarmctl.chaos.world.events import SwarmEvents
+    from swarmctl.chaos.world.live import LiveSwarms
+    from swarmctl.chaos.world.seams import WallClock
+
+    swarms, clock = LiveSwarms(world.target.endpoints), WallClock()
+    events = SwarmEvents(world.target.endpoints)
+
+    def close() -> None:
+        events.close()
+        swarms.close()
+
+    acts_on = World(
+        swarms=swarms,
+        ec2=world.ec2,
+        shell=world.shells,
+        clock=clock,
+        alerts=events,
+        prober=Probers(HttpProber(clock.now), plan.probes, clock.now),
+        interrupts=Interrupts(),
+        progress=progress,
+        consent=lambda lines: progress.ask(lines) if ask else None,
+    )
+    request = Request(plan, world.target.cluster, world.ec2.region, runs, campaign)
+    return Experiment(request, acts_on), close

@@ -1,0 +1,187 @@
+"""Predictions as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from swarmctl.prediction.advice import Notice
+from swarmctl.prediction.each import Risk
+from swarmctl.prediction.predict import Outcome, Prediction
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+# More nodes, services or rows than these are counted, not shown.
+SHOWN_NODES, SHOWN_NAMES = 10, 4
+
+# Pending replicas have a line of their own, with the reason.
+_SAID_ELSEWHERE = ("pending",)
+
+
+def draw(prediction: Prediction, notices: Sequence[Notice]) -> RenderableType:
+    """A prediction: placement before and after, what stays pending and why, warnings."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [_headline(prediction)]
+    if prediction.loss.moved or prediction.loss.gone or prediction.loss.ended:
+        parts += [Text(), _placement(prediction)]
+    if pending := list(_pending(prediction)):
+        parts += [Text(), *pending]
+    said = [n for n in notices if n.kind not in _SAID_ELSEWHERE]
+    if said:
+        parts += [Text(), *(_bullet("!", "yellow", n.text) for n in said)]
+    return Group(*parts)
+
+
+def _headline(prediction: Prediction) -> Text:
+    from rich.text import Text
+
+    names = prediction.loss.nodes
+    shown = ", ".join(names) if len(names) <= SHOWN_NODES else f"{len(names)} nodes"
+    moved = sum(prediction.loss.moved.values())
+    text = Text.assemble("when ", (shown, "bold"), " dies: " if len(names) == 1 else " die: ")
+    if not prediction.loss.quorum:
+        return text.append("the managers lose their quorum, nothing is replaced", "bold red")
+    text.append(f"{moved} replicas to replace" if moved != 1 else "1 replica to replace")
+    count = len(prediction.outcomes)
+    if prediction.exhaustive:
+        text.append(", one possible outcome" if count == 1 else f", {count} possible outcomes")
+    else:
+        if prediction.seed is None:
+            text.append(f", {count} likely outcomes" if count != 1 else ", one likely outcome")
+        else:
+            text.append(f"; {count} of many outcomes, drawn with seed {prediction.seed}")
+    return text
+
+
+def _placement(prediction: Prediction) -> Table:
+    table = _table("SERVICE", "REPLICAS", "MOVED", "PENDING", "LOST", "BEFORE → AFTER, BY NODE")
+    pending = prediction.pending()
+    loss = prediction.loss
+    for name in sorted({*loss.moved, *loss.gone, *loss.ended, *pending}):
+        before = prediction.before.get(name, {})
+        lost = loss.gone.get(name, (0, ""))[0] + loss.ended.get(name, 0)
+        table.add_row(
+            name,
+            str(sum(before.values())),
+            _zero(loss.moved.get(name, 0)),
+            _range(*pending.get(name, (0, 0))) or "-",
+            _zero(lost),
+            _changes(name, before, prediction.outcomes),
+        )
+    return table
+
+
+def _changes(name: str, before: Mapping[str, int], outcomes: Sequence[Outcome]) -> str:
+    after = [outcome.counts.get(name, {}) for outcome in outcomes]
+    spans: list[tuple[str, int, int, int]] = []
+    for node in sorted({*before, *(n for counts in after for n in counts)}):
+        seen = [counts.get(node, 0) for counts in after]
+        spans.append((node, before.get(node, 0), min(seen), max(seen)))
+    changed = [s for s in spans if not s[1] == s[2] == s[3]]
+    words = [f"{n} {was}→{_range(low, high) or 0}" for n, was, low, high in changed[:SHOWN_NODES]]
+    if len(changed) > SHOWN_NODES:
+        words.append(f"and {len(changed) - SHOWN_NODES} more")
+    return ", ".join(words)
+
+
+def _range(low: int, high: int) -> str:
+    if not high:
+        return ""
+    return str(low) if low == high else f"{low}–{high}"  # noqa: RUF001 - an en dash, as in print
+
+
+def _zero(count: int) -> str:
+    return str(count) if count else "-"
+
+
+def _pending(prediction: Prediction) -> Iterator[Text]:
+    for name, (low, high) in prediction.pending().items():
+        words = f"{name}: {_range(low, high)} pending: {prediction.reasons.get(name, '')}"
+        yield _bullet("✗", "bold red", words)
+
+
+def _bullet(sign: str, style: str, text: str) -> Text:
+    from rich.text import Text
+
+    return Text.assemble((f"{sign} ", style), text)
+
+
+_VERDICTS = {
+    "quorum": ("no: quorum", "bold red"),
+    "capacity": ("no: replicas", "bold red"),
+    "data": ("data stays", "yellow"),
+    "outage": ("brief outage", "yellow"),
+    "fine": ("yes", "green"),
+}
+
+
+def draw_each(risks: Sequence[Risk]) -> RenderableType:
+    """Every node, the one you can least afford to lose first."""
+    from rich.console import Group
+    from rich.text import Text
+
+    table = _table("NODE", "ROLE", "STATE", "TASKS", "CAN BE LOST", "MOVED", "MISSING", "WHY")
+    for risk in risks:
+        words, style = _VERDICTS[risk.grade]
+        table.add_row(
+            risk.node,
+            risk.role,
+            risk.state,
+            str(risk.tasks),
+            Text(words, style=style),
+            _zero(risk.moved if risk.quorum else 0),
+            _zero(sum(risk.pending.values()) + sum(risk.gone.values())),
+            _why(risk),
+        )
+    short = [risk for risk in risks if not risk.affordable]
+    verdict = (
+        f"{len(short)} of {len(risks)} nodes cannot be lost without losing replicas or control"
+        if short
+        else f"each of the {len(risks)} nodes can be lost: every replica comes back"
+    )
+    return Group(Text(verdict, style="bold"), Text(), table)
+
+
+def _why(risk: Risk) -> str:
+    if not risk.quorum:
+        return "the other managers have no majority: nothing is replaced"
+    missing = {**risk.pending, **risk.gone}
+    parts = [f"{name} {n}: {_short(risk.why.get(name, ''))}" for name, n in missing.items()]
+    parts = _some(parts)
+    if risk.left:
+        parts.append(f"data of {', '.join(_some(risk.left))} stays")
+    if risk.down:
+        parts.append(f"{', '.join(_some(risk.down))} down until replaced")
+    return "; ".join(parts)
+
+
+def _short(reason: str) -> str:
+    return reason.removeprefix("no suitable node (").removesuffix(")")
+
+
+def _some(items: Iterable[str]) -> list[str]:
+    listed = list(items)
+    if len(listed) <= SHOWN_NAMES:
+        return listed
+    return [*listed[:SHOWN_NAMES], f"{len(listed) - SHOWN_NAMES} more"]
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        wraps = name in ("WHY", "BEFORE → AFTER, BY NODE")
+        right = name in ("REPLICAS", "MOVED", "PENDING", "LOST", "TASKS", "MISSING")
+        table.add_column(
+            name,
+            justify="right" if right else "left",
+            no_wrap=not wraps,
+            overflow="fold" if wraps else "ellipsis",
+        )
+    return table

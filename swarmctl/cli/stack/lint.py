@@ -1,0 +1,179 @@
+"""``swarmctl stack lint``: what is wrong with a compose file before a Swarm finds out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from swarmctl.stack.lint.engine import Report
+    from swarmctl.stack.lint.snapshot import Snapshot
+    from swarmctl.stack.lint.source import Source
+
+
+class Format(StrEnum):
+    """How findings are written."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+
+
+def lint(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="PATH…",
+            help="Compose files, folders of stacks, or - for stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(
+            "--snapshot", metavar="FILE", help="The Swarm it is meant for: the Engine API's JSON."
+        ),
+    ] = None,
+    cluster: console.ClusterOption = None,
+    host: console.HostOption = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="How findings are written to stdout.")
+    ] = Format.TEXT,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as well.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Show a patch with the mechanical mends instead.")
+    ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="With --fix: write the mends, then lint again.")
+    ] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List all rules and exit.")] = False,
+    values: Annotated[
+        list[Path] | None,
+        typer.Option("--values", metavar="FILE", help="Values for a stack's template; repeatable."),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="A.B=V", help="One value for a template; repeatable."),
+    ] = None,
+) -> None:
+    """Check compose files: what docker stack refuses, and what it takes but you will regret.
+
+    Exits 1 if there is an error (with --strict: or a warning), 2 if a file cannot be read. A line
+    is left alone with a comment on it or above it: # swarmctl: disable=SW042
+    """
+    from swarmctl.stack.lint import engine, source
+    from swarmctl.stack.render import values as layers
+
+    if rules:
+        _list_rules()
+        return
+    if not paths:
+        raise UsageError("no file to lint", "name a compose file, a stack's folder, or - for stdin")
+    if write and not fix:
+        raise UsageError("--write needs --fix")
+    overrides = layers.parse_set(assignments or [])
+    sources = [source.find(path, values or (), overrides) for path in paths]
+    swarm = _snapshot(snapshot, cluster, host)
+    reports = engine.lint(sources, os.environ, swarm)
+    if fix:
+        mended = _fix(reports, os.environ, write=write)
+        if not write:
+            raise typer.Exit(_code(reports, strict))
+        reports = engine.lint(
+            [_reread(s) if s.label in mended else s for s in sources], os.environ, swarm
+        )
+    _show(reports, output)
+    raise typer.Exit(_code(reports, strict))
+
+
+def _say(text: str) -> None:
+    # Not console.note: importing Rich takes as long as the whole lint.
+    typer.echo(text, err=True)
+
+
+def _snapshot(file: Path | None, cluster: str | None, host: str | None) -> Snapshot | None:
+    from swarmctl.stack.lint import snapshot
+
+    if file is not None:
+        if cluster or host:
+            raise UsageError("--snapshot and a live Swarm exclude each other")
+        return snapshot.read(file)
+    if cluster is None and host is None:
+        return None
+    from swarmctl.cluster import resolve
+
+    with resolve(cluster, host).connect() as client:
+        return snapshot.parse(client.raw_snapshot())
+
+
+def _show(reports: Sequence[Report], output: Format) -> None:
+    from swarmctl.stack.lint.formats import FORMATS, summary
+
+    text = FORMATS[output](reports)
+    if text:
+        console.emit(text)
+    if output is Format.TEXT:
+        _say(summary(reports))
+
+
+def _code(reports: Sequence[Report], strict: bool) -> int:
+    from swarmctl.stack.lint.rule import Severity
+
+    limit = Severity.WARNING if strict else Severity.ERROR
+    worst = [severity for report in reports if (severity := report.worst()) is not None]
+    return int(Exit.FAILED if any(severity >= limit for severity in worst) else Exit.OK)
+
+
+def _fix(reports: Sequence[Report], environment: Mapping[str, str], *, write: bool) -> set[str]:
+    """Show or write the mends; returns the labels of the files that changed."""
+    from swarmctl.stack.lint.mend import mend
+
+    changed: set[str] = set()
+    for report in reports:
+        mended = mend(report, environment)
+        label = report.source.label
+        if report.source.lines:
+            _say(f"{label}: a template is not mended; change it by hand")
+        if mended is None:
+            continue
+        changed.add(label)
+        if write and report.source.writable:
+            _write(report.source.writable, mended.data)
+            _say(f"{label}: {mended.count} mended")
+        else:
+            console.emit(mended.patch(label))
+    if not write:
+        words = f"{len(changed)} to change; --write changes them" if changed else "nothing to mend"
+        _say(words)
+    return changed
+
+
+def _write(path: Path, data: bytes) -> None:
+    from swarmctl.errors import SwarmctlError
+
+    try:
+        path.write_bytes(data)
+    except OSError as fault:
+        raise SwarmctlError(f"cannot write {path}: {fault.strerror}") from fault
+
+
+def _reread(old: Source) -> Source:
+    from swarmctl.stack.lint import source
+
+    return source.find(old.label) if old.writable else old
+
+
+def _list_rules() -> None:
+    from swarmctl.stack.lint.rule import all_rules
+
+    for rule in all_rules().values():
+        console.emit(f"{rule.id}  {rule.severity!s:7}  {rule.name:18}  {rule.summary}")

@@ -1,0 +1,1 @@
+"""What Swarm would do if nodes were lost."""

@@ -1,0 +1,290 @@
+"""What a person should know about a loss besides where the tasks go."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from swarmctl.prediction.predict import ONE_TRANSACTION, Prediction, Predictor
+from swarmctl.scheduler.constraints import spread_value
+from swarmctl.scheduler.snapshot import RUNNING, Network, Node, Service
+
+# A node is called a hot spot when it ends up with so many times the average, and gained so many.
+HOT, HOT_GAIN = 2.0, 3
+
+# A service is called uneven when its fullest and its emptiest node differ by so many tasks.
+UNEVEN = 3
+
+# Outcomes looked at for hot spots; many more say nothing new.
+LOOKED_AT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to know.
+
+    Attributes:
+        kind: a word for programs: quorum, leader, policy, volume, …
+        text: for people.
+        service: that it is about, or ``""``.
+        node: that it is about, or ``""``.
+    """
+
+    kind: str
+    text: str
+    service: str = ""
+    node: str = ""
+
+
+def warnings(predictor: Predictor, prediction: Prediction) -> tuple[Notice, ...]:
+    """Everything worth saying about a prediction, the gravest first."""
+    view = _View(predictor, prediction)
+    return (
+        *_managers(view),
+        *_lost(view),
+        *_deficits(view),
+        *_left_behind(view),
+        *_single_points(view),
+        *_addresses(view),
+        *_preferences(view),
+        *_shape(view),
+        *_not_modelled(view),
+    )
+
+
+class _View:
+    """The parts of a prediction that several warnings are about."""
+
+    def __init__(self, predictor: Predictor, prediction: Prediction) -> None:
+        self.predictor = predictor
+        self.prediction = prediction
+        self.loss = prediction.loss
+        snapshot = predictor.snapshot
+        self.networks = snapshot.networks
+        self.lost = [n for n in snapshot.nodes if n.name in self.loss.nodes]
+        self.stay = [n for n in snapshot.nodes if n.name not in self.loss.nodes and not n.invalid]
+        self.managers = [n for n in snapshot.nodes if n.manager]
+        names = {*self.loss.moved, *self.loss.gone}
+        self.affected = [s for s in snapshot.services if s.name in names]
+
+    def suited(self, service: Service) -> list[Node]:
+        """The remaining nodes that could run the service if they had room."""
+        nodes = self.predictor.snapshot.nodes
+        lost = {n.id for n in self.lost}
+        suited = self.predictor.board.suited(service)
+        return [nodes[i] for i in sorted(suited) if nodes[i].id not in lost]
+
+
+def _managers(view: _View) -> Iterator[Notice]:
+    lost = [n for n in view.lost if n.manager]
+    if not lost:
+        return
+    total = len(view.managers)
+    left, needed = sum(n.reachable and n not in lost for n in view.managers), total // 2 + 1
+    if not view.loss.quorum:
+        yield Notice(
+            "quorum",
+            f"quorum is lost: {left} of {total} managers would be left and {needed} are needed; "
+            "what runs elsewhere runs on, but nothing is replaced",
+        )
+        return
+    if left == needed:
+        yield Notice("quorum", f"{left} of {total} managers are left: not one more may go")
+    if view.loss.leader:
+        moved = sum(view.loss.moved.values())
+        text = "the leader is lost: an election, and a death is noticed only after about 42-58 s "
+        text += "(heartbeat 5 s); nodes that are late to find the new leader get no replicas"
+        if moved:
+            text += f"; {_replicas(moved)} on the leader's node wait for that as well"
+        yield Notice("leader", text, node=next(n.name for n in lost if n.leader))
+
+
+def _lost(view: _View) -> Iterator[Notice]:
+    for name, (count, why) in view.loss.gone.items():
+        yield Notice("policy", f"{name}: {_replicas(count)} lost for good ({why})", name)
+
+
+def _deficits(view: _View) -> Iterator[Notice]:
+    for name, (_, most) in view.prediction.pending().items():
+        reason = view.prediction.reasons.get(name, "")
+        yield Notice("pending", f"{name}: {_replicas(most)} without a node: {reason}", name)
+    for service in view.affected:
+        nodes, wanted = len(view.suited(service)), service.replicas
+        if service.host_ports and wanted > nodes:
+            ports = ", ".join(f"{port}/{protocol}" for protocol, port in sorted(service.host_ports))
+            text = f"{service.name}: host port {ports} once a node: {wanted} replicas, "
+            yield Notice("host-port", f"{text}{_nodes(nodes)} to put them on", service.name)
+        if service.max_replicas and wanted > nodes * service.max_replicas:
+            text = f"{service.name}: at most {service.max_replicas} a node: {wanted} replicas, "
+            yield Notice("max-replicas", f"{text}{_nodes(nodes)} to put them on", service.name)
+
+
+def _left_behind(view: _View) -> Iterator[Notice]:
+    on = ", ".join(n.name for n in view.lost)
+    for service in view.affected:
+        for mount in service.mounts:
+            if not mount.stays_behind:
+                continue
+            if mount.kind == "bind":
+                text = f"{service.name}: {mount.source} is a path on {on}; it must exist elsewhere"
+                text += ", with the same content"
+                yield Notice("bind", text, service.name)
+            else:
+                volume = f"volume {mount.source}" if mount.source else "an anonymous volume"
+                text = f"{service.name}: {volume} stays on {on}; the replacement starts with an "
+                yield Notice("volume", f"{text}empty one", service.name)
+
+
+def _single_points(view: _View) -> Iterator[Notice]:
+    before = view.prediction.before
+    for service in view.affected:
+        running = sum(before.get(service.name, {}).values())
+        rest = sum(n for on, n in before[service.name].items() if on not in view.loss.nodes)
+        if running and not rest:
+            text = f"{service.name}: all of its replicas ({running}) are lost at once; it is down "
+            yield Notice("single-point", f"{text}until one runs again", service.name)
+        suited = view.suited(service)
+        if len(suited) == 1:
+            text = f"{service.name}: after that only {suited[0].name} can run it"
+            yield Notice("single-point", text, service.name, suited[0].name)
+    for name in sorted(view.loss.moved):
+        hosts = {tuple(o.counts.get(name, {})) for o in view.prediction.outcomes[:LOOKED_AT]}
+        alone = [nodes[0] for nodes in hosts if len(nodes) == 1]
+        outcome = view.prediction.outcomes[0].counts.get(name, {})
+        if len(alone) == len(hosts) and sum(outcome.values()) > 1:
+            text = f"{name}: all of its {sum(outcome.values())} replicas end up on one node"
+            yield Notice("single-point", text, name, alone[0] if len(alone) == 1 else "")
+
+
+def _addresses(view: _View) -> Iterator[Notice]:
+    for network in view.networks:
+        if network.driver != "overlay":
+            continue
+        needed = sum(view.loss.moved.get(s.name, 0) for s in view.affected if _uses(s, network))
+        size = sum(map(_size, network.subnets))
+        if not needed or not size:
+            continue
+        free = size - _used(view, network)
+        if free < needed:
+            yield Notice(
+                "addresses",
+                f"network {network.name}: {needed} addresses are needed and {max(0, free)} are "
+                "free; tasks of a dead node keep theirs until `docker node rm`, or for 24 h",
+            )
+        elif free - needed < max(needed, size // 10):
+            text = f"network {network.name}: {free - needed} of {size} addresses are left then"
+            yield Notice("addresses", text)
+
+
+def _uses(service: Service, network: Network) -> bool:
+    return network.id in service.networks
+
+
+def _size(subnet: str) -> int:
+    """Addresses for tasks, services and nodes: without network, broadcast and gateway."""
+    try:
+        parsed = ipaddress.ip_network(subnet, strict=False)
+    except ValueError:
+        return 0
+    return max(0, parsed.num_addresses - 3) if parsed.version == 4 else 0
+
+
+def _used(view: _View, network: Network) -> int:
+    """Addresses taken: tasks that are not over, virtual IPs, and one for each node with tasks."""
+    snapshot = view.predictor.snapshot
+    taken, nodes = set[str](), set[str]()
+    for task in snapshot.tasks:
+        if task.state > RUNNING:
+            continue
+        mine = {address for network_id, address in task.addresses if network_id == network.id}
+        taken |= mine
+        nodes |= {task.node_id} if mine else set()
+    taken |= {
+        address for s in snapshot.services for net, address in s.virtual_ips if net == network.id
+    }
+    return len(taken) + (len(snapshot.nodes) if network.ingress else len(nodes))
+
+
+def _preferences(view: _View) -> Iterator[Notice]:
+    for service in view.affected:
+        for descriptor in service.preferences:
+            nodes = view.suited(service)
+            without = [n.name for n in nodes if spread_value(n, descriptor) == ""]
+            if without and len(without) < len(nodes):
+                yield Notice(
+                    "preference",
+                    f"{service.name}: {_some(without)} without the label {descriptor} count as "
+                    'one more place to spread over (""), as large a share as each value gets',
+                    service.name,
+                )
+
+
+def _shape(view: _View) -> Iterator[Notice]:
+    outcomes = view.prediction.outcomes[:LOOKED_AT]
+    if not view.loss.quorum:
+        return
+    for service in view.affected:
+        suited = {n.name for n in view.suited(service)}
+        spans = [_span(o.counts.get(service.name, {}), suited) for o in outcomes]
+        low, high = min(s[0] for s in spans), max(s[1] for s in spans)
+        if len(suited) > 1 and min(s[1] - s[0] for s in spans) >= UNEVEN:
+            text = f"{service.name}: uneven, {low} to {high} a node; Swarm does not rebalance"
+            yield Notice("uneven", text, service.name)
+    yield from _hot_spots(view)
+
+
+def _span(counts: Mapping[str, int], among: set[str]) -> tuple[int, int]:
+    found = [counts.get(name, 0) for name in among] or [0]
+    return min(found), max(found)
+
+
+def _hot_spots(view: _View) -> Iterator[Notice]:
+    before = _totals(view.prediction.before)
+    worst: dict[str, int] = {}
+    for outcome in view.prediction.outcomes[:LOOKED_AT]:
+        for node, count in _totals(outcome.counts).items():
+            worst[node] = max(worst.get(node, 0), count)
+    average = sum(worst.values()) / max(1, len(view.stay))
+    for node, count in sorted(worst.items(), key=lambda item: -item[1])[:3]:
+        if count >= HOT * average and count - before.get(node, 0) >= HOT_GAIN:
+            text = f"{node}: up to {count} tasks, where the average node has {average:.0f}"
+            yield Notice("hot-spot", text, node=node)
+
+
+def _totals(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for per_node in counts.values():
+        for node, count in per_node.items():
+            totals[node] = totals.get(node, 0) + count
+    return totals
+
+
+def _not_modelled(view: _View) -> Iterator[Notice]:
+    for service in view.affected:
+        if any(mount.kind == "cluster" for mount in service.mounts):
+            text = f"{service.name}: cluster (CSI) volumes are not part of the prediction"
+            yield Notice("csi", text, service.name)
+        if service.updating:
+            text = f"{service.name}: an update is under way; what it does meanwhile is left out"
+            yield Notice("update", text, service.name)
+    moved = sum(view.loss.moved.values())
+    if moved > ONE_TRANSACTION:
+        yield Notice(
+            "batches",
+            f"{moved} replicas are replaced in several transactions; the scheduler may place them "
+            "in several portions, of which the outcomes show one",
+        )
+
+
+def _replicas(count: int) -> str:
+    return "1 replica" if count == 1 else f"{count} replicas"
+
+
+def _nodes(count: int) -> str:
+    return "1 node" if count == 1 else f"{count} nodes"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,128 @@
+"""From a YAML text to nodes.
+
+libyaml's parser gives the events (yaml.v3 of Go is a port of it, so both refuse the same texts);
+unknown and circular aliases are refused here, as Go does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from swarmctl.reading.yaml_nodes import (
+    MAX_DEPTH,
+    ListNode,
+    MapNode,
+    Mark,
+    Node,
+    ScalarNode,
+    YamlError,
+)
+
+_TAG = "tag:yaml.org,2002:"
+
+
+def _loader() -> Any:
+    return getattr(yaml, "CLoader", yaml.SafeLoader)
+
+
+def compose(text: str) -> Node | None:
+    """The root of the first document, ``None`` if there is none.
+
+    Raises:
+        YamlError: the text is not YAML, nested too deeply, or has unknown or circular aliases.
+    """
+    composer = _Composer()
+    try:
+        for event in yaml.parse(text, Loader=_loader()):
+            if isinstance(event, yaml.DocumentEndEvent):
+                break
+            composer.take(event)
+    except yaml.MarkedYAMLError as fault:
+        # What is never closed is at fault where it begins, not at the end of the file.
+        unclosed = "end of stream" in (fault.problem or "")
+        marks = (fault.problem_mark, fault.context_mark)
+        mark = next(filter(None, reversed(marks) if unclosed else marks), None)
+        words = " ".join(filter(None, (fault.context, fault.problem)))
+        raise YamlError(words or "not YAML", _mark(mark) if mark else Mark(1, 1, 0)) from fault
+    except yaml.YAMLError as fault:  # a control character: it has a position, but no mark
+        position = getattr(fault, "position", 0) or 0
+        line = text.count("\n", 0, position) + 1
+        raise YamlError(_reader_words(fault), Mark(line, 1, position)) from fault
+    return composer.root
+
+
+def _reader_words(fault: yaml.YAMLError) -> str:
+    return str(getattr(fault, "reason", "") or "not YAML")
+
+
+def _mark(mark: Any) -> Mark:
+    return Mark(mark.line + 1, mark.column + 1, mark.index)
+
+
+class _Composer:
+    """Builds the tree of nodes out of parser events, without recursion."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self._open: list[tuple[ListNode | MapNode, str | None, list[Node]]] = []
+        self._anchors: dict[str, Node] = {}
+
+    def take(self, event: yaml.Event) -> None:
+        """Add what the next event says."""
+        if isinstance(event, yaml.ScalarEvent):
+            self._anchor(event.anchor, scalar := _scalar(event))
+            self._place(scalar)
+        elif isinstance(event, yaml.AliasEvent):
+            self._place(self._alias(event))
+        elif isinstance(event, yaml.SequenceStartEvent):
+            self._begin(ListNode(_mark(event.start_mark), _mark(event.end_mark)), event)
+        elif isinstance(event, yaml.MappingStartEvent):
+            flow = bool(event.flow_style)
+            self._begin(MapNode(_mark(event.start_mark), _mark(event.end_mark), flow), event)
+        elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
+            self._end(event)
+
+    def _begin(self, node: ListNode | MapNode, event: yaml.Event) -> None:
+        if len(self._open) >= MAX_DEPTH:
+            raise YamlError(f"nested deeper than {MAX_DEPTH} levels", node.start)
+        anchor = getattr(event, "anchor", None)
+        self._anchor(anchor, node)
+        self._open.append((node, anchor, []))
+
+    def _end(self, event: yaml.Event) -> None:
+        node, _, children = self._open.pop()
+        node.end = _mark(event.end_mark)
+        if isinstance(node, ListNode):
+            node.items.extend(children)
+        else:
+            node.pairs.extend(zip(children[::2], children[1::2], strict=True))
+        self._place(node)
+
+    def _anchor(self, anchor: str | None, node: Node) -> None:
+        if anchor:
+            self._anchors[anchor] = node
+
+    def _alias(self, event: yaml.AliasEvent) -> Node:
+        name, start = event.anchor or "", _mark(event.start_mark)
+        target = self._anchors.get(name)
+        if target is None:
+            raise YamlError(f"unknown anchor {name!r} referenced", start)
+        if any(target is node for node, _, _ in self._open):
+            raise YamlError(f"anchor {name!r} value contains itself", start)
+        return target
+
+    def _place(self, node: Node) -> None:
+        if self._open:
+            self._open[-1][2].append(node)
+        else:
+            self.root = node
+
+
+def _scalar(event: yaml.ScalarEvent) -> ScalarNode:
+    tag = event.tag or ""
+    if tag.startswith(_TAG):
+        tag = "!!" + tag.removeprefix(_TAG)
+    plain = event.style in (None, "")
+    return ScalarNode(_mark(event.start_mark), _mark(event.end_mark), event.value, plain, tag)

@@ -1,0 +1,1 @@
+"""Deploying a stack, and taking it away."""

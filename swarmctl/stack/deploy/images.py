@@ -1,0 +1,180 @@
+"""Which image exactly: digests from the registry, and the credentials to ask it and to pull.
+
+As the docker CLI does (docker/cli cli/command/stack/swarm/deploy_composefile.go, moby
+client/service_create.go): a service gets its image by digest, so that all its tasks run the same.
+The registry is asked by a manager. The credentials come from this machine's Docker configuration
+(``docker login`` writes it; ``$DOCKER_CONFIG`` says where), go to the manager inside the request
+and are kept by Swarm for the nodes that pull; they are on no disk and in no command line there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import docker.auth
+import docker.errors
+
+from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.stack.deploy.current import Current
+from swarmctl.stack.deploy.specs import IMAGE_LABEL
+from swarmctl.stack.deploy.wanted import Wanted
+from swarmctl.swarm.engine import Engine, Json
+
+ALWAYS, CHANGED, NEVER = "always", "changed", "never"
+RESOLVE = (ALWAYS, CHANGED, NEVER)
+
+Note = Callable[[str], None]
+# From an image's name to the header X-Registry-Auth, "" without credentials.
+Credentials = Callable[[str], str]
+
+
+def no_credentials(image: str) -> str:
+    """For registries that ask for none."""
+    del image
+    return ""
+
+
+def local_credentials() -> Credentials:
+    """The credentials of this machine's Docker configuration, credential helpers included.
+
+    Raises:
+        UsageError: the configuration cannot be read.
+    """
+    try:
+        config = docker.auth.load_config()
+    except (docker.errors.DockerException, OSError, ValueError) as fault:
+        raise UsageError(
+            f"--with-registry-auth: the Docker configuration cannot be read: {fault}",
+            "it is ~/.docker/config.json or $DOCKER_CONFIG/config.json; `docker login` writes it",
+        ) from fault
+
+    def header(image: str) -> str:
+        registry, _ = docker.auth.resolve_repository_name(image.partition("@")[0])
+        try:
+            found = config.resolve_authconfig(registry)
+        except docker.errors.DockerException as fault:
+            raise UsageError(f"no credentials for {registry}: {fault}") from fault
+        if not found:
+            return ""
+        return docker.auth.encode_header(_as_sent(found, registry)).decode()
+
+    return header
+
+
+def _as_sent(found: Mapping[str, Any], registry: str) -> Json:
+    """The SDK's spelling of an entry, in the Engine's (an ``IdentityToken`` is one)."""
+    if token := found.get("IdentityToken"):
+        return {"identitytoken": token, "serveraddress": found.get("ServerAddress") or registry}
+    known = {str(key).lower(): value for key, value in found.items() if value}
+    return {"serveraddress": registry, **known}
+
+
+def resolve(
+    wanted: Wanted,
+    current: Current,
+    engine: Engine,
+    *,
+    mode: str = CHANGED,
+    credentials: Credentials = no_credentials,
+    note: Note = lambda _: None,
+) -> Wanted:
+    """Put digests into the services' specs.
+
+    Args:
+        wanted: the services, with images as the compose file names them.
+        current: the stack as it is.
+        engine: a manager, which asks the registries.
+        mode: ``always``; ``changed``: only where the name of the image is another than before; or
+            ``never``.
+        credentials: for registries that want some.
+        note: told about each image whose registry cannot be asked; it is then deployed by name.
+    """
+    services = wanted.services
+    kept = {n for n, s in services.items() if mode != ALWAYS and _is_as_before(n, s, current)}
+    asked = sorted({_name(s) for n, s in services.items() if n not in kept})
+    found: dict[str, Json | SwarmctlError] = {}
+    if mode != NEVER and asked:
+        with ThreadPoolExecutor(min(8, len(asked))) as pool:
+            answers = pool.map(lambda image: _look_up(engine, image, credentials), asked)
+            found = dict(zip(asked, answers, strict=True))
+    for image, answer in found.items():
+        if isinstance(answer, SwarmctlError):
+            note(f"{image}: deployed by name, no digest: {answer.message}")
+    return replace(
+        wanted,
+        services={
+            name: _as_it_is(spec, current.services[name]["Spec"])
+            if name in kept
+            else _with_digest(spec, found.get(_name(spec)))
+            for name, spec in services.items()
+        },
+    )
+
+
+def _name(spec: Json) -> str:
+    """The image as the compose file names it."""
+    named = (spec.get("Labels") or {}).get(IMAGE_LABEL)
+    return str(named or spec["TaskTemplate"]["ContainerSpec"]["Image"])
+
+
+def _is_as_before(name: str, spec: Json, current: Current) -> bool:
+    """Whether a service has the image that the file names, and not one given to it by hand."""
+    there = current.services.get(name)
+    if there is None or _name(there["Spec"]) != _name(spec):
+        return False
+    image = str(there["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
+    wanted = _name(spec)
+    return image == wanted or image.partition("@")[0] in (wanted, _with_tag(wanted))
+
+
+def _look_up(engine: Engine, image: str, credentials: Credentials) -> Json | SwarmctlError:
+    if "@" in image:
+        return {}
+    try:
+        answer: Json = engine.send("GET", f"/distribution/{image}/json", auth=credentials(image))
+    except SwarmctlError as fault:
+        return fault
+    return answer
+
+
+def _with_digest(spec: Json, answer: Json | SwarmctlError | None) -> Json:
+    image = _name(spec)
+    placement = dict(spec["TaskTemplate"].get("Placement") or {})
+    if isinstance(answer, Mapping) and answer:
+        image = f"{_with_tag(image)}@{answer['Descriptor']['digest']}"
+        platforms = [_platform(entry) for entry in answer.get("Platforms") or ()]
+        placement |= {"Platforms": platforms} if platforms else {}
+    return _image(spec, image, placement)
+
+
+def _with_tag(image: str) -> str:
+    return image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+
+
+def _platform(entry: Mapping[str, str]) -> Json:
+    # swarmkit#2294: "arm" of a registry and "armv7l" of a node would not match.
+    architecture = entry.get("architecture", "")
+    return {
+        "Architecture": "" if architecture.lower() == "arm" else architecture,
+        "OS": entry.get("os", ""),
+    }
+
+
+def _as_it_is(spec: Json, there: Json) -> Json:
+    before = there["TaskTemplate"]
+    placement = dict(spec["TaskTemplate"].get("Placement") or {})
+    if platforms := (before.get("Placement") or {}).get("Platforms"):
+        placement["Platforms"] = platforms
+    return _image(spec, before["ContainerSpec"]["Image"], placement)
+
+
+def _image(spec: Json, image: str, placement: Json) -> Json:
+    template = spec["TaskTemplate"]
+    container = {**template["ContainerSpec"], "Image": image}
+    return {
+        **spec,
+        "TaskTemplate": {**template, "ContainerSpec": container, "Placement": placement},
+    }

@@ -1,0 +1,261 @@
+"""What a stack's template can say: Jinja2 in a sandbox, with the filters a compose author wants.
+
+Block lines (``{% … %}``) leave no blank lines behind. A variable that is not defined is an error.
+``true``, ``false`` and ``null`` are written as YAML spells them, and ``a.b`` prefers the key ``b``
+of a map to a method of that name (``update``, ``items`` …). Nothing outside the stack's folder is
+read, no code runs, and a template that does not end is ended.
+
+Beyond Jinja's own, a template has:
+
+``stack_name``
+    The folder's name, unless a value of that name overrides it.
+``file(path)``
+    The text of a file of the stack; one that ends in ``.j2`` is itself rendered, with the same
+    values.
+``text | hashed(name)``
+    ``name-<first 12 digits of the text's SHA-256>``. Configs and secrets are immutable in Swarm, so
+    a new content needs a new name (moby#35048).
+``attach(path)``
+    Puts that file (rendered when it ends in ``.j2``, and without that ending) beside the compose
+    file and gives the path to it. ``docker stack deploy`` up to at least 28.2 refuses an inline
+    ``content:`` for configs ("Additional property content is not allowed"), so configs are files.
+``value | to_yaml``
+    The value as YAML that reads back as the same value, for every reader: ``0755``, ``on`` or
+    ``8:22`` as strings are quoted. A map or list becomes a block; indent it with ``| indent(6)``.
+``map | env_file``
+    The map as the text of an ``env_file``, one ``NAME=value`` a line, for a file to ``attach``.
+    Refuses what such a file cannot hold: names with spaces, values of several lines.
+
+A config whose name follows its content::
+
+    configs:
+      httpd_conf:
+        name: {{ file('httpd.conf.j2') | hashed(stack_name ~ '_httpd_conf') }}
+        file: {{ attach('httpd.conf.j2') }}
+"""
+
+from __future__ import annotations
+
+import functools
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import jinja2
+import yaml
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from swarmctl.stack.render import filters, quoting
+
+TEMPLATE = "docker-compose.yml.j2"
+OUTPUT = "docker-compose.yml"
+TIME_LIMIT = 10.0  # seconds; a large stack takes a tenth of one
+SIZE_LIMIT = 4_000_000  # characters; the Engine takes no larger request either
+
+# What a template's own expressions may raise besides Jinja's errors: {{ 1 + "a" }}, {{ 1 / 0 }}.
+FAULTS = (
+    jinja2.TemplateError,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TimeoutError,
+    TypeError,
+    ValueError,
+    yaml.YAMLError,
+)
+
+
+class UndefinedVariableError(jinja2.UndefinedError):
+    """Like Jinja's, but knows what was looked up and where."""
+
+    def __init__(self, owner: Any, name: str | None, message: str) -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.name = name
+
+
+def fill_in(
+    stack: Path, values: Mapping[str, Any], time_limit: float = TIME_LIMIT
+) -> tuple[str, dict[str, bytes]]:
+    """Render a stack's template.
+
+    Args:
+        stack: the stack's folder.
+        values: what the template may use.
+        time_limit: seconds until it is given up.
+
+    Returns:
+        The text, and the files it attached: name → content.
+
+    Raises:
+        FAULTS: whatever goes wrong in the template; :mod:`swarmctl.stack.render.template_faults`
+            words it.
+    """
+    attached: dict[str, bytes] = {}
+    environment = _environment(stack, values, attached)
+    with _time_limit(time_limit):
+        text = environment.get_template(TEMPLATE).render(values)
+        if len(text) > SIZE_LIMIT:
+            raise ValueError(f"the output has more than {SIZE_LIMIT} characters")
+        text = quoting.quote(text)
+    return (text if text.endswith("\n") else text + "\n"), attached
+
+
+def read(stack: Path, name: str) -> bytes:
+    """The content of a file of the stack.
+
+    Raises:
+        jinja2.TemplateNotFound: there is none; links that lead out of the folder count as none.
+    """
+    path = (stack / name).resolve()
+    if not path.is_relative_to(stack.resolve()) or not path.is_file():
+        raise jinja2.TemplateNotFound(name)
+    return path.read_bytes()
+
+
+# --- the sandbox ----------------------------------------------------------------------------------
+
+
+class _Undefined(jinja2.StrictUndefined):
+    """Any use is an error that carries the name."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        hint: str | None = None,
+        obj: Any = missing,
+        name: str | None = None,
+        exc: type[jinja2.TemplateRuntimeError] = jinja2.UndefinedError,
+    ) -> None:
+        if exc is jinja2.UndefinedError:
+            # Jinja only ever calls it with the message.
+            exc = functools.partial(UndefinedVariableError, obj, name)  # type: ignore[assignment]  # see above
+        super().__init__(hint, obj, name, exc)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """A sandbox in which a map's keys hide its methods: ``{{ web.update.order }}`` is a value."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, Mapping) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
+class _StackLoader(jinja2.BaseLoader):
+    """Loads templates of one stack's folder, and from nowhere else."""
+
+    def __init__(self, stack: Path) -> None:
+        self.stack = stack
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        del environment
+        return _text(self.stack, template), str(self.stack / template), lambda: True
+
+
+class _MarkStrings(Extension):
+    """Makes ``{{ x }}`` to ``{{ (x) | marked }}``, so that ``quoting`` knows what is a string.
+
+    Not where the text is kept (``{% set %}…{% endset %}``, macros, …): a template may compare it.
+    """
+
+    _KEEPS = ("macro", "call", "filter", "set")
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        """Jinja's hook: the template's tokens, one after the other."""
+        depth = 0
+        statement: list[Token] = []
+        for token in stream:
+            if token.type == "variable_begin" and not depth:
+                yield from (token, Token(token.lineno, "lparen", "("))
+            elif token.type == "variable_end" and not depth:
+                yield Token(token.lineno, "rparen", ")")
+                yield Token(token.lineno, "pipe", "|")
+                yield Token(token.lineno, "name", "marked")
+                yield token
+            else:
+                yield token
+            if token.type == "block_begin":
+                statement = []
+            elif token.type == "block_end":
+                depth = max(0, depth + self._change(statement))
+            else:
+                statement.append(token)
+
+    def _change(self, statement: list[Token]) -> int:
+        word = statement[0].value if statement else ""
+        if word in [f"end{opening}" for opening in self._KEEPS]:
+            return -1
+        signs = [token.type for token in statement if token.type in ("assign", "pipe")]
+        is_assignment = word == "set" and signs[:1] == ["assign"]
+        return 1 if word in self._KEEPS and not is_assignment else 0
+
+
+def _environment(
+    stack: Path, values: Mapping[str, Any], attached: dict[str, bytes]
+) -> jinja2.Environment:
+    environment = _Environment(
+        loader=_StackLoader(stack),
+        undefined=_Undefined,
+        finalize=filters.as_yaml_spells_it,
+        extensions=[_MarkStrings],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=jinja2.select_autoescape(enabled_extensions=()),  # YAML, not HTML
+    )
+    # The same input must give the same bytes.
+    del environment.filters["random"], environment.globals["lipsum"]
+
+    def file(path: str) -> str:
+        if path.endswith(".j2"):
+            return quoting.unmark(environment.get_template(path).render(values))
+        return _text(stack, path)
+
+    def attach(path: str) -> str:
+        name = str(PurePosixPath(path.removesuffix(".j2")))
+        content = file(path).encode() if path.endswith(".j2") else read(stack, path)
+        if name == OUTPUT or attached.setdefault(name, content) != content:
+            raise ValueError(f"another file is put beside the compose file as {name!r} already")
+        return f"./{name}"
+
+    environment.globals.update(file=file, attach=attach)
+    environment.filters.update(filters.FILTERS, marked=quoting.mark)
+    return environment
+
+
+def _text(stack: Path, name: str) -> str:
+    try:
+        return read(stack, name).decode()
+    except UnicodeDecodeError as fault:
+        raise ValueError(f"{name} is not UTF-8 text") from fault
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Iterator[None]:
+    """Raise ``TimeoutError`` in the block after so many seconds; in the main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # a signal cannot reach another thread
+        return
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"the template is not done after {seconds:g} s")
+
+    previous = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
