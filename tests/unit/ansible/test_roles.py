@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,12 @@ def test_a_bad_setting_stops_the_run_before_any_call() -> None:
         "ANSIBLE_NOCOLOR": "1",
     }
     run = subprocess.run(
-        [ROOT / ".venv/bin/ansible-playbook", "playbooks/site.yml", "-e", "managers=2"],
+        [
+            Path(sys.executable).with_name("ansible-playbook"),
+            "playbooks/site.yml",
+            "-e",
+            "managers=2",
+        ],
         cwd=ROOT,
         env=environment,
         capture_output=True,
