@@ -6,22 +6,22 @@ after a crash finds the last complete state.
 
 from __future__ import annotations
 
-import dataclasses
 import fcntl
 import json
 import os
 import re
-import types
-import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+
+import msgspec
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.errors import RefusedError, SwarmctlError, unknown
+from swarmctl.state import write_durably
 
 JOURNAL_NAME = "journal.json"
 REPORT_NAME = "report.html"
@@ -49,18 +49,20 @@ def brief(journal: Journal) -> dict[str, Any]:
 
 
 def from_brief(raw: Any) -> Journal:
-    """A journal again, of which only the undo plan is known.
+    """The journal made from a :func:`brief`: it knows the undo plan and nothing later.
 
     Raises:
-        SwarmctlError: it is none.
+        SwarmctlError: a part is missing or has the wrong type; the message names it.
     """
     try:
-        journal = _load(Journal, raw)
-        if not _ID.fullmatch(journal.id):
-            raise ValueError(f"{journal.id!r} is no run's id")
-        return journal
-    except (TypeError, KeyError, ValueError) as error:
-        raise SwarmctlError(f"the undo plan in the Swarm can't be understood: {error}") from error
+        journal = msgspec.convert(raw, Journal)
+    except msgspec.ValidationError as error:
+        raise SwarmctlError(f"cannot read the undo plan in the Swarm's lock: {error}") from error
+    if not _ID.fullmatch(journal.id):
+        raise SwarmctlError(
+            f"the undo plan in the Swarm's lock has no valid run id: {journal.id!r}"
+        )
+    return journal
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,7 @@ class Runs:
         # Samples and probes one a line, the rest indented: readable, and small in diffs.
         text = _dump(journal)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, text)
+            write_durably(path, text)
         except OSError as error:
             raise SwarmctlError(
                 f"cannot write the journal {path}: {error.strerror}",
@@ -117,12 +118,11 @@ class Runs:
         if not path.is_file():
             raise unknown("run", run_id, self.ids())
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            return _load(Journal, raw)
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            return msgspec.json.decode(path.read_bytes(), type=Journal)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SwarmctlError(
                 f"cannot read the journal {path}: {error}",
-                "look at its `undo` part by hand; move the directory away once nothing is left",
+                "undo what its part `undo` lists by hand, then move the directory away",
             ) from error
 
     def pending(self) -> tuple[Journal, ...]:
@@ -160,27 +160,11 @@ class Runs:
             yield
 
 
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".tmp")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    # The rename itself must survive too: flush the directory's entry, and its parent's.
-    for directory in (path.parent, path.parent.parent):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
 _LINE_PER_ITEM = ("samples", "probe_log", "tasks", "marks", "blind")
 
 
 def _dump(journal: Journal) -> str:
-    raw = dataclasses.asdict(journal)
+    raw = asdict(journal)
     parts = []
     for key, value in raw.items():
         if key in _LINE_PER_ITEM and value:
@@ -190,32 +174,3 @@ def _dump(journal: Journal) -> str:
             text = json.dumps(value, indent=2, ensure_ascii=False).replace("\n", "\n  ")
         parts.append(f"  {json.dumps(key)}: {text}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-D = TypeVar("D")
-
-
-def _load(kind: type[D], raw: Any) -> D:
-    """Build a dataclass from its JSON; fields this version does not know are left out."""
-    if not isinstance(raw, dict):
-        raise TypeError(f"{kind.__name__}: expected an object")
-    hints = typing.get_type_hints(kind)
-    fields = dataclasses.fields(kind)  # type: ignore[arg-type]  # every kind is a dataclass
-    known = {f.name: _value(hints[f.name], raw[f.name]) for f in fields if f.name in raw}
-    return kind(**known)
-
-
-def _value(hint: Any, raw: Any) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (types.UnionType, typing.Union):
-        inner = next(a for a in arguments if a is not types.NoneType)
-        return None if raw is None else _value(inner, raw)
-    if origin is tuple and arguments[-1] is not Ellipsis:
-        return tuple(_value(a, item) for a, item in zip(arguments, raw, strict=True))
-    if origin in (tuple, list):
-        return origin(_value(arguments[0], item) for item in raw)
-    if origin is dict:
-        return {key: _value(arguments[1], item) for key, item in raw.items()}
-    if dataclasses.is_dataclass(hint):
-        return _load(hint, raw)  # type: ignore[arg-type]  # is_dataclass: a class here
-    return raw

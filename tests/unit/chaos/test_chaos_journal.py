@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from swarmctl.chaos.journal.journal import Journal, Mark, Sample, Undo, UndoStep
-from swarmctl.chaos.journal.runs import Runs
+from swarmctl.chaos.journal.runs import Runs, brief, from_brief
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 
 STEP = UndoStep("start-instance", "wkr1", "n1", "i-1", "aws ec2 start-instances")
@@ -76,6 +76,38 @@ def test_fields_of_a_newer_version_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "run-1" / "journal.json"
     path.write_text(path.read_text().replace("{", '{"of_tomorrow": 1,', 1))
     assert runs.load("run-1") == journal()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "place"),
+    [
+        ('"by_hand": "aws ec2 start-instances"', '"by_hand": 7', "$.undo.steps[0].by_hand"),
+        ('"schema": 1', '"schema": "1"', "$.schema"),
+        ('"cluster": "swarm_app",', "", "cluster"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused_and_its_place_is_named(
+    tmp_path: Path, right: str, wrong: str, place: str
+) -> None:
+    """Broken: a revert starts, and fails half way on a number where a name should be."""
+    runs = Runs(tmp_path)
+    runs.save(journal())
+    path = tmp_path / "run-1" / "journal.json"
+    text = path.read_text()
+    assert right in text
+    path.write_text(text.replace(right, wrong))
+    with pytest.raises(SwarmctlError) as caught:
+        runs.load("run-1")
+    assert place in caught.value.message
+
+
+def test_an_undo_plan_from_the_swarm_is_checked_like_a_journal() -> None:
+    raw = brief(journal("20260102-030405-drain"))
+    assert from_brief(raw).undo == journal().undo
+    with pytest.raises(SwarmctlError, match=r"\$\.targets"):
+        from_brief({**raw, "targets": "wkr1"})
+    with pytest.raises(SwarmctlError, match="run id"):
+        from_brief({**raw, "id": "../elsewhere"})
 
 
 def test_an_unknown_run_gets_the_known_ones(tmp_path: Path) -> None:
