@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from swarmctl.chaos.faults import Options
 from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.plan.hypothesis import Hypothesis
+from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.probes.custom_probes import AnyProbe
-from swarmctl.chaos.run.prepare import Limits
 
 
 @dataclass(frozen=True)

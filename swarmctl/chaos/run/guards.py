@@ -13,28 +13,8 @@ from swarmctl.errors import RefusedError
 from swarmctl.swarm.lock import CHAOS, Lock
 from swarmctl.swarm.model import Node, Service, Swarm
 
-# What ``--override`` may name. That a fault is possible at all is no matter of opinion.
-OVERRIDABLE = (
-    "no-pending-undo",
-    "no-other-experiment",
-    "swarm-healthy",
-    "quorum",
-    "leader",
-    "blast-radius",
-    "capacity",
-    "instance",
-    "stoppable",
-    "protected",
-    "time-window",
-    "probes-answer",
-)
-
 # Node and service label that keeps experiments away.
 PROTECT_LABEL = "swarmctl.protect"
-
-# How much may be taken away at once without being asked twice.
-MAX_NODES = 1
-MAX_PERCENT = 34.0
 
 _UNFINISHED_UPDATES = ("updating", "paused", "rollback_started", "rollback_paused")
 

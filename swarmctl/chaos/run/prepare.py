@@ -8,29 +8,12 @@ from dataclasses import dataclass, field
 from swarmctl.chaos.faults import Effect, Kind, targets
 from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.journal.journal import GuardRecord, TargetRecord
-from swarmctl.chaos.plan.window import Window
+from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.run import guards
 from swarmctl.chaos.world.seams import Forecast, Machine, Swarms
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node, Service, Swarm, Task
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the guards allow.
-
-    Args:
-        max_nodes: so many nodes may be taken away at once.
-        max_percent: so large a share of them.
-        window: when; ``None`` for always.
-        overrides: names of guards whose refusal does not count.
-    """
-
-    max_nodes: int = guards.MAX_NODES
-    max_percent: float = guards.MAX_PERCENT
-    window: Window | None = None
-    overrides: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

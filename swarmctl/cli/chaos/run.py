@@ -201,8 +201,8 @@ def _from_words(fault: str, said: dict[str, Any], seed: int | None, override: li
     from swarmctl.chaos.faults import known_fault
     from swarmctl.chaos.plan import window as windows
     from swarmctl.chaos.plan.hypothesis import Hypothesis
+    from swarmctl.chaos.plan.limits import Limits
     from swarmctl.chaos.plan.plan import Plan
-    from swarmctl.chaos.run.prepare import Limits
 
     kind = known_fault(fault)
     names = ("force", "sever", "level", "delay_ms", "replace_with")
@@ -257,7 +257,7 @@ def _from_file(path: Path, said: dict[str, Any], seed: int | None, override: lis
 
 
 def _overrides(names: Sequence[str]) -> frozenset[str]:
-    from swarmctl.chaos.run.guards import OVERRIDABLE
+    from swarmctl.chaos.plan.limits import OVERRIDABLE
     from swarmctl.errors import unknown
 
     for name in names:

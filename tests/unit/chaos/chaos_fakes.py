@@ -16,11 +16,11 @@ from swarmctl.chaos.faults import Options
 from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.plan.hypothesis import Hypothesis
+from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.custom_probes import AnyProbe
 from swarmctl.chaos.run.experiment import Experiment, Request, World
 from swarmctl.chaos.run.interrupts import Interrupts
-from swarmctl.chaos.run.prepare import Limits
 from swarmctl.chaos.world.seams import Endpoint, Forecast, Machine, Probe
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError

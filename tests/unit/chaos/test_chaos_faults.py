@@ -13,7 +13,7 @@ from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.runs import Runs, from_brief
 from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
-from swarmctl.chaos.run.prepare import Limits
+from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.run.undo import RevertFailedError
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock

@@ -20,10 +20,10 @@ from swarmctl.chaos.plan.file import read as files
 from swarmctl.chaos.plan.file import schema as file_schema
 from swarmctl.chaos.plan.file.read import load
 from swarmctl.chaos.plan.hypothesis import Tolerance
+from swarmctl.chaos.plan.limits import OVERRIDABLE
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.asks import Command, Dns, Http, Tcp
 from swarmctl.chaos.probes.custom_probes import CustomProbe
-from swarmctl.chaos.run.guards import OVERRIDABLE
 from swarmctl.chaos.world.seams import ServiceProbe
 from swarmctl.cli.main import main
 from swarmctl.errors import Exit, UsageError

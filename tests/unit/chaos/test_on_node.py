@@ -20,7 +20,7 @@ from swarmctl.chaos.faults.partition import PARTITION
 from swarmctl.chaos.faults.pressure import CPU, DISK_FULL, MEMORY
 from swarmctl.chaos.faults.recipe import Recipe
 from swarmctl.chaos.journal.journal import Journal, Mark
-from swarmctl.chaos.run.prepare import Limits
+from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.run.revert import revert
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 from tests.unit.chaos.chaos_fakes import Quiet, Stage, node, stage

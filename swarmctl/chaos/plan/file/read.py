@@ -13,8 +13,8 @@ from swarmctl.chaos.plan.file import schema as file_schema
 from swarmctl.chaos.plan.file.schema import Flaw
 from swarmctl.chaos.plan.file.sections import Section
 from swarmctl.chaos.plan.hypothesis import Hypothesis
+from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.run.prepare import Limits
 from swarmctl.errors import UsageError
 from swarmctl.reading import marked_yaml
 from swarmctl.reading.marked_yaml import BadFileError, Document

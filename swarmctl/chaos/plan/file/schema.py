@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema  # type: ignore[import-untyped]  # it comes without types
 
 from swarmctl.chaos.faults import FAULTS
-from swarmctl.chaos.run.guards import OVERRIDABLE
+from swarmctl.chaos.plan.limits import OVERRIDABLE
 from swarmctl.reading.marked_yaml import Document, Place
 
 _FILE = "experiment.schema.json"
