@@ -39,7 +39,7 @@ class CommandError(SwarmctlError):
 
 @dataclass
 class Shells:
-    """See ``swarmctl.chaos.world.seams.Shell``; may be used from several threads.
+    """See ``swarmctl.chaos.world.protocols.Shell``; may be used from several threads.
 
     Args:
         endpoints: how the nodes are reached, by hostname; asked again when a connection is made,

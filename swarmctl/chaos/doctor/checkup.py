@@ -15,7 +15,7 @@ from pathlib import Path
 from swarmctl.chaos.doctor import inspect_nodes
 from swarmctl.chaos.doctor.findings import EC2, SWARM, Cure, Facts, Finding, Held, Way
 from swarmctl.chaos.journal.runs import Runs, from_brief
-from swarmctl.chaos.world.seams import Ec2, Shell
+from swarmctl.chaos.world.protocols import Ec2, Shell
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine

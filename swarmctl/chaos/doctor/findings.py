@@ -10,7 +10,7 @@ from typing import Any
 
 from swarmctl.chaos.doctor.inspect_nodes import Look
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.world.seams import Machine
+from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Swarm

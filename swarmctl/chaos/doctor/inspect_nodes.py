@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from swarmctl.chaos.faults.recipe import LASTING, VOLATILE
-from swarmctl.chaos.world.seams import Shell
+from swarmctl.chaos.world.protocols import Shell
 from swarmctl.errors import SwarmctlError
 
 LOOK_TIMEOUT_S = 10.0

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
-from swarmctl.chaos.world.seams import Clock, Ec2, Shell
+from swarmctl.chaos.world.protocols import Clock, Ec2, Shell
 from swarmctl.errors import UsageError
 from swarmctl.swarm.engine import Engine
 

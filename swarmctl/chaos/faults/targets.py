@@ -33,7 +33,7 @@ class Selection:
         service: for faults that aim at tasks: of this service.
         count: how many to draw; ``None`` together with ``percent`` ``None`` is one.
         percent: how many of those that are eligible to draw, rounded up.
-        seed: what the draw is made from; equal seeds on equal Swarms draw equal targets.
+        seed: what the draw is made from; equal seeds on equal Managers draw equal targets.
     """
 
     names: tuple[str, ...] = ()

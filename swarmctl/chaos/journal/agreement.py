@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from swarmctl.chaos.journal.journal import Placement
-from swarmctl.chaos.world.seams import Forecast
+from swarmctl.chaos.world.protocols import Forecast
 
 Counts = Mapping[str, Mapping[str, int]]
 

@@ -9,7 +9,7 @@ from swarmctl.chaos.faults import targets
 from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.world.seams import Clock
+from swarmctl.chaos.world.protocols import Clock
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Swarm
 

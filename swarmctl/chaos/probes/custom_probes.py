@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from swarmctl.chaos.probes import http as probes
 from swarmctl.chaos.probes.asks import Ask, SilentError
-from swarmctl.chaos.world.seams import Endpoint, Probe, Prober, ServiceProbe
+from swarmctl.chaos.world.protocols import Endpoint, Probe, Prober, ServiceProbe
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Service, Swarm
 

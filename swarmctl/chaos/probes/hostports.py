@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from swarmctl.chaos.world.seams import Shell
+from swarmctl.chaos.world.protocols import Shell
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Port, Service, Swarm
 

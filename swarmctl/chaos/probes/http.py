@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from swarmctl.chaos.journal.journal import ProbeRecord, ProbeSummary
-from swarmctl.chaos.world.seams import Endpoint, Machine, Probe, ServiceProbe
+from swarmctl.chaos.world.protocols import Endpoint, Machine, Probe, ServiceProbe
 from swarmctl.errors import UsageError, unknown
 from swarmctl.swarm.model import Node, Port, Service, Swarm
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from swarmctl.chaos.journal.journal import ServiceOutcome, TargetRecord
 from swarmctl.chaos.run.record import Record
-from swarmctl.chaos.world.seams import Shell
+from swarmctl.chaos.world.protocols import Shell
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 

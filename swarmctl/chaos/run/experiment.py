@@ -30,7 +30,7 @@ from swarmctl.chaos.run.record import Record
 from swarmctl.chaos.run.verdict import Baseline
 from swarmctl.chaos.run.watch import PROBE_PATIENCE_S, Watch
 from swarmctl.chaos.world.clocks import EngineClock
-from swarmctl.chaos.world.seams import Alerts, Clock, Ec2, Prober, Progress, Shell, Swarms
+from swarmctl.chaos.world.protocols import Clock, Ec2, Events, Managers, Prober, Progress, Shell
 from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node
@@ -76,11 +76,11 @@ class World:
         consent: shows the user what will happen; raises to call it off.
     """
 
-    swarms: Swarms
+    swarms: Managers
     ec2: Ec2
     shell: Shell
     clock: Clock
-    alerts: Alerts
+    alerts: Events
     prober: Prober
     interrupts: Interrupts
     progress: Progress

@@ -8,7 +8,7 @@ from datetime import datetime
 from swarmctl.chaos.journal.journal import GuardRecord, Journal
 from swarmctl.chaos.plan.window import Window
 from swarmctl.chaos.run.verdict import shortages
-from swarmctl.chaos.world.seams import Forecast, Machine
+from swarmctl.chaos.world.protocols import Forecast, Machine
 from swarmctl.errors import RefusedError
 from swarmctl.swarm.lock import CHAOS, Lock
 from swarmctl.swarm.model import Node, Service, Swarm

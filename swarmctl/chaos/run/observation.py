@@ -13,7 +13,7 @@ from swarmctl.chaos.run.observer import INTERVAL_S
 from swarmctl.chaos.run.record import Record
 from swarmctl.chaos.run.verdict import Baseline, Judgement
 from swarmctl.chaos.run.watch import Watch
-from swarmctl.chaos.world.seams import Alerts
+from swarmctl.chaos.world.protocols import Events
 
 # Where nodes only blink, full strength must last so long: the managers hear of it a little later.
 BLINK_S = 5.0
@@ -36,7 +36,7 @@ class Observation:
 
     watch: Watch
     record: Record
-    alerts: Alerts
+    alerts: Events
     fault: Fault
     kind: Kind
     hypothesis: Hypothesis

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from swarmctl.chaos.journal.journal import Sample, TaskRecord
 from swarmctl.chaos.run.verdict import judged, placement
 from swarmctl.chaos.world.clocks import EngineClock
-from swarmctl.chaos.world.seams import Clock, Swarms
+from swarmctl.chaos.world.protocols import Clock, Managers
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Node, Swarm, Task
 
@@ -32,7 +32,7 @@ class Observer:
         lag_s: how long after the managers' own record each change of a node's state was seen.
     """
 
-    swarms: Swarms
+    swarms: Managers
     clock: Clock
     engine: EngineClock
     on_states: Callable[[float, Sequence[tuple[Node, str]]], None]

@@ -10,7 +10,7 @@ from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.journal.journal import GuardRecord, TargetRecord
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.run import guards
-from swarmctl.chaos.world.seams import Forecast, Machine, Swarms
+from swarmctl.chaos.world.protocols import Forecast, Machine, Managers
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node, Service, Swarm, Task
@@ -74,14 +74,14 @@ def take_aim(swarm: Swarm, kind: Kind, selection: Selection, machines: Sequence[
     return Aim(tuple(node for node in swarm.nodes if node.id in hit), tasks, named)
 
 
-def forecast(swarms: Swarms, kind: Kind, aim: Aim) -> Forecast | None:
+def forecast(swarms: Managers, kind: Kind, aim: Aim) -> Forecast | None:
     """What Swarm will do about it; ``None`` where no replica has to find another node."""
     if kind.effect not in (Effect.DOWN, Effect.DRAINED):
         return None
     return swarms.forecast([node.id for node in aim.nodes])
 
 
-def lock_guard(swarms: Swarms) -> GuardRecord:
+def lock_guard(swarms: Managers) -> GuardRecord:
     """Whether another experiment is under way in this Swarm."""
     try:
         found = lock.find(swarms.engine, lock.CHAOS)

@@ -8,7 +8,7 @@ from swarmctl.chaos.journal.journal import GuardRecord, Journal, Mark
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.run.interrupts import Interrupts
 from swarmctl.chaos.run.observer import Observer
-from swarmctl.chaos.world.seams import Clock, Progress
+from swarmctl.chaos.world.protocols import Clock, Progress
 from swarmctl.errors import SwarmctlError
 
 

@@ -11,7 +11,7 @@ from swarmctl.chaos.journal.journal import Journal, Mark
 from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.run import undo
-from swarmctl.chaos.world.seams import Clock, Ec2, Progress, Shell, Swarms
+from swarmctl.chaos.world.protocols import Clock, Ec2, Managers, Progress, Shell
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine
@@ -26,7 +26,7 @@ def revert(
     runs: Runs,
     ec2: Ec2,
     shell: Shell,
-    connect: Callable[[], Swarms],
+    connect: Callable[[], Managers],
     clock: Clock,
     progress: Progress,
 ) -> None:
@@ -108,9 +108,9 @@ def _release(engine: Engine, journal: Journal, progress: Progress) -> None:
 class _Managers:
     """Asks the managers, and looks for them anew when none answers. An ``Engine``, too."""
 
-    def __init__(self, connect: Callable[[], Swarms]) -> None:
+    def __init__(self, connect: Callable[[], Managers]) -> None:
         self._connect = connect
-        self._swarms: Swarms | None = None
+        self._swarms: Managers | None = None
         self.trouble = ""
 
     def look(self) -> Swarm | None:
@@ -132,7 +132,7 @@ class _Managers:
     def text(self, path: str, params: Mapping[str, str], limit: int) -> bytes:
         return self._ask(lambda swarms: swarms.engine.text(path, params, limit))
 
-    def _ask(self, question: Callable[[Swarms], T]) -> T:
+    def _ask(self, question: Callable[[Managers], T]) -> T:
         self._swarms = self._swarms or self._connect()
         try:
             return question(self._swarms)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from swarmctl.chaos.faults import Effect, Fault
 from swarmctl.chaos.faults.instance_terminate import REPLACE
 from swarmctl.chaos.journal.journal import Journal, UndoStep
-from swarmctl.chaos.world.seams import Clock
+from swarmctl.chaos.world.protocols import Clock
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.swarm.model import Node, Swarm
 from swarmctl.wait import wait_for

@@ -10,7 +10,7 @@ from swarmctl.chaos.probes import http as probes
 from swarmctl.chaos.run import verdict
 from swarmctl.chaos.run.observer import INTERVAL_S, Observer
 from swarmctl.chaos.run.record import Record
-from swarmctl.chaos.world.seams import Endpoint, Probe, Prober
+from swarmctl.chaos.world.protocols import Endpoint, Probe, Prober
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 

@@ -1,1 +1,1 @@
-"""What an experiment needs from outside, and the real thing."""
+"""The world an experiment acts on: small protocols, and the real thing."""

@@ -1,12 +1,13 @@
-"""The Engine's own timestamps, placed on the run's clock.
+"""The run's clock, and the Engine's timestamps converted to it.
 
-The tasks' records are made by other machines' clocks. The difference to ours is measured once, so
-that both can be shown on one time line.
+The managers stamp tasks with their own clocks. The difference to ours is measured once, so that
+both can be shown on one time line.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from swarmctl.reading import times
@@ -36,3 +37,19 @@ class EngineClock:
         """Seconds since the run began, of an Engine's timestamp; ``None`` when it is unset."""
         moment = parse_time(text)
         return None if moment is None else (moment - self.origin).total_seconds()
+
+
+@dataclass(frozen=True)
+class WallClock:
+    """The real time."""
+
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _origin: float = field(default_factory=time.monotonic)
+
+    def now(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._origin
+
+    def pause(self, seconds: float, /) -> None:
+        """Sleep."""
+        time.sleep(seconds)

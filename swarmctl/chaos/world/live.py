@@ -9,7 +9,7 @@ from typing import TypeVar
 import docker.errors
 
 from swarmctl.chaos.world.clocks import parse_time
-from swarmctl.chaos.world.seams import Forecast
+from swarmctl.chaos.world.protocols import Forecast
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction import request as predict
 from swarmctl.scheduler import Bounds
@@ -24,7 +24,7 @@ T = TypeVar("T")
 _BOUNDS = Bounds(outcomes=1_000, work=40_000, draws=500)
 
 
-class LiveSwarms:
+class LiveManagers:
     """The Swarm through whichever of its managers answers.
 
     Args:

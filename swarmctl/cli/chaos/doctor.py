@@ -90,7 +90,7 @@ def _reach(runs: Runs, cluster: str | None) -> tuple[Reach, Callable[[], None]]:
     """
     from swarmctl.chaos.doctor.checkup import Reach
     from swarmctl.chaos.doctor.findings import EC2
-    from swarmctl.chaos.world.live import LiveSwarms
+    from swarmctl.chaos.world.live import LiveManagers
     from swarmctl.cloud.instances import Cloud
     from swarmctl.cluster import endpoint, manager_endpoints, resolve
     from swarmctl.swarm.shell import Shells
@@ -107,11 +107,11 @@ def _reach(runs: Runs, cluster: str | None) -> tuple[Reach, Callable[[], None]]:
         raise
     except SwarmctlError as fault:
         return Reach(runs, blind={EC2: fault}), lambda: None
-    opened: list[LiveSwarms] = []
+    opened: list[LiveManagers] = []
 
     def engine() -> Engine:
         # Anew each time: a manager that was started again may have another address.
-        opened.append(LiveSwarms(manager_endpoints(name, ec2.instances(name))))
+        opened.append(LiveManagers(manager_endpoints(name, ec2.instances(name))))
         return opened[-1].engine
 
     def close() -> None:

@@ -281,7 +281,7 @@ def _run(
     from swarmctl.chaos.faults import known_fault
     from swarmctl.chaos.journal.runs import Runs
     from swarmctl.chaos.plan import campaign
-    from swarmctl.chaos.world.seams import WallClock
+    from swarmctl.chaos.world.clocks import WallClock
 
     campaign.check(plan)
     kind, runs = known_fault(plan.fault), Runs(runs_dir)
@@ -358,11 +358,11 @@ def _experiment(
     from swarmctl.chaos.probes.http import HttpProber
     from swarmctl.chaos.run.experiment import Experiment, Request, World
     from swarmctl.chaos.run.interrupts import Interrupts
+    from swarmctl.chaos.world.clocks import WallClock
     from swarmctl.chaos.world.events import SwarmEvents
-    from swarmctl.chaos.world.live import LiveSwarms
-    from swarmctl.chaos.world.seams import WallClock
+    from swarmctl.chaos.world.live import LiveManagers
 
-    swarms, clock = LiveSwarms(world.target.endpoints), WallClock()
+    swarms, clock = LiveManagers(world.target.endpoints), WallClock()
     events = SwarmEvents(world.target.endpoints)
 
     def close() -> None:

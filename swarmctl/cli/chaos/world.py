@@ -53,8 +53,8 @@ def revert_run(runs: Runs, journal: Journal) -> None:
         SwarmctlError: EC2 cannot be asked.
     """
     from swarmctl.chaos.run.revert import revert as undo
-    from swarmctl.chaos.world.live import LiveSwarms
-    from swarmctl.chaos.world.seams import WallClock
+    from swarmctl.chaos.world.clocks import WallClock
+    from swarmctl.chaos.world.live import LiveManagers
     from swarmctl.cloud.instances import Cloud
     from swarmctl.cluster import endpoint, manager_endpoints
     from swarmctl.swarm.shell import Shells
@@ -63,8 +63,8 @@ def revert_run(runs: Runs, journal: Journal) -> None:
     progress.step(f"Revert {journal.id}")
     ec2 = Cloud(journal.region or None)
 
-    def connect() -> LiveSwarms:
-        return LiveSwarms(manager_endpoints(journal.cluster, ec2.instances(journal.cluster)))
+    def connect() -> LiveManagers:
+        return LiveManagers(manager_endpoints(journal.cluster, ec2.instances(journal.cluster)))
 
     shells = Shells(lambda: {i.name: endpoint(i) for i in ec2.instances(journal.cluster)})
     try:

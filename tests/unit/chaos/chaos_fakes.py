@@ -21,7 +21,7 @@ from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.custom_probes import AnyProbe
 from swarmctl.chaos.run.experiment import Experiment, Request, World
 from swarmctl.chaos.run.interrupts import Interrupts
-from swarmctl.chaos.world.seams import Endpoint, Forecast, Machine, Probe
+from swarmctl.chaos.world.protocols import Endpoint, Forecast, Machine, Probe
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import Node, Port, Service, Swarm, Task

@@ -24,7 +24,7 @@ from swarmctl.chaos.plan.limits import OVERRIDABLE
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.asks import Command, Dns, Http, Tcp
 from swarmctl.chaos.probes.custom_probes import CustomProbe
-from swarmctl.chaos.world.seams import ServiceProbe
+from swarmctl.chaos.world.protocols import ServiceProbe
 from swarmctl.cli.main import main
 from swarmctl.errors import Exit, UsageError
 from swarmctl.reading.marked_yaml import BadFileError

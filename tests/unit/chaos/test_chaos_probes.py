@@ -15,7 +15,7 @@ import pytest
 
 from swarmctl.chaos.probes import http as probes
 from swarmctl.chaos.probes.http import HttpProber, Places, longest_outage, probe
-from swarmctl.chaos.world.seams import Endpoint, Machine, Probe
+from swarmctl.chaos.world.protocols import Endpoint, Machine, Probe
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Port, Swarm
 from tests.unit.chaos.chaos_fakes import Box, address_of, service, stage, task, workers

@@ -23,7 +23,7 @@ from swarmctl.chaos.probes import http as probes
 from swarmctl.chaos.probes.asks import Ask, Command, Dns, Http, SilentError, Tcp
 from swarmctl.chaos.probes.custom_probes import CustomProbe, Probers
 from swarmctl.chaos.probes.http import Places
-from swarmctl.chaos.world.seams import Endpoint, Probe, ServiceProbe
+from swarmctl.chaos.world.protocols import Endpoint, Probe, ServiceProbe
 from swarmctl.errors import RefusedError, UsageError
 from swarmctl.swarm.model import Port, Swarm
 from tests.unit.chaos.chaos_fakes import Stage, node, service, stage

@@ -17,7 +17,7 @@ from swarmctl.chaos.probes.custom_probes import (
     AnyProbe,
     CustomProbe,
 )
-from swarmctl.chaos.world.seams import ServiceProbe
+from swarmctl.chaos.world.protocols import ServiceProbe
 
 _KINDS = ("service", "http", "tcp", "dns", "command")
 _LEAST_EVERY_S = 0.1

@@ -1,16 +1,14 @@
 """What an experiment needs from the world, as small protocols.
 
-The experiment, its guards and its faults know only these; ``swarmctl.chaos.world.live`` connects
-them to a real Swarm, to EC2 and to the wall clock, and the unit tests to simple fakes in simulated
-time.
+Experiments, guards and faults use only these. ``swarmctl.chaos.world.live`` implements them for a
+real cluster, and the unit tests by simple fakes in simulated time.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from swarmctl.swarm.engine import Engine
@@ -70,7 +68,7 @@ class Ec2(Protocol):
         """The instance's state at this moment."""
 
 
-class Swarms(Protocol):
+class Managers(Protocol):
     """The Swarm through whichever manager answers. All methods raise ``SwarmctlError``."""
 
     def snapshot(self) -> Swarm:
@@ -127,24 +125,8 @@ class Clock(Protocol):
         """Let time pass."""
 
 
-@dataclass(frozen=True)
-class WallClock:
-    """The real time."""
-
-    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    _origin: float = field(default_factory=time.monotonic)
-
-    def now(self) -> float:
-        """Seconds since the run began."""
-        return time.monotonic() - self._origin
-
-    def pause(self, seconds: float, /) -> None:
-        """Sleep."""
-        time.sleep(seconds)
-
-
-class Alerts(Protocol):
-    """Something that knows when looking is worth it."""
+class Events(Protocol):
+    """Wakes the observer early when the Engine reports a change."""
 
     def wait(self, seconds: float) -> None:
         """Let time pass; less, if the managers report a change meanwhile."""
