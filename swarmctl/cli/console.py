@@ -12,26 +12,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-# The options by which every command says which Swarm it means; see swarmctl.cluster.
-ClusterOption = Annotated[
-    str | None,
-    typer.Option(
-        "--cluster", metavar="NAME", help="The cluster, by its EC2 tag; default: the only one."
-    ),
-]
-HostOption = Annotated[
-    str | None,
-    typer.Option(
-        "--host", metavar="URL", help="A manager: ssh://user@ip[:port] or unix:///path; no EC2."
-    ),
-]
 
 # Width of tables where no terminal says one: wide enough that no column is cut in a pipe.
 PIPE_WIDTH = 200

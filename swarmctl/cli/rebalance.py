@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from swarmctl.rebalance.plan import Proposal
 
 app = typer.Typer()
-
-
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 @app.command()
@@ -41,9 +34,9 @@ def rebalance(
         float,
         typer.Option("--timeout", min=1, metavar="S", help="Seconds for one replica to run."),
     ] = 120,
-    format_: Annotated[Format, typer.Option("--format")] = Format.TABLE,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    format_: TableOrJson = Format.TABLE,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Spread replicas again after a node has come back; never fewer run than are wanted.
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, HostOption
 from swarmctl.errors import SwarmctlError
 
 app = typer.Typer()
@@ -19,8 +20,8 @@ def snapshot(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else stdout.")
     ] = None,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Write nodes, services, tasks and networks as the Engine API gives them (JSON).
 

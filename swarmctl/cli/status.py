@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 from swarmctl.errors import Exit, SwarmctlError, UsageError
 
 if TYPE_CHECKING:
@@ -28,13 +28,6 @@ app = typer.Typer()
 SHOWN_PORTS = 3
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 @app.command()
 def status(
     watch: Annotated[
@@ -43,14 +36,12 @@ def status(
     interval: Annotated[
         float, typer.Option("--interval", min=0.2, metavar="S", help="Seconds between two looks.")
     ] = 1,
-    format_: Annotated[
-        Format, typer.Option("--format", help="json has a stable form, see the documentation.")
-    ] = Format.TABLE,
+    format_: TableOrJson = Format.TABLE,
     check: Annotated[
         bool, typer.Option("--check", help="Exit 1 if a node is down or a replica is missing.")
     ] = False,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Show the nodes, where each service runs, and what is missing and why."""
     if watch and format_ is Format.JSON:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, Format, RunsDirOption, TableOrJson
 from swarmctl.errors import Exit, SwarmctlError, UsageError
 
 if TYPE_CHECKING:
@@ -24,23 +24,14 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 @app.command()
 def doctor(
     fix: Annotated[
         bool, typer.Option("--fix", help="Mend what runs left behind and is safe to mend.")
     ] = False,
-    cluster: console.ClusterOption = None,
-    runs_dir: Annotated[
-        Path, typer.Option("--runs-dir", help="Where journals and reports are kept.")
-    ] = Path("runs"),
-    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.TABLE,
+    cluster: ClusterOption = None,
+    runs_dir: RunsDirOption = Path("runs"),
+    format_: TableOrJson = Format.TABLE,
 ) -> int:
     """Find what experiments left behind: in journals, in EC2, in the Swarm and on the nodes.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 from swarmctl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,13 +19,6 @@ app = typer.Typer()
 
 # Output of more (service, node) pairs than this is not indented.
 READABLE = 20_000
-
-
-class Format(StrEnum):
-    """How to print."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 @app.command()
@@ -44,14 +37,12 @@ def predict(
         Path | None,
         typer.Option("--snapshot", metavar="FILE", help="From `swarmctl snapshot`; else live."),
     ] = None,
-    format_: Annotated[
-        Format, typer.Option("--format", help="json lists every outcome; see docs/prediction.md.")
-    ] = Format.TABLE,
+    format_: TableOrJson = Format.TABLE,
     seed: Annotated[
         int, typer.Option("--seed", help="Of the draw, if there are too many outcomes to list.")
     ] = 1,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Tell where every replica ends up when nodes die, and what cannot be placed and why.
 

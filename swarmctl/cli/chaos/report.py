@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.options import Format, RunsDirOption, TableOrJson
 from swarmctl.errors import SwarmctlError, UsageError, unknown
 
 if TYPE_CHECKING:
@@ -21,16 +22,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where journals and reports are kept.")]
-
-
-class Format(StrEnum):
-    """What a report is written as."""
-
-    HTML = "html"
-    MARKDOWN = "markdown"
-    JUNIT = "junit"
-    JSON = "json"
+# The formats of a report.
+ReportFormat = Literal[Format.HTML, Format.MARKDOWN, Format.JUNIT, Format.JSON]
 
 
 class Picture(StrEnum):
@@ -38,13 +31,6 @@ class Picture(StrEnum):
 
     SVG = "svg"
     PNG = "png"
-
-
-class Listing(StrEnum):
-    """How the history is printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 # What a report is called in a directory.
@@ -62,7 +48,7 @@ def report(
         list[str] | None, typer.Argument(metavar="[RUN]…", help="Which runs.  [the newest]")
     ] = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="markdown is for GitHub, junit for CI.")
+        ReportFormat, typer.Option("--format", help="markdown is for GitHub, junit for CI.")
     ] = Format.HTML,
     output: Annotated[
         Path | None,
@@ -76,7 +62,7 @@ def report(
     picture: Annotated[
         Picture | None, typer.Option("--picture", help="Also write the picture, as a file.")
     ] = None,
-    runs_dir: RunsDir = Path("runs"),
+    runs_dir: RunsDirOption = Path("runs"),
 ) -> None:
     """Make the report of a run from its journal, or of several runs side by side."""
     from swarmctl.chaos.journal.runs import Runs
@@ -205,10 +191,8 @@ def history(
     outcome: Annotated[
         str | None, typer.Option("--outcome", help="Only runs that ended so, e.g. refuted.")
     ] = None,
-    format_: Annotated[
-        Listing, typer.Option("--format", help="json has every figure.")
-    ] = Listing.TABLE,
-    runs_dir: RunsDir = Path("runs"),
+    format_: TableOrJson = Format.TABLE,
+    runs_dir: RunsDirOption = Path("runs"),
 ) -> None:
     """List the runs, one a row, with medians and ranges for each fault that has several."""
     from swarmctl.chaos.faults import FAULTS
@@ -223,7 +207,7 @@ def history(
     if outcome is not None and outcome not in BADGES:
         raise unknown("outcome", outcome, BADGES)
     chosen = histories.choose(found, last, fault, outcome)
-    if format_ is Listing.JSON:
+    if format_ is Format.JSON:
         from dataclasses import asdict
 
         console.emit_json(

@@ -13,6 +13,7 @@ import typer
 from swarmctl.cli import console
 from swarmctl.cli.chaos.report import recorded
 from swarmctl.cli.chaos.world import Reality, revert_from_swarm, revert_run
+from swarmctl.cli.options import ClusterOption, RunsDirOption
 from swarmctl.cli.show.experiment import ConsoleProgress, list_faults, rehearsal, show, summary
 from swarmctl.errors import Exit, UsageError
 
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from swarmctl.chaos.run.experiment import Experiment
 
 app = typer.Typer(no_args_is_help=True)
-
-RunsDir = Annotated[Path, typer.Option("--runs-dir", help="Where journals and reports are kept.")]
-ClusterName = Annotated[
-    str | None, typer.Option("--cluster", help="The cluster, if the region has several.")
-]
 
 # Endings of experiment files; anything else is a fault's name.
 _FILES = (".yml", ".yaml", ".json")
@@ -126,8 +122,8 @@ def run(
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Also write JUnit XML, for CI.")
     ] = None,
-    cluster: ClusterName = None,
-    runs_dir: RunsDir = Path("runs"),
+    cluster: ClusterOption = None,
+    runs_dir: RunsDirOption = Path("runs"),
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask when nodes are drawn.")
     ] = False,
@@ -172,8 +168,8 @@ def revert(
         bool,
         typer.Option("--from-swarm", help="The run whose plan is in the Swarm's chaos lock."),
     ] = False,
-    cluster: ClusterName = None,
-    runs_dir: RunsDir = Path("runs"),
+    cluster: ClusterOption = None,
+    runs_dir: RunsDirOption = Path("runs"),
 ) -> int:
     """Undo what a run left behind, for example after kill -9. Can be repeated without harm."""
     from swarmctl.chaos.journal.runs import Runs

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.stack.options import SetOption, ValuesOption, parse_seconds
+from swarmctl.cli.options import (
+    ClusterOption,
+    HostOption,
+    SetOption,
+    ValuesOption,
+    time_option,
+)
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -62,8 +68,8 @@ def deploy(
     assignments: SetOption = None,
     name: NameOption = None,
     wait: Annotated[
-        str, typer.Option("--wait", metavar="TIME", help="How long it may take: 90s, 2m.")
-    ] = "120s",
+        float, time_option("--wait", "How long the deploy may take, for example 90s or 2m.")
+    ] = 120,
     settle: Annotated[
         float,
         typer.Option("--settle", min=0, metavar="S", help="Seconds the final state must hold."),
@@ -75,8 +81,8 @@ def deploy(
     resolve_image: ResolveOption = "changed",
     registry_auth: AuthOption = False,
     secrets: SecretOption = None,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Deploy a stack and wait until it runs; if it does not, go back to the version before.
 
@@ -88,7 +94,7 @@ def deploy(
     from swarmctl.stack.deploy.deploy import deploy as deploy_stack
 
     options = Options(
-        wait=parse_seconds(wait, "--wait"),
+        wait=wait,
         settle=settle,
         rollback=rollback,
         prune=prune,
@@ -121,8 +127,8 @@ def diff(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 1 when there is a difference.")
     ] = False,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Show what a deploy would change in the Swarm; change nothing. Secrets are masked."""
     from swarmctl.cluster import resolve

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, Format, HostOption, SetOption, ValuesOption
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     from swarmctl.stack.lint.source import Source
 
 
-class Format(StrEnum):
-    """How findings are written."""
-
-    TEXT = "text"
-    JSON = "json"
-    SARIF = "sarif"
-    GITHUB = "github"
+# The formats of a lint report.
+LintFormat = Literal[Format.TEXT, Format.JSON, Format.SARIF, Format.GITHUB]
 
 
 def lint(
@@ -43,10 +38,10 @@ def lint(
             "--snapshot", metavar="FILE", help="The Swarm it is meant for: the Engine API's JSON."
         ),
     ] = None,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
     output: Annotated[
-        Format, typer.Option("--format", help="How findings are written to stdout.")
+        LintFormat, typer.Option("--format", help="How findings are written to stdout.")
     ] = Format.TEXT,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as well.")] = False,
     fix: Annotated[
@@ -56,14 +51,8 @@ def lint(
         bool, typer.Option("--write", help="With --fix: write the mends, then lint again.")
     ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules and exit.")] = False,
-    values: Annotated[
-        list[Path] | None,
-        typer.Option("--values", metavar="FILE", help="Values for a stack's template; repeatable."),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="A.B=V", help="One value for a template; repeatable."),
-    ] = None,
+    values: ValuesOption = None,
+    assignments: SetOption = None,
 ) -> None:
     """Check compose files: what docker stack refuses, and what it takes but you will regret.
 
@@ -115,7 +104,7 @@ def _snapshot(file: Path | None, cluster: str | None, host: str | None) -> Snaps
         return snapshot.parse(client.raw_snapshot())
 
 
-def _show(reports: Sequence[Report], output: Format) -> None:
+def _show(reports: Sequence[Report], output: LintFormat) -> None:
     from swarmctl.stack.lint.formats import FORMATS, summary
 
     text = FORMATS[output](reports)

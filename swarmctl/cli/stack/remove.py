@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.stack.options import DeployedArgument, TimeoutOption, parse_seconds
+from swarmctl.cli.options import ClusterOption, HostOption, TimeoutOption
+from swarmctl.cli.stack.options import DeployedArgument
 from swarmctl.errors import Exit, RefusedError, SwarmctlError
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ def rm(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before data is lost.")
     ] = False,
-    timeout: TimeoutOption = "120s",
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    timeout: TimeoutOption = 120,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Remove a stack, and wait until its tasks and networks are gone.
 
@@ -41,7 +42,6 @@ def rm(
     from swarmctl.swarm import lock
     from swarmctl.swarm.engine import SwarmEngine
 
-    limit = parse_seconds(timeout, "--timeout")
     target = resolve(cluster, host)
     nodes = _nodes(target) if volumes else {}
     found = remove.volumes(nodes, stack)
@@ -51,9 +51,9 @@ def rm(
             remove.deployed(engine, stack)  # says which stacks there are, if this is none
         else:
             _ask_for_data(stack, found, yes)
-        with lock.held(engine, lock.of_stack(stack), limit + 60, lock.me("rm"), console.note):
+        with lock.held(engine, lock.of_stack(stack), timeout + 60, lock.me("rm"), console.note):
             current = look(engine, stack)
-            remove.remove(engine, current, timeout=limit)
+            remove.remove(engine, current, timeout=timeout)
     for kind in ("services", "networks", "configs", "secrets"):
         for name in current.of(kind):
             console.emit(f"- {kind.removesuffix('s')} {name}")
@@ -107,8 +107,8 @@ def prune(
         bool,
         typer.Option("--previous", help="Also what only `docker service rollback` would need."),
     ] = False,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Show (with --yes: remove) the configs and secrets of old versions that no service needs."""
     from swarmctl.cluster import resolve
@@ -137,8 +137,8 @@ def prune(
 
 def unlock(
     stack: DeployedArgument,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Remove the lock that a deploy left behind when it was killed."""
     from swarmctl.cluster import resolve

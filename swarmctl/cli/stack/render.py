@@ -12,16 +12,17 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.stack import deploy as stack_deploy
-from swarmctl.cli.stack import lint as stack_lint
-from swarmctl.cli.stack import remove as stack_remove
-from swarmctl.cli.stack.options import (
-    DeployedArgument,
+from swarmctl.cli.options import (
+    ClusterOption,
+    HostOption,
     SetOption,
     TimeoutOption,
     ValuesOption,
-    parse_seconds,
 )
+from swarmctl.cli.stack import deploy as stack_deploy
+from swarmctl.cli.stack import lint as stack_lint
+from swarmctl.cli.stack import remove as stack_remove
+from swarmctl.cli.stack.options import DeployedArgument
 from swarmctl.errors import Exit
 
 app = typer.Typer(
@@ -89,7 +90,7 @@ def render_stack(
 @app.command(name="wait")
 def wait_for_stack(
     stack: DeployedArgument,
-    timeout: TimeoutOption = "120s",
+    timeout: TimeoutOption = 120,
     settle: Annotated[
         float,
         typer.Option("--settle", min=0, metavar="S", help="Seconds the final state must hold."),
@@ -100,8 +101,8 @@ def wait_for_stack(
             metavar="TIME", help="Failed updates that began before (RFC 3339) are of no account."
         ),
     ] = None,
-    cluster: console.ClusterOption = None,
-    host: console.HostOption = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
 ) -> None:
     """Wait until every service of a deployed stack runs in full, as it was deployed last.
 
@@ -118,7 +119,6 @@ def wait_for_stack(
         raise UsageError(
             f"cannot read --since: {fault}", "write it like 2026-01-31T12:00:00Z"
         ) from fault
-    limit = parse_seconds(timeout, "--timeout")
     started = time.monotonic()
     with resolve(cluster, host).failover() as swarm, console.progress_line() as show:
 
@@ -126,7 +126,7 @@ def wait_for_stack(
             show(f"{stack}: " + ", ".join(map(str, judgements)))
 
         done = converge.wait(
-            swarm, stack, timeout=limit, settle=settle, since=moment, progress=progress
+            swarm, stack, timeout=timeout, settle=settle, since=moment, progress=progress
         )
     total = ", ".join(f"{j.service} {j.ready}/{j.wanted}" for j in done)
     console.emit(f"{stack} has converged after {time.monotonic() - started:.1f} s: {total}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 
 from swarmctl.cli import main as cli
+from swarmctl.cli.options import parse_seconds
 from swarmctl.cli.stack.deploy import load
-from swarmctl.cli.stack.options import parse_seconds
 from swarmctl.errors import UsageError
 
 
@@ -17,23 +18,29 @@ from swarmctl.errors import UsageError
     [("90", 90), ("90s", 90), ("2m", 120), ("1.5m", 90), ("1m30s", 90)],
 )
 def test_times_are_read_with_their_unit(text: str, seconds: float) -> None:
-    assert parse_seconds(text, "--wait") == seconds
+    assert parse_seconds(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0s", "-1", "soon", "2 m", "30s1m", "inf", "1d", "9999999h"])
 def test_a_time_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="cannot read --wait"):
-        parse_seconds(text, "--wait")
+    with pytest.raises(typer.BadParameter, match="is not a time"):
+        parse_seconds(text)
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (["deploy", "nosuch"], "unknown stack 'nosuch'"),
-        (["deploy", "three_tier", "--wait", "soon"], "cannot read --wait"),
+        (
+            ["deploy", "three_tier", "--wait", "soon"],
+            "--wait': 'soon' is not a time",
+        ),
         (["deploy", "nosuch.yml"], "there is no file nosuch.yml"),
-        (["wait", "three_tier", "--timeout", "soon"], "cannot read --timeout"),
-        (["rm", "three_tier", "--timeout", "0"], "cannot read --timeout"),
+        (
+            ["wait", "three_tier", "--timeout", "soon"],
+            "--timeout': 'soon' is not a time",
+        ),
+        (["rm", "three_tier", "--timeout", "0"], "Invalid value for '--timeout'"),
         (["deploy", "three_tier", "--as", "a b"], "cannot be called 'a b'"),
         (["deploy", "three_tier", "--resolve-image", "no"], "cannot read --resolve-image"),
         (["diff", "three_tier", "--set", "publish"], "cannot read --set"),

@@ -1,0 +1,96 @@
+"""Options that several commands share, declared once so that ``--help`` is the same everywhere.
+
+Use them as annotations::
+
+    def status(format_: TableOrJson = Format.TABLE, cluster: ClusterOption = None) -> None: ...
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+
+class Format(StrEnum):
+    """Every output format of ``swarmctl``. A command accepts some: ``Literal[Format.JSON, …]``."""
+
+    TABLE = "table"
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    GITHUB = "github"
+    HTML = "html"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+
+
+TableOrJson = Annotated[
+    Literal[Format.TABLE, Format.JSON],
+    typer.Option("--format", help="Output format. The JSON is documented and stable."),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="NAME",
+        help="The cluster's name (its EC2 tag).  [default: $SWARMCTL_CLUSTER, or the only cluster]",
+    ),
+]
+HostOption = Annotated[
+    str | None,
+    typer.Option(
+        "--host",
+        metavar="URL",
+        help="Connect to this manager instead of asking EC2: "
+        "ssh://user@address[:port] or unix:///path.",
+    ),
+]
+RunsDirOption = Annotated[
+    Path, typer.Option("--runs-dir", metavar="DIR", help="Directory of journals and reports.")
+]
+ValuesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--values",
+        metavar="FILE",
+        help="YAML file whose values override the stack's values.yml; repeatable.",
+    ),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="A.B=V", help="Override one value; V is read as YAML; repeatable."
+    ),
+]
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_TIME = re.compile(rf"{_NUMBER}|(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?", re.ASCII)
+_UNITS_S = (1.0, 3600.0, 60.0, 1.0)
+
+
+def parse_seconds(text: str | float) -> float:
+    """Seconds of ``90``, ``90s``, ``1m30s`` or ``1h``; for options whose value is a time.
+
+    Raises:
+        typer.BadParameter: it is none of these, or zero.
+    """
+    found = _TIME.fullmatch(str(text).strip())
+    parts = zip(found.groups() if found else (), _UNITS_S, strict=False)
+    seconds = sum(float(number) * unit for number, unit in parts if number)
+    if not 0 < seconds < 1e8:
+        raise typer.BadParameter(f"{text!r} is not a time; write for example 90s or 2m")
+    return seconds
+
+
+def time_option(name: str, help_: str) -> Any:
+    """An option whose value is a time such as ``90s``; annotate it as ``float`` (seconds)."""
+    return typer.Option(name, metavar="TIME", parser=parse_seconds, help=help_)
+
+
+TimeoutOption = Annotated[
+    float, time_option("--timeout", "Give up after this time, for example 90s or 2m.")
+]
