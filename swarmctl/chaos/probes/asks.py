@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import os
 import select
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 from urllib.parse import urlsplit
+
+from swarmctl import http
 
 # So much of what a command wrote is kept: its last line, cut.
 _LINE = 160
@@ -69,7 +69,7 @@ class Tcp:
         """See :class:`Ask`."""
         del stop
         try:
-            socket.create_connection((self.host, self.port), timeout_s).close()
+            http.connect(self.host, self.port, time.monotonic() + timeout_s).close()
         except TimeoutError as fault:
             raise SilentError(_late(timeout_s)) from fault
         except OSError as fault:
@@ -98,31 +98,12 @@ class Http:
     def ask(self, timeout_s: float, stop: Event) -> str:
         """See :class:`Ask`."""
         del stop
-        parts = urlsplit(self.url)
-        secure = parts.scheme == "https"
-        make = http.client.HTTPSConnection if secure else http.client.HTTPConnection
-        connection = make(parts.hostname or "", parts.port, timeout=timeout_s)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        try:
-            connection.request(
-                "GET", path, headers={"User-Agent": "swarmctl-chaos", "Connection": "close"}
-            )
-            response = connection.getresponse()
-            response.read(65536)
-        except TimeoutError as fault:
-            raise SilentError(_late(timeout_s)) from fault
-        except http.client.RemoteDisconnected as fault:
-            raise SilentError("connection closed without an answer") from fault
-        except http.client.HTTPException as fault:
-            raise SilentError(f"not HTTP ({type(fault).__name__})") from fault
-        except OSError as fault:
-            raise SilentError(_reason(fault)) from fault
-        finally:
-            connection.close()
-        answer = f"HTTP {response.status}"
-        if response.status in self.status or (not self.status and response.status < 500):
-            return answer
-        raise SilentError(answer)
+        answer = http.get(self.url, timeout_s)
+        status = answer.status or 0
+        good = status in self.status if self.status else status < 500
+        if answer.failure or not good:
+            raise SilentError(_short(answer.detail))
+        return answer.detail
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ asks the services themselves, as a client would, on the nodes that are left.
 
 from __future__ import annotations
 
-import http.client
 import itertools
 import threading
 from collections import Counter
@@ -14,6 +13,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from swarmctl import http
 from swarmctl.chaos.journal.journal import ProbeRecord, ProbeSummary
 from swarmctl.chaos.world.protocols import Endpoint, Machine, Probe, ServiceProbe
 from swarmctl.errors import UsageError, unknown
@@ -199,27 +199,11 @@ class HttpProber:
 def probe(endpoint: Endpoint, now: Callable[[], float]) -> Probe:
     """Ask once. A failed connection, a time-out and a wrong status are failures."""
     at = now()
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=TIMEOUT_S)
-    ok, heard = False, ""
-    try:
-        connection.request(
-            "GET", endpoint.path, headers={"User-Agent": "swarmctl-chaos", "Connection": "close"}
-        )
-        response = connection.getresponse()
-        response.read(65536)
-        ok = response.status in endpoint.status if endpoint.status else response.status < 500
-        heard, detail = "http", f"HTTP {response.status}"
-    except http.client.RemoteDisconnected:
-        heard, detail = "other", "connection closed without an answer"
-    except http.client.HTTPException as error:
-        heard, detail = "other", f"not HTTP ({type(error).__name__})"
-    except TimeoutError:
-        detail = f"no answer within {TIMEOUT_S:g} s"
-    except OSError as error:
-        detail = (error.strerror or str(error)).lower()
-    finally:
-        connection.close()
-    return Probe(at, endpoint, ok, now() - at, detail, heard)
+    answer = http.get(endpoint.url, TIMEOUT_S)
+    status, failure = answer.status, answer.failure
+    good = status in endpoint.status if endpoint.status else (status or 0) < 500
+    heard = "http" if status else "other" if failure is http.Failure.NOT_HTTP else ""
+    return Probe(at, endpoint, failure is None and good, answer.seconds, answer.detail, heard)
 
 
 def summaries(probes: Sequence[Probe]) -> tuple[ProbeSummary, ...]:

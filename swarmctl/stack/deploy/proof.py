@@ -6,11 +6,11 @@ cannot be reached from here (a firewall may say so) proves nothing either way.
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from swarmctl import http
 from swarmctl.stack.deploy.converge import judge
 from swarmctl.swarm.model import Service, Swarm
 
@@ -104,7 +104,7 @@ def _standing(swarm: Swarm, service: Service, addresses: Mapping[str, str], ask:
 
 def places(swarm: Swarm, service: Service, addresses: Mapping[str, str]) -> Iterator[Place]:
     """Where a service's TCP ports are open: the mesh on every node, host ports where tasks run."""
-    path = service.labels.get(PATH_LABEL, "/")
+    path = "/" + service.labels.get(PATH_LABEL, "").lstrip("/")
     live = {n.id: addresses.get(n.hostname) or n.address for n in swarm.nodes if n.live}
     for port in service.ports:
         if port.protocol == "tcp" and port.mode != "host" and port.published:
@@ -117,20 +117,10 @@ def places(swarm: Swarm, service: Service, addresses: Mapping[str, str]) -> Iter
 
 def http_probe(place: Place) -> str:
     """Ask once: ``HTTP <status>``, ``open`` where something else than HTTP answers, or nothing."""
-    connection = http.client.HTTPConnection(place.host, place.port, timeout=_TIMEOUT)
-    try:
-        connection.connect()
-    except OSError:
-        return _SILENT
-    try:
-        connection.request("GET", place.path, headers={"Connection": "close"})
-        return f"HTTP {connection.getresponse().status}"
-    except TimeoutError:
-        return _SILENT
-    except (http.client.HTTPException, OSError):
-        return "open"
-    finally:
-        connection.close()
+    answer = http.get(f"http://{place}", _TIMEOUT)
+    if answer.status is not None:
+        return f"HTTP {answer.status}"
+    return _SILENT if answer.failure in (http.Failure.UNREACHABLE, http.Failure.LATE) else "open"
 
 
 def losses(before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[str]:
