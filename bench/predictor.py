@@ -17,7 +17,8 @@ SIZES = ((10, 100), (100, 1_000), (300, 3_000), (1_000, 10_000))
 # Printed by the child: seconds of parsing, of one loss, of every node in turn; peak memory in MiB.
 _CHILD = """
 import json, resource, sys, time
-from swarmctl.scheduler import (Predictor, parse_snapshot)
+from swarmctl.prediction import Predictor
+from swarmctl.scheduler.snapshot import parse_snapshot
 from swarmctl.prediction.each import each
 from tests.unit.scheduler.swarms import big
 nodes, tasks = int(sys.argv[1]), int(sys.argv[2])

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmctl.prediction.predict import ONE_TRANSACTION, Prediction, Predictor
-from swarmctl.scheduler.constraints import spread_value
 from swarmctl.scheduler.snapshot import RUNNING, Network, Node, Service
+from swarmctl.swarm.constraints import label
 
 # A node is called a hot spot when it ends up with so many times the average, and gained so many.
 HOT, HOT_GAIN = 2.0, 3
@@ -210,7 +210,7 @@ def _preferences(view: _View) -> Iterator[Notice]:
     for service in view.affected:
         for descriptor in service.preferences:
             nodes = view.suited(service)
-            without = [n.name for n in nodes if spread_value(n, descriptor) == ""]
+            without = [n.name for n in nodes if label(n, descriptor) == ""]
             if without and len(without) < len(nodes):
                 yield Notice(
                     "preference",

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from swarmctl.scheduler.batch import Allocation, Kind, Rank, best_ranks
-from swarmctl.scheduler.constraints import spread_value
 from swarmctl.scheduler.filters import Room, capacity, explain, suits
 from swarmctl.scheduler.snapshot import (
     STATE,
@@ -23,6 +22,7 @@ from swarmctl.scheduler.snapshot import (
     seconds,
 )
 from swarmctl.scheduler.tree import Branch, Path, build
+from swarmctl.swarm.constraints import label
 
 # scheduler.go: so many failures of a service within so many seconds make a node worse than others.
 MAX_FAILURES = 5
@@ -208,7 +208,7 @@ class Board:
         return {path: Leaf(found) for path, found in kinds.items()}, build(paths, active)
 
     def _path(self, service: Service, node: Node) -> Path:
-        values = (spread_value(node, descriptor) for descriptor in service.preferences)
+        values = (label(node, descriptor) for descriptor in service.preferences)
         return tuple(value for value in values if value is not None)
 
     def _difference(

@@ -61,9 +61,10 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 def _platform(node: Node, service: Service, _room: Room) -> bool:
     if not service.platforms:
         return True
-    arch = _ARCHITECTURES.get(node.arch, node.arch)
+    arch = _ARCHITECTURES.get(node.platform_arch, node.platform_arch)
     return any(
-        wanted_os in ("", node.os) and _ARCHITECTURES.get(wanted_arch, wanted_arch) in ("", arch)
+        wanted_os in ("", node.platform_os)
+        and _ARCHITECTURES.get(wanted_arch, wanted_arch) in ("", arch)
         for wanted_os, wanted_arch in service.platforms
     )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from swarmctl.scheduler.constraints import Constraint, parse_constraints
+from swarmctl.swarm.constraints import Constraint, parse_all
 from swarmctl.swarm.model import TASK_STATES
 
 Raw = Mapping[str, Any]
@@ -68,8 +68,9 @@ class Node:
     address: str
     labels: Mapping[str, str]
     engine_labels: Mapping[str, str]
-    os: str
-    arch: str
+    status_address: str
+    platform_os: str
+    platform_arch: str
     total: Resources
     plugins: tuple[tuple[str, str], ...] | None  # (type, name); None: not known
     reachable: bool = False  # managers: as the other managers see it
@@ -321,8 +322,9 @@ def _node(raw: Raw, where: str) -> Node:
         address=str(status.get("Addr") or ""),
         labels=_within(spec, "Labels", f"{where}.Spec"),
         engine_labels=_within(engine, "Labels", f"{where}.Description.Engine"),
-        os=str(platform.get("OS") or ""),
-        arch=str(platform.get("Architecture") or ""),
+        status_address=str(status.get("Addr") or ""),
+        platform_os=str(platform.get("OS") or ""),
+        platform_arch=str(platform.get("Architecture") or ""),
         total=_resources(
             _within(description, "Resources", f"{where}.Description"), f"{where}.Description"
         ),
@@ -398,7 +400,7 @@ def _service(
         name=_text(spec, "Name", f"{where}.Spec"),
         mode=mode,
         replicas=replicas,
-        constraints=parse_constraints(map(str, _list(placement, "Constraints", here))),
+        constraints=parse_all(map(str, _list(placement, "Constraints", here))),
         preferences=_preferences(_list(placement, "Preferences", here)),
         max_replicas=_number(placement, "MaxReplicas", here),
         platforms=tuple(

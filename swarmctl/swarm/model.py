@@ -50,6 +50,7 @@ class Node:
     nano_cpus: int = 0
     memory_bytes: int = 0
     message: str = ""
+    status_address: str = ""  # Status.Addr, which ``node.ip`` is compared with
     platform_os: str = ""
     platform_arch: str = ""
     engine_labels: Mapping[str, str] = field(default_factory=dict)
@@ -184,18 +185,25 @@ class Swarm:
     def wanted(self, service: Service) -> int:
         """How many tasks should run now; for a job, how many should have completed.
 
-        For a global service: one on each live, active node that its constraints allow, and those
-        on paused nodes, which keep what they have but get nothing new.
+        Of a global service, one on each node of :meth:`wanted_on`.
         """
-        if not service.is_global:
-            return service.replicas
+        return len(self.wanted_on(service)) if service.is_global else service.replicas
+
+    def wanted_on(self, service: Service) -> frozenset[str]:
+        """The ids of the nodes on which a global service should run now.
+
+        Every live, active node that its constraints allow; and the paused ones that have a task,
+        which keep it but get no new one (swarmkit manager/orchestrator/global/global.go).
+        """
         held = {t.node_id for t in self.serving(service)}
-        return sum(
-            node.live
-            and (node.availability != "pause" or node.id in held)
-            and node.availability != "drain"
-            and all(constraints.allows(node, c) for c in service.constraints)
+        required = constraints.parse_all(service.constraints)
+        return frozenset(
+            node.id
             for node in self.nodes
+            if node.live
+            and node.availability != "drain"
+            and (node.availability != "pause" or node.id in held)
+            and all(constraint.holds(node) for constraint in required)
         )
 
     def running(self, service: Service) -> int:
@@ -232,9 +240,9 @@ class Swarm:
 
     @property
     def healthy(self) -> bool:
-        """Whether every node is live and every service complete.
+        """Whether every node is live and no replica is missing.
 
-        Jobs do not count: one that is under way, or has failed, serves nobody.
+        Jobs are ignored: they end, they do not serve.
         """
         return all(n.live for n in self.nodes) and not any(
             self.missing(s) for s in self.services if not s.is_job
@@ -275,6 +283,7 @@ def _node(raw: Mapping[str, Any]) -> Node:
         nano_cpus=resources.get("NanoCPUs", 0),
         memory_bytes=resources.get("MemoryBytes", 0),
         message=status.get("Message", ""),
+        status_address=status.get("Addr", ""),
         platform_os=description.get("Platform", {}).get("OS", ""),
         platform_arch=description.get("Platform", {}).get("Architecture", ""),
         engine_labels=description.get("Engine", {}).get("Labels") or {},

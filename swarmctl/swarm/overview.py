@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from swarmctl.swarm.missing import why_missing
 from swarmctl.swarm.model import Node, Service, Swarm, Task
 
 
@@ -166,7 +167,7 @@ def _service(swarm: Swarm, service: Service) -> ServiceView:
         missing=missing,
         update=service.update_state,
         nodes=dict(sorted(where.items())),
-        reasons=_reasons(swarm, service) if missing else (),
+        reasons=why_missing(swarm, service) if missing else (),
         ports=_ports(swarm, service),
     )
 
@@ -174,31 +175,6 @@ def _service(swarm: Swarm, service: Service) -> ServiceView:
 def _hostname(swarm: Swarm, task: Task) -> str:
     node = swarm.node_by_id(task.node_id)
     return node.hostname if node else task.node_id
-
-
-def _reasons(swarm: Swarm, service: Service) -> tuple[str, ...]:
-    """Why tasks are missing, in plain words: those on dead nodes first, then those not running."""
-    reasons: Counter[str] = Counter()
-    for task in swarm.stranded(service):
-        node = swarm.node_by_id(task.node_id)
-        state = node.state if node else "gone"
-        reasons[f"on {_hostname(swarm, task)}, which is {state}"] += 1
-    serving = {t.place for t in swarm.serving(service)}
-    for task in swarm.tasks_of(service):
-        open_ = task.desired_state in ("running", "ready") and task.place not in serving
-        if open_ and task.state not in ("running", "complete"):
-            reasons[_why(swarm, service, task)] += 1
-    return tuple(f"{count} {reason}" for reason, count in reasons.most_common())
-
-
-def _why(swarm: Swarm, service: Service, task: Task) -> str:
-    words = task.error or (task.message if task.state == "pending" else "")
-    if not words:
-        # A replacement has no error of its own; the one it replaces says why there is one.
-        before = [t for t in swarm.tasks_of(service) if t.place == task.place and t.error]
-        words = f"after: {before[-1].error}" if before else ""
-    where = f" on {_hostname(swarm, task)}" if task.node_id else ""
-    return f"{task.state}{where}" + (f": {' '.join(words.split())}" if words else "")
 
 
 def _ports(swarm: Swarm, service: Service) -> tuple[PublishedPort, ...]:

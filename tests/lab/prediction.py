@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Protocol
 
-from swarmctl.scheduler import Prediction, Predictor, parse_snapshot
+from swarmctl.prediction import Prediction, Predictor
+from swarmctl.scheduler.snapshot import parse_snapshot
 from swarmctl.wait import wait_for
 
 IMAGE = "tiny:1"

@@ -17,7 +17,8 @@ import pytest
 
 from swarmctl.lab.api import GOLDEN_AMI
 from swarmctl.lab.machine import container_name
-from swarmctl.scheduler import Predictor, parse_snapshot
+from swarmctl.prediction import Predictor
+from swarmctl.scheduler.snapshot import parse_snapshot
 from swarmctl.wait import wait_for
 from tests.lab.prediction import Bench, Trial, draw
 from tests.lab.support import NAME, Lab

@@ -226,7 +226,7 @@ class Experiment:
             expected=custom_probes.expectations(self._plan.probes),
             fixed=custom_probes.fixed(self._plan.probes),
         )
-        wanted = {s.name: verdict.wanted(swarm, s) for s in verdict.judged(swarm)}
+        wanted = {s.name: swarm.wanted(s) for s in verdict.judged(swarm)}
         self._plan = replace(self._plan, hypothesis=self._plan.hypothesis.resolved(wanted))
         self.journal.hypothesis = str(self._plan.hypothesis)
         self._observer.engine = self._read_engine_clock()
@@ -299,7 +299,7 @@ class Experiment:
         )
         self._observer.known_are(swarm)
         self.journal.before = verdict.placement(swarm)
-        self.journal.wanted = {s.name: verdict.wanted(swarm, s) for s in verdict.judged(swarm)}
+        self.journal.wanted = {s.name: swarm.wanted(s) for s in verdict.judged(swarm)}
         names = ", ".join(target.what for target in self.journal.targets)
         self._record.mark("fault", f"{self._plan.fault} of {names}")
         self._fault.inject(self.journal.targets)

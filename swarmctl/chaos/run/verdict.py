@@ -14,16 +14,12 @@ from datetime import datetime, timedelta
 
 from swarmctl.chaos.journal.journal import Placement, ServiceOutcome, Verdict
 from swarmctl.chaos.world.clocks import parse_time
+from swarmctl.swarm.missing import why_missing
 from swarmctl.swarm.model import Service, Swarm, Task
 
 # Two managers' clocks may differ by this much before a replacement's creation time is doubted.
 # It cannot hide anything: a task from before the fault is in the baseline, whatever its time says.
 CLOCK_SKEW = timedelta(seconds=2)
-
-# Tasks that will not run any more, whatever they still say about themselves.
-_OVER = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
-
-_JUDGED = ("replicated", "global")
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ class Judgement:
 
 def judged(swarm: Swarm) -> tuple[Service, ...]:
     """The services a verdict is about."""
-    return tuple(service for service in swarm.services if service.mode in _JUDGED)
+    return tuple(service for service in swarm.services if not service.is_job)
 
 
 def not_judged(swarm: Swarm) -> dict[str, str]:
@@ -90,19 +86,8 @@ def not_judged(swarm: Swarm) -> dict[str, str]:
     return {
         service.name: f"a {service.mode} runs to its end, it does not serve"
         for service in swarm.services
-        if service.mode not in _JUDGED
+        if service.is_job
     }
-
-
-def wanted(swarm: Swarm, service: Service) -> int:
-    """How many replicas there should be now.
-
-    A global service wants one on every node its constraints allow; the managers have worked that
-    out already: it is where they keep a task that is meant to run.
-    """
-    if service.mode == "replicated":
-        return service.replicas
-    return len(_global_nodes(swarm, service))
 
 
 def shortages(swarm: Swarm, at_least: Mapping[str, int] | None = None) -> tuple[str, ...]:
@@ -116,10 +101,10 @@ def shortages(swarm: Swarm, at_least: Mapping[str, int] | None = None) -> tuple[
     floor = at_least or {}
     lines = []
     for service in judged(swarm):
-        serving = len(_places(service, swarm.serving(service)))
-        want = max(wanted(swarm, service), floor.get(service.name, 0))
+        serving = swarm.running(service)
+        want = max(swarm.wanted(service), floor.get(service.name, 0))
         if serving < want:
-            reasons = "; ".join(_why_missing(swarm, service)) or "not running yet"
+            reasons = "; ".join(why_missing(swarm, service)) or "not running yet"
             lines.append(f"{service.name} {serving}/{want}: {reasons}")
     return tuple(lines)
 
@@ -181,22 +166,22 @@ def _weigh(
         if task.node_id not in baseline.targets and task.id not in baseline.killed
     ]
     stayed = [task for task in running if task.id in served]
-    taken = {_place(service, task) for task in stayed}
+    taken = {task.place for task in stayed}
     replacements: list[Task] = []
     doubts: list[str] = []
     for task in running:
-        if task.id in served or _place(service, task) in taken:
+        if task.id in served or task.place in taken:
             continue
         doubt = _doubt(baseline, task)
         if doubt:
             doubts.append(doubt)
             continue
-        taken.add(_place(service, task))
+        taken.add(task.place)
         replacements.append(task)
 
     reasons: tuple[str, ...] = ()
     if len(taken) < want:
-        found = (*doubts, *_why_missing(swarm, service, without=baseline.targets))
+        found = (*doubts, *why_missing(swarm, service, baseline.targets))
         reasons = found or ("replicas are missing, and no task says why",)
     if service.mode == "replicated" and service.replicas != before.replicas:
         reasons += (f"scaled from {before.replicas} to {service.replicas} during the run",)
@@ -214,27 +199,9 @@ def _weigh(
 
 def _wanted_after(baseline: Baseline, service: Service) -> int:
     """Global tasks are not moved: without the targets there are so many fewer to want."""
-    if service.mode == "replicated":
+    if not service.is_global:
         return service.replicas
-    return len(_global_nodes(baseline.swarm, service) - baseline.targets)
-
-
-def _global_nodes(swarm: Swarm, service: Service) -> set[str]:
-    live = {node.id for node in swarm.nodes if node.live}
-    return {
-        task.node_id
-        for task in swarm.tasks_of(service)
-        if task.desired_state == "running" and task.node_id in live
-    }
-
-
-def _place(service: Service, task: Task) -> str | int:
-    """What a task fills: two tasks of one slot (or node) are one replica."""
-    return task.slot if service.mode == "replicated" else task.node_id
-
-
-def _places(service: Service, tasks: Sequence[Task]) -> set[str | int]:
-    return {_place(service, task) for task in tasks}
+    return len(baseline.swarm.wanted_on(service) - baseline.targets)
 
 
 def _doubt(baseline: Baseline, task: Task) -> str:
@@ -248,43 +215,6 @@ def _doubt(baseline: Baseline, task: Task) -> str:
         early = (baseline.fault_at - created).total_seconds()
         return f"task {task.id[:12]} runs, but was created {early:.1f} s before the fault"
     return ""
-
-
-def _why_missing(swarm: Swarm, service: Service, without: Collection[str] = ()) -> tuple[str, ...]:
-    """Swarm's own words on the replicas that do not run, each said once."""
-    names: Mapping[str, str] = {node.id: node.hostname for node in swarm.nodes}
-    live = {node.id for node in swarm.nodes if node.live and node.id not in without}
-    reasons: Counter[str] = Counter()
-    current = [t for t in swarm.tasks_of(service) if t.desired_state in ("running", "ready")]
-    for task in current:
-        where = names.get(task.node_id, "")
-        text = task.error or task.message
-        if task.state == "running" and task.node_id in live:
-            continue
-        if task.state == "running":
-            reasons[f"still counted on {where or 'a node that is gone'}, which is lost"] += 1
-        elif task.node_id:
-            reasons[f"{task.state} on {where}: {text}"] += 1
-        else:
-            reasons[f"{task.state}: {text}"] += 1
-    if not reasons:
-        reasons.update(_how_it_ended(swarm, service, names))
-    return tuple(f"{text} ({n} tasks)" if n > 1 else text for text, n in reasons.most_common())
-
-
-def _how_it_ended(swarm: Swarm, service: Service, names: Mapping[str, str]) -> tuple[str, ...]:
-    """With no task meant to run any more, the last one of a slot says how that came."""
-    last: dict[str | int, Task] = {}
-    for task in swarm.tasks_of(service):
-        place = _place(service, task)
-        if place not in last or task.created_at > last[place].created_at:
-            last[place] = task
-    return tuple(
-        f"{task.state} on {names.get(task.node_id, 'no node')} and not replaced"
-        f" (restart policy): {task.error or task.message}"
-        for task in last.values()
-        if task.state in _OVER or task.desired_state == "shutdown"
-    )
 
 
 def conclude(

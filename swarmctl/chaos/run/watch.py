@@ -111,7 +111,7 @@ class Watch:
         states = [f"{n.hostname} {n.state}" for n in swarm.nodes if not n.live]
         places = verdict.placement(swarm)
         services = [
-            f"{service.name} {sum(places[service.name].values())}/{verdict.wanted(swarm, service)}"
+            f"{service.name} {sum(places[service.name].values())}/{swarm.wanted(service)}"
             for service in verdict.judged(swarm)
         ]
         return " · ".join([*states, *services])

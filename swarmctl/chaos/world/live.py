@@ -11,8 +11,8 @@ import docker.errors
 from swarmctl.chaos.world.clocks import parse_time
 from swarmctl.chaos.world.protocols import Forecast
 from swarmctl.errors import SwarmctlError
+from swarmctl.prediction import Bounds
 from swarmctl.prediction import request as predict
-from swarmctl.scheduler import Bounds
 from swarmctl.swarm.client import Endpoint, Failover, SwarmClient
 from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.model import Swarm

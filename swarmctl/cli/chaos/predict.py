@@ -74,8 +74,8 @@ def _snapshot(path: Path | None, cluster: str | None, host: str | None) -> Snaps
 def _print_one(
     snapshot: Snapshot, lose: list[str], zone: str | None, format_: Format, seed: int
 ) -> None:
+    from swarmctl.prediction import Bounds
     from swarmctl.prediction import request as predictions
-    from swarmctl.scheduler import Bounds
 
     nodes = predictions.choose(snapshot, lose, zone)
     prediction, notices = predictions.predict(snapshot, nodes, Bounds(seed=seed))
@@ -96,8 +96,8 @@ def _emit_outcomes(data: dict[str, Any]) -> None:
 
 
 def _print_each(snapshot: Snapshot, format_: Format) -> None:
+    from swarmctl.prediction import Predictor
     from swarmctl.prediction.each import each
-    from swarmctl.scheduler import Predictor
 
     risks = each(Predictor(snapshot))
     if format_ is Format.JSON:

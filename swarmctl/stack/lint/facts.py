@@ -2,43 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from swarmctl.stack.compose.view import Mount, Service, Stack, Thing
 from swarmctl.stack.lint.rule import Context
 from swarmctl.stack.lint.snapshot import Snapshot
+from swarmctl.swarm.constraints import Constraint, parse
 from swarmctl.swarm.model import Service as RunningService
-
-_KEY = re.compile(r"[a-z_][a-z0-9\-_.]+\Z", re.ASCII | re.IGNORECASE)
-_VALUE = re.compile(r"[a-z0-9:\-_\s.*()?+\[\]\\^$|/]+\Z", re.ASCII | re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """A placement constraint taken apart; ``problem`` says why SwarmKit would refuse it."""
-
-    key: str
-    operator: str
-    value: str
-    problem: str = ""
-
-
-def constraint(text: str) -> Constraint:
-    """Read a constraint as SwarmKit does (manager/constraint/constraint.go, Parse)."""
-    for operator in ("==", "!="):
-        key, found, value = text.partition(operator)
-        if not found:
-            continue
-        key, value = key.strip(), value.strip()
-        problem = ""
-        if not _KEY.match(key):
-            problem = f"the key {key!r} is invalid"
-        elif not _VALUE.match(value):
-            problem = f"the value {value!r} is invalid"
-        return Constraint(key, operator, value, problem)
-    return Constraint("", "", "", "it has neither == nor !=")
-
 
 _PINS = ("node.hostname", "node.id", "node.ip")
 
@@ -50,36 +18,33 @@ def pin(service: Service, swarm: Context) -> str:
     are probably several nodes with that label. With a snapshot, the nodes are counted.
     """
     texts = [text for text, _ in service.constraints]
-    ties = [text for text in texts if _ties(constraint(text), service.replicas)]
+    ties = [text for text in texts if _ties(parse(text), service.replicas)]
     if swarm.snapshot is None:
         return next(iter(ties), "")
     alone = len(swarm.snapshot.eligible(texts)) <= 1
     return ", ".join(texts) if alone and texts else ""
 
 
-def _ties(parsed: Constraint, replicas: int) -> bool:
-    by_label = names_label(parsed) and replicas <= 1
-    return parsed.operator == "==" and (parsed.key.lower() in _PINS or by_label)
-
-
-def names_label(parsed: Constraint) -> bool:
-    """Whether a constraint is about a label, which one node may have, or several."""
-    return parsed.key.lower().startswith(("node.labels.", "engine.labels."))
+def _ties(constraint: Constraint, replicas: int) -> bool:
+    by_label = constraint.names_label and replicas <= 1
+    return constraint.equal and (constraint.key.lower() in _PINS or by_label)
 
 
 def on_managers_only(service: Service) -> bool:
     """Whether the constraints keep a service on managers."""
-    for text, _ in service.constraints:
-        parsed = constraint(text)
-        wanted = ("==", "manager") if parsed.operator == "==" else ("!=", "worker")
-        if parsed.key.lower() == "node.role" and parsed.value.lower() == wanted[1]:
-            return True
-    return False
+    return any(
+        c.key.lower() == "node.role" and c.value.lower() == ("manager" if c.equal else "worker")
+        for c in _constraints(service)
+    )
 
 
 def names_role(service: Service) -> bool:
     """Whether any constraint is about the node's role."""
-    return any(constraint(text).key.lower() == "node.role" for text, _ in service.constraints)
+    return any(c.key.lower() == "node.role" for c in _constraints(service))
+
+
+def _constraints(service: Service) -> list[Constraint]:
+    return [parse(text) for text, _ in service.constraints]
 
 
 _SHARED_TYPES = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse", "lustre")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from swarmctl.stack.compose import notations as specs
 from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint.snapshot import Reservation, Snapshot
-from swarmctl.swarm import constraints
+from swarmctl.swarm.constraints import Constraint, parse_all
 from swarmctl.swarm.model import Node, Task
 
 _OVER = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
@@ -49,10 +49,10 @@ def _items(service: Service) -> Iterator[_Item]:
     need = _reserves(service)
     if need == Reservation() or service.is_global:
         return
-    texts = [text for text, _ in service.constraints]
+    required = parse_all(text for text, _ in service.constraints)
 
     def fits(node: Node) -> bool:
-        return all(constraints.allows(node, text) for text in texts)
+        return all(constraint.holds(node) for constraint in required)
 
     # Enough to find what does not fit; nobody has a thousand nodes in a snapshot.
     yield from [_Item(need, fits, service)] * min(service.replicas, 1000)
@@ -76,8 +76,10 @@ def _foreign_tasks(snapshot: Snapshot, own: str) -> list[tuple[Task, _Item]]:
         if service is None or task.state in _OVER or task.desired_state != "running":
             continue
 
-        def fits(node: Node, texts: Sequence[str] = service.constraints) -> bool:
-            return all(constraints.allows(node, text) for text in texts)
+        required = parse_all(service.constraints)
+
+        def fits(node: Node, required: Sequence[Constraint] = required) -> bool:
+            return all(constraint.holds(node) for constraint in required)
 
         found.append((task, _Item(snapshot.reserved(service), fits, None)))
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmctl.errors import UsageError
-from swarmctl.swarm import constraints
+from swarmctl.swarm.constraints import parse_all
 from swarmctl.swarm.model import Node, Service, Swarm, parse_swarm
 
 
@@ -44,9 +44,8 @@ class Snapshot:
 
     def eligible(self, wanted: Sequence[str]) -> tuple[Node, ...]:
         """The nodes that may get tasks and satisfy all constraints."""
-        return tuple(
-            node for node in self.nodes if all(constraints.allows(node, c) for c in wanted)
-        )
+        required = parse_all(wanted)
+        return tuple(node for node in self.nodes if all(c.holds(node) for c in required))
 
     def reserved(self, service: Service) -> Reservation:
         """What each task of a running service reserves."""

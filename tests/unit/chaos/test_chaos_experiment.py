@@ -76,7 +76,7 @@ def test_a_pinned_service_is_refuted_with_swarms_own_reason(tmp_path: Path) -> N
     assert journal.outcome == "refuted"
     assert journal.verdict is not None
     assert journal.verdict.reasons == (
-        "db 0/1: pending: no suitable node (scheduling constraints not satisfied on 3 nodes; "
+        "db 0/1: 1 pending: no suitable node (scheduling constraints not satisfied on 3 nodes; "
         "1 node not available for new tasks)",
     )
     assert s.lab.states["wkr2"] == "running"
@@ -89,7 +89,7 @@ def test_counters_that_still_say_all_is_well_are_not_believed(tmp_path: Path) ->
     journal = s.experiment.run()
     assert journal.outcome == "refuted"
     assert journal.verdict is not None
-    assert "still counted on wkr2, which is lost" in journal.verdict.sentence
+    assert "web 7/10: 3 on wkr2, which is down" in journal.verdict.sentence
     web = next(o for o in journal.verdict.services if o.service == "web")
     assert (web.serving, web.wanted) == (7, 10)
 

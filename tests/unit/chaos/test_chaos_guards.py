@@ -60,7 +60,19 @@ def test_a_missing_replica_is_refused() -> None:
     tasks = (task("web", 1, "wkr1"), task("web", 2, "wkr2", state="starting"))
     guard = guards.healthy(Swarm(tuple(workers(2)), (service("web", 2),), tasks))
     assert not guard.ok
-    assert guard.detail == "web 1/2: starting on wkr2: started"
+    assert guard.detail == "web 1/2: 1 starting on wkr2"
+
+
+@pytest.mark.parametrize("availability", ["active", "pause", "drain"])
+def test_the_guard_and_the_model_agree_on_a_global_service_without_a_task_on_one_node(
+    availability: str,
+) -> None:
+    nodes = workers(3)
+    nodes[-1] = replace(nodes[-1], availability=availability)
+    tasks = tuple(task("agent", 0, n.hostname, suffix=n.hostname) for n in nodes[:-1])
+    swarm = Swarm(tuple(nodes), (service("agent", 0, mode="global"),), tasks)
+    assert guards.healthy(swarm).ok is swarm.healthy
+    assert swarm.healthy is (availability != "active")
 
 
 @pytest.mark.parametrize("state", ["updating", "paused", "rollback_started", "rollback_paused"])

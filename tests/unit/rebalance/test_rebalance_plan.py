@@ -8,7 +8,7 @@ import pytest
 
 from swarmctl.errors import UsageError
 from swarmctl.rebalance.plan import Look, Proposal, propose, unevenness
-from swarmctl.scheduler import parse_snapshot
+from swarmctl.scheduler.snapshot import parse_snapshot
 from swarmctl.swarm.model import parse_swarm
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, task
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from swarmctl.prediction import Predictor
 from swarmctl.prediction.advice import warnings
 from swarmctl.prediction.each import each
-from swarmctl.scheduler import Predictor, parse_snapshot
+from swarmctl.scheduler.snapshot import parse_snapshot
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, tasks
 
 

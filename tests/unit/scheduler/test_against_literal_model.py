@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from swarmctl.scheduler import Predictor, parse_snapshot
+from swarmctl.prediction import Predictor
+from swarmctl.scheduler.snapshot import parse_snapshot
 from tests.unit.scheduler import swarms
 from tests.unit.scheduler.literal import Group, Host, schedule
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from swarmctl.scheduler import Bounds, Prediction, Predictor, parse_snapshot
+from swarmctl.prediction import Bounds, Prediction, Predictor
+from swarmctl.scheduler.snapshot import parse_snapshot
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, task, tasks
 
 Seen = dict[str, int]

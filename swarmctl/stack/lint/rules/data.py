@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from swarmctl.stack.compose.view import Mount, Service, Stack
 from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
+from swarmctl.swarm.constraints import parse
 
 # Paths that every Linux node has by itself.
 _EVERYWHERE = (
@@ -61,7 +62,7 @@ def pinned_data(stack: Stack, swarm: Context) -> Iterator[Hit]:
                 f"{service.name!r} is pinned to its data by {tied!r}: it is down for as long as "
                 "that node is; have a backup or a replica elsewhere"
             )
-            if swarm.snapshot is None and facts.names_label(facts.constraint(tied)):
+            if swarm.snapshot is None and parse(tied).names_label:
                 words += " (and let only one node have the label, else it moves without its data)"
             path = service.constraints[0][1] if service.constraints else service.path
             place = next((p for text, p in service.constraints if text in tied), path)

@@ -10,17 +10,8 @@ from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.words import count, meant
-from swarmctl.swarm.constraints import allows
+from swarmctl.swarm.constraints import KEYS, LABELS, NODE_LABEL, Constraint, parse, parse_all
 
-_KEYS = (
-    "node.id",
-    "node.hostname",
-    "node.ip",
-    "node.role",
-    "node.platform.os",
-    "node.platform.arch",
-)
-_LABELS = ("node.labels.", "engine.labels.")
 _VALUES = {
     "node.role": ("manager", "worker"),
     "node.platform.os": ("linux", "windows"),
@@ -36,19 +27,19 @@ def constraint(stack: Stack, swarm: Context) -> Iterator[Hit]:
     del swarm
     for service in stack.services:
         for text, path in service.constraints:
-            problem = _problem(facts.constraint(text))
+            problem = _problem(parse(text))
             if problem and not stack.has_unset(path):
                 yield Hit(path, f"the constraint {text!r}: {problem}", on_value=True)
 
 
-def _problem(parsed: facts.Constraint) -> str:
+def _problem(parsed: Constraint) -> str:
     if parsed.problem:
         return f"{parsed.problem}; the Engine refuses it"
     key = parsed.key.lower()
-    if key not in _KEYS and not key.startswith(_LABELS):
+    if key not in KEYS and not parsed.names_label:
         return f"no node has the key {parsed.key!r}{_near_key(parsed.key)}"
     if _PATTERN.search(parsed.value):
-        effect = "no node is" if parsed.operator == "==" else "every node is"
+        effect = "no node is" if parsed.equal else "every node is"
         return f"values are compared literally, patterns mean nothing: {effect} let through"
     known = _VALUES.get(key, ())
     if known and parsed.value.lower() not in known:
@@ -62,7 +53,7 @@ def _near_key(key: str) -> str:
     for wrong, right in (("node.label.", "node.labels."), ("engine.label.", "engine.labels.")):
         if key.lower().startswith(wrong):
             return f"; did you mean {right + key[len(wrong) :]!r}?"
-    return meant(key.lower(), _KEYS)
+    return meant(key.lower(), KEYS)
 
 
 @rule("SW051", "constraint-unmet", Severity.ERROR, "no node meets the constraints")
@@ -80,7 +71,7 @@ def constraint_unmet(stack: Stack, swarm: Context) -> Iterator[Hit]:
         unmet = [
             (text, path)
             for text, path in service.constraints
-            if not any(allows(node, text) for node in nodes)
+            if not any(parse(text).holds(node) for node in nodes)
         ]
         for text, path in unmet:
             words = f"none of {count(len(nodes), 'node')} meets {text!r}"
@@ -91,14 +82,13 @@ def constraint_unmet(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 def _near_value(text: str, snapshot: Snapshot) -> str:
-    parsed = facts.constraint(text)
-    prefix = "node.labels."
+    parsed = parse(text)
     nodes = snapshot.nodes
     if parsed.key.lower() == "node.hostname":
         return meant(parsed.value, [node.hostname for node in nodes])
-    if not parsed.key.lower().startswith(prefix):
+    if not parsed.key.lower().startswith(NODE_LABEL):
         return ""
-    label = parsed.key[len(prefix) :]
+    label = parsed.key[len(NODE_LABEL) :]
     values = {node.labels[label] for node in nodes if label in node.labels}
     if values:
         return f"; the label's values are {', '.join(sorted(values))}"
@@ -116,7 +106,8 @@ def on_managers(stack: Stack, swarm: Context) -> Iterator[Hit]:
         if service.is_global or facts.names_role(service) or facts.pin(service, swarm):
             continue
         words = f"tasks of {service.name!r} may run on managers; add node.role == worker"
-        there = [n for n in active if all(allows(n, text) for text, _ in service.constraints)]
+        required = parse_all(text for text, _ in service.constraints)
+        there = [node for node in active if all(c.holds(node) for c in required)]
         if swarm.snapshot and not there:
             continue
         placed = service.get("deploy", "placement") is not None
@@ -131,7 +122,7 @@ def preference(stack: Stack, swarm: Context) -> Iterator[Hit]:
     del swarm
     for service in stack.services:
         for index, spread in enumerate(_spreads(service)):
-            if not spread.lower().startswith(_LABELS):
+            if not spread.lower().startswith(LABELS):
                 path = (*service.path, "deploy", "placement", "preferences", index, "spread")
                 words = f"Swarm ignores the preference {spread!r}: it spreads over node.labels.… "
                 yield Hit(path, words + "and engine.labels.… only", on_value=True)
