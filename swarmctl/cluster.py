@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from swarmctl.errors import SwarmctlError, UsageError, unknown
+from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.reading.names import unknown
 from swarmctl.state import cluster_dir, state_dir
 from swarmctl.swarm.ssh import Endpoint
 

@@ -6,8 +6,6 @@ and a hint that says what to do. ``swarmctl.cli.main.run`` turns it into two lin
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -52,18 +50,3 @@ class RefusedError(SwarmctlError):
 
 class DeadlineExceededError(SwarmctlError):
     """A wait ran out of time; the message says what was awaited and what was seen last."""
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that is not known.
-
-    Args:
-        kind: what the name should have been, for example ``node``.
-        name: what the user wrote.
-        known: all the names that would have been right.
-    """
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    guess = f"did you mean {near[0]!r}? " if near else ""
-    listing = ", ".join(names) if names else "none"
-    return UsageError(f"unknown {kind} {name!r}", f"{guess}known: {listing}")

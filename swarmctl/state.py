@@ -23,25 +23,3 @@ def state_dir() -> Path:
 def cluster_dir(cluster: str) -> Path:
     """The directory of one cluster's key and known hosts."""
     return state_dir() / "clusters" / cluster
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Replace a file as a whole; once this returns, the new text survives a power cut.
-
-    Raises:
-        OSError: it cannot be written; the old file is still there, whole.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    with fresh.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
-    # The rename itself must survive too: flush the directory's entry, and its parent's.
-    for directory in (path.parent, path.parent.parent):
-        handle = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

@@ -7,7 +7,6 @@ Use them as annotations::
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -67,22 +66,21 @@ SetOption = Annotated[
     ),
 ]
 
-_NUMBER = r"(\d+(?:\.\d+)?)"
-_TIME = re.compile(rf"{_NUMBER}|(?:{_NUMBER}h)?(?:{_NUMBER}m)?(?:{_NUMBER}s)?", re.ASCII)
-_UNITS_S = (1.0, 3600.0, 60.0, 1.0)
-
 
 def parse_seconds(text: str | float) -> float:
     """Seconds of ``90``, ``90s``, ``1m30s`` or ``1h``; for options whose value is a time.
 
     Raises:
-        typer.BadParameter: it is none of these, or zero.
+        typer.BadParameter: it is none of these, zero, or over three years.
     """
-    found = _TIME.fullmatch(str(text).strip())
-    parts = zip(found.groups() if found else (), _UNITS_S, strict=False)
-    seconds = sum(float(number) * unit for number, unit in parts if number)
+    from swarmctl.reading import quantities
+
+    try:
+        seconds = quantities.seconds(str(text).strip())
+    except ValueError as fault:
+        raise typer.BadParameter(f"{fault}") from fault
     if not 0 < seconds < 1e8:
-        raise typer.BadParameter(f"{text!r} is not a time; write for example 90s or 2m")
+        raise typer.BadParameter(f"{text!r} is not between 0 s and 3 years")
     return seconds
 
 

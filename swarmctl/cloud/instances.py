@@ -16,7 +16,8 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
-from swarmctl.errors import SwarmctlError, unknown
+from swarmctl.errors import SwarmctlError
+from swarmctl.reading.names import unknown
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client

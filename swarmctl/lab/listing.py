@@ -8,10 +8,11 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from swarmctl.errors import SwarmctlError, unknown
+from swarmctl.errors import SwarmctlError
 from swarmctl.lab import machine
 from swarmctl.lab.lab import LabStatus, ec2_client, engine
 from swarmctl.lab.paths import LabPaths
+from swarmctl.reading.names import unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from swarmctl.errors import RefusedError, UsageError
+from swarmctl.reading.files import locked
 
 # Labs are found here whatever $SWARMCTL_STATE says: `lab env` points that one into a lab.
 ROOT = Path.home() / ".local" / "state" / "swarmctl" / "labs"
@@ -86,25 +84,10 @@ class LabPaths:
         return int(value)
 
 
-@contextlib.contextmanager
-def held(lock: Path) -> Iterator[None]:
-    """Hold a lock file; the kernel lets go of it however the process ends.
+def held(lock: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold a lab's lock file.
 
     Raises:
-        RefusedError: another process holds it; the message names that process.
+        RefusedError: another process holds it; the message has its pid.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = file.read().strip() or "unknown"
-            raise RefusedError(
-                f"process {holder} is already at work here: it holds {lock}",
-                "wait until it has finished",
-            ) from None
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
+    return locked(lock, "another command works on this lab", "wait until it has finished")

@@ -20,6 +20,7 @@ from swarmctl.lab.api import Api
 from swarmctl.lab.controller import Controller
 from swarmctl.lab.image import ensure_images
 from swarmctl.lab.paths import LabPaths, held
+from swarmctl.reading.files import write_whole
 
 log = logging.getLogger("swarmctl.lab")
 
@@ -42,7 +43,7 @@ def main(name: str) -> None:
         signal.signal(signal.SIGTERM, finish)
         signal.signal(signal.SIGINT, finish)
         port = api.serve(paths.recorded_port())
-        paths.record.write_text(json.dumps({"pid": os.getpid(), "port": port}))
+        write_whole(paths.record, json.dumps({"pid": os.getpid(), "port": port}))
         log.info("serving the AWS API of lab %s on 127.0.0.1:%d", name, port)
         controller.run()
         log.info("finished")

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from swarmctl.errors import UsageError, unknown
+from swarmctl.errors import UsageError
 from swarmctl.prediction.advice import Notice, warnings
 from swarmctl.prediction.each import Risk
 from swarmctl.prediction.predict import Bounds, Prediction, Predictor
+from swarmctl.reading.names import unknown
 from swarmctl.scheduler.snapshot import Node, Snapshot, SnapshotError, parse_snapshot
 
 if TYPE_CHECKING:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 
 def parse_time(text: str) -> datetime:
-    """An RFC 3339 time; the Engine's nanoseconds are cut to microseconds.
+    """An RFC 3339 time in UTC; the Engine's nanoseconds are cut to microseconds.
 
     Raises:
-        ValueError: it is none, or lacks the time zone.
+        ValueError: it is not such a time, or lacks the time zone.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} lacks a time zone")
-    return moment
+    return moment.astimezone(UTC)
+
+
+def time_or_none(text: str) -> datetime | None:
+    """The same, or ``None`` for what is no time; Go writes an unset one as ``0001-01-01T…``."""
+    if text.startswith("0001-"):
+        return None
+    try:
+        return parse_time(text)
+    except ValueError:
+        return None

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from swarmctl.errors import unknown
+from swarmctl.reading.names import unknown
 from swarmctl.scheduler.board import MAX_FAILURES, Board, Column
 from swarmctl.scheduler.filters import capacity, explain
 from swarmctl.scheduler.snapshot import Service, Snapshot

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 
 import paramiko
 
-from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError, unknown
+from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError
+from swarmctl.reading.names import unknown
 from swarmctl.swarm.ssh import Endpoint, ManagerError, open_ssh
 
 CONNECT_TIMEOUT_S = 4.0

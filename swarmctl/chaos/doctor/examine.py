@@ -16,7 +16,7 @@ from swarmctl.chaos.faults.drain import ACTIVATE
 from swarmctl.chaos.faults.instance_terminate import REPLACE
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.errors import SwarmctlError
-from swarmctl.reading.times import parse_time
+from swarmctl.reading.times import time_or_none
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node
 
@@ -247,4 +247,4 @@ def _targets(run: Journal) -> str:
 
 
 def _since(node: Node) -> datetime | None:
-    return parse_time(node.updated_at) if node.updated_at else None
+    return time_or_none(node.updated_at)

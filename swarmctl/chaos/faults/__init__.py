@@ -18,7 +18,7 @@ from swarmctl.chaos.faults.pressure import CPU, DISK_FULL, MEMORY
 from swarmctl.chaos.faults.recipe import Recipe
 from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.faults.task_kill import TaskKill
-from swarmctl.errors import unknown
+from swarmctl.reading.names import unknown
 
 
 def _pulled(setting: Setting) -> Fault:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from swarmctl.errors import UsageError, unknown
+from swarmctl.errors import UsageError
+from swarmctl.reading.names import unknown
 from swarmctl.swarm.model import Node, Service, Swarm, Task
 
 ROLES = ("worker", "manager")

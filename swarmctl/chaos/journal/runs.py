@@ -6,12 +6,9 @@ after a crash finds the last complete state.
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +17,9 @@ from typing import Any
 import msgspec
 
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.errors import RefusedError, SwarmctlError, unknown
-from swarmctl.state import write_durably
+from swarmctl.errors import SwarmctlError
+from swarmctl.reading.files import locked, write_whole
+from swarmctl.reading.names import unknown
 
 JOURNAL_NAME = "journal.json"
 REPORT_NAME = "report.html"
@@ -100,7 +98,7 @@ class Runs:
         # Samples and probes one a line, the rest indented: readable, and small in diffs.
         text = _dump(journal)
         try:
-            write_durably(path, text)
+            write_whole(path, text)
         except OSError as error:
             raise SwarmctlError(
                 f"cannot write the journal {path}: {error.strerror}",
@@ -129,35 +127,17 @@ class Runs:
         """The runs whose fault has not been undone, the oldest first."""
         return tuple(run for run in map(self.load, self.ids()) if run.undo.pending)
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Keep other experiments of this directory out; released by the kernel if we are killed.
 
         Raises:
             RefusedError: another process holds it.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            handle = (self.root / ".lock").open("a+", encoding="utf-8")
-        except OSError as error:
-            raise SwarmctlError(
-                f"cannot write to {self.root}: {error.strerror}",
-                "choose another directory with --runs-dir",
-            ) from error
-        with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                handle.seek(0)
-                holder = handle.read().strip() or "unknown"
-                raise RefusedError(
-                    f"another experiment is under way in {self.root} (process {holder})",
-                    "wait for it to end; Ctrl-C in its terminal ends and reverts it",
-                ) from None
-            handle.truncate(0)
-            handle.write(f"{os.getpid()}\n")
-            handle.flush()
-            yield
+        return locked(
+            self.root / ".lock",
+            "another experiment is under way",
+            "wait for it to end; Ctrl-C in its terminal ends and reverts it",
+        )
 
 
 _LINE_PER_ITEM = ("samples", "probe_log", "tasks", "marks", "blind")

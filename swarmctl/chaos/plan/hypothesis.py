@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.journal.journal import ProbeSummary, Sample
-from swarmctl.errors import UsageError, unknown
+from swarmctl.errors import UsageError
+from swarmctl.reading.names import unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from swarmctl import http
 from swarmctl.chaos.journal.journal import ProbeRecord, ProbeSummary
 from swarmctl.chaos.world.protocols import Endpoint, Machine, Probe, ServiceProbe
-from swarmctl.errors import UsageError, unknown
+from swarmctl.errors import UsageError
+from swarmctl.reading.names import unknown
 from swarmctl.swarm.model import Node, Port, Service, Swarm
 
 RATE_HZ = 10

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from swarmctl.chaos.journal.journal import Placement, ServiceOutcome, Verdict
-from swarmctl.chaos.world.clocks import parse_time
+from swarmctl.reading.times import time_or_none
 from swarmctl.swarm.missing import why_missing
 from swarmctl.swarm.model import Service, Swarm, Task
 
@@ -208,7 +208,7 @@ def _doubt(baseline: Baseline, task: Task) -> str:
     """Why a running task is no proof that the Swarm recovered; ``""`` when it is one."""
     if task.id in baseline.known:
         return f"task {task.id[:12]} runs, but it existed before the fault"
-    created = parse_time(task.created_at)
+    created = time_or_none(task.created_at)
     if created is None:
         return f"task {task.id[:12]} runs, but does not say when it was created"
     if baseline.fault_at is not None and created < baseline.fault_at - CLOCK_SKEW:

@@ -10,17 +10,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from swarmctl.reading import times
-
-
-def parse_time(text: str) -> datetime | None:
-    """A time in UTC; ``None`` for the zero time (``0001-01-01T00:00:00Z``) and for no time."""
-    if text.startswith("0001-"):
-        return None
-    try:
-        return times.parse_time(text).astimezone(UTC)
-    except ValueError:
-        return None
+from swarmctl.reading.times import time_or_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +25,7 @@ class EngineClock:
 
     def to_run(self, text: str) -> float | None:
         """Seconds since the run began, of an Engine's timestamp; ``None`` when it is unset."""
-        moment = parse_time(text)
+        moment = time_or_none(text)
         return None if moment is None else (moment - self.origin).total_seconds()
 
 

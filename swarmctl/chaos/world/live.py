@@ -8,11 +8,11 @@ from typing import TypeVar
 
 import docker.errors
 
-from swarmctl.chaos.world.clocks import parse_time
 from swarmctl.chaos.world.protocols import Forecast
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction import Bounds
 from swarmctl.prediction import request as predict
+from swarmctl.reading.times import time_or_none
 from swarmctl.swarm.client import Endpoint, Failover, SwarmClient
 from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.model import Swarm
@@ -48,7 +48,7 @@ class LiveManagers:
     def now(self) -> datetime:
         """The clock of the manager that answers."""
         stamp = self._ask(lambda client: str(client.ask(client.docker.info)["SystemTime"]))
-        moment = parse_time(stamp)
+        moment = time_or_none(stamp)
         if moment is None:
             raise SwarmctlError(f"{self.address}: the Engine says the time is {stamp!r}")
         return moment

@@ -13,7 +13,8 @@ import typer
 
 from swarmctl.cli import console
 from swarmctl.cli.options import Format, RunsDirOption, TableOrJson
-from swarmctl.errors import SwarmctlError, UsageError, unknown
+from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.reading.names import unknown
 
 if TYPE_CHECKING:
     from swarmctl.chaos.journal.journal import Journal

@@ -254,7 +254,7 @@ def _from_file(path: Path, said: dict[str, Any], seed: int | None, override: lis
 
 def _overrides(names: Sequence[str]) -> frozenset[str]:
     from swarmctl.chaos.plan.limits import OVERRIDABLE
-    from swarmctl.errors import unknown
+    from swarmctl.reading.names import unknown
 
     for name in names:
         if name not in OVERRIDABLE:

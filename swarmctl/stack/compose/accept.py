@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from swarmctl.reading import quantities
 from swarmctl.reading.yaml_nodes import Path
 from swarmctl.stack.compose import notations as specs
 from swarmctl.stack.compose import schema
@@ -169,7 +170,7 @@ def _lists(service: dict[str, Value], path: Path) -> Iterator[Refusal]:
 
 def _sizes(service: dict[str, Value], path: Path) -> Iterator[Refusal]:
     for steps in _SIZES:
-        yield from _read(specs.size, at(service, *steps), (*path, *steps))
+        yield from _read(quantities.size, at(service, *steps), (*path, *steps))
 
 
 def _commands(service: dict[str, Value], path: Path) -> Iterator[Refusal]:
@@ -182,7 +183,7 @@ def _read(read: Callable[[str], object], text: Value, path: Path) -> Iterator[Re
         return
     try:
         read(text)
-    except specs.SpecError as fault:
+    except ValueError as fault:
         yield Refusal(VALUE, path, str(fault))
 
 
@@ -274,7 +275,7 @@ def _external(section: str, entry: dict[str, Value], path: Path) -> Iterator[Ref
 def _capacity(entry: dict[str, Value], path: Path) -> Iterator[Refusal]:
     for key in ("required_bytes", "limit_bytes"):
         steps = ("x-cluster-spec", "capacity_range", key)
-        yield from _read(specs.size, at(entry, *steps), (*path, *steps))
+        yield from _read(quantities.size, at(entry, *steps), (*path, *steps))
 
 
 def _odd_networks(networks: Value) -> Iterator[Refusal]:

@@ -1,7 +1,8 @@
 """The short notations of a compose file, read as the docker CLI reads them.
 
-Ports (go-connections/nat), volumes (docker/cli cli/compose/loader/volume.go), sizes (go-units),
-durations (Go's ``time``), shell words (google/shlex) and environment files (docker/cli kvfile).
+Ports (go-connections/nat), volumes (docker/cli cli/compose/loader/volume.go), shell words
+(google/shlex) and environment files (docker/cli kvfile); sizes and durations are in
+``swarmctl.reading.quantities``.
 Every function raises ``SpecError`` with words for a person where the docker CLI fails.
 """
 
@@ -129,49 +130,7 @@ def is_path(source: str) -> bool:
     return source.startswith("\\\\") or (source[0].isalpha() and source[1:2] == ":")
 
 
-# --- sizes, durations, words ----------------------------------------------------------------------
-
-_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40, "p": 2**50}
-_FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\Z", re.ASCII)
-
-
-def size(text: str) -> int:
-    """Bytes of a size such as ``512M``, ``1.5g`` or ``50 MiB`` (powers of 1024)."""
-    last = max((text.rfind(char) for char in "0123456789. "), default=-1)
-    if last == -1:
-        raise SpecError(f"{text!r} is not a size such as 512M")
-    number = text[:last] if text[last] == " " else text[: last + 1]
-    suffix = text[last + 1 :].lower()
-    if not _FLOAT.match(number):
-        raise SpecError(f"{number!r} in {text!r} is not a number")
-    value = float(number)
-    if value < 0:
-        raise SpecError(f"the size {text!r} is negative")
-    if suffix in ("", "b"):
-        return _whole(value)
-    if suffix[0] not in _UNITS or suffix[1:] not in ("", "b", "ib"):
-        raise SpecError(f"unknown unit {suffix!r} in {text!r}; use k, m or g")
-    return _whole(value * _UNITS[suffix[0]])
-
-
-def _whole(value: float) -> int:
-    return int(value) if value < 2**63 else 2**63 - 1
-
-
-_DURATION = re.compile(r"[-+]?(0|((?P<n>\d+\.?\d*|\.\d+)(?P<u>ns|us|µs|μs|ms|s|m|h))+)\Z", re.ASCII)
-_PIECE = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
-
-
-def duration(text: str) -> float:
-    """Seconds of a Go duration such as ``1m30s``."""
-    if not _DURATION.match(text):
-        hint = "; it needs a unit" if text.strip().isdigit() else ""
-        raise SpecError(f"{text!r} is not a duration such as 30s or 1m30s{hint}")
-    seconds = sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text))
-    if seconds * 1e9 >= 2**63:
-        raise SpecError(f"the duration {text!r} is too long")
-    return -seconds if text.startswith("-") else seconds
+# --- words and environment files ------------------------------------------------------------------
 
 
 def check_words(text: str) -> None:

@@ -8,7 +8,6 @@ unit test holds this evaluator against the package ``jsonschema``.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import json
 import re
@@ -17,6 +16,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
+from swarmctl.reading import quantities
+from swarmctl.reading.names import suggestion
 from swarmctl.reading.yaml_nodes import Path
 from swarmctl.stack.compose import notations as specs
 from swarmctl.stack.compose.scalars import Value, spelled
@@ -142,7 +143,7 @@ def _format(value: Value, schema: Schema, root: Schema, path: Path) -> Iterator[
         return
     try:
         read(spelled(value))
-    except specs.SpecError as fault:
+    except ValueError as fault:
         yield Fault(path, str(fault))
 
 
@@ -181,7 +182,10 @@ _KEYWORDS: dict[str, Callable[[Value, Schema, Schema, Path], Iterator[Fault]]] =
     "oneOf": _one_of,
     "type": _members,  # every schema of maps names its type
 }
-_FORMATS: dict[str, Callable[[str], object]] = {"ports": specs.ports, "duration": specs.duration}
+_FORMATS: dict[str, Callable[[str], object]] = {
+    "ports": specs.ports,
+    "duration": quantities.duration,
+}
 
 
 # --- types and words ------------------------------------------------------------------------------
@@ -260,9 +264,9 @@ def _not_allowed(key: str, path: Path, known: Mapping[str, Any]) -> str:
         return f"{words}; {_ELSEWHERE[key]}"
     if not path and key != "name" and isinstance(key, str):
         return f"{words}; name it x-{key} if it is only an anchor's place"
-    near = difflib.get_close_matches(key, known, n=1)
+    near = suggestion(key, known)
     if near and key not in _COMPOSE_ONLY:
-        return f"{words}; did you mean {near[0]!r}?"
+        return f"{words}; {near}"
     return f"{words}; only docker compose does" if key in _COMPOSE_ONLY else words
 
 

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from swarmctl.errors import SwarmctlError, unknown
+from swarmctl.errors import SwarmctlError
+from swarmctl.reading.names import unknown
 from swarmctl.reading.times import parse_time
 from swarmctl.swarm.model import Service, Swarm, Task
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from swarmctl.errors import DeadlineExceededError, SwarmctlError, unknown
+from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.reading.names import unknown
 from swarmctl.stack.deploy.apply import remove_services
 from swarmctl.stack.deploy.current import Current, look, used
 from swarmctl.stack.deploy.rollback import discard

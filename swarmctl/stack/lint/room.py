@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from swarmctl.stack.compose import notations as specs
+from swarmctl.reading import quantities
 from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint.snapshot import Reservation, Snapshot
 from swarmctl.swarm.constraints import Constraint, parse_all
@@ -61,7 +61,7 @@ def _items(service: Service) -> Iterator[_Item]:
 def _reserves(service: Service) -> Reservation:
     path = ("deploy", "resources", "reservations")
     try:
-        memory = specs.size(service.text(*path, "memory") or "0")
+        memory = quantities.size(service.text(*path, "memory") or "0")
         cpus = float(service.text(*path, "cpus") or 0)
         return Reservation(int(cpus * 1e9), memory)
     except (ValueError, OverflowError):  # refused already

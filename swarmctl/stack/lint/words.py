@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from swarmctl.reading.names import suggestion
 
 
 def meant(name: str, known: Iterable[str]) -> str:
     """``; did you mean 'x'?`` when a known name is near, else nothing."""
-    near = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = suggestion(name, known)
+    return f"; {near}" if near else ""
 
 
 def count(number: int, noun: str) -> str:

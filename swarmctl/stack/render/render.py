@@ -22,7 +22,6 @@ output as well, without ``attach``. So the output is one folder that can be copi
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -31,7 +30,9 @@ from typing import Any
 import jinja2
 import yaml
 
-from swarmctl.errors import SwarmctlError, UsageError, unknown
+from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.reading.files import write_whole
+from swarmctl.reading.names import unknown
 from swarmctl.stack.render import template
 from swarmctl.stack.render.template import OUTPUT, TEMPLATE, read
 from swarmctl.stack.render.template_faults import explained, missing_file
@@ -181,29 +182,10 @@ def write(rendered: Rendered, target: Path) -> list[Path]:
         changed = outdated(rendered, target)
         contents = rendered.outputs(target)
         for path in reversed(changed):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _replace(path, contents[path])
+            write_whole(path, contents[path])
     except OSError as fault:
         raise SwarmctlError(f"cannot write {fault.filename}: {fault.strerror}") from fault
     return changed
-
-
-def _replace(path: Path, content: bytes) -> None:
-    number, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-            os.fchmod(number, path.stat().st_mode & 0o777 if path.exists() else _usual_mode())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _usual_mode() -> int:
-    mask = os.umask(0)  # there is no other way to ask
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 # --- checking the output --------------------------------------------------------------------------

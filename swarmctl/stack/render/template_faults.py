@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import jinja2
 from jinja2.utils import missing
 
 from swarmctl.errors import UsageError
+from swarmctl.reading.names import nearest, suggestion
 from swarmctl.stack.render.template import TEMPLATE, UndefinedVariableError
 
 
@@ -67,8 +67,8 @@ def _undefined(fault: UndefinedVariableError, where: str, values: Mapping[str, A
         known, prefix = [str(key) for key in fault.owner], f"{path}." if path else ""
     else:
         return UsageError(f"{where}: {fault.message}")
-    near = difflib.get_close_matches(name, known, n=1)
-    guess = f"did you mean {prefix + near[0]!r}? " if near else ""
+    near = nearest(name, known)
+    guess = f"did you mean {prefix + near!r}? " if near else ""
     return UsageError(
         f"{where}: the variable {prefix + name!r} is not defined",
         f"{guess}define it in values.yml, with --values or with --set {prefix}{name}=…",
@@ -88,9 +88,7 @@ def _path_to(wanted: Mapping[str, Any], values: Mapping[str, Any]) -> str | None
 def missing_file(name: str, where: str, stack: Path) -> UsageError:
     """The error for a file that a stack does not have; names the nearest that it has."""
     there = sorted(str(path.relative_to(stack)) for path in stack.rglob("*") if path.is_file())
-    near = difflib.get_close_matches(name, there, n=1)
-    guess = f"did you mean {near[0]!r}? " if near else ""
     return UsageError(
         f"{where}: there is no file {name!r} in the stack",
-        f"{guess}files must lie in {stack}: {', '.join(there)}",
+        f"{suggestion(name, there)} files must lie in {stack}: {', '.join(there)}".lstrip(),
     )

@@ -6,7 +6,6 @@ merged key by key; lists and scalars are replaced whole.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import yaml
 
 from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.reading.names import nearest
 
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -182,10 +182,10 @@ def strangers(stack: Path, files: Sequence[Path], overrides: Mapping[str, Any]) 
     notes = []
     for name in overrides:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = nearest(name, known)
             notes.append(
                 f"--set {name}: no such value in values.yml"
-                + (f"; did you mean {near[0]}?" if near else "")
+                + (f"; did you mean {near}?" if near else "")
             )
     return notes
 

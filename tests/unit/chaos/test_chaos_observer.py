@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from swarmctl.chaos.run.observer import Observer
-from swarmctl.chaos.world.clocks import EngineClock, parse_time
+from swarmctl.chaos.world.clocks import EngineClock
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Node, Swarm, Task
 from tests.unit.chaos.chaos_fakes import SKEW, START, Clock, Lab, service, stamp, task, workers
@@ -92,15 +92,6 @@ def test_only_changes_are_kept() -> None:
         watch.look()
         clock.pause(0.2)
     assert [sample.services["web"] for sample in watch.samples] == [1, 0]
-
-
-def test_the_engines_nanoseconds_and_zero_time_are_read() -> None:
-    moment = parse_time("2026-01-02T03:04:05.123456789Z")
-    assert moment is not None
-    assert moment.microsecond == 123456
-    assert parse_time("2026-01-02T05:04:05.1+02:00") == START.replace(microsecond=100000)
-    assert parse_time("0001-01-01T00:00:00Z") is None
-    assert parse_time("") is None
 
 
 def test_a_change_is_dated_by_the_managers_own_record() -> None:

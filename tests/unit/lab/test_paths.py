@@ -12,7 +12,7 @@ def test_a_second_holder_is_refused_and_told_who_is_first(tmp_path: Path) -> Non
     lock = tmp_path / "lab.lock"
     with (
         held(lock),
-        pytest.raises(RefusedError, match=r"process \d+ is already at work"),
+        pytest.raises(RefusedError, match=r"process \d+ holds"),
         held(lock),
     ):
         pytest.fail("the lock was given twice")

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.reading.times import parse_time
 from swarmctl.stack.deploy.converge import Judgement, NotConvergedError, judge, wait
 from swarmctl.swarm.model import Swarm
 from tests.unit.engine_json import node, service, swarm, task, template
@@ -203,9 +202,3 @@ def test_an_unknown_stack_is_answered_with_the_deployed_ones() -> None:
     with pytest.raises(UsageError) as caught:
         wait(film, "three_teir", timeout=1)
     assert "did you mean 'three_tier'" in caught.value.hint
-
-
-def test_a_time_without_a_zone_is_refused() -> None:
-    assert parse_time("2026-01-31T12:00:00Z").tzinfo is not None
-    with pytest.raises(ValueError, match="lacks a time zone"):
-        parse_time("2026-01-31T12:00:00")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import jsonschema  # type: ignore[import-untyped]  # it comes without types
 from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.plan.limits import OVERRIDABLE
 from swarmctl.reading.marked_yaml import Document, Place
+from swarmctl.reading.names import nearest
 
 _FILE = "experiment.schema.json"
 # Longer values are cut where an error repeats them.
@@ -56,8 +56,8 @@ def flaws(document: Document) -> list[Flaw]:
 def near(name: str, known: Iterable[str]) -> str:
     """`` (did you mean …)``, or all there are if nothing is like it."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1)
-    return f" (did you mean {close[0]}?)" if close else f" (there are: {', '.join(names)})"
+    close = nearest(name, names)
+    return f" (did you mean {close}?)" if close else f" (there are: {', '.join(names)})"
 
 
 def _explain(error: Any) -> Iterator[Flaw]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from swarmctl.stack.compose import notations as specs
+from swarmctl.reading import quantities
 from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
@@ -44,8 +44,8 @@ def max_attempts(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 def _has_window(service: Service) -> bool:
     try:
-        return specs.duration(service.text(*_POLICY, "window")) > 0
-    except specs.SpecError:
+        return quantities.duration(service.text(*_POLICY, "window")) > 0
+    except ValueError:
         return False
 
 

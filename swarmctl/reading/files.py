@@ -1,0 +1,87 @@
+"""Files that survive a crash: written whole or not at all, and locked while a process works."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from swarmctl.errors import RefusedError, SwarmctlError
+
+
+def write_whole(path: Path, content: bytes | str, mode: int | None = None) -> None:
+    """Replace a file by a rename; when this returns, the new content survives a power cut.
+
+    Readers see the old content or the new, never a part. The directory is made if it is missing.
+
+    Args:
+        path: the file.
+        content: all of it; text is written as UTF-8.
+        mode: its permissions, for example ``0o600`` for a secret; else those it has, or the usual.
+
+    Raises:
+        OSError: it cannot be written; the file is as it was.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    usual = 0o666 if mode is None else mode
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, usual), "wb") as file:
+            if mode is None and path.exists():
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    # The rename itself must survive too: flush the directory's entries, and those of its parent.
+    for directory in (path.parent, path.parent.parent):
+        _flush(directory)
+
+
+def _flush(directory: Path) -> None:
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def locked(path: Path, busy: str, hint: str, timeout_s: float = 0) -> Iterator[None]:
+    """Hold a lock file; the kernel frees it however the process ends, ``kill -9`` included.
+
+    Args:
+        path: the lock file; it stays, and holds the pid of the last process that had it.
+        busy: what another process is doing when it holds the lock, for the message.
+        hint: what the user can do then.
+        timeout_s: seconds to wait for it.
+
+    Raises:
+        RefusedError: another process holds it; the message has its pid.
+        SwarmctlError: the file cannot be made.
+    """
+    import filelock  # 20 ms, which `swarmctl --help` does not need
+
+    lock = filelock.FileLock(path, mode=0o600, fallback_to_soft=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=timeout_s)
+    except filelock.Timeout:
+        holder = path.read_text().strip() or "unknown"
+        raise RefusedError(f"{busy}: process {holder} holds {path}", hint) from None
+    except OSError as fault:
+        raise SwarmctlError(
+            f"cannot write {path}: {fault.strerror}",
+            "make the directory writable, or use another",
+        ) from fault
+    try:
+        path.write_text(f"{os.getpid()}\n")
+        yield
+    finally:
+        lock.release()
