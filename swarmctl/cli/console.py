@@ -1,7 +1,7 @@
-"""What every command prints through: results on stdout, everything else on stderr.
+"""Output of every command: results on stdout, everything else on stderr.
 
-Rich writes plain text without colours where there is no terminal, so output can be piped. Rich is
-imported only when something is printed: ``swarmctl --help`` must not wait for it.
+Without a terminal, Rich writes plain text without colours, so output can be piped. Rich is imported
+only when it is used: ``swarmctl --help`` must be quick.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Width of tables where no terminal says one: wide enough that no column is cut in a pipe.
+# Width of tables without a terminal: wide enough that no column is cut in a pipe.
 PIPE_WIDTH = 200
 
 
@@ -42,26 +42,26 @@ def _console(*, stderr: bool) -> Console:
 
 
 def note(text: str) -> None:
-    """Say something on stderr that is not the result, literally (no markup)."""
+    """Print a line on stderr as it is (no markup)."""
     err().print(text, markup=False, soft_wrap=True)
 
 
 def emit(text: str) -> None:
-    """Write a result to stdout as it is: no wrapping, no markup, no colours."""
+    """Print a result on stdout as it is: no wrapping, no markup, no colours."""
     sys.stdout.write(text if text.endswith("\n") else text + "\n")
     sys.stdout.flush()
 
 
 def emit_json(data: Any) -> None:
-    """Write a result to stdout as indented JSON with a stable order of keys."""
+    """Print a result on stdout as indented JSON; keys keep their order."""
     emit(json.dumps(data, indent=2, sort_keys=False, ensure_ascii=False))
 
 
 @contextmanager
 def progress_line() -> Iterator[Callable[[str], None]]:
-    """A line on stderr that is rewritten in place, and gone at the end.
+    """A line on stderr that is rewritten in place and removed at the end.
 
-    Where there is no terminal, a line is printed whenever its text changes.
+    Without a terminal, a line is printed whenever the text changes.
     """
     if not err().is_terminal:
         last = ""
@@ -81,7 +81,7 @@ def progress_line() -> Iterator[Callable[[str], None]]:
 
 
 def error(message: str, hint: str = "") -> None:
-    """Print an error as people are to see it: what happened, then what to do."""
+    """Print an error: what happened, then what to do."""
     _line("error", "bold red", message)
     if hint:
         _line("hint", "cyan", hint)

@@ -1,8 +1,11 @@
-"""``swarmctl``: the command groups in one application, and errors turned into exit codes.
+"""``swarmctl``: all commands in one application, and errors turned into exit codes.
 
-Whatever a command raises ends here. A ``SwarmctlError`` becomes ``error: …`` and ``hint: …`` on
-stderr and its own exit code; a mistake in the arguments exits 2; Ctrl-C exits 130; a fault in
-swarmctl itself exits 1 and asks for ``--debug``, which shows the traceback of any of them.
+A ``SwarmctlError`` is printed as ``error: …`` and ``hint: …`` on stderr and sets the exit code; a
+mistake in the arguments exits 2; Ctrl-C exits 130; a bug in swarmctl exits 1 and asks for
+``--debug``, which prints the traceback.
+
+The files of the commands are imported here, so they import libraries and other rooms only inside
+the command's function: ``swarmctl --help`` must be quick.
 """
 
 from __future__ import annotations
@@ -16,16 +19,10 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from swarmctl.cli import console, lab, rebalance, snapshot, status
-from swarmctl.cli.chaos import doctor as chaos_doctor
-from swarmctl.cli.chaos import files as chaos_files
-from swarmctl.cli.chaos import predict
-from swarmctl.cli.chaos import report as chaos_report
-from swarmctl.cli.chaos import run as chaos
-from swarmctl.cli.stack import render as stack
+from swarmctl.cli import chaos, console, lab, rebalance, snapshot, stack, status
 from swarmctl.errors import Exit, SwarmctlError
 
-# Plain help: Rich's boxes would be cut in pipes, and importing them takes longer than all the rest.
+# Plain help: Rich's boxes are cut in pipes, and importing Rich takes longer than everything else.
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -34,10 +31,6 @@ app = typer.Typer(
 )
 app.add_typer(status.app)
 app.add_typer(stack.app, name="stack")
-chaos.app.add_typer(predict.app)
-chaos.app.add_typer(chaos_doctor.app)
-chaos.app.add_typer(chaos_files.app)
-chaos.app.add_typer(chaos_report.app)
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(snapshot.app)
 app.add_typer(rebalance.app)
@@ -57,28 +50,29 @@ def swarmctl(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show the traceback of an error. Allowed anywhere.")
+        bool,
+        typer.Option("--debug", help="Print the traceback of an error. Works anywhere."),
     ] = False,
 ) -> None:
-    """Docker Swarm on EC2: see it, deploy templated stacks to it, and prove that it fails over."""
-    # Both options are acted on before a command runs: see _show_version and main.
+    """Inspect a Docker Swarm on EC2, deploy templated stacks, and prove that it fails over."""
+    # _show_version and main act on both options before a command runs.
     del version, debug
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command line and say how it ended.
+    """Run one command line.
 
     Args:
         arguments: the words after ``swarmctl``.
 
     Returns:
-        The exit code, see :class:`swarmctl.errors.Exit`. Only a fault in swarmctl itself raises.
+        The exit code, see :class:`swarmctl.errors.Exit`. Only a bug in swarmctl raises.
     """
-    # Taken out here, not by Typer, so that it works behind any sub-command.
+    # Removed here, not by Typer, so that it works after any sub-command.
     debug = "--debug" in arguments
     words = [word for word in arguments if word != "--debug"]
     try:

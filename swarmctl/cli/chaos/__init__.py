@@ -1,1 +1,9 @@
-"""``swarmctl chaos``."""
+"""``swarmctl chaos``: its commands, put together in the order of ``--help``."""
+
+from __future__ import annotations
+
+from swarmctl.cli.chaos import doctor, files, predict, report, run
+
+app = run.app
+for part in (predict, doctor, files, report):
+    app.add_typer(part.app)

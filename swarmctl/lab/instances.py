@@ -1,23 +1,19 @@
-"""What a person sees of a lab: its instances with their machines, and their logs."""
+"""The instances of a lab as its API lists them, and the logs of their machines."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
-
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab import machine
-from swarmctl.lab.lab import LabStatus, ec2_client, engine
+from swarmctl.lab.lab import ec2_client, engine
 from swarmctl.lab.paths import LabPaths
 from swarmctl.reading.names import unknown
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One instance of the lab."""
+class ListedInstance:
+    """One instance, as DescribeInstances gives it."""
 
     id: str
     name: str
@@ -27,11 +23,11 @@ class Row:
     reason: str
 
 
-def instances(lab: str) -> tuple[Row, ...]:
-    """The instances of a lab, as its own API tells them, terminated ones only when they failed."""
+def listed(lab: str) -> tuple[ListedInstance, ...]:
+    """All instances of a lab, except those that were terminated on request."""
     pages = ec2_client(lab).get_paginator("describe_instances").paginate()
     rows = [
-        Row(
+        ListedInstance(
             id=i["InstanceId"],
             name=next((t["Value"] for t in i.get("Tags", []) if t["Key"] == "Name"), ""),
             state=i["State"]["Name"],
@@ -46,24 +42,8 @@ def instances(lab: str) -> tuple[Row, ...]:
     return tuple(r for r in rows if r.state != "terminated" or "InternalError" in r.reason)
 
 
-def table(status: LabStatus) -> Group | Text:
-    """A lab as a table."""
-    if not status.endpoint:
-        left = f"; {len(status.machines)} machine(s) left behind" if status.machines else ""
-        return Text(f"lab {status.name} is not up{left}")
-    rows = Table("instance", "name", "state", "address", "zone", "machine", box=None)
-    for row in instances(status.name):
-        container = status.machines.get(row.id, "none")
-        rows.add_row(row.id, row.name, row.state, row.ip, row.zone, container)
-    head = Text(
-        f"lab {status.name}: AWS API {status.endpoint} (process {status.pid}), "
-        f"image mirror {status.mirror or 'missing'}"
-    )
-    return Group(head, rows) if rows.row_count else Group(head, Text("no instances"))
-
-
 def log_of(lab: str, node: str, lines: int) -> str:
-    """The end of a log.
+    """The last lines of a machine's console, or of the lab's own log.
 
     Args:
         lab: the lab's name.
@@ -75,7 +55,7 @@ def log_of(lab: str, node: str, lines: int) -> str:
         SwarmctlError: the lab has never been up.
     """
     if node:
-        rows = instances(lab)
+        rows = listed(lab)
         found = next((r for r in rows if node in (r.id, r.name)), None)
         if found is None:
             raise unknown("node", node, [r.name for r in rows])
