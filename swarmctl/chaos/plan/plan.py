@@ -8,7 +8,7 @@ from swarmctl.chaos.faults import Options
 from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
-from swarmctl.chaos.probes.custom_probes import AnyProbe
+from swarmctl.chaos.probes.planned import PlannedProbe
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Plan:
         options: of the fault.
         duration_s: seconds the fault lasts at least; ``None`` for the fault's own.
         limits: what the guards allow.
-        probe_service: see :func:`swarmctl.chaos.probes.http.published`.
+        probe_service: see :func:`swarmctl.chaos.probes.published.published`.
         probes: what is asked meanwhile; services among them take the place of ``probe_service``.
         title: of an experiment file.
         cluster: the cluster's name, if the file says it.
@@ -39,7 +39,7 @@ class Plan:
     duration_s: float | None = None
     limits: Limits = field(default_factory=Limits)
     probe_service: str | None = None
-    probes: tuple[AnyProbe, ...] = ()
+    probes: tuple[PlannedProbe, ...] = ()
     title: str = ""
     cluster: str = ""
     repeat: int = 1

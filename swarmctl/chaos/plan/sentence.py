@@ -5,7 +5,7 @@ from __future__ import annotations
 from swarmctl.chaos.faults import Effect, known_fault
 from swarmctl.chaos.faults.targets import Selection
 from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.probes.custom_probes import CustomProbe
+from swarmctl.chaos.probes.planned import FixedProbe
 
 
 def of(plan: Plan) -> str:
@@ -25,9 +25,9 @@ def of(plan: Plan) -> str:
         parts.append(f", {plan.every_s:g} s from start to start")
     if plan.limits.window:
         parts.append(f", only {plan.limits.window}")
-    asked = [p for p in plan.probes if isinstance(p, CustomProbe)]
+    asked = [p for p in plan.probes if isinstance(p, FixedProbe)]
     if asked:
-        listed = ", ".join(f"{p.name} every {p.every_s:g} s ({p.how.where})" for p in asked)
+        listed = ", ".join(f"{p.name} every {p.every_s:g} s ({p.probe.address})" for p in asked)
         parts.append(f"; asks {listed}")
     return f"{''.join(parts)}; expects that {plan.hypothesis}"
 

@@ -1,1 +1,1 @@
-"""What is asked while a fault is in force."""
+"""Probes: requests sent while a fault is in force, to see whether services answer."""

@@ -17,8 +17,10 @@ from swarmctl.chaos.journal.journal import Journal, Undo
 from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.journal.runs import Runs, brief
 from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.probes import custom_probes, hostports
-from swarmctl.chaos.probes import http as probes
+from swarmctl.chaos.probes import planned, summary
+from swarmctl.chaos.probes.host_ports import read_host_ports
+from swarmctl.chaos.probes.probe import Prober
+from swarmctl.chaos.probes.published import ServiceEndpoints, probed_services
 from swarmctl.chaos.run import guards, prepare, undo, verdict
 from swarmctl.chaos.run.duplicates import Duplicates
 from swarmctl.chaos.run.final_check import final_check
@@ -30,7 +32,7 @@ from swarmctl.chaos.run.record import Record
 from swarmctl.chaos.run.verdict import Baseline
 from swarmctl.chaos.run.watch import PROBE_PATIENCE_S, Watch
 from swarmctl.chaos.world.clocks import EngineClock
-from swarmctl.chaos.world.protocols import Clock, Ec2, Events, Managers, Prober, Progress, Shell
+from swarmctl.chaos.world.protocols import Clock, Ec2, Events, Managers, Progress, Shell
 from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node
@@ -129,8 +131,10 @@ class Experiment:
             self._plan.limits.overrides,
         )
         self._fault: Fault = self._kind.make(self._setting())
-        self._watch = Watch(self._observer, world.prober, probes.Places((), {}, ()), self._record)
-        self._watch.patience_s = custom_probes.patience_s(self._plan.probes, PROBE_PATIENCE_S)
+        self._watch = Watch(
+            self._observer, world.prober, ServiceEndpoints((), {}, ()), self._record
+        )
+        self._watch.patience_s = planned.retry_time_s(self._plan.probes, PROBE_PATIENCE_S)
         self._duplicates = Duplicates(world.shell, self._record, self._kind.keeps_running)
         self._aim = Aim(())
         self._baseline: Baseline | None = None
@@ -219,12 +223,12 @@ class Experiment:
         swarm = self._world.swarms.snapshot()
         machines = self._world.ec2.instances(self._request.cluster)
         self._aim = prepare.take_aim(swarm, self._kind, self._selection, machines)
-        self._watch.places = probes.Places(
-            services=custom_probes.services(swarm, self._plan.probe_service, self._plan.probes),
+        self._watch.places = ServiceEndpoints(
+            services=probed_services(swarm, self._plan.probe_service, self._plan.probes),
             machines={name: found[0] for name, found in self._aim.machines.items()},
-            without={node.id for node in self._aim.nodes} if self._leaves_nodes else (),
-            expected=custom_probes.expectations(self._plan.probes),
-            fixed=custom_probes.fixed(self._plan.probes),
+            excluded={node.id for node in self._aim.nodes} if self._leaves_nodes else (),
+            planned=planned.by_service(self._plan.probes),
+            fixed=planned.fixed_endpoints(self._plan.probes),
         )
         wanted = {s.name: swarm.wanted(s) for s in verdict.judged(swarm)}
         self._plan = replace(self._plan, hypothesis=self._plan.hypothesis.resolved(wanted))
@@ -248,13 +252,13 @@ class Experiment:
 
     def _await_answers(self) -> None:
         seen = self._watch.seen()
-        lacking = self._watch.places.lacking(seen)
-        self._watch.places.remember(hostports.ask(self._world.shell, seen, lacking))
-        listed = custom_probes.names_services(self._plan.probes)
+        missing = self._watch.places.missing_ports(seen)
+        self._watch.places.remember(read_host_ports(self._world.shell, seen, missing))
+        listed = planned.names_services(self._plan.probes)
         named = listed or self._plan.probe_service is not None
         silent = self._watch.await_answers(named)
         asked = sum(map(len, self._watch.aims.values()))
-        forgotten = self._watch.places.forgotten(self._watch.seen())
+        forgotten = self._watch.places.without_ports(self._watch.seen())
         self._record.guard(guards.answering(silent, asked, forgotten))
         guards.refuse(self.journal.guards)
 
@@ -374,8 +378,8 @@ class Experiment:
         results = self._world.prober.results()
         self.journal.outcome, self.journal.phase = outcome, "ended"
         self.journal.ended_s = round(self._world.clock.now(), 3)
-        self.journal.probes = probes.summaries(results)
-        self.journal.probe_log = probes.records(results)
+        self.journal.probes = summary.summaries(results)
+        self.journal.probe_log = summary.records(results)
         self.journal.phases = phases(self.journal)
         self._record.try_save()
 

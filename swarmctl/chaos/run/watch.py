@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from swarmctl.chaos.journal.journal import ProbeSummary
-from swarmctl.chaos.probes import http as probes
+from swarmctl.chaos.probes import summary
+from swarmctl.chaos.probes.probe import Endpoint, Prober, ProbeResult
+from swarmctl.chaos.probes.published import ServiceEndpoints
 from swarmctl.chaos.run import verdict
 from swarmctl.chaos.run.observer import INTERVAL_S, Observer
 from swarmctl.chaos.run.record import Record
-from swarmctl.chaos.world.protocols import Endpoint, Probe, Prober
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 
@@ -34,7 +35,7 @@ class Watch:
 
     observer: Observer
     prober: Prober
-    places: probes.Places
+    places: ServiceEndpoints
     record: Record
     patience_s: float = PROBE_PATIENCE_S
     aims: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
@@ -58,7 +59,7 @@ class Watch:
 
     def aim(self, swarm: Swarm) -> None:
         """Ask the services where they are in this snapshot."""
-        self.aims = self.places.at(swarm)
+        self.aims = self.places.current(swarm)
         self.prober.aim(self.aims)
 
     def await_answers(self, named: bool) -> tuple[str, ...]:
@@ -86,11 +87,8 @@ class Watch:
         """Not every published port speaks HTTP; nobody named these, so they are left alone."""
         if not silent:
             return silent
-        heard: dict[str, set[str]] = {name: set() for name in self.aims}
-        for probe in self.prober.results():
-            heard.setdefault(probe.endpoint.service, set()).add(probe.heard)
-        other = {name for name, kinds in heard.items() if kinds == {"other"}}
-        if not other or other == set(heard):
+        other = summary.without_http(self.prober.results())
+        if not other or other == set(self.aims):
             return silent
         text = ", ".join(sorted(other))
         self.record.note(f"not probed, no HTTP behind the published port: {text}")
@@ -101,7 +99,7 @@ class Watch:
     def silent(self, since: float) -> tuple[str, ...]:
         """The probed places without a good answer since a moment (run time)."""
         results = [p for p in self.prober.results() if p.at_s >= since]
-        return probes.unanswered(results, self.aims)
+        return summary.unanswered(results, self.aims)
 
     def strength(self) -> str:
         """How it stands, in one line."""
@@ -124,8 +122,8 @@ class Watch:
 
     def summaries(self, since: float = 0.0) -> tuple[ProbeSummary, ...]:
         """The probes since a moment (run time), counted."""
-        return probes.summaries(_since(self.prober.results(), since))
+        return summary.summaries(_since(self.prober.results(), since))
 
 
-def _since(results: Sequence[Probe], since: float) -> list[Probe]:
+def _since(results: Sequence[ProbeResult], since: float) -> list[ProbeResult]:
     return [probe for probe in results if probe.at_s >= since]

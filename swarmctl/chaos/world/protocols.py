@@ -6,8 +6,7 @@ real cluster, and the unit tests by simple fakes in simulated time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -143,86 +142,3 @@ class Progress(Protocol):
 
     def status(self, text: str) -> None:
         """How things stand at this moment; replaced by the next one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceProbe:
-    """A published service, asked over HTTP wherever it can be reached.
-
-    Args:
-        service: its name, or ``*`` for every published one of a stack.
-        path: what is asked for; ``""`` for what its label says.
-        status: what is a good answer; empty for any below 500.
-    """
-
-    service: str
-    path: str = ""
-    status: tuple[int, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """What it is called in journals and tolerances."""
-        return self.service
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One place where a service can be asked over HTTP.
-
-    Args:
-        service: the Swarm service.
-        node: the hostname of the node that is asked.
-        host: the address that is connected to.
-        port: the published port.
-        path: what is asked for.
-        status: what is a good answer; empty for any below 500.
-        what: what is asked, in words, when it is nothing of the above.
-    """
-
-    service: str
-    node: str
-    host: str
-    port: int
-    path: str = "/"
-    status: tuple[int, ...] = ()
-    what: str = ""
-
-    @property
-    def url(self) -> str:
-        """Where the probe goes."""
-        return self.what or f"http://{self.host}:{self.port}{self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One request (or question of another kind) and how it ended.
-
-    Args:
-        at_s: when it was sent, seconds since the run began.
-        endpoint: what was asked.
-        ok: a good answer came within the time-out; over HTTP: below 500, or a named status.
-        latency_s: seconds until the answer or the failure.
-        detail: the HTTP status, or the error's text.
-        heard: ``http`` for an HTTP answer of any status, ``other`` when the connection was accepted
-            but no HTTP came back, ``""`` for nothing, ``own`` for a question of another kind.
-    """
-
-    at_s: float
-    endpoint: Endpoint
-    ok: bool
-    latency_s: float
-    detail: str
-    heard: str = "http"
-
-
-class Prober(Protocol):
-    """Sends probes in the background."""
-
-    def aim(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
-        """From now on ask these, by service; the first call starts the probing."""
-
-    def results(self) -> Sequence[Probe]:
-        """All finished probes so far, by the time they were sent."""
-
-    def close(self) -> None:
-        """Stop, and wait for the probes under way."""

@@ -350,8 +350,7 @@ def _experiment(
     ask: bool,
 ) -> tuple[Experiment, Callable[[], None]]:
     """The experiment on the real world, and what closes the connections to it."""
-    from swarmctl.chaos.probes.custom_probes import Probers
-    from swarmctl.chaos.probes.http import HttpProber
+    from swarmctl.chaos.probes.prober import BackgroundProber
     from swarmctl.chaos.run.experiment import Experiment, Request, World
     from swarmctl.chaos.run.interrupts import Interrupts
     from swarmctl.chaos.world.clocks import WallClock
@@ -371,7 +370,7 @@ def _experiment(
         shell=world.shells,
         clock=clock,
         alerts=events,
-        prober=Probers(HttpProber(clock.now), plan.probes, clock.now),
+        prober=BackgroundProber(plan.probes, clock.now),
         interrupts=Interrupts(),
         progress=progress,
         consent=lambda lines: progress.ask(lines) if ask else None,

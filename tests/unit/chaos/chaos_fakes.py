@@ -18,10 +18,11 @@ from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.probes.custom_probes import AnyProbe
+from swarmctl.chaos.probes.planned import PlannedProbe
+from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
 from swarmctl.chaos.run.experiment import Experiment, Request, World
 from swarmctl.chaos.run.interrupts import Interrupts
-from swarmctl.chaos.world.protocols import Endpoint, Forecast, Machine, Probe
+from swarmctl.chaos.world.protocols import Forecast, Machine
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import Node, Port, Service, Swarm, Task
@@ -384,22 +385,25 @@ class FakeProber:
 
     clock: Clock
     silent: Callable[[Endpoint], bool] = lambda endpoint: False
-    heard: Callable[[Endpoint], str] = lambda endpoint: "http"
+    not_http: Callable[[Endpoint], bool] = lambda endpoint: False
     aims: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
-    done: list[Probe] = field(default_factory=list)
+    done: list[ProbeResult] = field(default_factory=list)
     closed: bool = False
 
     def aim(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         self.aims = endpoints
 
-    def results(self) -> Sequence[Probe]:
+    def results(self) -> Sequence[ProbeResult]:
         for places in self.aims.values():
             for place in places:
                 ok = not self.silent(place)
                 detail = "HTTP 200" if ok else "connection refused"
-                heard = self.heard(place)
-                self.done.append(Probe(self.clock.now(), place, ok, 0.004, detail, heard))
+                other = self.not_http(place)
+                self.done.append(ProbeResult(self.clock.now(), place, ok, 0.004, detail, other))
         return tuple(self.done)
+
+    def unfinished(self, before_s: float) -> int:
+        return 0
 
     def close(self) -> None:
         self.closed = True
@@ -455,7 +459,7 @@ def stage(
     duration_s: float | None = None,
     limits: Limits | None = None,
     hypothesis: Hypothesis | None = None,
-    probes: tuple[AnyProbe, ...] = (),
+    probes: tuple[PlannedProbe, ...] = (),
 ) -> Stage:
     clock = Clock()
     lab = Lab(

@@ -351,7 +351,7 @@ def test_a_published_port_without_http_behind_it_is_left_out_and_that_is_said(
     web, db = Port("tcp", 80, 80, "ingress"), Port("tcp", 5432, 5432, "ingress")
     s = stage(tmp_path, services=[service("web", 6, ports=(web,)), service("db", 1, ports=(db,))])
     s.prober.silent = lambda endpoint: endpoint.service == "db"
-    s.prober.heard = lambda endpoint: "other" if endpoint.service == "db" else "http"
+    s.prober.not_http = lambda endpoint: endpoint.service == "db"
     assert s.experiment.run().outcome == "held"
     assert "not probed, no HTTP behind the published port: db" in s.progress.lines
 

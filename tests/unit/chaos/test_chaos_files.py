@@ -22,9 +22,11 @@ from swarmctl.chaos.plan.file.read import load
 from swarmctl.chaos.plan.hypothesis import Tolerance
 from swarmctl.chaos.plan.limits import OVERRIDABLE
 from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.probes.asks import Command, Dns, Http, Tcp
-from swarmctl.chaos.probes.custom_probes import CustomProbe
-from swarmctl.chaos.world.protocols import ServiceProbe
+from swarmctl.chaos.probes.command import Command
+from swarmctl.chaos.probes.dns import Dns
+from swarmctl.chaos.probes.http import Http
+from swarmctl.chaos.probes.planned import FixedProbe, ServiceProbe
+from swarmctl.chaos.probes.tcp import Tcp
 from swarmctl.cli.main import main
 from swarmctl.errors import Exit, UsageError
 from swarmctl.reading.marked_yaml import BadFileError
@@ -103,10 +105,10 @@ def test_every_key_arrives_in_the_plan(write: Write) -> None:
     }
     assert plan.probes == (
         ServiceProbe("web", "/api/message", (200, 204)),
-        CustomProbe("db", Tcp("10.42.1.10", 5432)),
-        CustomProbe("dns", Dns("example.internal", "10.0.0.2", 5353)),
-        CustomProbe("lb", Http("https://lb.example/health", (200,))),
-        CustomProbe("script", Command(("curl", "-fsS", "http://10.0.0.1")), 0.5, 1.0),
+        FixedProbe("db", Tcp("10.42.1.10", 5432)),
+        FixedProbe("dns", Dns("example.internal", "10.0.0.2", 5353)),
+        FixedProbe("lb", Http("https://lb.example/health", (200,))),
+        FixedProbe("script", Command(("curl", "-fsS", "http://10.0.0.1")), 0.5, 1.0),
     )
     assert (plan.limits.max_nodes, plan.limits.max_percent) == (2, 50)
     assert plan.limits.overrides == {"capacity"}
@@ -284,7 +286,7 @@ def test_merged_keys_are_no_duplicates(write: Write) -> None:
         '    - &first {name: a, tcp: "a:1", every: 2s}\n    - {<<: *first, name: b}\n'
     )
     plan = load(write(text))
-    assert [(p.name, p.every_s) for p in plan.probes if isinstance(p, CustomProbe)] == [
+    assert [(p.name, p.every_s) for p in plan.probes if isinstance(p, FixedProbe)] == [
         ("a", 2),
         ("b", 2),
     ]

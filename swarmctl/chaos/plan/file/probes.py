@@ -8,16 +8,20 @@ from urllib.parse import urlsplit
 
 from swarmctl.chaos.plan.file.sections import Section
 from swarmctl.chaos.plan.hypothesis import Tolerance
-from swarmctl.chaos.probes.asks import Ask, Command, Dns, Http, Tcp
-from swarmctl.chaos.probes.custom_probes import (
+from swarmctl.chaos.probes.command import Command
+from swarmctl.chaos.probes.dns import Dns
+from swarmctl.chaos.probes.http import Http
+from swarmctl.chaos.probes.planned import (
     ALL,
     EVERY_S,
     MAX_UNDER_WAY,
     TIMEOUT_S,
-    AnyProbe,
-    CustomProbe,
+    FixedProbe,
+    PlannedProbe,
+    ServiceProbe,
 )
-from swarmctl.chaos.world.protocols import ServiceProbe
+from swarmctl.chaos.probes.probe import Probe
+from swarmctl.chaos.probes.tcp import Tcp
 
 _KINDS = ("service", "http", "tcp", "dns", "command")
 _LEAST_EVERY_S = 0.1
@@ -34,7 +38,7 @@ class Probes:
         service: ``none`` when the file's list is empty, see ``Plan.probe_service``.
     """
 
-    listed: tuple[AnyProbe, ...] = ()
+    listed: tuple[PlannedProbe, ...] = ()
     tolerances: dict[str, Tolerance] = field(default_factory=dict)
     service: str | None = None
 
@@ -69,7 +73,7 @@ def read(hypothesis: Section, within_s: float) -> Probes:
     return found
 
 
-def _service(item: Section) -> AnyProbe | None:
+def _service(item: Section) -> PlannedProbe | None:
     for key in ("name", "every", "timeout"):
         if key in item.value:
             text = "is named after it" if key == "name" else "is asked ten times a second for 2 s"
@@ -81,7 +85,7 @@ def _service(item: Section) -> AnyProbe | None:
     return ServiceProbe(name, item.get("path", ""), _status(item)) if name else None
 
 
-def _custom(item: Section, within_s: float) -> AnyProbe | None:
+def _custom(item: Section, within_s: float) -> PlannedProbe | None:
     if "name" not in item.value:
         item.wrong("", "needs a name, for the journal and the report")
     for key in ("path", "status"):
@@ -99,10 +103,10 @@ def _custom(item: Section, within_s: float) -> AnyProbe | None:
         item.wrong("every", f"every and timeout leave no time for an answer within {within_s:g} s")
     if how is None or not item.has("name"):
         return None
-    return CustomProbe(item.value["name"], how, max(every_s, _LEAST_EVERY_S), timeout_s)
+    return FixedProbe(item.value["name"], how, max(every_s, _LEAST_EVERY_S), timeout_s)
 
 
-def _how(item: Section) -> Ask | None:
+def _how(item: Section) -> Probe | None:
     """What is asked; ``None`` when the file has it wrong."""
     if item.has("command"):
         if not item.value["command"][0]:
@@ -115,14 +119,14 @@ def _how(item: Section) -> Ask | None:
     return _dns(item.section("dns")) if item.has("dns") else None
 
 
-def _tcp(item: Section) -> Ask | None:
+def _tcp(item: Section) -> Probe | None:
     host, _, port = item.value["tcp"].rpartition(":")
     if not 0 < int(port) < 65536:
         item.wrong("tcp", f"{port} is no port")
     return Tcp(host.removeprefix("[").removesuffix("]"), int(port))
 
 
-def _http(item: Section) -> Ask | None:
+def _http(item: Section) -> Probe | None:
     try:
         parts = urlsplit(item.value["http"])
         if not parts.hostname or parts.port == 0:
@@ -134,7 +138,7 @@ def _http(item: Section) -> Ask | None:
     return Http(item.value["http"], _status(item))
 
 
-def _dns(section: Section) -> Ask | None:
+def _dns(section: Section) -> Probe | None:
     server, port = section.get("server", ""), 53
     if server.count(":") == 1:
         server, _, number = server.partition(":")

@@ -1,8 +1,7 @@
-"""The host ports of running tasks, as their own nodes know them.
+"""The host ports of running tasks, read on their nodes.
 
-When the managers' leader changes, nodes report their tasks anew and the reports lack the ports
-(``PortStatus {}``, seen on Engine 26.1), while the containers go on listening. Then only the node
-can tell.
+After a change of leader the nodes report their tasks again and the reports lack the ports
+(``PortStatus {}``, seen on Engine 26.1), while the containers go on listening.
 """
 
 from __future__ import annotations
@@ -25,36 +24,40 @@ _SCRIPT = (
 )
 
 
-def ask(shell: Shell, swarm: Swarm, services: Sequence[Service]) -> dict[str, tuple[Port, ...]]:
-    """The published host ports of these services' tasks, by task id; nodes that do not say: none.
+def read_host_ports(
+    shell: Shell, swarm: Swarm, services: Sequence[Service]
+) -> dict[str, tuple[Port, ...]]:
+    """The published host ports of these services' tasks, by task id.
+
+    A node that does not answer is left out.
 
     Args:
         shell: commands on the nodes.
         swarm: where the tasks run.
-        services: whose.
+        services: whose tasks.
     """
     hosts = {node.id: node.hostname for node in swarm.nodes}
-    errands = {
+    queries = {
         (hosts[task.node_id], service.id)
         for service in services
         for task in swarm.serving(service)
         if not task.ports
     }
-    if not errands:
+    if not queries:
         return {}
     found: dict[str, tuple[Port, ...]] = {}
-    with ThreadPoolExecutor(min(16, len(errands))) as pool:
-        for ports in pool.map(lambda errand: _of_node(shell, *errand), sorted(errands)):
+    with ThreadPoolExecutor(min(16, len(queries))) as pool:
+        for ports in pool.map(lambda query: _on_node(shell, *query), sorted(queries)):
             found |= ports
     return found
 
 
-def _of_node(shell: Shell, node: str, service: str) -> dict[str, tuple[Port, ...]]:
+def _on_node(shell: Shell, node: str, service: str) -> dict[str, tuple[Port, ...]]:
     try:
-        said = shell.run(node, _SCRIPT.format(service=service, format=_FORMAT), 10.0)
-        lines = [line.partition(" ") for line in said.splitlines()]
+        output = shell.run(node, _SCRIPT.format(service=service, format=_FORMAT), 10.0)
+        lines = [line.partition(" ") for line in output.splitlines()]
         return {task: _ports(json.loads(ports)) for task, _, ports in lines if task}
-    except (SwarmctlError, ValueError):  # ValueError: what was said is no answer to this question
+    except (SwarmctlError, ValueError):  # ValueError: not the output asked for
         return {}
 
 

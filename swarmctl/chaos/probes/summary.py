@@ -1,0 +1,100 @@
+"""Probe results counted, and the endpoints without an answer: pure functions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from statistics import median, quantiles
+
+from swarmctl.chaos.journal.journal import ProbeRecord, ProbeSummary
+from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
+
+
+def summaries(results: Sequence[ProbeResult]) -> tuple[ProbeSummary, ...]:
+    """Count the results of each service."""
+    by_service: dict[str, list[ProbeResult]] = {}
+    for result in results:
+        by_service.setdefault(result.endpoint.service, []).append(result)
+    return tuple(_summary(name, found) for name, found in by_service.items())
+
+
+def records(results: Sequence[ProbeResult]) -> tuple[ProbeRecord, ...]:
+    """The results as the journal keeps them."""
+    return tuple(
+        ProbeRecord(
+            at_s=round(result.at_s, 3),
+            service=result.endpoint.service,
+            node=result.endpoint.node,
+            ok=result.ok,
+            latency_ms=round(result.latency_s * 1000, 1),
+            detail=result.detail,
+        )
+        for result in results
+    )
+
+
+def longest_outage(results: Sequence[ProbeResult]) -> float:
+    """The longest time without a good answer, in seconds.
+
+    It lasts from the sending of the first lost probe to that of the next answered one, or to the
+    end of the last lost probe if none was answered after it.
+    """
+    longest, since = 0.0, None
+    for result in results:
+        if result.ok:
+            longest = max(longest, result.at_s - since) if since is not None else longest
+            since = None
+        else:
+            since = result.at_s if since is None else since
+            longest = max(longest, result.at_s + result.latency_s - since)
+    return longest
+
+
+def unanswered(
+    results: Sequence[ProbeResult], endpoints: Mapping[str, Sequence[Endpoint]]
+) -> tuple[str, ...]:
+    """The endpoints without a good answer, each with its last error.
+
+    Args:
+        results: the results to consider, oldest first.
+        endpoints: what is probed now, by service.
+    """
+    answered = {result.endpoint for result in results if result.ok}
+    last = {result.endpoint: result.detail for result in results}
+    silent = tuple(
+        f"{name}{f' on {endpoint.node}' if endpoint.node else ''} ({endpoint.address}): "
+        f"{last.get(endpoint, 'not probed yet')}"
+        for name, places in endpoints.items()
+        for endpoint in places
+        if endpoint not in answered
+    )
+    nowhere = tuple(
+        f"{name}: no node is left to probe it on"
+        for name, places in endpoints.items()
+        if not places
+    )
+    return silent + nowhere
+
+
+def without_http(results: Sequence[ProbeResult]) -> set[str]:
+    """The services that accept connections but never answered with HTTP."""
+    kinds: dict[str, set[bool]] = {}
+    for result in results:
+        kinds.setdefault(result.endpoint.service, set()).add(result.not_http)
+    return {name for name, found in kinds.items() if found == {True}}
+
+
+def _summary(service: str, results: Sequence[ProbeResult]) -> ProbeSummary:
+    latencies = [result.latency_s * 1000 for result in results if result.ok] or [0.0]
+    p99 = quantiles(latencies * 2 if len(latencies) == 1 else latencies, n=100, method="inclusive")
+    places = {f"{r.endpoint.node} {r.endpoint.address}".strip() for r in results}
+    return ProbeSummary(
+        service=service,
+        sent=len(results),
+        lost=sum(not result.ok for result in results),
+        longest_outage_s=round(longest_outage(results), 2),
+        median_ms=round(median(latencies), 1),
+        p99_ms=round(p99[98], 1),
+        endpoints=tuple(sorted(places)),
+        failures=dict(Counter(r.detail for r in results if not r.ok).most_common()),
+    )
