@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swarmctl.reading.yaml_nodes import Path
-from swarmctl.stack.compose import notations as specs
-from swarmctl.stack.compose.accept import UNSET, Refusal, at
+from swarmctl.stack.compose import notations
+from swarmctl.stack.compose.acceptance import at
+from swarmctl.stack.compose.check import Kind, Refusal
 from swarmctl.stack.compose.document import Document
 from swarmctl.stack.compose.scalars import Value, spelled
 
@@ -21,7 +22,7 @@ from swarmctl.stack.compose.scalars import Value, spelled
 class Port:
     """A published port of a service."""
 
-    spec: specs.PortSpec
+    spec: notations.PortSpec
     path: Path
 
     @property
@@ -178,7 +179,7 @@ class Stack:
 
     def has_unset(self, path: Path) -> bool:
         """Whether a value holds a variable that is not set, so that it is unknown."""
-        return any(r.rule == UNSET and r.path == path for r in self.refusals)
+        return any(r.kind is Kind.UNSET and r.path == path for r in self.refusals)
 
     def things(self, section: str) -> Mapping[str, Thing]:
         """The top-level networks, volumes, secrets or configs."""
@@ -250,17 +251,17 @@ def _ports(value: Value, path: Path) -> Iterator[Port]:
             yield Port(_long_port(entry), place)
         elif isinstance(entry, str | int) and not isinstance(entry, bool):
             try:
-                yield from (Port(spec, place) for spec in specs.ports(str(entry)))
-            except specs.SpecError:
+                yield from (Port(spec, place) for spec in notations.ports(str(entry)))
+            except notations.NotationError:
                 continue  # refused already
 
 
-def _long_port(entry: dict[str, Value]) -> specs.PortSpec:
+def _long_port(entry: dict[str, Value]) -> notations.PortSpec:
     def number(key: str) -> int:
         value: Any = entry.get(key)
         return int(value) if isinstance(value, int | float) and value - value == 0 else 0
 
-    return specs.PortSpec(
+    return notations.PortSpec(
         target=number("target"),
         published=number("published"),
         protocol=str(entry.get("protocol") or "tcp"),
@@ -278,8 +279,8 @@ def _mounts(value: Value, path: Path) -> Iterator[Mount]:
             yield Mount(kind, source, target, entry.get("read_only") is True, place, entry)
         elif isinstance(entry, str):
             try:
-                spec = specs.volume(entry)
-            except specs.SpecError:
+                spec = notations.volume(entry)
+            except notations.NotationError:
                 continue  # refused already
             yield Mount(spec.type, spec.source, spec.target, spec.read_only, place)
 

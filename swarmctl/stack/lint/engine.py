@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmctl.reading.yaml_nodes import Mark, YamlError
-from swarmctl.stack.compose import accept, view
+from swarmctl.stack.compose import acceptance, view
 from swarmctl.stack.compose import document as yamldoc
+from swarmctl.stack.compose.check import Kind
 from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint import suppress
 from swarmctl.stack.lint.rule import Context, Edit, Hit, Rule, Severity, all_rules
-from swarmctl.stack.lint.rules.refused import REFUSALS
+from swarmctl.stack.lint.rules.refused import RULES
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.source import Source
 from swarmctl.stack.lint.words import meant
@@ -72,8 +73,8 @@ def is_accepted(data: bytes, source: Source, environment: Mapping[str, str]) -> 
         document = yamldoc.load(data)
     except YamlError:
         return False
-    loaded = accept.load(document, environment, source.read_file)
-    return not any(refusal.rule in REFUSALS for refusal in loaded.refusals)
+    loaded = acceptance.load(document, environment, source.read_file)
+    return not any(refusal.kind is not Kind.UNSET for refusal in loaded.refusals)
 
 
 def _parse(source: Source, environment: Mapping[str, str]) -> Stack | YamlError:
@@ -81,12 +82,12 @@ def _parse(source: Source, environment: Mapping[str, str]) -> Stack | YamlError:
         document = yamldoc.load(source.data)
     except YamlError as fault:
         return fault
-    loaded = accept.load(document, environment, source.read_file)
+    loaded = acceptance.load(document, environment, source.read_file)
     return view.build(source.label, document, loaded.config, loaded.refusals)
 
 
 def _unreadable(source: Source, fault: YamlError) -> Report:
-    known = all_rules()[accept.SYNTAX]
+    known = all_rules()[RULES[Kind.SYNTAX]]
     line = source.line(fault.mark.line)
     finding = Finding(known, known.severity, fault.message, line, fault.mark.column)
     return Report(source, (finding,), accepted=False)
@@ -101,7 +102,7 @@ def _report(source: Source, stack: Stack, context: Context) -> Report:
         if not disabled.covers(f.rule.id, f.line)
     }
     ordered = [_placed(source, finding) for _, finding in sorted(shown.items())]
-    accepted = not any(refusal.rule in REFUSALS for refusal in stack.refusals)
+    accepted = not any(refusal.kind is not Kind.UNSET for refusal in stack.refusals)
     return Report(source, tuple(ordered), accepted, stack.document.text)
 
 

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
-from swarmctl.stack.compose import schema
+from swarmctl.stack.compose import language
 from swarmctl.stack.lint.engine import Finding, Report
 from swarmctl.stack.lint.rule import Severity, all_rules
 from swarmctl.stack.lint.words import count
@@ -37,7 +37,7 @@ def summary(reports: Sequence[Report]) -> str:
 def as_json(reports: Sequence[Report]) -> str:
     """One object: every file with ``accepted`` (by docker stack config) and its findings."""
     document = {
-        "schema": schema.SOURCE,
+        "schema": language.SOURCE,
         "summary": _counts(reports),
         "files": [
             {

@@ -11,8 +11,11 @@ In their comments::
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,3 +78,20 @@ def lint(path: Path, swarm: Path | None = None) -> engine.Report:
 def found(report: engine.Report) -> frozenset[tuple[str, int]]:
     """Rule and line of each finding."""
     return frozenset((f.rule.id, f.line) for f in report.findings)
+
+
+@functools.cache
+def docker_has_stack_config() -> bool:
+    """Whether there is a docker CLI with ``stack config`` (25.0 or newer)."""
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    probe = subprocess.run([docker, "stack", "config", "--help"], capture_output=True, check=False)
+    return probe.returncode == 0
+
+
+def docker_accepts(*files: Path) -> bool:
+    """Whether ``docker stack config`` takes the files as one stack."""
+    options = [word for file in files for word in ("-c", str(file))]
+    command = ["docker", "stack", "config", *options]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from swarmctl.stack.lint.rule import all_rules
-from tests.unit.stack_lint.lint_corpus import Sample, found, lint, samples
+from tests.unit.stack_lint.lint_corpus import (
+    Sample,
+    docker_accepts,
+    docker_has_stack_config,
+    found,
+    lint,
+    samples,
+)
 
 SAMPLES = samples()
 IDS = [sample.path.stem for sample in SAMPLES]
@@ -29,27 +32,11 @@ def test_a_file_is_accepted_unless_it_says_otherwise(sample: Sample) -> None:
     assert lint(sample.path, sample.snapshot).accepted is not sample.refused
 
 
-@functools.cache
-def docker_has_stack_config() -> bool:
-    docker = shutil.which("docker")
-    if docker is None:
-        return False
-    probe = subprocess.run([docker, "stack", "config", "--help"], capture_output=True, check=False)
-    return probe.returncode == 0
-
-
 @pytest.mark.parametrize("sample", SAMPLES, ids=IDS)
 def test_docker_stack_config_agrees_on_what_is_accepted(sample: Sample) -> None:
     if not docker_has_stack_config():
         pytest.skip("there is no docker CLI with `stack config` (25.0 or newer)")
-    done = subprocess.run(
-        ["docker", "stack", "config", "-c", str(sample.path)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=dict(os.environ),
-    )
-    assert (done.returncode == 0) is lint(sample.path).accepted, done.stderr
+    assert docker_accepts(sample.path) is lint(sample.path).accepted
 
 
 def test_the_corpus_has_each_rule_both_found_and_looked_for_in_vain() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from swarmctl.stack.compose import schema
+from swarmctl.stack.compose.check import version_of
 from swarmctl.stack.compose.document import Document
+from swarmctl.stack.compose.language import NEWEST
 from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.rule import Context, Edit, Hit, Severity, rule
 
@@ -93,7 +94,7 @@ def version(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """It only picks an older schema, which refuses newer keys."""
     del swarm
     if "version" in stack.config:
-        newest = schema.version_of(stack.config) == schema.NEWEST
+        newest = version_of(stack.config) == NEWEST
         words = "version is obsolete" + ("" if newest else " and picks an older schema")
         yield Hit(("version",), f"{words}: remove the line", edit=_without_line(stack.document))
 

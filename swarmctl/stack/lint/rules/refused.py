@@ -1,42 +1,37 @@
-"""SW001 to SW009: what ``docker stack`` refuses, and variables that it silently empties."""
+"""SW001 to SW005 and SW009: what ``docker stack`` refuses, and variables that it empties."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from swarmctl.stack.compose import accept
+from swarmctl.stack.compose.check import Kind
 from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
-# The rules that say: `docker stack config` fails.
-REFUSALS = (accept.SYNTAX, accept.SCHEMA, accept.VARIABLE, accept.VALUE, accept.ENV_FILE)
+RULES = {
+    Kind.SYNTAX: "SW001",
+    Kind.SCHEMA: "SW002",
+    Kind.VARIABLE: "SW003",
+    Kind.VALUE: "SW004",
+    Kind.ENV_FILE: "SW005",
+    Kind.UNSET: "SW009",
+}
 
 
-def _of(id_: str) -> Callable[[Stack, Context], Iterator[Hit]]:
+def _register(kind: Kind, name: str, summary: str) -> None:
+    severity = Severity.WARNING if kind is Kind.UNSET else Severity.ERROR
+
+    @rule(RULES[kind], name, severity, summary)
     def check(stack: Stack, swarm: Context) -> Iterator[Hit]:
         del swarm
         for refusal in stack.refusals:
-            if refusal.rule == id_:
+            if refusal.kind is kind:
                 yield Hit(refusal.path, refusal.message, on_value=refusal.on_value)
 
-    return check
 
-
-rule(accept.SYNTAX, "not-yaml", Severity.ERROR, "not YAML as docker stack reads it")(
-    _of(accept.SYNTAX)
-)
-rule(accept.SCHEMA, "schema", Severity.ERROR, "not what the compose schema allows")(
-    _of(accept.SCHEMA)
-)
-rule(accept.VARIABLE, "interpolation", Severity.ERROR, "a ${VARIABLE} cannot be substituted")(
-    _of(accept.VARIABLE)
-)
-rule(accept.VALUE, "unreadable-value", Severity.ERROR, "a value docker stack cannot read")(
-    _of(accept.VALUE)
-)
-rule(accept.ENV_FILE, "env-file", Severity.ERROR, "an env_file is missing or unreadable")(
-    _of(accept.ENV_FILE)
-)
-rule(accept.UNSET, "unset-variable", Severity.WARNING, "an unset variable becomes empty")(
-    _of(accept.UNSET)
-)
+_register(Kind.SYNTAX, "not-yaml", "not YAML as docker stack reads it")
+_register(Kind.SCHEMA, "schema", "a key or type that the compose file's version does not allow")
+_register(Kind.VARIABLE, "interpolation", "a ${VARIABLE} cannot be substituted")
+_register(Kind.VALUE, "unreadable-value", "a value docker stack cannot read")
+_register(Kind.ENV_FILE, "env-file", "an env_file is missing or unreadable")
+_register(Kind.UNSET, "unset-variable", "an unset variable becomes empty")
