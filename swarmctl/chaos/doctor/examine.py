@@ -12,8 +12,7 @@ from datetime import datetime
 
 from swarmctl.chaos.doctor.findings import EC2, SWARM, Cure, Facts, Finding, Severity, Way
 from swarmctl.chaos.doctor.inspect_nodes import Trace
-from swarmctl.chaos.faults.drain import ACTIVATE
-from swarmctl.chaos.faults.instance_terminate import REPLACE
+from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.times import time_or_none
@@ -44,7 +43,8 @@ class _Claim:
     def covers(self, name: str, node_id: str, drained: bool) -> bool:
         """Whether its plan is about this node, and about this kind of trouble."""
         return any(
-            (step.node == name or step.node_id == node_id) and (step.action == ACTIVATE) == drained
+            (step.node == name or step.node_id == node_id)
+            and (step.action == UndoAction.ACTIVATE_NODE) == drained
             for step in self.run.undo.steps
         )
 
@@ -77,7 +77,7 @@ def _claims(facts: Facts) -> list[_Claim]:
     if held and held.plan and held.plan.id not in facts.undone | {r.id for r in facts.pending}:
         busy = "" if held.dead else _holder(held.lock)
         # The plan may name a command to run here, and is not of this machine: people must say so.
-        risky = any(step.action == REPLACE for step in held.plan.undo.steps)
+        risky = any(step.action == UndoAction.REPLACE_INSTANCE for step in held.plan.undo.steps)
         cure = None if risky or busy else Cure(Way.FROM_SWARM, held.lock.id)
         mend = _LATER if held.alive else _unlock(facts) + where
         claims.append(_Claim(held.plan, mend, cure, busy))

@@ -1,6 +1,6 @@
 """What faults left on the nodes themselves: one script a node, over SSH, and what it says.
 
-The script only looks. It finds what :mod:`swarmctl.chaos.faults.recipe` and its recipes leave, by
+The script only looks. It finds what :mod:`swarmctl.chaos.fault.node_script` leaves, by
 their names, so it needs no journal: not even the run has to be known.
 """
 
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from swarmctl.chaos.faults.recipe import LASTING, VOLATILE
+from swarmctl.chaos.fault.node_script import ACROSS_REBOOTS, UNTIL_REBOOT
 from swarmctl.chaos.world.protocols import Shell
 from swarmctl.errors import SwarmctlError
 
@@ -28,7 +28,7 @@ SCRIPT = f"""\
 {_PATH}{{
 say() {{ printf '%s' "$1"; shift; printf '\\t%s' "$@"; echo; }}
 say now "$(date +%s)"
-for home in {VOLATILE}/* {LASTING}/*; do
+for home in {UNTIL_REBOOT}/* {ACROSS_REBOOTS}/*; do
   [ -d "$home" ] || continue
   if [ -f "$home/undo" ]; then undo=undo; else undo=; fi
   say run "$home" "$(stat -c %Y "$home")" "$undo"

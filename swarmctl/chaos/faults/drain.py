@@ -1,102 +1,96 @@
-"""Drain the nodes, as an operator does before maintenance; undo: what they were before."""
+"""drain: drain the node, as an operator does before maintenance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
-from swarmctl.chaos.faults.base import Setting, step_per_node
+from swarmctl.chaos.fault.fault import Fault, UndoAction
+from swarmctl.chaos.fault.kind import Effect, Kind
+from swarmctl.chaos.fault.registry import fault
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError
-from swarmctl.wait import wait_for
 
-ACTIVATE = "activate-node"
-_TIMEOUT_S = 60.0
+# The managers may be electing a leader.
+_REVERT_TIMEOUT_S = 60.0
 _TRIES = 5
 
 
-@dataclass
-class Drain:
+@fault(
+    Kind(
+        "drain",
+        summary="availability drain: what an operator does before maintenance",
+        undo="availability active",
+        effect=Effect.DRAINED,
+        past="was drained",
+    )
+)
+class Drain(Fault):
     """Availability ``drain``: the node stays in the Swarm, and runs nothing."""
 
-    setting: Setting
+    undo_action = UndoAction.ACTIVATE_NODE
 
     def refusal(self, targets: Sequence[TargetRecord]) -> str:
         """Only an active node can be drained and made active again."""
         for target in targets:
-            availability = self._node(target.node_id)["Spec"]["Availability"]
+            availability = self._availability(target.node_id)
             if availability != "active":
-                return f"{target.node} is {availability} already"
+                return f"{target.node}: availability is already {availability}"
         return ""
 
-    def settled(self) -> bool:
-        """See :class:`Fault`."""
-        return True
-
     def describe(self, target: TargetRecord) -> str:
-        """What will happen to this target."""
-        return f"drain {target.node}; undo: make it active"
+        """See :class:`Fault`."""
+        return f"drain {target.node}; undo: {self.kind.undo}"
 
-    def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
-        """Every node is to be active again."""
-        return step_per_node(
-            targets,
-            ACTIVATE,
-            lambda target: f"docker node update --availability active {target.node_id}",
-        )
+    def undo_by_hand(self, target: TargetRecord) -> str:
+        """See :class:`Fault`."""
+        return f"docker node update --availability active {target.node_id}"
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:
         """Drain them, one after the other."""
         for target in targets:
-            self.setting.check()
-            self._make(target.node_id, "drain")
-            self.setting.mark("drained", f"{target.node} is drained")
-
-    def watch(self, targets: Sequence[TargetRecord]) -> None:
-        """See :class:`Fault`; there is nothing to see but the tasks."""
+            self.context.check()
+            self._set_availability(target.node_id, "drain")
+            self.context.mark("drained", f"{target.node} is drained")
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
-        """Make them active; the managers may be electing, so it is tried for a minute."""
+        """Make them active."""
 
-        def look() -> tuple[bool | None, str]:
+        def activate() -> tuple[bool | None, str]:
             try:
                 for step in steps:
-                    if self._node(step.node_id)["Spec"]["Availability"] == "drain":
-                        self._make(step.node_id, "active")
-                        self.setting.mark("activated", f"{step.node} is active again")
-            except SwarmctlError as fault:
-                return None, fault.message
+                    if self._availability(step.node_id) == "drain":
+                        self._set_availability(step.node_id, "active")
+                        self.context.mark("activated", f"{step.node} is active again")
+            except SwarmctlError as error:
+                return None, error.message
             return True, "active"
 
-        names = ", ".join(step.node for step in steps)
-        self.setting.status(f"{names} to be active")
-        wait_for(
-            f"{names} to be active",
-            look,
-            timeout=_TIMEOUT_S,
-            interval=0.5,
-            clock=self.setting.clock.now,
-            pause=self.setting.clock.pause,
-        )
+        awaited = f"{', '.join(step.node for step in steps)} to be active"
+        self.context.status(awaited)
+        self.context.wait_for(awaited, activate, _REVERT_TIMEOUT_S)
 
-    def _node(self, node_id: str) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = self.setting.engine.get(f"/nodes/{node_id}")
+    def _node(self, node_id: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.context.engine.get(f"/nodes/{node_id}")
         return found
 
-    def _make(self, node_id: str, availability: str) -> None:
-        """Change one field; somebody else's change in between is kept, and ours tried again."""
+    def _availability(self, node_id: str) -> str:
+        return str(self._node(node_id)["Spec"]["Availability"])
+
+    def _set_availability(self, node_id: str, availability: str) -> None:
+        """Change this field alone; retry if another client changed the node meanwhile."""
         for attempt in range(_TRIES):
             node = self._node(node_id)
             try:
-                self.setting.engine.send(
+                self.context.engine.send(
                     "POST",
                     f"/nodes/{node_id}/update",
                     {**node["Spec"], "Availability": availability},
                     params={"version": str(node["Version"]["Index"])},
                 )
-            except EngineError as fault:
-                if "out of sequence" not in fault.message or attempt == _TRIES - 1:
+            except EngineError as error:
+                if "out of sequence" not in error.message or attempt == _TRIES - 1:
                     raise
             else:
                 return

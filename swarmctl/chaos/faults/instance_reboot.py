@@ -1,112 +1,102 @@
-"""Reboot the EC2 instances under the nodes; they come back by themselves."""
+"""instance-reboot: restart the EC2 instance; it comes back by itself."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from swarmctl.chaos.faults.base import NodeWatch, Setting, step_per_node
+from swarmctl.chaos.fault.fault import FaultContext, UndoAction
+from swarmctl.chaos.fault.instance_fault import REVERT_TIMEOUT_S, InstanceFault
+from swarmctl.chaos.fault.kind import Effect, Kind
+from swarmctl.chaos.fault.registry import fault
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
-from swarmctl.wait import wait_for
 
-AWAIT = "await-reboot"
-REVERT_TIMEOUT_S = 900.0
-_LOOK_EVERY_S = 0.5
+_CHECK_EVERY_S = 0.5
 
-# A boot's id, and when process 1 began: in a container only the second one changes.
+# A boot's id, and the start time of process 1: in a container only the second one changes.
 _BOOT = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat"
 
 
-@dataclass
-class InstanceReboot:
+@fault(
+    Kind(
+        "instance-reboot",
+        summary="RebootInstances: the machine restarts",
+        undo="the machine comes back by itself; the run waits for it",
+        effect=Effect.RETURNS,
+        past="was rebooted",
+    )
+)
+class InstanceReboot(InstanceFault):
     """RebootInstances: the system restarts; disk, address and instance stay."""
 
-    setting: Setting
-    _before: dict[str, str] = field(default_factory=dict)
-    _back: set[str] = field(default_factory=set)
-    _next_look: float = 0.0
-    _alive: NodeWatch = field(init=False)
+    api_call = "RebootInstances"
+    undo_action = UndoAction.AWAIT_REBOOT
 
-    def __post_init__(self) -> None:
-        self._alive = NodeWatch(self.setting)
+    def __init__(self, context: FaultContext) -> None:
+        super().__init__(context)
+        self._boot_before: dict[str, str] = {}
+        self._rebooted: set[str] = set()
+        self._next_check = 0.0
+
+    def request(self, instance_id: str) -> None:
+        """See :class:`InstanceFault`."""
+        self.context.ec2.reboot(instance_id)
 
     def refusal(self, targets: Sequence[TargetRecord]) -> str:
-        """The node must be able to tell one boot from the next."""
+        """A node must be able to distinguish one boot from the next."""
         for target in targets:
             try:
-                self._before[target.node] = self._boot(target.node)
-            except SwarmctlError as fault:
-                return f"{target.node} does not tell when it booted: {fault.message}"
+                self._boot_before[target.node] = self._boot(target.node)
+            except SwarmctlError as error:
+                return f"{target.node} does not report when it booted: {error.message}"
         return ""
 
     def describe(self, target: TargetRecord) -> str:
-        """What will happen to this target."""
+        """See :class:`Fault`."""
         return f"reboot {target.node} ({target.instance_id}); it comes back by itself"
 
-    def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
-        """Nothing to do but to wait, and to start a machine that stays down."""
-        return step_per_node(
-            targets,
-            AWAIT,
-            lambda target: f"aws ec2 start-instances --instance-ids {target.instance_id}",
-        )
-
-    def inject(self, targets: Sequence[TargetRecord]) -> None:
-        """Ask EC2 to reboot them, one after the other."""
-        for target in targets:
-            self.setting.check()
-            self.setting.ec2.reboot(target.instance_id)
-            self.setting.mark("stop-accepted", f"RebootInstances accepted for {target.node}")
-
     def watch(self, targets: Sequence[TargetRecord]) -> None:
-        """Note when each of them has booted anew."""
-        if self.setting.clock.now() < self._next_look:
+        """Mark when each target has rebooted."""
+        if self.context.clock.now() < self._next_check:
             return
-        self._next_look = self.setting.clock.now() + _LOOK_EVERY_S
-        self._alive.look(targets)
+        self._next_check = self.context.clock.now() + _CHECK_EVERY_S
+        super().watch(targets)
         for target in targets:
-            if target.node in self._back or not self.setting.shell.reachable(target.node):
+            if target.node in self._rebooted or not self.context.shell.reachable(target.node):
                 continue
             try:
                 boot = self._boot(target.node)
             except SwarmctlError:
                 continue  # on its way down or up
-            if boot != self._before.get(target.node):
-                self._back.add(target.node)
-                self.setting.mark("rebooted", f"{target.node} has booted anew")
+            if boot != self._boot_before.get(target.node):
+                self._rebooted.add(target.node)
+                self.context.mark("rebooted", f"{target.node} has rebooted")
 
-    def settled(self) -> bool:
-        """Whether all of them have booted anew."""
-        return bool(self._before) and self._back >= self._before.keys()
+    def took_effect(self) -> bool:
+        """Whether all targets have rebooted."""
+        return bool(self._boot_before) and self._rebooted >= self._boot_before.keys()
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
-        """Wait until every machine runs and answers."""
+        """Wait until every machine runs and answers; start one that stays down."""
 
-        def look() -> tuple[bool | None, str]:
-            missing = []
-            for step in steps:
-                try:
-                    state = self.setting.ec2.state(step.instance_id)
-                    if state == "stopped":
-                        self.setting.ec2.start(step.instance_id)
-                except SwarmctlError as fault:
-                    state = fault.message
-                if state != "running":
-                    missing.append(f"{step.node} is {state}")
-                elif not self.setting.shell.reachable(step.node):
-                    missing.append(f"{step.node} does not answer")
-            self.setting.status(f"the reboot to end: {', '.join(missing) or 'done'}")
-            return (None if missing else True), ", ".join(missing)
+        def missing() -> tuple[bool | None, str]:
+            found = ", ".join(filter(None, map(self._missing, steps)))
+            self.context.status(f"the reboot to end: {found or 'done'}")
+            return (None if found else True), found
 
-        wait_for(
-            f"{', '.join(step.node for step in steps)} to be up again",
-            look,
-            timeout=REVERT_TIMEOUT_S,
-            interval=0.5,
-            clock=self.setting.clock.now,
-            pause=self.setting.clock.pause,
-        )
+        names = ", ".join(step.node for step in steps)
+        self.context.wait_for(f"{names} to be up again", missing, REVERT_TIMEOUT_S)
+
+    def _missing(self, step: UndoStep) -> str:
+        try:
+            state = self.context.ec2.state(step.instance_id)
+            if state == "stopped":
+                self.context.ec2.start(step.instance_id)
+        except SwarmctlError as error:
+            state = error.message
+        if state != "running":
+            return f"{step.node} is {state}"
+        return "" if self.context.shell.reachable(step.node) else f"{step.node} does not answer"
 
     def _boot(self, node: str) -> str:
-        return self.setting.shell.run(node, _BOOT, 5.0)
+        return self.context.shell.run(node, _BOOT, 5.0)

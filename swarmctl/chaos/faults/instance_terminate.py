@@ -1,115 +1,108 @@
-"""Terminate the EC2 instances under the nodes; undo: a playbook makes new machines."""
+"""instance-terminate: terminate the EC2 instance; a playbook makes a new machine."""
 
 from __future__ import annotations
 
 import shlex
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from swarmctl.chaos.faults.base import NodeWatch, Setting, step_per_node
+from swarmctl.chaos.fault.fault import UndoAction
+from swarmctl.chaos.fault.instance_fault import InstanceFault
+from swarmctl.chaos.fault.kind import Effect, Kind
+from swarmctl.chaos.fault.registry import fault
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.engine import EngineError
 
-REPLACE = "replace-instance"
 # A whole run of site.yml, with machines that boot.
 REPLACE_TIMEOUT_S = 1800.0
+_SHOWN_LINES = 15
 
 
-@dataclass
-class InstanceTerminate:
+@fault(
+    Kind(
+        "instance-terminate",
+        summary="TerminateInstances: the machine and its disk are gone for good",
+        undo="a playbook makes a new machine; the dead node is removed from the Swarm",
+        effect=Effect.DOWN,
+        past="was lost for good",
+        takes=("replace_with",),
+        stops=True,
+        irreversible=True,
+    )
+)
+class InstanceTerminate(InstanceFault):
     """TerminateInstances: machine, disk and address are gone for good."""
 
-    setting: Setting
-    _alive: NodeWatch = field(init=False)
+    api_call = "TerminateInstances"
+    undo_action = UndoAction.REPLACE_INSTANCE
 
-    def __post_init__(self) -> None:
-        self._alive = NodeWatch(self.setting)
-
-    def refusal(self, targets: Sequence[TargetRecord]) -> str:
-        """See :class:`Fault`."""
-        del targets
-        return ""
-
-    def settled(self) -> bool:
-        """See :class:`Fault`."""
-        return True
+    def request(self, instance_id: str) -> None:
+        """See :class:`InstanceFault`."""
+        self.context.ec2.terminate(instance_id)
 
     def describe(self, target: TargetRecord) -> str:
-        """What will happen to this target."""
+        """See :class:`Fault`."""
         return (
             f"terminate {target.node} ({target.instance_id}) for good, with its disk; "
-            f"undo: a new machine, made by `{self.setting.options.replace_with}`"
+            f"undo: a new machine, made by `{self._command}`"
         )
 
-    def plan(self, targets: Sequence[TargetRecord]) -> tuple[UndoStep, ...]:
-        """Every node is to be made anew, and its dead entry in the Swarm removed."""
-        return step_per_node(
-            targets,
-            REPLACE,
-            lambda target: f"{self.setting.options.replace_with}; docker node rm {target.node_id}",
-        )
-
-    def inject(self, targets: Sequence[TargetRecord]) -> None:
-        """Ask EC2 to end them, one after the other."""
-        for target in targets:
-            self.setting.check()
-            self.setting.ec2.terminate(target.instance_id)
-            self.setting.mark("stop-accepted", f"TerminateInstances accepted for {target.node}")
-
-    def watch(self, targets: Sequence[TargetRecord]) -> None:
+    def undo_by_hand(self, target: TargetRecord) -> str:
         """See :class:`Fault`."""
-        self._alive.look(targets)
+        return f"{self._command}; docker node rm {target.node_id}"
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
-        """Run the playbook if a machine is gone, then remove the entries of those that are."""
+        """Run the playbook if a machine is gone, then remove its node from the Swarm."""
         gone = [step for step in steps if self._is_gone(step)]
         if not gone:
             return
-        self._replace(gone)
+        self._replace(", ".join(step.node for step in gone))
         for step in gone:
-            self._forget(step)
+            self._remove_node(step)
+
+    @property
+    def _command(self) -> str:
+        return self.context.options.replace_with
 
     def _is_gone(self, step: UndoStep) -> bool:
-        return self.setting.ec2.state(step.instance_id) in ("shutting-down", "terminated", "")
+        return self.context.ec2.state(step.instance_id) in ("shutting-down", "terminated", "")
 
-    def _replace(self, gone: Sequence[UndoStep]) -> None:
-        command = self.setting.options.replace_with
-        names = ", ".join(step.node for step in gone)
-        self.setting.status(f"`{command}` to make {names} anew")
+    def _replace(self, names: str) -> None:
+        words = shlex.split(self._command)
+        self.context.status(f"`{self._command}` to replace {names}")
         try:
             done = subprocess.run(
-                shlex.split(command),
+                words,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
                 timeout=REPLACE_TIMEOUT_S,
                 check=False,
-                # Ctrl-C is for swarmctl, which answers it; the playbook must run to its end.
+                # Ctrl-C is for swarmctl, which handles it; the playbook must run to its end.
                 start_new_session=True,
             )
-        except FileNotFoundError as fault:
+        except FileNotFoundError as error:
             raise SwarmctlError(
-                f"cannot run `{command}`: {fault.filename} was not found",
+                f"cannot run `{self._command}`: {error.filename} was not found",
                 "run it from the project's directory, or give --replace-with",
-            ) from fault
-        except subprocess.TimeoutExpired as fault:
+            ) from error
+        except subprocess.TimeoutExpired as error:
             raise SwarmctlError(
-                f"`{command}` did not end within {REPLACE_TIMEOUT_S:g} s"
-            ) from fault
+                f"`{self._command}` did not end within {REPLACE_TIMEOUT_S:g} s"
+            ) from error
         if done.returncode != 0:
-            end = "\n".join(done.stdout.splitlines()[-15:])
-            raise SwarmctlError(f"`{command}` ended with {done.returncode}:\n{end}")
-        self.setting.mark("replaced", f"{names} made anew by {shlex.split(command)[0]}")
+            end = "\n".join(done.stdout.splitlines()[-_SHOWN_LINES:])
+            raise SwarmctlError(f"`{self._command}` ended with {done.returncode}:\n{end}")
+        self.context.mark("replaced", f"{names} replaced by {words[0]}")
 
-    def _forget(self, step: UndoStep) -> None:
-        """The dead node stays listed until it is removed, and keeps the addresses of its tasks."""
+    def _remove_node(self, step: UndoStep) -> None:
+        """A dead node stays listed, and keeps the addresses of its tasks, until it is removed."""
         try:
-            self.setting.engine.send(
+            self.context.engine.send(
                 "DELETE", f"/nodes/{step.node_id}", params={"force": "true"}, repeat=True
             )
-        except EngineError as fault:
-            if fault.status != 404:
+        except EngineError as error:
+            if error.status != 404:
                 raise

@@ -1,19 +1,22 @@
-"""A node that is cut off from others by packet filters of our own on the node itself.
+"""partition: cut the node off from others by packet filters on the node itself.
 
-Every packet from and to the others' addresses is dropped, before connection tracking has a say, so
-connections that are open die too; containers' and overlay traffic included, which goes between the
-nodes' addresses. SSH (TCP port 22) passes both ways, or nobody could end it early.
+Every packet from and to the others' addresses is dropped before connection tracking, so open
+connections break too, and so does traffic of containers and overlay networks, which uses the nodes'
+addresses. SSH (TCP port 22) passes both ways, so that the fault can be undone early.
 """
 
 from __future__ import annotations
 
-from swarmctl.chaos.faults.recipe import Recipe
+from swarmctl.chaos.fault.kind import Effect, Kind
+from swarmctl.chaos.fault.node_fault import NodeFault
+from swarmctl.chaos.fault.node_script import NodeScript
+from swarmctl.chaos.fault.registry import fault
 
-# A table of the run's own: names may have no hyphens, and must begin with a letter.
+# A table for this run; nftables allows no hyphens in names.
 _TABLE = 'table="chaos_$(printf %s "$run" | tr -c a-zA-Z0-9 _)"\n'
 
-# -350: after fragments are put together (-400), before raw (-300) and everything that may accept.
-# Postrouting sees what the host sends and what it forwards for containers; addresses are final.
+# -350: after defragmentation (-400), before raw (-300) and every chain that may accept.
+# Postrouting sees what the host sends and what it forwards for containers, with final addresses.
 _RULES = f"""\
 {_TABLE}set_of() {{ printf '%s' "$*" | sed 's/ /, /g'; }}
 rules() {{
@@ -30,21 +33,39 @@ rules() {{
 }}
 """
 
-PARTITION = Recipe(
-    does="cut {node} off from {sever} (nftables; SSH passes); its containers run on",
-    undone="remove the rules",
-    possible=f"""\
+
+@fault(
+    Kind(
+        "partition",
+        summary="drops all packets but SSH from and to other nodes (--from managers, workers, all)",
+        undo="remove the packet filters",
+        effect=Effect.DOWN,
+        past="was cut off",
+        takes=("sever",),
+        keeps_running=True,
+        # The managers still get its heartbeats.
+        stays_ready=lambda options: options.sever == "workers",
+    )
+)
+class Partition(NodeFault):
+    """A network partition."""
+
+    script = NodeScript(
+        action="cut {node} off from {sever} (nftables; SSH passes); its containers keep running",
+        check=f"""\
 if ! command -v nft >/dev/null; then
   echo 'nft is not installed: install the package nftables'
 else
   {_RULES}
-  rules | nft --check --file - 2>/dev/null || echo 'its kernel does not take the nftables rules'
+  rules | nft --check --file - 2>/dev/null || echo 'its kernel does not accept the nftables rules'
 fi
 """,
-    begin=f"{_RULES}rules | nft --file -\n",
-    holds=f'{_TABLE}nft list table inet "$table" >/dev/null 2>&1\n',
-    undo=f'{_TABLE}nft delete table inet "$table" 2>/dev/null || :\n',
-    healed='if nft list table inet "$table" >/dev/null 2>&1; then echo "table $table stays"; fi\n',
-    held=("unreachable", "{node} is cut off from {sever}"),
-    peers=True,
-)
+        start=f"{_RULES}rules | nft --file -\n",
+        in_effect=f'{_TABLE}nft list table inet "$table" >/dev/null 2>&1\n',
+        undo=f'{_TABLE}nft delete table inet "$table" 2>/dev/null || :\n',
+        remains="""\
+if nft list table inet "$table" >/dev/null 2>&1; then echo "table $table remains"; fi
+""",
+        effect_mark=("unreachable", "{node} is cut off from {sever}"),
+        needs_peers=True,
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from swarmctl.chaos.faults import targets
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault import targets
+from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.world.protocols import Clock

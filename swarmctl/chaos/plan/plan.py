@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from swarmctl.chaos.faults import Options
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault.kind import Options
+from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.probes.planned import PlannedProbe

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from swarmctl.chaos.faults import Effect, known_fault
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault.kind import Effect
+from swarmctl.chaos.fault.selection import Selection
+from swarmctl.chaos.faults import known_fault
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.planned import FixedProbe
 

@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from swarmctl.chaos.faults import Effect, Fault, Setting, known_fault
-from swarmctl.chaos.faults.targets import new_seed
+from swarmctl.chaos.fault.fault import Fault, FaultContext
+from swarmctl.chaos.fault.kind import Effect
+from swarmctl.chaos.fault.selection import new_seed
+from swarmctl.chaos.faults import known_fault, make_fault
 from swarmctl.chaos.journal.journal import Journal, Undo
 from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.journal.runs import Runs, brief
@@ -99,9 +101,9 @@ class Experiment:
             UsageError: there is no such fault, or it is not about such targets.
         """
         self._request, self._world, self._plan = request, world, request.plan
-        self._kind = known_fault(self._plan.fault).given(self._plan.options)
+        self._kind = known_fault(self._plan.fault).with_options(self._plan.options)
         self._selection = self._plan.selection
-        self._kind.check_aim(self._selection)
+        self._kind.check_selection(self._selection)
         if self._selection.drawn and self._selection.seed is None:
             self._selection = replace(self._selection, seed=new_seed())
         self._duration_s = (
@@ -130,7 +132,7 @@ class Experiment:
             self._observer,
             self._plan.limits.overrides,
         )
-        self._fault: Fault = self._kind.make(self._setting())
+        self._fault: Fault = make_fault(self._kind.name, self._fault_context())
         self._watch = Watch(
             self._observer, world.prober, ServiceEndpoints((), {}, ()), self._record
         )
@@ -185,7 +187,7 @@ class Experiment:
         self._record.kept = False
         with self._world.interrupts:
             self._prepare()
-            self.journal.undo = Undo("none", self._fault.plan(self.journal.targets))
+            self.journal.undo = Undo("none", self._fault.undo_steps(self.journal.targets))
             self.journal.outcome = "rehearsed"
         return self.journal
 
@@ -266,7 +268,7 @@ class Experiment:
         self._world.interrupts.careful()
         self._world.interrupts.check()
         self._record.step("planned", "Undo plan")
-        self.journal.undo = Undo("planned", self._fault.plan(self.journal.targets))
+        self.journal.undo = Undo("planned", self._fault.undo_steps(self.journal.targets))
         try:
             self._record.save()
             self._lock_id = lock.acquire(
@@ -399,9 +401,9 @@ class Experiment:
     def _ttl_s(self) -> float:
         return max(self._plan.hypothesis.within_s, self._duration_s) + _SPARE_S
 
-    def _setting(self) -> Setting:
+    def _fault_context(self) -> FaultContext:
         world = self._world
-        return Setting(
+        return FaultContext(
             ec2=world.ec2,
             shell=world.shell,
             engine=world.swarms.engine,

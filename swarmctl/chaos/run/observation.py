@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarmctl.chaos.faults import Effect, Fault, Kind
+from swarmctl.chaos.fault.fault import Fault
+from swarmctl.chaos.fault.kind import Effect, Kind
 from swarmctl.chaos.journal import agreement
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.report import foreseen
@@ -69,7 +70,7 @@ class Observation:
         self._judge(judgement)
 
     def _note_strength(self, judgement: Judgement) -> None:
-        if not (judgement.held and self.fault.settled()):
+        if not (judgement.held and self.fault.took_effect()):
             if self._held_since is not None:
                 self.record.mark("shortage", f"not any more: {'; '.join(judgement.reasons)}")
             self._held_since = None
@@ -113,7 +114,7 @@ class Observation:
         found = []
         if self.watch.observer.is_blind:
             found.append(f"no manager answers: {self.watch.observer.last_error}")
-        if not self.fault.settled():
+        if not self.fault.took_effect():
             found.append("the fault did not come to its end in time")
         if self._held_since is None:
             return found

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from swarmctl.chaos.faults import Effect, Kind, targets
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault import targets
+from swarmctl.chaos.fault.kind import Effect, Kind
+from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.journal.journal import GuardRecord, TargetRecord
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.run import guards
@@ -64,7 +65,7 @@ def take_aim(swarm: Swarm, kind: Kind, selection: Selection, machines: Sequence[
     """Choose the targets.
 
     Raises:
-        UsageError: see :func:`swarmctl.chaos.faults.targets.choose`.
+        UsageError: see :func:`swarmctl.chaos.fault.targets.choose`.
     """
     named = guards.by_name(machines)
     if kind.effect is not Effect.TASKS:

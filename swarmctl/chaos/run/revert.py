@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from swarmctl.chaos.faults import FAULTS, Options, Setting
+from swarmctl.chaos.fault.fault import FaultContext
+from swarmctl.chaos.fault.kind import Options
+from swarmctl.chaos.faults import FAULTS, make_fault
 from swarmctl.chaos.journal.journal import Journal, Mark
 from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.journal.runs import Runs
@@ -62,8 +64,8 @@ def revert(
         progress.status(f"waiting for {text}")
 
     options = Options.of(journal.parameters)
-    kind = FAULTS[journal.experiment].given(options)
-    setting = Setting(
+    kind = FAULTS[journal.experiment].with_options(options)
+    context = FaultContext(
         ec2=ec2,
         shell=shell,
         engine=managers,
@@ -77,7 +79,7 @@ def revert(
     undo.carry_out(
         journal,
         undo.Undoing(
-            fault=kind.make(setting),
+            fault=make_fault(kind.name, context),
             effect=kind.effect,
             look=managers.look,
             why_blind=lambda: managers.trouble,

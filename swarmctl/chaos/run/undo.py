@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from swarmctl.chaos.faults import Effect, Fault
-from swarmctl.chaos.faults.instance_terminate import REPLACE
+from swarmctl.chaos.fault.fault import Fault, UndoAction
+from swarmctl.chaos.fault.kind import Effect
 from swarmctl.chaos.journal.journal import Journal, UndoStep
 from swarmctl.chaos.world.protocols import Clock
 from swarmctl.errors import Exit, SwarmctlError
@@ -126,6 +126,6 @@ def _not_ready(steps: Sequence[UndoStep], swarm: Swarm) -> str:
 def _node(step: UndoStep, swarm: Swarm) -> Node | None:
     """The node a step is about; one that was made anew has another id."""
     same = swarm.node_by_id(step.node_id)
-    if step.action == REPLACE and (same is None or not same.live):
+    if step.action == UndoAction.REPLACE_INSTANCE and (same is None or not same.live):
         return swarm.node_by_name(step.node)
     return same

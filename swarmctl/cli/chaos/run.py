@@ -18,7 +18,7 @@ from swarmctl.cli.show.experiment import ConsoleProgress, list_faults, rehearsal
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from swarmctl.chaos.faults.targets import Selection
+    from swarmctl.chaos.fault.selection import Selection
     from swarmctl.chaos.journal.journal import Journal
     from swarmctl.chaos.journal.runs import Runs
     from swarmctl.chaos.plan.plan import Plan
@@ -202,7 +202,7 @@ def _from_words(fault: str, said: dict[str, Any], seed: int | None, override: li
 
     kind = known_fault(fault)
     names = ("force", "sever", "level", "delay_ms", "replace_with")
-    options = kind.check({name: said[name] for name in names if name in said})
+    options = kind.check_options({name: said[name] for name in names if name in said})
     sizes = {name: said[name] for name in ("max_nodes", "max_percent") if name in said}
     return Plan(
         fault=fault,
@@ -224,13 +224,13 @@ def _from_words(fault: str, said: dict[str, Any], seed: int | None, override: li
 
 
 def _selection(said: dict[str, Any], seed: int | None, usual: Selection) -> Selection:
-    from swarmctl.chaos.faults.targets import Selection, merged, parse
+    from swarmctl.chaos.fault.selection import Selection, merge, parse
 
     fields = parse(said.get("target", ()))
     fields |= {k: said[v] for k, v in (("role", "role"), ("zone", "az")) if v in said}
     sizes: dict[str, Any] = {k: said[k] for k in ("count", "percent") if k in said}
     if not fields.get("names"):
-        return merged(usual, {**fields, **sizes, "seed": seed})
+        return merge(usual, {**fields, **sizes, "seed": seed})
     if sizes or seed is not None or "role" in said or "az" in said:
         raise UsageError(
             "--target names the nodes; --role, --az, --count, --percent and --seed draw them",
@@ -281,13 +281,11 @@ def _run(
 
     campaign.check(plan)
     kind, runs = known_fault(plan.fault), Runs(runs_dir)
-    kind.check_aim(plan.selection)
-    if kind.final and not yes and not dry_run and not sys.stdin.isatty():
-        raise UsageError(
-            f"{kind.name} can't be undone as it was: {kind.undone}", "say so with --yes"
-        )
+    kind.check_selection(plan.selection)
+    if kind.irreversible and not yes and not dry_run and not sys.stdin.isatty():
+        raise UsageError(f"{kind.name} can't be undone as it was: {kind.undo}", "say so with --yes")
     # Whoever names a node has consented to losing it, but not to losing its disk.
-    ask = (plan.selection.drawn or kind.final) and not yes and sys.stdin.isatty()
+    ask = (plan.selection.drawn or kind.irreversible) and not yes and sys.stdin.isatty()
     world = Reality(cluster or plan.cluster)
     try:
         if dry_run:

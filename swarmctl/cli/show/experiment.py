@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.table import Table
 
-    from swarmctl.chaos.faults import Kind
+    from swarmctl.chaos.fault.kind import Kind
     from swarmctl.chaos.journal.journal import Journal
     from swarmctl.chaos.plan.plan import Plan
     from swarmctl.chaos.report.facts import Facts
@@ -215,7 +215,7 @@ def list_faults(kinds: Iterable[Kind]) -> None:
         table.add_column(title, no_wrap=title == "fault")
     for kind in kinds:
         options = " ".join(_OPTIONS[name] for name in kind.takes)
-        table.add_row(kind.name, Text(kind.does), Text(kind.undone), Text(options))
+        table.add_row(kind.name, Text(kind.summary), Text(kind.undo), Text(options))
     console.out().print(table)
 
 

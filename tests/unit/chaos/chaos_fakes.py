@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from swarmctl.chaos.faults import Options
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault.kind import Options
+from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.journal.journal import Journal, TaskRecord
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Node, Port

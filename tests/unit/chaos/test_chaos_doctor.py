@@ -20,10 +20,7 @@ from swarmctl.chaos.doctor import checkup, inspect_nodes
 from swarmctl.chaos.doctor.checkup import Hands, Reach, alive, carry_out, cures, look
 from swarmctl.chaos.doctor.examine import examine
 from swarmctl.chaos.doctor.findings import EC2, SWARM, Cure, Facts, Finding, Severity, Way
-from swarmctl.chaos.faults.drain import ACTIVATE
-from swarmctl.chaos.faults.instance_stop import START
-from swarmctl.chaos.faults.instance_terminate import REPLACE
-from swarmctl.chaos.faults.on_node import HEAL
+from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.chaos.journal.journal import Journal, TargetRecord, Undo, UndoStep
 from swarmctl.chaos.journal.runs import Runs, brief
 from swarmctl.cli import console
@@ -40,7 +37,7 @@ QUIET = "now\t1767323045\ntimers\t[]\nengine\tactive\nend\t.\n"
 
 
 def pending(
-    action: str = START,
+    action: str = UndoAction.START_INSTANCE,
     name: str = "wkr2",
     run: str = RUN,
     node_id: str = "",
@@ -231,7 +228,7 @@ def test_the_process_of_a_lock_is_looked_for_on_this_machine_only() -> None:
 
 def test_a_plan_that_names_a_command_to_run_is_for_people(place: Place) -> None:
     """Whoever may write configs into the Swarm must not run commands here through --fix."""
-    place.locked(age_s=100, plan=pending(REPLACE))
+    place.locked(age_s=100, plan=pending(UndoAction.REPLACE_INSTANCE))
     found = only(place.findings(), SWARM)
     assert found.severity is Severity.ERROR
     assert found.cure is None
@@ -341,13 +338,13 @@ def test_dead_entries_of_a_node_that_joined_again(place: Place) -> None:
     assert cures(found) == []
     place.lab.nodes.append(replace(node("wkr3"), id="id-other"))
     assert only(place.findings(), "wkr3").mend == "swarmctl chaos doctor", "not Down yet"
-    place.runs.save(pending(REPLACE, node_id="id-old"))
+    place.runs.save(pending(UndoAction.REPLACE_INSTANCE, node_id="id-old"))
     assert only(place.findings(), "wkr2").mend == f"swarmctl chaos revert {RUN}"
 
 
 def test_a_drain_of_ours_and_one_of_somebodys(place: Place) -> None:
     drained = "20260102-030000-drain"
-    place.runs.save(pending(ACTIVATE, "wkr2", drained))
+    place.runs.save(pending(UndoAction.ACTIVATE_NODE, "wkr2", drained))
     place.lab.set_availability("wkr1", "drain")
     place.lab.set_availability("wkr2", "drain")
     place.lab.set_availability("wkr3", "pause")
@@ -362,7 +359,7 @@ def test_a_drain_of_ours_and_one_of_somebodys(place: Place) -> None:
 
 
 def test_a_plan_that_stops_a_machine_is_no_reason_to_activate_it(place: Place) -> None:
-    place.runs.save(pending(START, "wkr2"))
+    place.runs.save(pending(UndoAction.START_INSTANCE, "wkr2"))
     place.lab.set_availability("wkr2", "drain")
     assert "no run's plan mentions it" in only(place.findings(), "wkr2").what
 
@@ -463,7 +460,7 @@ def test_a_node_that_is_healed_is_awaited_until_it_is_ready(
 
 def test_what_a_plan_undoes_is_left_to_the_plan(place: Place) -> None:
     told(place, LEFT)
-    place.locked(age_s=100, plan=pending(HEAL, "wkr1", CUT))
+    place.locked(age_s=100, plan=pending(UndoAction.HEAL_NODE, "wkr1", CUT))
     found = place.findings()
     assert [f.mend for f in found] == ["swarmctl chaos revert --from-swarm"] * 2
     assert [cure.way for cure in cures(found)] == [Way.FROM_SWARM]
@@ -473,7 +470,7 @@ def test_a_node_is_not_healed_while_its_run_may_be_at_work(place: Place) -> None
     told(place, LEFT)
     (found,) = place.findings()
     assert found.cure is not None
-    place.locked(plan=pending(HEAL, "wkr1", CUT))
+    place.locked(plan=pending(UndoAction.HEAL_NODE, "wkr1", CUT))
     assert cures(place.findings()) == []
     with pytest.raises(RefusedError, match="ann@laptop"):
         carry_out(found.cure, place.reach, Hands(lambda run: None, lambda: None))

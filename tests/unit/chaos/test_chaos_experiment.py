@@ -394,4 +394,4 @@ def test_the_fault_is_told_before_it_is_done(tmp_path: Path) -> None:
     s.lab.hooks["stop"] = lambda: s.lab.log.append(f"asked {len(s.asked)}")
     s.experiment.run()
     assert "asked 1" in s.lab.log
-    assert s.asked == [["stop wkr2 (i-wkr2); undo: start it and await Ready"]]
+    assert s.asked == [["stop wkr2 (i-wkr2); undo: start it and wait until Ready"]]

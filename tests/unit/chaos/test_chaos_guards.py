@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.run import guards
 from swarmctl.errors import RefusedError
 from swarmctl.swarm.model import Node, Swarm

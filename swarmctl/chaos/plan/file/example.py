@@ -7,7 +7,7 @@ import re
 
 import jinja2
 
-from swarmctl.chaos.faults import Effect, Kind
+from swarmctl.chaos.fault.kind import Effect, Kind
 
 # Options of the faults as the file may say them; the example leaves them as comments.
 _TAKES = {

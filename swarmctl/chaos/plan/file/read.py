@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from swarmctl.chaos.faults import FAULTS, Kind, Options
-from swarmctl.chaos.faults.targets import Selection, merged
+from swarmctl.chaos.fault.kind import Kind, Options
+from swarmctl.chaos.fault.selection import Selection, merge
+from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.plan import window
 from swarmctl.chaos.plan.file import probes as file_probes
 from swarmctl.chaos.plan.file import schema as file_schema
@@ -132,7 +133,7 @@ def _selection(targets: Section, kind: Kind | None) -> Selection:
     chosen = _chosen(targets, kind.selection if kind else Selection())
     if kind:
         try:
-            kind.check_aim(chosen)
+            kind.check_selection(chosen)
         except UsageError as fault:
             key = "service" if "service" in targets.value else ""
             targets.wrong(key, f"{fault.message} ({fault.hint})")
@@ -154,7 +155,7 @@ def _chosen(targets: Section, usual: Selection) -> Selection:
     if targets.has("percent"):
         said["percent"] = targets.percent("percent", None, above_zero=True)
     said |= {key: targets.get(key, None) for key in ("count", "seed") if targets.has(key)}
-    return merged(usual, said)
+    return merge(usual, said)
 
 
 def _alone(targets: Section) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.faults import FAULTS, Options
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault.kind import Options
+from swarmctl.chaos.fault.selection import Selection
+from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.runs import Runs, from_brief
 from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
@@ -37,8 +38,8 @@ def sentence(journal: Journal) -> str:
 def test_every_fault_says_what_it_does_and_how_it_is_undone() -> None:
     for name, kind in FAULTS.items():
         assert kind.name == name
-        assert kind.does
-        assert kind.undone
+        assert kind.summary
+        assert kind.undo
         assert kind.past.startswith("was ")
 
 
@@ -97,7 +98,7 @@ def test_a_node_that_is_drained_already_is_refused(tmp_path: Path) -> None:
     nodes = managers(1, 3)
     nodes[2] = replace(nodes[2], availability="drain")
     s = stage(tmp_path, fault="drain", nodes=nodes)
-    with pytest.raises(RefusedError, match="wkr2 is drain already"):
+    with pytest.raises(RefusedError, match="wkr2: availability is already drain"):
         s.experiment.run()
     assert s.lab.log == []
 

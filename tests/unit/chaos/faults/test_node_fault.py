@@ -1,49 +1,22 @@
-"""Faults on a node itself: the timer before the fault, the undo at any time, and sound scripts."""
+"""Faults on a node itself: the timer before the fault, and the undo at any time."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-from swarmctl.chaos.faults import FAULTS, Effect, Options, Setting
-from swarmctl.chaos.faults import recipe as scripts
-from swarmctl.chaos.faults.engine import ENGINE_KILL, ENGINE_PAUSE, ENGINE_STOP
-from swarmctl.chaos.faults.netem import LATENCY, LOSS
-from swarmctl.chaos.faults.on_node import OnNode
-from swarmctl.chaos.faults.partition import PARTITION
-from swarmctl.chaos.faults.pressure import CPU, DISK_FULL, MEMORY
-from swarmctl.chaos.faults.recipe import Recipe
+from swarmctl.chaos.fault.kind import Effect, Options
+from swarmctl.chaos.faults import FAULTS
+from swarmctl.chaos.faults.disk_full import DiskFull
+from swarmctl.chaos.faults.partition import Partition
 from swarmctl.chaos.journal.journal import Journal, Mark
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.run.revert import revert
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 from tests.unit.chaos.chaos_fakes import Quiet, Stage, node, stage
-
-RECIPES = {
-    "engine-stop": ENGINE_STOP,
-    "engine-kill": ENGINE_KILL,
-    "engine-pause": ENGINE_PAUSE,
-    "partition": PARTITION,
-    "cpu": CPU,
-    "memory": MEMORY,
-    "disk-full": DISK_FULL,
-    "latency": LATENCY,
-    "loss": LOSS,
-}
-KINDS: dict[str, Callable[[Recipe, str], str]] = {
-    "possible": scripts.possible,
-    "arm": scripts.arm,
-    "begin": scripts.begin,
-    "holds": scripts.holds,
-    "undo": scripts.undo,
-    "heal": scripts.heal,
-}
+from tests.unit.chaos.faults.contexts import bare
 
 # Words that only one of the scripts of a partition has; in the order they are looked for.
 ARM, BEGIN, HEAL = "--on-active", "rules | nft --file", "nft delete table"
@@ -128,7 +101,7 @@ def test_what_a_reboot_does_not_heal_is_undone_after_one(tmp_path: Path) -> None
     s = stage(tmp_path, fault="disk-full")
     (step,) = s.experiment.rehearse().undo.steps
     assert "/var/lib/swarmctl-chaos/" in step.by_hand
-    assert "/etc/tmpfiles.d/" in DISK_FULL.begin
+    assert "/etc/tmpfiles.d/" in DiskFull.script.start
 
 
 # -- refusals ----------------------------------------------------------------------------------
@@ -163,7 +136,7 @@ def test_there_must_be_a_side_to_be_cut_off_from(tmp_path: Path) -> None:
     s.lab.engine.snapshot = lambda: replace(  # type: ignore[method-assign]  # the target alone
         s.lab.snapshot(), nodes=tuple(n for n in s.lab.nodes if n.role == "worker")
     )
-    with pytest.raises(RefusedError, match="no nodes of this kind"):
+    with pytest.raises(RefusedError, match="there are none but the targets"):
         s.experiment.run()
 
 
@@ -279,8 +252,7 @@ def test_a_node_that_does_not_answer_is_asked_again(tmp_path: Path) -> None:
 def test_the_undo_asks_nothing_of_the_managers(tmp_path: Path) -> None:
     """They may be what is cut off."""
     s = cut_off(tmp_path)
-    fault = OnNode(bare(), PARTITION)
-    fault = OnNode(replace(fault.setting, shell=s.lab, clock=s.clock), PARTITION)
+    fault = Partition(replace(bare(), shell=s.lab, clock=s.clock))
     fault.revert(s.experiment.rehearse().undo.steps)
 
 
@@ -312,103 +284,3 @@ def test_that_nobody_knows_what_runs_there_refutes_nothing(tmp_path: Path) -> No
     s.lab.answers = {"containerd-shim": lambda: next(heard, str)(), **s.lab.answers}
     assert s.experiment.run().outcome == "held"
     assert any("still runs on the targets is unknown" in line for line in s.progress.lines)
-
-
-# -- the scripts ---------------------------------------------------------------------------------
-
-
-def bare(**options: object) -> Setting:
-    nothing = cast("None", object())
-    made = Setting(*[nothing] * 7)  # type: ignore[arg-type]  # none of these is used
-    return replace(
-        made,
-        run_id="20260102-030405-x",
-        ttl_s=90.0,
-        status=lambda text: None,
-        mark=lambda kind, text: None,
-        options=Options(**options),  # type: ignore[arg-type]  # its own fields
-    )
-
-
-def variables(recipe: Recipe, **options: object) -> str:
-    return scripts.prelude(recipe, bare(**options), ("10.0.0.1", "10.0.0.2", "fd00::1"))
-
-
-def test_every_recipe_is_a_fault() -> None:
-    assert RECIPES.keys() <= FAULTS.keys()
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_scripts_are_sound(name: str, tmp_path: Path) -> None:
-    files = []
-    for kind, make in KINDS.items():
-        files.append(str(tmp_path / f"{kind}.sh"))
-        Path(files[-1]).write_text(make(RECIPES[name], variables(RECIPES[name])), encoding="utf-8")
-        subprocess.run(["sh", "-n", files[-1]], check=True)
-    check = Path(sys.executable).with_name("shellcheck")
-    # SC2034: not every script uses every variable of the prelude.
-    command = [str(check), "--shell=sh", "--exclude=SC2034", *files]
-    found = subprocess.run(command, text=True, capture_output=True, check=False)
-    assert found.returncode == 0, found.stdout
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_no_command_can_swallow_the_script_it_is_in(name: str) -> None:
-    for make in KINDS.values():
-        assert make(RECIPES[name], variables(RECIPES[name])).endswith("\n} </dev/null\n")
-
-
-def test_a_fault_has_a_level_of_its_own() -> None:
-    assert "level=90\n" in variables(MEMORY)
-    assert "level=50\n" in variables(MEMORY, level=50)
-
-
-def test_the_rules_drop_both_ways_and_let_ssh_pass() -> None:
-    _, _, functions = PARTITION.begin.rpartition('table="')
-    body = 'table="' + functions.replace("rules | nft --file -\n", "rules\n")
-    script = variables(PARTITION) + body
-    told = subprocess.run(["sh"], input=script, text=True, capture_output=True, check=True).stdout
-    assert told.splitlines() == [
-        "table inet chaos_20260102_030405_x {",
-        "chain prerouting {",
-        "type filter hook prerouting priority -350; policy accept;",
-        "tcp dport 22 accept",
-        "tcp sport 22 accept",
-        "ip saddr { 10.0.0.1, 10.0.0.2 } drop",
-        "ip6 saddr { fd00::1 } drop",
-        "}",
-        "chain postrouting {",
-        "type filter hook postrouting priority -350; policy accept;",
-        "tcp dport 22 accept",
-        "tcp sport 22 accept",
-        "ip daddr { 10.0.0.1, 10.0.0.2 } drop",
-        "ip6 daddr { fd00::1 } drop",
-        "}",
-        "}",
-    ]
-
-
-def test_the_level_bounds_hold_whatever_is_asked_for() -> None:
-    """128 MiB of memory and 64 MiB of disk stay, in KiB."""
-    memory = MEMORY.possible.partition('[ "$fill" -ge 1024')[0]
-    script = variables(MEMORY, level=100) + memory + 'echo "$keep"'
-    told = subprocess.run(["sh"], input=script, text=True, capture_output=True, check=True)
-    assert told.stdout.split() == ["131072"]
-    assert "free - 65536" in DISK_FULL.begin
-
-
-def test_shells_hear_what_the_undo_found(tmp_path: Path) -> None:
-    """A node that is not as it was ends the undo with a reason, and keeps the undo script."""
-    home = tmp_path / "runs" / "x"
-    home.mkdir(parents=True)
-    recipe = replace(CPU, undo=":\n", healed='[ ! -e "$home/broken" ] || echo "it is broken"\n')
-    prelude = scripts.prelude(recipe, bare()).replace(recipe.home("20260102-030405-x"), str(home))
-    script = scripts.undo(recipe, prelude).replace("systemctl", ":")
-    (home / "broken").touch()
-    told = subprocess.run(["sh"], input=script, text=True, capture_output=True, check=False)
-    assert (told.returncode, told.stderr) == (1, "it is broken\n")
-    assert home.exists()
-    (home / "broken").unlink()
-    for _ in range(2):
-        subprocess.run(["sh"], input=script, text=True, check=True)
-        assert not home.exists()

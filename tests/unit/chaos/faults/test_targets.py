@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.faults.targets import Selection, choose, choose_tasks, parse
+from swarmctl.chaos.fault.selection import Selection, parse
+from swarmctl.chaos.fault.targets import choose, choose_tasks
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Swarm
 from tests.unit.chaos.chaos_fakes import service, stage, task, workers
@@ -108,9 +109,9 @@ def test_what_cannot_be_understood_is_a_usage_error(words: list[str], complaint:
     [
         (Selection(zone="d"), "unknown availability zone 'd'"),
         (Selection(hosts="wbe"), "unknown service 'wbe'"),
-        (Selection(labels={"disk": "nvme"}), "no node fits"),
-        (Selection(percent=0, seed=1), "is no share"),
-        (Selection(count=0, seed=1), "cannot lose 0 nodes"),
+        (Selection(labels={"disk": "nvme"}), "no node matches"),
+        (Selection(percent=0, seed=1), "is not between 0 and 100"),
+        (Selection(count=0, seed=1), "cannot draw 0 nodes"),
     ],
 )
 def test_what_nothing_fits_is_a_usage_error(selection: Selection, complaint: str) -> None:

@@ -12,8 +12,9 @@ import jsonschema  # type: ignore[import-untyped]  # it comes without types
 import pytest
 import yaml
 
-from swarmctl.chaos.faults import FAULTS, Effect, Kind, Options
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault.kind import Effect, Kind, Options
+from swarmctl.chaos.fault.selection import Selection
+from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.plan import sentence
 from swarmctl.chaos.plan.file import example
 from swarmctl.chaos.plan.file import read as files
@@ -34,7 +35,7 @@ from swarmctl.reading.marked_yaml import BadFileError
 # Keys and list items of an example that are commented out; `rolling` would contradict `count`.
 _KEYS = "cluster|never-below|max-percent|override|window|repeat|every|keep-going"
 _COMMENTED = re.compile(rf"^( *)# (?=({_KEYS}|{'|'.join(files.OPTIONS)}): |probes:|  - \{{)")
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 Write = Callable[..., Path]
 
 WHOLE = """\
@@ -224,7 +225,7 @@ def test_a_mistake_in_a_probe_is_said_with_its_line(write: Write, probe: str, te
         ("{name: cpu, level: 101}", "fault.level: must be a whole number of per cent, 1 to 10"),
         ('{name: instance-terminate, replace-with: "a \'b"}', "fault.replace-with: is no com"),
         ("[drain]", "fault: must be the name of a fault, or a mapping of its name and its opt"),
-        ("task-kill", "targets: task-kill: which service's tasks?"),
+        ("task-kill", "targets: task-kill needs a service"),
     ],
 )
 def test_a_fault_that_cannot_be_is_said_with_its_line(write: Write, fault: str, text: str) -> None:

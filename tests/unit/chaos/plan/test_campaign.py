@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from swarmctl.chaos.faults.targets import Selection
+from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.journal import agreement
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan import campaign, window

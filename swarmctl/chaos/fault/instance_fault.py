@@ -1,0 +1,47 @@
+"""Faults of the EC2 instance under a node."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from swarmctl.chaos.fault.fault import Fault, FaultContext
+from swarmctl.chaos.journal.journal import TargetRecord
+
+# AWS gives a machine some minutes to shut down before it powers it off, and may lack the capacity
+# to start it again at once.
+REVERT_TIMEOUT_S = 900.0
+
+
+class InstanceFault(Fault):
+    """One EC2 request a target; marks when each target stops answering."""
+
+    api_call: ClassVar[str]
+
+    def __init__(self, context: FaultContext) -> None:
+        super().__init__(context)
+        self._unreachable: set[str] = set()
+
+    @abstractmethod
+    def request(self, instance_id: str) -> None:
+        """Send the request; return once EC2 has accepted it."""
+
+    def undo_by_hand(self, target: TargetRecord) -> str:
+        """See :class:`Fault`."""
+        return f"aws ec2 start-instances --instance-ids {target.instance_id}"
+
+    def inject(self, targets: Sequence[TargetRecord]) -> None:
+        """Send the requests, one after the other."""
+        for target in targets:
+            self.context.check()
+            self.request(target.instance_id)
+            self.context.mark("stop-accepted", f"{self.api_call} accepted for {target.node}")
+
+    def watch(self, targets: Sequence[TargetRecord]) -> None:
+        """Try the SSH port of each target that has answered so far."""
+        for target in targets:
+            if target.node in self._unreachable or self.context.shell.reachable(target.node):
+                continue
+            self._unreachable.add(target.node)
+            self.context.mark("unreachable", f"{target.node} does not answer any more")

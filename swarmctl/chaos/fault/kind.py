@@ -1,0 +1,144 @@
+"""What is known about a fault before it is made: for the user, the guards and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import Any
+
+from swarmctl.chaos.fault.selection import WORKER, Selection
+from swarmctl.errors import UsageError
+
+# How long a fault lasts that leaves its nodes in the Swarm, unless the user decides otherwise.
+PRESSURE_S = 30.0
+
+
+class Effect(StrEnum):
+    """What a fault does to its targets, as far as the verdict is concerned."""
+
+    DOWN = "down"  # the managers mark the nodes Down; their replicas start elsewhere
+    DRAINED = "drained"  # the nodes stay Ready; their replicas start elsewhere
+    RETURNS = "returns"  # the nodes go away and come back by themselves
+    STAYS = "stays"  # the nodes are under pressure, but stay Ready
+    TASKS = "tasks"  # single tasks end; Swarm replaces them on any node
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user can set about a fault beyond its targets. Each fault takes some of these.
+
+    Args:
+        force: power off instead of a clean shutdown.
+        sever: from which nodes the target is cut off: ``managers``, ``workers`` or ``all``.
+        level: percentage: of CPU time used, of memory or disk in use at the end, of packets lost.
+            ``None``: the fault's own default.
+        delay_ms: delay of each packet in milliseconds.
+        replace_with: the command that replaces a terminated machine.
+    """
+
+    force: bool = False
+    sever: str = "all"
+    level: int | None = None
+    delay_ms: int = 200
+    replace_with: str = "ansible-playbook playbooks/site.yml"
+
+    def parameters(self, taken: Sequence[str]) -> dict[str, Any]:
+        """The options that a fault takes, as a journal keeps them."""
+        return {name: getattr(self, name) for name in taken}
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, Any]) -> Options:
+        """The options that a journal kept."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in parameters.items() if k in known})
+
+
+# How a user writes each field of Options: as a key in files, behind ``--`` on the command line.
+OPTION_KEYS = {
+    "force": "force",
+    "sever": "from",
+    "level": "level",
+    "delay_ms": "delay",
+    "replace_with": "replace-with",
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a user can name, and all there is to know about it before a fault is made.
+
+    Args:
+        name: as it is typed.
+        summary: one line for ``swarmctl chaos faults``: what it does.
+        undo: how it is undone, one line.
+        effect: see :class:`Effect`.
+        past: completes "swarm_app_wkr2 …" in the verdict; begins with "was".
+        takes: names of the fields of :class:`Options` that it takes.
+        selection: the targets unless the user chooses others.
+        stops: whether the EC2 instance itself is stopped (guard ``stoppable``).
+        irreversible: whether the targets can't be restored as they were; the user must confirm.
+        needs_zone: whether the user must name a zone.
+        keeps_running: whether containers keep running on a node that the managers mark Down.
+        stays_ready: whether, with these options, the nodes stay Ready; ``None``: never.
+    """
+
+    name: str
+    summary: str
+    undo: str
+    effect: Effect
+    past: str
+    takes: tuple[str, ...] = ()
+    selection: Selection = WORKER
+    stops: bool = False
+    irreversible: bool = False
+    needs_zone: bool = False
+    keeps_running: bool = False
+    stays_ready: Callable[[Options], bool] | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds it lasts at least before it is undone, unless the user decides otherwise."""
+        return PRESSURE_S if self.effect is Effect.STAYS else 0.0
+
+    def with_options(self, options: Options) -> Kind:
+        """The kind under these options: some leave the nodes Ready that others take Down."""
+        if self.stays_ready is None or not self.stays_ready(options):
+            return self
+        return replace(self, effect=Effect.STAYS)
+
+    def check_options(self, given: Mapping[str, Any]) -> Options:
+        """The options, if this fault takes all that were given.
+
+        Args:
+            given: by the names of :class:`Options`; ``None`` is not given.
+
+        Raises:
+            UsageError: it does not take one of them.
+        """
+        said = {name: value for name, value in given.items() if value is not None}
+        for name in said:
+            if name not in self.takes:
+                takes = ", ".join(self.takes) or "none"
+                raise UsageError(f"{self.name} takes no option {name!r}", f"it takes: {takes}")
+        return Options(**said)
+
+    def check_selection(self, selection: Selection) -> None:
+        """Refuse targets that this fault cannot have.
+
+        Raises:
+            UsageError: says what to choose instead.
+        """
+        if self.effect is Effect.TASKS and not selection.service:
+            raise UsageError(f"{self.name} needs a service", "--target service:NAME")
+        if self.effect is not Effect.TASKS and selection.service:
+            raise UsageError(
+                f"{self.name} takes nodes, not the tasks of {selection.service}",
+                f"the nodes they run on are --target hosts-service:{selection.service}",
+            )
+        if self.selection.leader and not selection.leader:
+            raise UsageError(
+                f"{self.name} always takes the leader", "leave out --target, or use instance-stop"
+            )
+        if self.needs_zone and not selection.zone:
+            raise UsageError(f"{self.name} needs a zone", "--az ZONE")

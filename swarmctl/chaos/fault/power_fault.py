@@ -1,0 +1,139 @@
+"""Stopping the EC2 instances under the nodes, and starting them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from swarmctl.chaos.fault.fault import FaultContext, UndoAction
+from swarmctl.chaos.fault.instance_fault import REVERT_TIMEOUT_S, InstanceFault
+from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
+from swarmctl.errors import SwarmctlError
+
+STARTED_AGAIN = "StartInstances; the Engine rejoins the Swarm by itself"
+
+_START_AGAIN_S = 5.0
+# After an error it is unknown whether StopInstances arrived; its effect shows within this time.
+SETTLE_S = 5.0
+_STATE_EVERY_S = 1.0
+
+
+class PowerFault(InstanceFault):
+    """StopInstances: the machine goes down; its disk and its address stay."""
+
+    api_call = "StopInstances"
+    undo_action = UndoAction.START_INSTANCE
+
+    def __init__(self, context: FaultContext) -> None:
+        super().__init__(context)
+        self._sent = self._accepted = False
+        self._stopped: set[str] = set()
+        self._next_check = 0.0
+
+    @property
+    def force(self) -> bool:
+        """Whether the power is cut instead of a clean shutdown."""
+        return True
+
+    def request(self, instance_id: str) -> None:
+        """See :class:`InstanceFault`."""
+        self.context.ec2.stop(instance_id, self.force)
+
+    def describe(self, target: TargetRecord) -> str:
+        """See :class:`Fault`."""
+        how = "power off" if self.force else "stop"
+        return f"{how} {target.node} ({target.instance_id}); undo: start it and wait until Ready"
+
+    def inject(self, targets: Sequence[TargetRecord]) -> None:
+        """See :class:`InstanceFault`."""
+        self._sent = True
+        super().inject(targets)
+        self._accepted = True
+
+    def watch(self, targets: Sequence[TargetRecord]) -> None:
+        """Mark when EC2 reports them stopped; errors of a slow or busy API are ignored."""
+        super().watch(targets)
+        if self.context.clock.now() < self._next_check:
+            return
+        self._next_check = self.context.clock.now() + _STATE_EVERY_S
+        for target in targets:
+            if target.instance_id in self._stopped:
+                continue
+            try:
+                state = self.context.ec2.state(target.instance_id)
+            except SwarmctlError:
+                return
+            if state == "stopped":
+                self._stopped.add(target.instance_id)
+                self.context.mark("instance-stopped", f"EC2 reports {target.node} stopped")
+
+    def revert(self, steps: Sequence[UndoStep]) -> None:
+        """Bring every instance to ``running``, whatever state it is in now."""
+        if self._sent and not self._accepted:
+            self._await_late_stop(steps)
+        start = _Start(self.context, steps)
+        names = ", ".join(f"{step.node} ({step.instance_id})" for step in steps)
+        self.context.wait_for(f"{names} to be running", start.advance, REVERT_TIMEOUT_S)
+        if start.lost:
+            raise SwarmctlError(
+                f"can't be started: {', '.join(start.lost)}",
+                "replace the node: ansible-playbook playbooks/site.yml",
+            )
+
+    def _await_late_stop(self, steps: Sequence[UndoStep]) -> None:
+        """A stop that returned an error may still happen; do not trust `running` at once."""
+        until = self.context.clock.now() + SETTLE_S
+        self.context.status("EC2 to show whether it stops the machines in spite of the error")
+        while self.context.clock.now() < until:
+            try:
+                states = {self.context.ec2.state(step.instance_id) for step in steps}
+            except SwarmctlError:
+                states = {"running"}  # unknown: keep polling
+            if states != {"running"}:
+                return
+            self.context.clock.pause(0.5)
+
+
+@dataclass
+class _Start:
+    """Starts instances side by side; one that can't start does not keep the others down."""
+
+    context: FaultContext
+    steps: Sequence[UndoStep]
+    lost: list[str] = field(default_factory=list)
+    _done: set[str] = field(default_factory=set)
+    _not_before: dict[str, float] = field(default_factory=dict)
+
+    def advance(self) -> tuple[bool | None, str]:
+        """One round of requests; true when there is nothing left to wait for."""
+        states = ", ".join(
+            f"{step.node} {self._advance(step)}"
+            for step in self.steps
+            if step.instance_id not in self._done
+        )
+        self.context.status(f"EC2 to have the machines running: {states or 'done'}")
+        return (True if len(self._done) == len(self.steps) else None), states
+
+    def _advance(self, step: UndoStep) -> str:
+        try:
+            state = self.context.ec2.state(step.instance_id)
+            # An instance that is still stopping can't be started: IncorrectInstanceState.
+            if state == "stopped" and self._may_start(step):
+                self.context.ec2.start(step.instance_id)
+                self.context.mark("start-accepted", f"StartInstances accepted for {step.node}")
+        except SwarmctlError as error:  # a busy or unreachable API: the next round asks again
+            return error.message
+        if state == "running":
+            self.context.mark("instance-running", f"EC2 reports {step.node} running")
+            self._done.add(step.instance_id)
+        elif state in ("shutting-down", "terminated", ""):
+            self.lost.append(f"{step.node} ({step.instance_id}) is {state or 'gone'}")
+            self._done.add(step.instance_id)
+        return state
+
+    def _may_start(self, step: UndoStep) -> bool:
+        now = self.context.clock.now()
+        if now < self._not_before.get(step.instance_id, 0.0):
+            return False
+        self._not_before[step.instance_id] = now + _START_AGAIN_S
+        return True
