@@ -1,6 +1,7 @@
 """The nodes of a YAML text: what is written, and where.
 
-A tree of scalars, lists and maps with their places, made by ``yamlparse``. Aliases share a node.
+A tree of scalars, lists and maps with their positions, made by ``yaml_parse``. Aliases share nodes.
+A tag is written as in the text (``!!str``, ``!mine``), ``""`` when there is none.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
-# Far beyond any compose file, and well inside Python's own limit on recursion.
+# Far beyond any file that people write, and well inside Python's own limit on recursion.
 MAX_DEPTH = 150
 
 _MERGE = "<<"
@@ -19,7 +20,7 @@ _MERGE = "<<"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mark:
-    """A place in the text: line and column from 1, offset in characters from 0."""
+    """A position in the text: line and column from 1, offset in characters from 0."""
 
     line: int
     column: int
@@ -43,6 +44,7 @@ class ListNode:
 
     start: Mark
     end: Mark
+    tag: str = ""
     items: list[Node] = field(default_factory=list)
 
 
@@ -53,10 +55,11 @@ class MapNode:
     start: Mark
     end: Mark
     flow: bool
+    tag: str = ""
     pairs: list[tuple[Node, Node]] = field(default_factory=list)
-    _own: dict[str, tuple[Node, Node]] | None = None
+    _own: dict[str, tuple[ScalarNode, Node]] | None = None
 
-    def find(self, key: str) -> tuple[Node, Node] | None:
+    def find(self, key: str) -> tuple[ScalarNode, Node] | None:
         """The key and value nodes of a key; a merged one only if the map itself has none."""
         if self._own is None:
             self._own = {
@@ -78,7 +81,7 @@ Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 
 class YamlError(Exception):
-    """The text is not YAML as ``docker stack`` reads it."""
+    """The text is not YAML, or means nothing here; ``mark`` is where."""
 
     def __init__(self, message: str, mark: Mark) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
-"""From a YAML text to nodes.
+"""From a YAML (or JSON) text to nodes: the one parser for all files.
 
-libyaml's parser gives the events (yaml.v3 of Go is a port of it, so both refuse the same texts);
+libyaml's parser gives the events (Go's yaml.v3 is a port of it, so both refuse the same texts);
 unknown and circular aliases are refused here, as Go does.
 """
 
@@ -27,8 +27,12 @@ def _loader() -> Any:
     return getattr(yaml, "CLoader", yaml.SafeLoader)
 
 
-def compose(text: str) -> Node | None:
+def compose(text: str, *, only_document: bool = False) -> Node | None:
     """The root of the first document, ``None`` if there is none.
+
+    Args:
+        text: the whole file.
+        only_document: refuse a second document instead of ignoring it, as ``docker stack`` does.
 
     Raises:
         YamlError: the text is not YAML, nested too deeply, or has unknown or circular aliases.
@@ -36,7 +40,7 @@ def compose(text: str) -> Node | None:
     composer = _Composer()
     try:
         for event in yaml.parse(text, Loader=_loader()):
-            if isinstance(event, yaml.DocumentEndEvent):
+            if isinstance(event, yaml.DocumentEndEvent) and not only_document:
                 break
             composer.take(event)
     except yaml.MarkedYAMLError as fault:
@@ -44,7 +48,7 @@ def compose(text: str) -> Node | None:
         unclosed = "end of stream" in (fault.problem or "")
         marks = (fault.problem_mark, fault.context_mark)
         mark = next(filter(None, reversed(marks) if unclosed else marks), None)
-        words = " ".join(filter(None, (fault.context, fault.problem)))
+        words = ", ".join(filter(None, (fault.context, fault.problem)))
         raise YamlError(words or "not YAML", _mark(mark) if mark else Mark(1, 1, 0)) from fault
     except yaml.YAMLError as fault:  # a control character: it has a position, but no mark
         position = getattr(fault, "position", 0) or 0
@@ -70,19 +74,22 @@ class _Composer:
         self._anchors: dict[str, Node] = {}
 
     def take(self, event: yaml.Event) -> None:
-        """Add what the next event says."""
+        """Add what the next event brings."""
         if isinstance(event, yaml.ScalarEvent):
             self._anchor(event.anchor, scalar := _scalar(event))
             self._place(scalar)
         elif isinstance(event, yaml.AliasEvent):
             self._place(self._alias(event))
         elif isinstance(event, yaml.SequenceStartEvent):
-            self._begin(ListNode(_mark(event.start_mark), _mark(event.end_mark)), event)
+            node = ListNode(_mark(event.start_mark), _mark(event.end_mark), _tag(event))
+            self._begin(node, event)
         elif isinstance(event, yaml.MappingStartEvent):
-            flow = bool(event.flow_style)
-            self._begin(MapNode(_mark(event.start_mark), _mark(event.end_mark), flow), event)
+            start, end, flow = event.start_mark, event.end_mark, bool(event.flow_style)
+            self._begin(MapNode(_mark(start), _mark(end), flow, _tag(event)), event)
         elif isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
             self._end(event)
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            raise YamlError("a second document begins here", _mark(event.start_mark))
 
     def _begin(self, node: ListNode | MapNode, event: yaml.Event) -> None:
         if len(self._open) >= MAX_DEPTH:
@@ -121,8 +128,10 @@ class _Composer:
 
 
 def _scalar(event: yaml.ScalarEvent) -> ScalarNode:
+    start, end, plain = event.start_mark, event.end_mark, event.style in (None, "")
+    return ScalarNode(_mark(start), _mark(end), event.value, plain, _tag(event))
+
+
+def _tag(event: Any) -> str:
     tag = event.tag or ""
-    if tag.startswith(_TAG):
-        tag = "!!" + tag.removeprefix(_TAG)
-    plain = event.style in (None, "")
-    return ScalarNode(_mark(event.start_mark), _mark(event.end_mark), event.value, plain, tag)
+    return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag

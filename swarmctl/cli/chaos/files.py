@@ -24,7 +24,7 @@ def validate(
     """
     from swarmctl.chaos.plan import sentence
     from swarmctl.chaos.plan.file.read import load
-    from swarmctl.reading.marked_yaml import BadFileError
+    from swarmctl.reading.document import BadFileError
 
     code = Exit.OK
     for file in files:

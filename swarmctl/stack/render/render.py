@@ -28,15 +28,16 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import jinja2
-import yaml
 
 from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.reading.document import load
 from swarmctl.reading.files import write_whole
 from swarmctl.reading.names import unknown
+from swarmctl.reading.yaml_nodes import YamlError
 from swarmctl.stack.render import template
 from swarmctl.stack.render.template import OUTPUT, TEMPLATE, read
 from swarmctl.stack.render.template_faults import explained, missing_file
-from swarmctl.stack.render.values import layered, load_yaml, not_yaml
+from swarmctl.stack.render.values import layered
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +194,12 @@ def write(rendered: Rendered, target: Path) -> list[Path]:
 
 def _checked(text: str, source: Path) -> dict[str, Any]:
     try:
-        document = load_yaml(text)
-    except yaml.YAMLError as fault:
-        raise not_yaml(source, text, fault) from fault
+        document = load(text).value
+    except YamlError as fault:
+        line = fault.mark.line
+        shown = f"line {line} of it: {text.splitlines()[line - 1].strip()}"
+        words = f"{source}: the rendered text is not YAML: {fault.message}"
+        raise UsageError(words, shown) from fault
     if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise UsageError(
             f"{source}: the rendered text is not a compose file",

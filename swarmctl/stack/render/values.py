@@ -7,68 +7,16 @@ merged key by key; lists and scalars are replaced whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.errors import UsageError
+from swarmctl.reading import document as documents
 from swarmctl.reading.names import nearest
+from swarmctl.reading.yaml_nodes import YamlError
 
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-
-
-class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML that refuses a key written twice in one map, and in which ``8:22`` is text.
-
-    PyYAML silently takes the last one; ``docker stack deploy`` refuses the file. PyYAML also takes
-    ``8:22`` for a number to the base of 60, and fails on ``=``; docker does neither.
-    """
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.value == "<<":
-                continue
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is there twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?")
-
-
-def _plain(loader: UniqueKeyLoader, node: yaml.ScalarNode) -> Any:
-    if node.tag.endswith(":value") or _BASE_60.fullmatch(str(node.value)):
-        return loader.construct_scalar(node)
-    constructors = yaml.SafeLoader.yaml_constructors
-    return constructors[node.tag](loader, node)
-
-
-for _kind in ("int", "float", "value"):
-    UniqueKeyLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _plain)
-
-
-def load_yaml(text: str) -> Any:
-    """Parse one YAML document, refusing duplicate keys.
-
-    Raises:
-        yaml.YAMLError: the text is not YAML; :func:`yaml_fault` words it.
-    """
-    return yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 - a subclass of SafeLoader
-
-
-def yaml_fault(fault: yaml.YAMLError) -> tuple[int | None, str]:
-    """Where (line, from 1) and what is wrong with a YAML text, in one line."""
-    if isinstance(fault, yaml.MarkedYAMLError):
-        mark = fault.problem_mark or fault.context_mark
-        words = ", ".join(part for part in (fault.context, fault.problem) if part)
-        return (mark.line + 1 if mark else None), words
-    return None, str(fault).splitlines()[0]
 
 
 def load_values(path: Path) -> dict[str, Any]:
@@ -77,15 +25,7 @@ def load_values(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be read, or is not a YAML map; the message has file:line.
     """
-    try:
-        data = load_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as fault:
-        reason = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"cannot read the values in {path}: {reason}") from fault
-    except yaml.YAMLError as fault:
-        line, problem = yaml_fault(fault)
-        where = f"{path}:{line}" if line else str(path)
-        raise UsageError(f"{where}: this is not YAML: {problem}") from fault
+    data = documents.read(path).value
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
@@ -120,10 +60,10 @@ def parse_set(options: Iterable[str]) -> dict[str, Any]:
                 f"cannot read --set {option!r}", "write name=value, e.g. --set web.replicas=3"
             )
         try:
-            parsed[name.strip()] = load_yaml(text)
-        except yaml.YAMLError as fault:
+            parsed[name.strip()] = documents.load(text).value
+        except YamlError as fault:
             raise UsageError(
-                f"cannot read --set {option!r}: the value is not YAML: {yaml_fault(fault)[1]}",
+                f"cannot read --set {option!r}: the value is not YAML: {fault.message}",
                 f"""quote it twice, e.g. --set '{name}="a: b"'""",
             ) from fault
     return parsed
@@ -188,11 +128,3 @@ def strangers(stack: Path, files: Sequence[Path], overrides: Mapping[str, Any]) 
                 + (f"; did you mean {near}?" if near else "")
             )
     return notes
-
-
-def not_yaml(path: Path, text: str, fault: yaml.YAMLError) -> SwarmctlError:
-    """The error for a rendered text that is not YAML; shows the offending line."""
-    line, problem = yaml_fault(fault)
-    lines = text.splitlines()
-    shown = f"line {line} of it: {lines[line - 1].strip()}" if line and line <= len(lines) else ""
-    return UsageError(f"{path}: the rendered text is not YAML: {problem}", shown)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from swarmctl.reading.document import load
 from swarmctl.stack.compose.scalars import resolve
 from swarmctl.stack.render import filters, quoting, render
 from swarmctl.stack.render.template import TEMPLATE
-from swarmctl.stack.render.values import load_yaml, parse_set
+from swarmctl.stack.render.values import parse_set
 
 MISREAD = [
     "on", "off", "Yes", "NO", "y", "N", "8:22", "1:2:3", "0755", "0o17", "0x1f", "1_000", "1e3",
@@ -118,5 +119,5 @@ def test_quoting_changes_nothing_of_what_docker_reads() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("8:22", "8:22"), ("1:30.5", "1:30.5"), ("=", "=")])
 def test_values_have_no_base_60(text: str, value: Any) -> None:
-    assert load_yaml(f"a: {text}") == {"a": value}
+    assert load(f"a: {text}").value == {"a": value}
     assert parse_set([f"a={text}"]) == {"a": value}

@@ -183,10 +183,10 @@ def test_a_misspelt_set_is_noticed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: [\n", r"values\.yml:3: this is not YAML"),
-        ("a: 1\na: 2\n", r"values\.yml:2: .*'a' is there twice"),
+        ("a: 1\nb: [\n", r"values\.yml:3:1: not valid YAML"),
+        ("a: 1\na: 2\n", r"values\.yml:2:1: .*'a' appears twice"),
         ("- 1\n", r"values\.yml: values must be a map"),
-        ("a: \x00\n", r"values\.yml: this is not YAML"),
+        ("a: \x00\n", r"values\.yml:1:1: not valid YAML"),
     ],
 )
 def test_bad_values_say_file_and_line(tmp_path: Path, text: str, said: str) -> None:

@@ -17,8 +17,8 @@ from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.errors import UsageError
-from swarmctl.reading import marked_yaml
-from swarmctl.reading.marked_yaml import BadFileError, Document
+from swarmctl.reading import document as documents
+from swarmctl.reading.document import BadFileError, Document
 
 # Keys of `fault`, and the options they stand for.
 OPTIONS = {
@@ -43,10 +43,11 @@ def load(path: Path) -> Plan:
         UsageError: it cannot be read.
         BadFileError: it has mistakes; all of them are named, each with its line.
     """
-    return parse(marked_yaml.read(path), path.stem)
+    hint = "an example: swarmctl chaos init FILE"
+    return parse(documents.read(path, hint=hint, text_keys=True), path.stem)
 
 
-def parse(document: Document, title: str) -> Plan:
+def parse(document: Document[Any], title: str) -> Plan:
     """Turn a file's content into a plan.
 
     Args:

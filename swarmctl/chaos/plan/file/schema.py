@@ -12,8 +12,9 @@ import jsonschema  # type: ignore[import-untyped]  # it comes without types
 
 from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.plan.limits import OVERRIDABLE
-from swarmctl.reading.marked_yaml import Document, Place
+from swarmctl.reading.document import Document
 from swarmctl.reading.names import nearest
+from swarmctl.reading.yaml_nodes import Path
 
 _FILE = "experiment.schema.json"
 # Longer values are cut where an error repeats them.
@@ -30,7 +31,7 @@ class Flaw:
         line: if it is not the place's own.
     """
 
-    place: Place
+    place: Path
     text: str
     line: int | None = None
 
@@ -44,9 +45,10 @@ def schema() -> dict[str, Any]:
     return found
 
 
-def flaws(document: Document) -> list[Flaw]:
+def flaws(document: Document[Any]) -> list[Flaw]:
     """Everything that breaks the form, and keys that are there twice."""
-    found = [Flaw(place, "there are two of this key", line) for place, line in document.twice]
+    twice = document.duplicates()
+    found = [Flaw(place, "this key appears twice", line) for place, line in twice]
     checker = jsonschema.Draft202012Validator(schema())
     for error in checker.iter_errors(document.value):
         found += _explain(error)
@@ -86,7 +88,7 @@ def _explain(error: Any) -> Iterator[Flaw]:
             yield Flaw(place, f"must be {described}, not {_shown(error.instance)}")
 
 
-def _alternatives(error: Any, place: Place, described: str) -> Iterator[Flaw]:
+def _alternatives(error: Any, place: Path, described: str) -> Iterator[Flaw]:
     branches = error.validator_value
     if all(branch.keys() == {"required"} for branch in branches):
         names = [branch["required"][0] for branch in branches]

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from swarmctl.chaos.plan.file.schema import Flaw
 from swarmctl.reading import quantities
-from swarmctl.reading.marked_yaml import Document, Place
+from swarmctl.reading.document import Document
+from swarmctl.reading.yaml_nodes import Path
 
 T = TypeVar("T")
 
@@ -24,8 +25,8 @@ class Section:
         flaws: of the whole file; more are added.
     """
 
-    document: Document
-    place: Place
+    document: Document[Any]
+    place: Path
     value: Any
     flaws: list[Flaw]
 
@@ -46,7 +47,7 @@ class Section:
 
     def text(self, *keys: str) -> str:
         """A single value as it was written."""
-        return self.document.texts.get((*self.place, *keys), "")
+        return self.document.raw((*self.place, *keys))
 
     def seconds(self, key: str, otherwise: T) -> float | T:
         """A duration in seconds, if it is there and right."""

@@ -30,7 +30,7 @@ from swarmctl.chaos.probes.planned import FixedProbe, ServiceProbe
 from swarmctl.chaos.probes.tcp import Tcp
 from swarmctl.cli.main import main
 from swarmctl.errors import Exit, UsageError
-from swarmctl.reading.marked_yaml import BadFileError
+from swarmctl.reading.document import BadFileError
 
 # Keys and list items of an example that are commented out; `rolling` would contradict `count`.
 _KEYS = "cluster|never-below|max-percent|override|window|repeat|every|keep-going"
@@ -242,7 +242,7 @@ def test_all_mistakes_are_said_at_once_in_the_order_of_the_file(write: Write) ->
 
 def test_a_key_that_is_there_twice_is_said_at_its_second_place(write: Write) -> None:
     path = write("version: 1\nfault: drain\nduration: 1s\nduration: 2s\n")
-    assert faults_of(path) == ["x.yml:4: duration: there are two of this key"]
+    assert faults_of(path) == ["x.yml:4: duration: this key appears twice"]
 
 
 def test_two_probes_of_one_name_are_refused(write: Write) -> None:
@@ -267,18 +267,18 @@ def test_rolling_takes_no_count(write: Write) -> None:
         ("version: 1\nfault: !secret drain\n", 2),
         ("version: 1\n? [a]\n: b\n", 2),
         ("version: 1\nfault: *nothing\n", 2),
-        ("version: &a\n  b: *a\n", 1),
+        ("version: &a\n  b: *a\n", 2),
     ],
 )
 def test_what_is_not_yaml_is_said_with_its_line(write: Write, text: str, line: int) -> None:
     (fault,) = faults_of(write(text))
-    assert fault.startswith(f"x.yml:{line}: not valid YAML: ")
+    assert re.match(rf"x\.yml:{line}:\d+: not valid YAML: ", fault)
 
 
 def test_aliases_of_aliases_do_not_fill_the_memory(write: Write) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 9)]
-    assert "too much of it" in faults_of(write("\n".join(lines)))[0]
+    assert "more than 100000 values" in faults_of(write("\n".join(lines)))[0]
 
 
 def test_merged_keys_are_no_duplicates(write: Write) -> None:
