@@ -52,7 +52,7 @@ def test_settings_the_preflight_checks_are_settings_a_user_has() -> None:
 
 
 def test_every_family_of_ami_knows_its_vendor_and_user() -> None:
-    families = load(ROOT / "roles/ec2_instances/vars/main.yml")["ec2_instances_families"]
+    families = load(ROOT / "inventory/group_vars/all.yml")["ami_families"]
     users = {name: family["user"] for name, family in families.items()}
     assert users == {"debian13": "admin", "ubuntu2404": "ubuntu", "al2023": "ec2-user"}
     assert all(family["owner"] and family["name"] for family in families.values())
@@ -101,7 +101,7 @@ def test_a_bad_setting_stops_the_run_before_any_call() -> None:
             Path(sys.executable).with_name("ansible-playbook"),
             "playbooks/site.yml",
             "-e",
-            "managers=2",
+            "managers=2 docker_engine_source=snap",
         ],
         cwd=ROOT,
         env=environment,
@@ -111,8 +111,8 @@ def test_a_bad_setting_stops_the_run_before_any_call() -> None:
         check=False,
     )
     assert run.returncode == 2
-    assert "managers is 2; allowed: 1, 3, 5 or 7" in run.stdout
-    assert "admin_cidr is missing" in run.stdout
+    assert "value of managers must be one of: 1, 3, 5, 7, got: 2" in run.stdout
+    assert "value of docker_engine_source" in run.stdout
     assert "Provision the VPC" not in run.stdout
 
 

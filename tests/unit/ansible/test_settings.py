@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.unit.ansible.filters import ROOT, load_filters
+
+addresses = load_filters("preflight", "addresses")
+ports = load_filters("preflight", "published_ports")
+rules = load_filters("preflight", "settings")
+plan_nodes = load_filters("ec2_instances", "plan_nodes").plan_nodes
+SPEC = yaml.safe_load((ROOT / "roles/preflight/meta/argument_specs.yml").read_text())
+OPTIONS = SPEC["argument_specs"]["main"]["options"]["preflight_settings"]["options"]
+FAMILIES = yaml.safe_load((ROOT / "inventory/group_vars/all.yml").read_text())["ami_families"]
 
 
-def _load() -> ModuleType:
-    path = ROOT / "roles/preflight/filter_plugins/swarm_plan.py"
-    spec = importlib.util.spec_from_file_location("swarm_plan", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-plan = _load()
 ZONES = ["eu-central-1a", "eu-central-1b", "eu-central-1c"]
 
 
@@ -31,6 +25,7 @@ def settings(**changes: Any) -> dict[str, Any]:
     """Good settings, with changes; subnets follow from the others unless given."""
     good: dict[str, Any] = {
         "admin_cidr": "198.51.100.7/32",
+        "ami_families": FAMILIES,
         "ami_family": "debian13",
         "ami_id": "",
         "availability_zones": ZONES,
@@ -50,13 +45,23 @@ def settings(**changes: Any) -> dict[str, Any]:
         "vpc_id": "",
         "workers": 3,
     } | changes
-    good.setdefault("subnets", plan.plan_subnets(good["vpc_cidr"], good["availability_zones"]))
+    good.setdefault("subnets", addresses.plan_subnets(good["vpc_cidr"], good["availability_zones"]))
     return good
 
 
+def type_errors(**changes: Any) -> list[str]:
+    found: list[str] = rules.type_errors(settings(**changes), OPTIONS)
+    return found
+
+
 def errors(**changes: Any) -> list[str]:
-    check: Callable[[Any], list[str]] = plan.FilterModule().filters()["preflight_errors"]
-    return check(settings(**changes))
+    """What the role reports: bad types and choices, or else broken rules."""
+    changed = settings(**changes)
+    return type_errors(**changes) or [
+        *rules.setting_errors(changed),
+        *addresses.address_errors(changed),
+        *ports.published_port_errors(changed["published_ports"]),
+    ]
 
 
 def test_the_defaults_pass() -> None:
@@ -102,13 +107,19 @@ def test_the_defaults_pass() -> None:
         ("swarm_node_labels", {"worker1": {"db": "true"}}),
         ("stacks", [{"name": "three_tier"}, {"name": "three_tier"}]),
         ("stacks", [{"name": "../etc"}]),
+        ("stacks", [{"name": "three_tier", "secret": ["password"]}]),
+        ("stacks", ["three_tier"]),
     ],
 )
 def test_a_bad_value_is_named_with_what_is_allowed(variable: str, value: Any) -> None:
     problems = errors(**{variable: value})
     assert problems
     assert any(variable in problem for problem in problems)
-    assert all("allowed" in problem for problem in problems)
+    assert all(
+        "allowed" in problem
+        for problem in problems
+        if problem not in type_errors(**{variable: value})
+    )
 
 
 def test_more_nodes_than_addresses_are_refused() -> None:
@@ -119,8 +130,16 @@ def test_more_nodes_than_addresses_are_refused() -> None:
     assert "managers + workers is 12" in problem
 
 
-def test_everything_wrong_is_said_at_once() -> None:
-    assert len(errors(managers=2, admin_cidr="", ami_family="x")) == 3
+def test_all_bad_types_are_reported_at_once_and_so_are_all_broken_rules() -> None:
+    assert len(type_errors(managers=2, docker_engine_source="snap", workers="many")) == 3
+    assert len(errors(admin_cidr="", ami_family="x", published_ports=[22])) == 3
+
+
+@pytest.mark.parametrize("name", ["", "..", "*", "a/b", "Swarm", "a-b", "1a", "a" * 32, None])
+def test_a_name_that_could_reach_another_cluster_is_refused(name: Any) -> None:
+    (error,) = rules.cluster_name_errors(name)
+    assert error.startswith("cluster_name is")
+    assert rules.cluster_name_errors("swarm_app2") == []
 
 
 def test_numbers_from_the_command_line_are_strings() -> None:
@@ -128,7 +147,7 @@ def test_numbers_from_the_command_line_are_strings() -> None:
 
 
 def test_nodes_are_named_and_dealt_over_the_zones() -> None:
-    nodes = plan.plan_nodes("swarm_app", 1, 3, ZONES)
+    nodes = plan_nodes("swarm_app", 1, 3, ZONES)
     assert [(n["name"], n["role"], n["az"][-1]) for n in nodes] == [
         ("swarm_app_mgr1", "manager", "a"),
         ("swarm_app_wkr1", "worker", "b"),
@@ -138,11 +157,11 @@ def test_nodes_are_named_and_dealt_over_the_zones() -> None:
 
 
 def test_a_worker_more_moves_no_other_node() -> None:
-    before = plan.plan_nodes("c", 1, 3, ZONES)
-    assert plan.plan_nodes("c", 1, 4, ZONES)[: len(before)] == before
-    assert [n for n in before if n not in plan.plan_nodes("c", 3, 4, ZONES)] == []
+    before = plan_nodes("c", 1, 3, ZONES)
+    assert plan_nodes("c", 1, 4, ZONES)[: len(before)] == before
+    assert [n for n in before if n not in plan_nodes("c", 3, 4, ZONES)] == []
 
 
 def test_published_ports_become_rules_for_their_protocol() -> None:
-    (rule,) = plan.published_rules(["53/udp"], "0.0.0.0/0")
+    (rule,) = ports.published_rules(["53/udp"], "0.0.0.0/0")
     assert (rule["proto"], rule["from_port"], rule["to_port"]) == ("udp", 53, 53)
