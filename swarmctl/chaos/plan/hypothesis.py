@@ -1,12 +1,11 @@
-"""What is expected of the Swarm while something is missing, and what speaks against it."""
+"""What is expected of the Swarm while something is missing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from swarmctl.chaos.journal.journal import ProbeSummary, Sample
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
 
@@ -77,47 +76,3 @@ class Hypothesis:
             if tolerance.longest_outage_s is not None:
                 lines.append(f"no outage of {name} lasts over {tolerance.longest_outage_s:g} s")
         return "; ".join(lines)
-
-    def against(
-        self, since_s: float, samples: Sequence[Sample], probes: Sequence[ProbeSummary]
-    ) -> tuple[str, ...]:
-        """What was seen that should not have been, one line each.
-
-        Args:
-            since_s: when the fault came, in run time.
-            samples: replicas that served, whenever that changed.
-            probes: counted since the fault.
-        """
-        return (*self._too_few(since_s, samples), *self._too_silent(probes))
-
-    def _too_few(self, since_s: float, samples: Sequence[Sample]) -> list[str]:
-        lines = []
-        for name, floor in self.never_below.items():
-            after = [s for s in samples if s.at_s >= since_s]
-            least = min(after, key=lambda s: s.services.get(name, 0), default=None)
-            if least is not None and least.services.get(name, 0) < floor:
-                count, at = least.services.get(name, 0), least.at_s - since_s
-                lines.append(f"{name} had {count} replicas at +{at:.1f} s, {floor} are the least")
-        return lines
-
-    def _too_silent(self, probes: Sequence[ProbeSummary]) -> list[str]:
-        lines = []
-        for probe in probes:
-            allowed = self.tolerances.get(probe.service) or self.tolerances.get("*")
-            if allowed is None or not probe.sent:
-                continue
-            share = 1 - probe.lost / probe.sent
-            if allowed.success is not None and share < allowed.success:
-                lines.append(
-                    f"{probe.service}: {share:.2%} of {probe.sent} probes succeeded, "
-                    f"{allowed.success:.2%} are wanted"
-                )
-            if (
-                allowed.longest_outage_s is not None
-                and probe.longest_outage_s > allowed.longest_outage_s
-            ):
-                lines.append(
-                    f"{probe.service}: an outage of {probe.longest_outage_s:.1f} s, "
-                    f"{allowed.longest_outage_s:g} s are allowed"
-                )
-        return lines

@@ -1,8 +1,8 @@
-"""Containers that run on though Swarm has replaced them: nobody fences a node that is cut off.
+"""Containers that keep running after Swarm has replaced them: Swarm does not fence a node.
 
-The managers can't know: to them the node is Down. So the node is asked itself, over SSH, and not
-through its Engine, which may hang: containerd keeps one process beside each running container, and
-the Engine's file of that container tells its task.
+To the managers the node is Down, so the node itself is asked, over SSH. Not through its Engine,
+which may hang: containerd keeps one process beside each running container, and the Engine's file of
+that container names its task.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmctl.chaos.journal.journal import ServiceOutcome, TargetRecord
-from swarmctl.chaos.run.record import Record
+from swarmctl.chaos.run.log import RunLog
 from swarmctl.chaos.world.protocols import Shell
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
@@ -58,7 +58,7 @@ def running(shell: Shell, targets: Sequence[TargetRecord]) -> tuple[Running, ...
     return tuple(found)
 
 
-def seen(shell: Shell, targets: Sequence[TargetRecord]) -> dict[str, int]:
+def count_by_service(shell: Shell, targets: Sequence[TargetRecord]) -> dict[str, int]:
     """How many containers of each service run on some nodes at this moment.
 
     Raises:
@@ -67,24 +67,26 @@ def seen(shell: Shell, targets: Sequence[TargetRecord]) -> dict[str, int]:
     return dict(Counter(container.service for container in running(shell, targets)))
 
 
-def twice(still: Mapping[str, int], services: Sequence[ServiceOutcome]) -> dict[str, int]:
-    """Of those, the ones that have been replaced elsewhere: one that was not runs only once.
+def replaced_elsewhere(
+    still: Mapping[str, int], services: Sequence[ServiceOutcome]
+) -> dict[str, int]:
+    """How many of them Swarm has replaced on other nodes; the others run only once.
 
     Args:
-        still: see :func:`seen`.
-        services: what the verdict says of each service.
+        still: see :func:`count_by_service`.
+        services: from the verdict.
     """
     pairs = {one.service: min(still.get(one.service, 0), one.replaced) for one in services}
     return {service: count for service, count in pairs.items() if count}
 
 
-def unwanted(shell: Shell, targets: Sequence[TargetRecord], swarm: Swarm) -> tuple[Running, ...]:
-    """The containers on some nodes whose task is not to run there any more.
+def not_wanted(shell: Shell, targets: Sequence[TargetRecord], swarm: Swarm) -> tuple[Running, ...]:
+    """The containers on some nodes whose task the managers no longer want there.
 
     Args:
         shell: asks the nodes.
         targets: the nodes.
-        swarm: what the managers want.
+        swarm: a snapshot.
 
     Raises:
         SwarmctlError: one of the nodes cannot be asked.
@@ -93,8 +95,8 @@ def unwanted(shell: Shell, targets: Sequence[TargetRecord], swarm: Swarm) -> tup
     return tuple(one for one in running(shell, targets) if one.task_id not in wanted)
 
 
-def say(counts: Mapping[str, int], targets: Sequence[TargetRecord]) -> str:
-    """One line about containers that run twice, or too long."""
+def describe(counts: Mapping[str, int], targets: Sequence[TargetRecord]) -> str:
+    """One line about containers that still run where they should not."""
     parts = [f"{n} container{'s' if n > 1 else ''} of {name}" for name, n in counts.items()]
     where = ", ".join(dict.fromkeys(target.node for target in targets))
     runs = "run" if sum(counts.values()) > 1 else "runs"
@@ -103,50 +105,51 @@ def say(counts: Mapping[str, int], targets: Sequence[TargetRecord]) -> str:
 
 @dataclass
 class Duplicates:
-    """Keeps track of them in one run.
+    """Counts them in one run.
 
     Args:
         shell: asks the nodes.
-        record: the run's.
-        possible: whether the fault leaves containers running.
+        log: of the run.
+        possible: whether the fault leaves containers running on the node.
     """
 
     shell: Shell
-    record: Record
+    log: RunLog
     possible: bool
-    _next_look: float = 0.0
-    _left: str = "it is not known what still runs there"
+    _next_count: float = 0.0
+    _left: str = "the node has not been asked what still runs there"
 
     def count(self, services: Sequence[ServiceOutcome]) -> None:
-        """Count them at the verdict, into the journal."""
-        journal = self.record.journal
+        """Count them at the verdict, for the journal."""
+        journal = self.log.journal
         if not self.possible:
             return
         try:
-            journal.duplicates = twice(seen(self.shell, journal.targets), services)
+            still = count_by_service(self.shell, journal.targets)
+            journal.duplicates = replaced_elsewhere(still, services)
         except SwarmctlError as fault:
-            self.record.note(f"what still runs on the targets is unknown: {fault.message}")
+            self.log.note(f"cannot ask the targets what still runs there: {fault.message}")
         if journal.duplicates:
-            text = say(journal.duplicates, journal.targets)
-            self.record.mark("duplicates", f"{text}: nobody fences them")
+            text = describe(journal.duplicates, journal.targets)
+            self.log.mark("duplicates", f"{text}: Swarm does not fence a node")
 
     def left(self, swarm: Swarm) -> str:
         """What runs on the returned nodes and should not; asked once a second until it is ``""``.
 
         Args:
-            swarm: what the managers want now.
+            swarm: the newest snapshot.
         """
-        now = self.record.clock.now()
-        if not self.possible or not self._left or now < self._next_look:
+        now = self.log.clock.now()
+        if not self.possible or not self._left or now < self._next_count:
             return self._left if self.possible else ""
-        self._next_look = now + _EVERY_S
-        targets = self.record.journal.targets
+        self._next_count = now + _EVERY_S
+        targets = self.log.journal.targets
         try:
-            still = Counter(one.service for one in unwanted(self.shell, targets, swarm))
+            still = Counter(one.service for one in not_wanted(self.shell, targets, swarm))
         except SwarmctlError as fault:
             self._left = fault.message
             return self._left
-        self._left = say(still, targets) if still else ""
-        if not still and self.record.journal.duplicates:
-            self.record.mark("duplicates-gone", "nothing runs twice any more")
+        self._left = describe(still, targets) if still else ""
+        if not still and self.log.journal.duplicates:
+            self.log.mark("duplicates-gone", "nothing runs twice any more")
         return self._left

@@ -7,7 +7,8 @@ from datetime import datetime
 
 from swarmctl.chaos.journal.journal import GuardRecord, Journal
 from swarmctl.chaos.plan.window import Window
-from swarmctl.chaos.run.verdict import shortages
+from swarmctl.chaos.run.judging import words
+from swarmctl.chaos.run.judging.judgement import shortages
 from swarmctl.chaos.world.protocols import Forecast, Machine
 from swarmctl.errors import RefusedError
 from swarmctl.swarm.lock import CHAOS, Lock
@@ -50,7 +51,8 @@ def nothing_pending(pending: Sequence[Journal]) -> GuardRecord:
 
 def healthy(swarm: Swarm) -> GuardRecord:
     """All nodes are Ready, all managers reachable, all replicas serve, no update is under way."""
-    troubles = [*_node_troubles(swarm.nodes), *_update_troubles(swarm), *shortages(swarm)]
+    short = map(words.reason, shortages(swarm))
+    troubles = [*_node_troubles(swarm.nodes), *_update_troubles(swarm), *short]
     if troubles:
         return GuardRecord(
             "swarm-healthy",

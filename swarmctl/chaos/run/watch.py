@@ -1,66 +1,75 @@
-"""Both ways to see how the Swarm is doing: the managers' word, and the services' own answers."""
+"""Both views of the Swarm: the managers' records, and the services' own answers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from swarmctl.chaos.journal.journal import ProbeSummary
 from swarmctl.chaos.probes import summary
 from swarmctl.chaos.probes.probe import Endpoint, Prober, ProbeResult
 from swarmctl.chaos.probes.published import ServiceEndpoints
-from swarmctl.chaos.run import verdict
+from swarmctl.chaos.run.judging import judgement
+from swarmctl.chaos.run.log import RunLog
 from swarmctl.chaos.run.observer import INTERVAL_S, Observer
-from swarmctl.chaos.run.record import Record
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 
 # How long the steady state is watched before the fault.
 STEADY_S = 2.0
-# So long every probed place may take to answer once before the fault.
+# How long a probed place may take to answer once before the fault.
 PROBE_PATIENCE_S = 6.0
 
 
 @dataclass
 class Watch:
-    """Looks at the Swarm, and keeps the probes aimed at where the services are.
+    """Takes snapshots, and keeps the probes aimed at where the services run.
 
     Args:
         observer: asks the managers.
         prober: asks the services.
         places: where they can be asked.
-        record: the run's.
-        patience_s: so long every probed place may take to answer once before the fault, seconds.
+        log: of the run.
+        patience_s: how long a probed place may take to answer once before the fault, seconds.
+        probed: what is probed now, by service.
     """
 
     observer: Observer
     prober: Prober
     places: ServiceEndpoints
-    record: Record
+    log: RunLog
     patience_s: float = PROBE_PATIENCE_S
-    aims: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
+    probed: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
 
-    def look(self) -> Swarm | None:
-        """A snapshot, with the probes aimed at it; ``None`` when no manager answered."""
-        swarm = self.observer.look()
-        if swarm is not None:
-            self.aim(swarm)
+    def snapshot(self) -> Swarm:
+        """A snapshot, with the probes aimed at it.
+
+        Raises:
+            SwarmctlError: no manager answered.
+        """
+        swarm = self.observer.snapshot()
+        self._aim_at(swarm)
         return swarm
 
-    def seen(self) -> Swarm:
+    def try_snapshot(self) -> Swarm | None:
+        """The same; ``None`` when no manager answered."""
+        try:
+            return self.snapshot()
+        except SwarmctlError:
+            return None
+
+    def newest(self) -> Swarm:
         """The newest snapshot there is.
 
         Raises:
             SwarmctlError: there is none.
         """
-        if self.observer.last is None:
+        if self.observer.newest is None:
             raise SwarmctlError(f"no manager answers: {self.observer.last_error}")
-        return self.observer.last
+        return self.observer.newest
 
-    def aim(self, swarm: Swarm) -> None:
-        """Ask the services where they are in this snapshot."""
-        self.aims = self.places.current(swarm)
-        self.prober.aim(self.aims)
+    def _aim_at(self, swarm: Swarm) -> None:
+        self.probed = self.places.current(swarm)
+        self.prober.aim(self.probed)
 
     def await_answers(self, named: bool) -> tuple[str, ...]:
         """Watch the steady state until every probed place has answered.
@@ -71,59 +80,56 @@ class Watch:
         Returns:
             The places that do not answer, each with its error.
         """
-        clock = self.record.clock
+        clock = self.log.clock
         begin = clock.now()
-        self.aim(self.seen())
+        self._aim_at(self.newest())
         while True:
-            self.record.interrupts.check()
-            self.look()
+            self.log.interrupts.check()
+            self.try_snapshot()
             silent = self.silent(since=begin)
             if clock.now() - begin >= (self.patience_s if silent else STEADY_S):
                 return silent if named else self._without_other_protocols(silent)
-            self.record.status(f"a steady state: {self.strength()}")
+            self.log.progress.status(f"a steady state: {self.strength()}")
             clock.pause(INTERVAL_S)
 
     def _without_other_protocols(self, silent: tuple[str, ...]) -> tuple[str, ...]:
-        """Not every published port speaks HTTP; nobody named these, so they are left alone."""
+        """Leave out ports that accept connections but speak no HTTP; the user did not name them."""
         if not silent:
             return silent
         other = summary.without_http(self.prober.results())
-        if not other or other == set(self.aims):
+        if not other or other == set(self.probed):
             return silent
         text = ", ".join(sorted(other))
-        self.record.note(f"not probed, no HTTP behind the published port: {text}")
+        self.log.note(f"not probed, no HTTP behind the published port: {text}")
         self.places.services = [s for s in self.places.services if s.name not in other]
-        self.aim(self.seen())
+        self._aim_at(self.newest())
         return self.silent(since=0.0)
 
     def silent(self, since: float) -> tuple[str, ...]:
         """The probed places without a good answer since a moment (run time)."""
-        results = [p for p in self.prober.results() if p.at_s >= since]
-        return summary.unanswered(results, self.aims)
+        return summary.unanswered(self._results(since), self.probed)
 
     def strength(self) -> str:
-        """How it stands, in one line."""
+        """The replicas of every service, in one line."""
         if self.observer.is_blind:
             return f"no manager answers: {' '.join(self.observer.last_error.split())}"
-        swarm = self.seen()
+        swarm = self.newest()
         states = [f"{n.hostname} {n.state}" for n in swarm.nodes if not n.live]
-        places = verdict.placement(swarm)
         services = [
-            f"{service.name} {sum(places[service.name].values())}/{swarm.wanted(service)}"
-            for service in verdict.judged(swarm)
+            f"{service.name} {swarm.running(service)}/{swarm.wanted(service)}"
+            for service in judgement.judged(swarm)
         ]
         return " · ".join([*states, *services])
 
     def probe_count(self) -> str:
-        """How the probes stand, to be put behind :meth:`strength`."""
+        """How many probes were lost, to follow :meth:`strength`."""
         results = self.prober.results()
         lost = sum(not probe.ok for probe in results)
         return f" · {lost} of {len(results)} probes lost" if results else ""
 
     def summaries(self, since: float = 0.0) -> tuple[ProbeSummary, ...]:
         """The probes since a moment (run time), counted."""
-        return summary.summaries(_since(self.prober.results(), since))
+        return summary.summaries(self._results(since))
 
-
-def _since(results: Sequence[ProbeResult], since: float) -> list[ProbeResult]:
-    return [probe for probe in results if probe.at_s >= since]
+    def _results(self, since: float) -> list[ProbeResult]:
+        return [probe for probe in self.prober.results() if probe.at_s >= since]

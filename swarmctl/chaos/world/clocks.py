@@ -36,6 +36,13 @@ class WallClock:
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     _origin: float = field(default_factory=time.monotonic)
 
+    @classmethod
+    def since(cls, started_at: str) -> WallClock:
+        """The clock of a run that another process began (ISO 8601, with a UTC offset)."""
+        begin = datetime.fromisoformat(started_at)
+        ago = (datetime.now(UTC) - begin).total_seconds()
+        return cls(begin, time.monotonic() - max(0.0, ago))
+
     def now(self) -> float:
         """Seconds since the run began."""
         return time.monotonic() - self._origin

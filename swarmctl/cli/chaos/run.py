@@ -349,7 +349,8 @@ def _experiment(
 ) -> tuple[Experiment, Callable[[], None]]:
     """The experiment on the real world, and what closes the connections to it."""
     from swarmctl.chaos.probes.prober import BackgroundProber
-    from swarmctl.chaos.run.experiment import Experiment, Request, World
+    from swarmctl.chaos.run.context import Request, World
+    from swarmctl.chaos.run.experiment import Experiment
     from swarmctl.chaos.run.interrupts import Interrupts
     from swarmctl.chaos.world.clocks import WallClock
     from swarmctl.chaos.world.events import SwarmEvents
@@ -363,11 +364,11 @@ def _experiment(
         swarms.close()
 
     acts_on = World(
-        swarms=swarms,
+        managers=swarms,
         ec2=world.ec2,
         shell=world.shells,
         clock=clock,
-        alerts=events,
+        events=events,
         prober=BackgroundProber(plan.probes, clock.now),
         interrupts=Interrupts(),
         progress=progress,

@@ -52,23 +52,28 @@ def revert_run(runs: Runs, journal: Journal) -> None:
         RevertFailedError: something could not be put back.
         SwarmctlError: EC2 cannot be asked.
     """
-    from swarmctl.chaos.run.revert import revert as undo
+    from swarmctl.chaos.run.revert_from_journal import revert
     from swarmctl.chaos.world.clocks import WallClock
     from swarmctl.chaos.world.live import LiveManagers
+    from swarmctl.chaos.world.reconnect import ReconnectingEngine
     from swarmctl.cloud.instances import Cloud
     from swarmctl.cluster import endpoint, manager_endpoints
+    from swarmctl.swarm.engine import Engine
     from swarmctl.swarm.shell import Shells
 
     progress = ConsoleProgress()
     progress.step(f"Revert {journal.id}")
     ec2 = Cloud(journal.region or None)
 
-    def connect() -> LiveManagers:
-        return LiveManagers(manager_endpoints(journal.cluster, ec2.instances(journal.cluster)))
+    def connect() -> Engine:
+        return LiveManagers(
+            manager_endpoints(journal.cluster, ec2.instances(journal.cluster))
+        ).engine
 
     shells = Shells(lambda: {i.name: endpoint(i) for i in ec2.instances(journal.cluster)})
+    clock = WallClock.since(journal.started_at)
     try:
-        undo(journal, runs, ec2, shells, connect, WallClock(), progress)
+        revert(journal, runs, ReconnectingEngine(connect), ec2, shells, clock, progress)
     finally:
         progress.close()
         shells.close()

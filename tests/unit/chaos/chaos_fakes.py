@@ -20,7 +20,8 @@ from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.planned import PlannedProbe
 from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
-from swarmctl.chaos.run.experiment import Experiment, Request, World
+from swarmctl.chaos.run.context import Request, World
+from swarmctl.chaos.run.experiment import Experiment
 from swarmctl.chaos.run.interrupts import Interrupts
 from swarmctl.chaos.world.protocols import Forecast, Machine
 from swarmctl.errors import SwarmctlError
@@ -147,6 +148,10 @@ class Managers(FakeEngine):
     """The Engine API of the simulated managers: nodes can be drained and removed."""
 
     lab: Lab | None = None
+
+    def snapshot(self) -> Swarm:
+        assert self.lab is not None
+        return self.lab.snapshot()
 
     def get(self, path: str, **filters: list[str]) -> Any:
         if not path.startswith("/nodes/"):

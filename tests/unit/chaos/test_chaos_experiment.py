@@ -12,7 +12,7 @@ import pytest
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.report import html as report
 from swarmctl.chaos.run.interrupts import InterruptedRunError
-from swarmctl.chaos.run.undo import RevertFailedError
+from swarmctl.chaos.run.steps.revert import RevertFailedError
 from swarmctl.errors import Exit, RefusedError, SwarmctlError
 from swarmctl.swarm.model import Port
 from tests.unit.chaos.chaos_fakes import DETECT_S, RUN_S, Stage, service, stage

@@ -8,9 +8,12 @@ import pytest
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.runs import Runs
-from swarmctl.chaos.run.revert import revert
-from swarmctl.chaos.run.undo import RevertFailedError
+from swarmctl.chaos.run.revert_from_journal import revert
+from swarmctl.chaos.run.steps import revert as revert_step
+from swarmctl.chaos.run.steps.revert import RevertFailedError
+from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.errors import Exit, SwarmctlError
+from swarmctl.swarm.engine import Engine
 from tests.unit.chaos.chaos_fakes import Quiet, Stage, stage
 
 
@@ -26,7 +29,7 @@ def killed(root: Path, after_s: float, monkeypatch: pytest.MonkeyPatch) -> tuple
         raise Killed
 
     s.clock.at(after_s, die)
-    monkeypatch.setattr(type(s.experiment), "_revert", lambda self: None)
+    monkeypatch.setattr(revert_step, "put_back", lambda context: None)
     monkeypatch.setattr(type(s.experiment), "_end", lambda self, outcome: None)
     with pytest.raises(Killed):
         s.experiment.run()
@@ -35,7 +38,7 @@ def killed(root: Path, after_s: float, monkeypatch: pytest.MonkeyPatch) -> tuple
 
 
 def undo(s: Stage, journal: Journal) -> None:
-    revert(journal, s.runs, s.lab, s.lab, lambda: s.lab, s.clock, Quiet())
+    revert(journal, s.runs, s.lab.engine, s.lab, s.lab, s.clock, Quiet())
 
 
 @pytest.mark.parametrize("after_s", [2.3, 4.0, 7.0, 14.0, 20.0])
@@ -75,13 +78,13 @@ def test_managers_are_looked_for_until_one_answers(
     s, journal = killed(tmp_path, 8.0, monkeypatch)
     tries: list[float] = []
 
-    def connect() -> object:
+    def connect() -> Engine:
         tries.append(s.clock.now())
         if len(tries) < 5:
             raise SwarmctlError("no manager of the cluster is running")
-        return s.lab
+        return s.lab.engine
 
-    revert(journal, s.runs, s.lab, s.lab, connect, s.clock, Quiet())  # type: ignore[arg-type]
+    revert(journal, s.runs, ReconnectingEngine(connect), s.lab, s.lab, s.clock, Quiet())
     assert len(tries) == 5
     assert s.runs.pending() == ()
 

@@ -15,7 +15,7 @@ from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.runs import Runs, from_brief
 from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
 from swarmctl.chaos.plan.limits import Limits
-from swarmctl.chaos.run.undo import RevertFailedError
+from swarmctl.chaos.run.steps.revert import RevertFailedError
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node, Port
@@ -164,7 +164,7 @@ def test_a_reboot_that_never_happens_is_refuted(tmp_path: Path) -> None:
     booting(s, 1000.0)
     journal = s.experiment.run()
     assert journal.outcome == "refuted"
-    assert "did not come to its end" in sentence(journal)
+    assert "the fault was not complete in time" in sentence(journal)
 
 
 def test_a_terminated_machine_is_made_anew_by_the_command(tmp_path: Path) -> None:
@@ -303,7 +303,8 @@ def test_one_that_comes_in_between_is_respected_too(tmp_path: Path) -> None:
     def between(lines: Sequence[str]) -> None:
         lock.acquire(s.lab.engine, lock.CHAOS, 600, lock.Owner("ann", "laptop", 7, "chaos x"), {})
 
-    s.experiment._world = replace(s.experiment._world, consent=between)
+    context = s.experiment._context
+    context.world = replace(context.world, consent=between)
     with pytest.raises(RefusedError, match="ann@laptop"):
         s.experiment.run()
     assert s.lab.log == []
@@ -324,5 +325,5 @@ def test_late_is_refuted_though_the_fault_goes_on(tmp_path: Path) -> None:
     """Broken: a long duration makes every hypothesis hold."""
     journal = stage(tmp_path, timeout_s=15, duration_s=40).experiment.run()
     assert journal.outcome == "refuted"
-    assert "full strength came after 19" in sentence(journal)
-    assert "15 s are allowed" in sentence(journal)
+    assert "full strength after 19" in sentence(journal)
+    assert "allowed: 15 s" in sentence(journal)

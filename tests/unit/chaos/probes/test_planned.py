@@ -137,7 +137,7 @@ def _lost_for(s: Stage, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("tolerance", "text"),
     [
-        (Tolerance(success=1.0), "probes succeeded, 100.00% are wanted"),
+        (Tolerance(success=1.0), "probes succeeded, minimum: 100.00%"),
         (Tolerance(longest_outage_s=3.0), "database: an outage of 5"),
     ],
 )
@@ -167,7 +167,7 @@ def test_a_share_of_the_wanted_replicas_becomes_a_number_when_the_run_begins(
     assert "web never has less than 8; db never has less than 0" in journal.hypothesis
     assert journal.outcome == "refuted"  # three of ten are lost
     assert journal.verdict
-    assert any("8 are the least" in reason for reason in journal.verdict.reasons)
+    assert any("minimum: 8" in reason for reason in journal.verdict.reasons)
 
 
 def test_a_share_that_is_kept_holds(tmp_path: Path) -> None:

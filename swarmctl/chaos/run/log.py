@@ -1,4 +1,4 @@
-"""What a run says and keeps: the journal, the time line, and the words on the screen."""
+"""What a run keeps and shows: its journal, the time line, and progress."""
 
 from __future__ import annotations
 
@@ -7,24 +7,22 @@ from dataclasses import dataclass
 from swarmctl.chaos.journal.journal import GuardRecord, Journal, Mark
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.run.interrupts import Interrupts
-from swarmctl.chaos.run.observer import Observer
 from swarmctl.chaos.world.protocols import Clock, Progress
 from swarmctl.errors import SwarmctlError
 
 
 @dataclass
-class Record:
-    """One run's journal while it is written.
+class RunLog:
+    """Writes one run's journal.
 
     Args:
-        journal: what is known.
-        runs: where it is kept.
+        journal: of the run.
+        runs: the directory it is stored in.
         clock: the run's time.
-        progress: the screen.
+        progress: shows the same to the user.
         interrupts: told what is being waited for.
-        observer: whose samples and tasks are kept.
-        overrides: names of guards whose refusal does not count.
-        kept: whether the journal goes to disk.
+        overrides: names of guards whose refusal is ignored.
+        stored: whether the journal goes to disk; not in a rehearsal.
     """
 
     journal: Journal
@@ -32,9 +30,8 @@ class Record:
     clock: Clock
     progress: Progress
     interrupts: Interrupts
-    observer: Observer
     overrides: frozenset[str] = frozenset()
-    kept: bool = True
+    stored: bool = True
 
     def step(self, phase: str, title: str = "") -> None:
         """A phase begins."""
@@ -44,27 +41,23 @@ class Record:
         self.try_save()
 
     def note(self, text: str) -> None:
-        """Something stays worth reading."""
+        """Show something that stays worth reading."""
         self.progress.note(text)
 
-    def status(self, text: str) -> None:
-        """How things stand now."""
-        self.progress.status(text)
-
     def awaiting(self, text: str) -> None:
-        """What is being waited for."""
+        """Show what is being waited for; also the answer to a signal that comes meanwhile."""
         self.interrupts.doing = text
         self.progress.status(f"waiting for {text}")
 
     def mark(self, kind: str, text: str, at: float | None = None) -> None:
-        """A moment for the time line; now, unless ``at`` (run time) says otherwise."""
+        """Put a moment on the time line; now, unless ``at`` (run time, seconds) is given."""
         moment = round(self.clock.now() if at is None else at, 3)
         self.journal.marks.append(Mark(moment, kind, text))
         fault = self.journal.moment("fault")
-        self.note(f"+{moment - (moment if fault is None else fault):.1f} s  {text}")
+        self.note(f"{moment - (moment if fault is None else fault):+.1f} s  {text}")
 
     def guard(self, guard: GuardRecord) -> None:
-        """What a guard said."""
+        """Store and show a guard's result, overridden if the user says so."""
         if not guard.ok and guard.name in self.overrides:
             guard = GuardRecord(guard.name, False, guard.detail, guard.remedy, overridden=True)
         self.journal.guards += (guard,)
@@ -74,27 +67,23 @@ class Record:
 
     @property
     def fault_s(self) -> float:
-        """When the fault came, in run time."""
+        """When the fault began, in run time."""
         at = self.journal.moment("fault")
         assert at is not None
         return at
 
     def save(self) -> None:
-        """Put everything known on disk.
+        """Store the journal.
 
         Raises:
             SwarmctlError: it cannot be written.
         """
-        self.journal.samples = self.observer.samples
-        self.journal.blind = self.observer.blind
-        self.journal.tasks = self.observer.tasks
-        self.journal.lag_s = self.observer.lag_s
         self.runs.save(self.journal)
 
     def try_save(self) -> None:
-        """Put it on disk if possible: a full one must not keep us from putting things back."""
-        if not self.kept or not self.journal.targets:
-            return  # a rehearsal, or a mistyped name: no run
+        """Store the journal if possible: a full disk must not prevent the revert."""
+        if not self.stored or not self.journal.targets:
+            return  # a rehearsal, or it ended before there were targets: no run
         try:
             self.save()
         except SwarmctlError as error:

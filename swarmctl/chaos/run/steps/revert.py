@@ -1,74 +1,73 @@
-"""Carrying out an undo plan: by the run itself, or later by ``swarmctl chaos revert``."""
+"""Revert: carry out the undo plan, in the run itself or later by ``swarmctl chaos revert``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from swarmctl.chaos.fault.fault import Fault, UndoAction
 from swarmctl.chaos.fault.kind import Effect
 from swarmctl.chaos.journal.journal import Journal, UndoStep
-from swarmctl.chaos.world.protocols import Clock
+from swarmctl.chaos.run.context import Context
+from swarmctl.chaos.run.log import RunLog
+from swarmctl.chaos.run.steps import undo_plan
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.swarm.model import Node, Swarm
 from swarmctl.wait import wait_for
 
 READY_TIMEOUT_S = 300.0
-# A node that the managers never noticed was away is Ready on paper; so long it must stay so.
+# The managers may never have noticed that a node was away: it must stay Ready for so long.
 _STEADY_S = 3.0
 
 
 class RevertFailedError(SwarmctlError):
-    """Something that was taken away is not back."""
+    """Something could not be put back."""
 
     exit_code = Exit.REVERT_FAILED
 
 
-@dataclass(frozen=True)
-class Undoing:
-    """What carrying out an undo plan needs.
+def put_back(context: Context) -> None:
+    """Carry out the run's undo plan, if it has one. Signals are acknowledged and do not stop it.
+
+    Raises:
+        RevertFailedError: it did not work.
+    """
+    if not context.journal.undo.pending:
+        return
+    context.world.interrupts.reverting()
+    context.log.step("reverting", "Revert")
+    carry_out(context.log, context.fault, context.kind.effect, context.watch.observer.snapshot)
+    undo_plan.release(context)
+    context.world.interrupts.reverted()
+
+
+def carry_out(log: RunLog, fault: Fault, effect: Effect, snapshot: Callable[[], Swarm]) -> None:
+    """Undo whatever is not undone, until every machine runs and every node is Ready.
 
     Args:
+        log: of the run; its journal has the undo plan.
         fault: knows how to undo its own steps.
         effect: of the fault.
-        look: takes a snapshot; ``None`` when no manager answered.
-        why_blind: says why ``look`` saw nothing.
-        clock: the run's time.
-        status: says what is being awaited; completes "waiting for …".
-        mark: puts a moment on the time line.
-        save: stores the journal.
-    """
-
-    fault: Fault
-    effect: Effect
-    look: Callable[[], Swarm | None]
-    why_blind: Callable[[], str]
-    clock: Clock
-    status: Callable[[str], None]
-    mark: Callable[[str, str], None]
-    save: Callable[[], None]
-
-
-def carry_out(journal: Journal, undoing: Undoing) -> None:
-    """Undo whatever is not undone, until every machine runs and every node is Ready.
+        snapshot: of the Swarm; raises ``SwarmctlError`` when no manager answers.
 
     Raises:
         RevertFailedError: it did not work; the journal says so too, and it can be tried again.
     """
+    journal = log.journal
     if not journal.undo.pending:
         return
-    undoing.mark("revert", "revert begins")
+    log.mark("revert", "revert begins")
     try:
-        undoing.fault.revert(journal.undo.steps)
-        _await_ready(journal, undoing)
+        fault.revert(journal.undo.steps)
+        _await_ready(log, effect, snapshot)
     except Exception as error:
         message = error.message if isinstance(error, SwarmctlError) else repr(error)
         journal.undo = replace(journal.undo, state="failed", detail=message)
-        undoing.save()
+        log.try_save()
         raise failure(journal, message) from error
     journal.undo = replace(journal.undo, state="done", detail="")
-    undoing.mark("reverted", "everything is put back")
-    undoing.save()
+    log.mark("reverted", "everything is put back")
+    log.try_save()
 
 
 def failure(journal: Journal, why: str) -> RevertFailedError:
@@ -80,34 +79,38 @@ def failure(journal: Journal, why: str) -> RevertFailedError:
     )
 
 
-def _await_ready(journal: Journal, undoing: Undoing) -> None:
-    steps = journal.undo.steps
+def _await_ready(log: RunLog, effect: Effect, snapshot: Callable[[], Swarm]) -> None:
+    steps = log.journal.undo.steps
     if not steps:
         return
-    steady = 0.0 if _nothing_to_doubt(journal, undoing.effect) else _STEADY_S
+    steady_s = 0.0 if _state_is_certain(log.journal, effect) else _STEADY_S
     ready_since: list[float] = []
 
-    def look() -> tuple[bool | None, str]:
-        swarm = undoing.look()
-        missing = _not_ready(steps, swarm) if swarm else undoing.why_blind()
-        undoing.status(f"the nodes to be Ready again: {missing or 'steady'}")
+    def all_ready() -> tuple[bool | None, str]:
+        try:
+            missing = _not_ready(steps, snapshot())
+        except SwarmctlError as error:
+            missing = error.message
+        log.awaiting(f"the nodes to be Ready again: {missing or 'steady'}")
         if missing:
             ready_since.clear()
             return None, missing
-        ready_since.append(undoing.clock.now())
-        return (True if ready_since[-1] - ready_since[0] >= steady else None), "Ready"
+        ready_since.append(log.clock.now())
+        return (True if ready_since[-1] - ready_since[0] >= steady_s else None), "Ready"
 
+    names = ", ".join(step.node for step in steps)
     wait_for(
-        f"{', '.join(step.node for step in steps)} to be Ready in the Swarm",
-        look,
+        f"{names} to be Ready in the Swarm",
+        all_ready,
         timeout=READY_TIMEOUT_S,
-        clock=undoing.clock.now,
-        pause=undoing.clock.pause,
+        clock=log.clock.now,
+        pause=log.clock.pause,
     )
-    undoing.mark("nodes-ready", f"{', '.join(step.node for step in steps)} Ready again")
+    log.mark("nodes-ready", f"{names} Ready again")
 
 
-def _nothing_to_doubt(journal: Journal, effect: Effect) -> bool:
+def _state_is_certain(journal: Journal, effect: Effect) -> bool:
+    """Whether "Ready" is what the managers have seen, and not what they still believe."""
     if effect in (Effect.DRAINED, Effect.STAYS):
         return True  # the nodes were Ready all the time
     untouched = journal.moment("fault") is None

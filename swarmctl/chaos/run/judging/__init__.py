@@ -1,0 +1,1 @@
+"""From snapshots to a verdict: typed judgement, typed reasons, and their wording."""

@@ -1,0 +1,48 @@
+"""What was seen that the hypothesis does not allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from swarmctl.chaos.journal.journal import ProbeSummary, Sample
+from swarmctl.chaos.plan.hypothesis import Hypothesis
+from swarmctl.chaos.run.judging.reasons import BelowMinimum, OutageTooLong, ProbesLost, Reason
+
+
+def broken(
+    hypothesis: Hypothesis,
+    fault_s: float,
+    samples: Sequence[Sample],
+    probes: Sequence[ProbeSummary],
+) -> tuple[Reason, ...]:
+    """The tolerances of a hypothesis that were not kept.
+
+    Args:
+        hypothesis: with numbers of replicas (``Hypothesis.resolved``).
+        fault_s: when the fault came, in run time.
+        samples: replicas that served, whenever that changed.
+        probes: counted since the fault.
+    """
+    return (*_below_minimum(hypothesis, fault_s, samples), *_too_silent(hypothesis, probes))
+
+
+def _below_minimum(
+    hypothesis: Hypothesis, fault_s: float, samples: Sequence[Sample]
+) -> Iterator[Reason]:
+    after = [sample for sample in samples if sample.at_s >= fault_s]
+    for service, minimum in hypothesis.never_below.items():
+        least = min(after, key=lambda sample: sample.services.get(service, 0), default=None)
+        if least is not None and (serving := least.services.get(service, 0)) < minimum:
+            yield BelowMinimum(service, serving, minimum, least.at_s - fault_s)
+
+
+def _too_silent(hypothesis: Hypothesis, probes: Sequence[ProbeSummary]) -> Iterator[Reason]:
+    for probe in probes:
+        allowed = hypothesis.tolerances.get(probe.service) or hypothesis.tolerances.get("*")
+        if allowed is None or not probe.sent:
+            continue
+        success, outage_s = 1 - probe.lost / probe.sent, probe.longest_outage_s
+        if allowed.success is not None and success < allowed.success:
+            yield ProbesLost(probe.service, success, probe.sent, allowed.success)
+        if allowed.longest_outage_s is not None and outage_s > allowed.longest_outage_s:
+            yield OutageTooLong(probe.service, outage_s, allowed.longest_outage_s)

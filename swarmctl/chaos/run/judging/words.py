@@ -1,0 +1,142 @@
+"""The words of a verdict: reasons, services and the sentence, as the journal keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from swarmctl.chaos.journal.journal import ServiceOutcome, Verdict
+from swarmctl.chaos.run.judging.judgement import Judgement, ServiceJudgement
+from swarmctl.chaos.run.judging.reasons import (
+    BelowMinimum,
+    Cause,
+    FaultUnfinished,
+    ManagersSilent,
+    Missing,
+    NoProof,
+    NotBack,
+    OutageTooLong,
+    PlaceSilent,
+    ProbesLost,
+    Reason,
+    Removed,
+    Scaled,
+    Shortage,
+    TargetUp,
+    TooLate,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run found.
+
+    Args:
+        judgement: of the last snapshot.
+        targets: names of what was lost.
+        past: what happened to them; completes "swarm_app_wkr2 …".
+        took_s: seconds from the fault until it held, or until the run gave up waiting.
+        redistributed_s: when it held, in run time.
+        reasons: why the hypothesis is refuted; empty when it held.
+        tasks_only: whether the targets are single tasks.
+    """
+
+    judgement: Judgement
+    targets: tuple[str, ...]
+    past: str
+    took_s: float
+    redistributed_s: float | None
+    reasons: tuple[Reason, ...]
+    tasks_only: bool = False
+
+
+def verdict(result: Result) -> Verdict:
+    """A result as the journal keeps it."""
+    services = tuple(map(_outcome, result.judgement.services))
+    reasons = tuple(map(reason, result.reasons))
+    held = not reasons
+    return Verdict(
+        held,
+        _held(result) if held else f"{_refuted(result)}: {'; '.join(reasons)}",
+        services,
+        reasons,
+        result.redistributed_s if held else None,
+    )
+
+
+_WORDS: dict[type, str] = {
+    TargetUp: "{0.node}: the managers do not call it Down",
+    ManagersSilent: "no manager answers: {0.error}",
+    FaultUnfinished: "the fault was not complete in time",
+    TooLate: "full strength after {0.took_s:.1f} s, allowed: {0.within_s:g} s",
+    PlaceSilent: "{0.place}",
+    BelowMinimum: "{0.service} had {0.serving} replicas at +{0.at_s:.1f} s, minimum: {0.minimum}",
+    ProbesLost: "{0.service}: {0.success:.2%} of {0.sent} probes succeeded, "
+    "minimum: {0.minimum:.2%}",
+    OutageTooLong: "{0.service}: an outage of {0.outage_s:.1f} s, allowed: {0.allowed_s:g} s",
+    NotBack: "not back after the revert: {0.error}",
+    Missing: "{0.explanation}",
+    Scaled: "scaled from {0.before} to {0.after} during the run",
+    Removed: "the service was removed during the run",
+}
+
+
+def reason(why: Reason | Cause) -> str:
+    """One reason, in one line."""
+    match why:
+        case Shortage(service, serving, wanted, causes):
+            return f"{service} {serving}/{wanted}: {'; '.join(map(reason, causes))}"
+        case NoProof(task_id, early_s, existed):
+            doubt = "has no creation time"
+            if existed:
+                doubt = "existed before the fault"
+            elif early_s is not None:
+                doubt = f"was created {early_s:.1f} s before the fault"
+            return f"task {task_id[:12]} runs, but {doubt}"
+        case _:
+            return _WORDS[type(why)].format(why)
+
+
+def _outcome(service: ServiceJudgement) -> ServiceOutcome:
+    return ServiceOutcome(
+        service.service,
+        service.mode,
+        service.wanted,
+        service.lost,
+        service.stayed,
+        len(service.replaced),
+        tuple(map(reason, service.causes)),
+    )
+
+
+def _refuted(result: Result) -> str:
+    took = f"{_strength(result.judgement)} replicas serve after {result.took_s:.1f} s"
+    return f"REFUTED: {_targets(result)}; {took}"
+
+
+def _held(result: Result) -> str:
+    judgement, took_s = result.judgement, result.took_s
+    lost = sum(one.lost for one in judgement.services if one.mode == "replicated")
+    restarted = len(judgement.replacements)
+    if restarted and (result.tasks_only or not lost):
+        end = f"serve again after {took_s:.1f} s ({restarted} restarted)"
+    elif lost:
+        end = f"redistributed in {took_s:.1f} s ({lost} restarted on other nodes)"
+    else:
+        end = f"serve after {took_s:.1f} s (none had to move)"
+    return f"HELD: {_targets(result)}; {_strength(judgement)} replicas {end}"
+
+
+def _strength(judgement: Judgement) -> str:
+    serving = sum(one.serving for one in judgement.services)
+    return f"{serving}/{sum(one.wanted for one in judgement.services)}"
+
+
+def _targets(result: Result) -> str:
+    several = len(result.targets) > 1
+    past = result.past.replace("was ", "were ", 1) if several else result.past
+    return f"{_listing(result.targets)} {past}"
+
+
+def _listing(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

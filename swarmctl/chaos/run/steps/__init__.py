@@ -1,0 +1,1 @@
+"""The steps of a run, in the order of docs/chaos.md; each acts on one context."""

@@ -1,0 +1,69 @@
+"""Baseline: everything EC2 and the managers know, and the targets drawn from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from swarmctl.chaos.fault import targets
+from swarmctl.chaos.fault.kind import Effect, Kind
+from swarmctl.chaos.fault.selection import Selection
+from swarmctl.chaos.probes import planned
+from swarmctl.chaos.probes.published import ServiceEndpoints, probed_services
+from swarmctl.chaos.run import guards
+from swarmctl.chaos.run.context import Context, Targets
+from swarmctl.chaos.run.judging import judgement
+from swarmctl.chaos.world.protocols import Machine
+from swarmctl.swarm.model import Swarm
+
+
+def take(context: Context) -> None:
+    """Take the first snapshot and choose the targets.
+
+    Raises:
+        UsageError: the selection or the hypothesis does not fit this Swarm.
+        SwarmctlError: EC2 or the managers do not answer.
+    """
+    log, world, journal, plan = context.log, context.world, context.journal, context.plan
+    log.step("baseline", f"Baseline of {context.cluster}")
+    swarm = world.managers.snapshot()
+    machines = world.ec2.instances(context.cluster)
+    context.targets = choose(swarm, context.kind, plan.selection, machines)
+    context.watch.places = _places(context, swarm)
+    context.hypothesis = plan.hypothesis.resolved(judgement.wanted(swarm))
+    journal.hypothesis = str(context.hypothesis)
+    journal.targets = context.targets.records(swarm)
+    journal.not_judged = judgement.not_judged(swarm)
+    journal.engine_versions = {n.hostname: n.engine_version for n in swarm.nodes}
+    names = ", ".join(f"{t.what} ({t.instance_id or '?'})" for t in journal.targets)
+    drawn = f", drawn with --seed {plan.selection.seed}" if plan.selection.drawn else ""
+    log.note(f"target: {names}{drawn}")
+    if context.kind.effect is not Effect.TASKS:
+        # No later question may hang on a machine that is about to go away.
+        world.managers.avoid(context.targets.addresses())
+    context.watch.observer.set_clock()
+    context.watch.observer.try_snapshot()
+
+
+def choose(swarm: Swarm, kind: Kind, selection: Selection, machines: Sequence[Machine]) -> Targets:
+    """Choose the targets.
+
+    Raises:
+        UsageError: see :func:`swarmctl.chaos.fault.targets.choose`.
+    """
+    named = guards.by_name(machines)
+    if kind.effect is not Effect.TASKS:
+        return Targets(targets.choose(swarm, selection), (), named)
+    tasks = targets.choose_tasks(swarm, selection)
+    hit = {task.node_id for task in tasks}
+    return Targets(tuple(node for node in swarm.nodes if node.id in hit), tasks, named)
+
+
+def _places(context: Context, swarm: Swarm) -> ServiceEndpoints:
+    plan, chosen = context.plan, context.targets
+    return ServiceEndpoints(
+        services=probed_services(swarm, plan.probe_service, plan.probes),
+        machines={name: found[0] for name, found in chosen.machines.items()},
+        excluded={node.id for node in chosen.nodes} if context.loses_nodes else (),
+        planned=planned.by_service(plan.probes),
+        fixed=planned.fixed_endpoints(plan.probes),
+    )

@@ -1,0 +1,72 @@
+"""Guards: every one reports, also after one that refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from swarmctl.chaos.fault.kind import Effect
+from swarmctl.chaos.journal.journal import GuardRecord
+from swarmctl.chaos.run import guards
+from swarmctl.chaos.run.context import Context
+from swarmctl.chaos.world.protocols import Managers
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm import lock
+from swarmctl.swarm.model import Service, Swarm
+
+
+def report(context: Context) -> None:
+    """Store and show the result of every guard that this fault needs."""
+    log = context.log
+    log.step("guards", "Guards")
+    log.guard(_no_other_experiment(context.world.managers))
+    for guard in _about_the_swarm(context, context.watch.newest()):
+        log.guard(guard)
+    log.guard(guards.in_window(context.plan.limits.window, datetime.now(UTC)))
+    log.guard(guards.possible(context.fault.refusal(context.journal.targets)))
+
+
+def refuse(context: Context) -> None:
+    """End the run here if a guard refused.
+
+    Raises:
+        RefusedError: names every guard that refused.
+    """
+    guards.refuse(context.journal.guards)
+
+
+def _no_other_experiment(managers: Managers) -> GuardRecord:
+    try:
+        return guards.no_other(lock.find(managers.engine, lock.CHAOS), managers.now())
+    except SwarmctlError as fault:
+        return GuardRecord("no-other-experiment", False, fault.message, fault.hint)
+
+
+def _about_the_swarm(context: Context, swarm: Swarm) -> Iterator[GuardRecord]:
+    kind, chosen, selection = context.kind, context.targets, context.plan.selection
+    yield guards.healthy(swarm)
+    if kind.effect in (Effect.DOWN, Effect.RETURNS):
+        yield guards.quorum(swarm, chosen.nodes)
+        yield guards.leader(chosen.nodes, asked=selection.leader or not selection.drawn)
+    yield _blast_radius(context, swarm)
+    if kind.effect in (Effect.DOWN, Effect.RETURNS, Effect.DRAINED):
+        yield guards.capacity(context.journal.prediction)
+    yield guards.owned(context.cluster, chosen.nodes, chosen.machines)
+    if kind.stops:
+        yield guards.stoppable(chosen.nodes, chosen.machines)
+    yield guards.unprotected(chosen.nodes, _services_hit(context, swarm))
+
+
+def _blast_radius(context: Context, swarm: Swarm) -> GuardRecord:
+    chosen, limits = context.targets, context.plan.limits
+    size = (limits.max_nodes, limits.max_percent)
+    if not chosen.tasks:
+        return guards.blast_radius(len(chosen.nodes), len(swarm.nodes), "nodes", *size)
+    (service,) = _services_hit(context, swarm)
+    serving = len(swarm.serving(service))
+    return guards.blast_radius(len(chosen.tasks), serving, f"tasks of {service.name}", *size)
+
+
+def _services_hit(context: Context, swarm: Swarm) -> tuple[Service, ...]:
+    ids = {task.service_id for task in context.targets.tasks}
+    return tuple(service for service in swarm.services if service.id in ids)

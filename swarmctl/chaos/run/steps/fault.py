@@ -1,0 +1,49 @@
+"""Fault: done to a Swarm that is still healthy, with everything needed for a verdict kept."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from swarmctl.chaos.fault.kind import Effect
+from swarmctl.chaos.run import guards
+from swarmctl.chaos.run.context import Context
+from swarmctl.chaos.run.judging import judgement
+from swarmctl.chaos.run.judging.judgement import Baseline
+from swarmctl.errors import RefusedError
+from swarmctl.swarm.model import Swarm
+
+
+def inject(context: Context) -> None:
+    """Check the Swarm's health once more, and do it.
+
+    Raises:
+        RefusedError: the Swarm is not healthy any more; nothing was touched.
+        InterruptedRunError: a signal came; nothing was touched.
+        SwarmctlError: no manager answers, or the fault failed.
+    """
+    log, journal, plan = context.log, context.journal, context.plan
+    swarm = context.watch.snapshot()
+    late = guards.healthy(swarm)
+    if not late.ok and late.name not in plan.limits.overrides:
+        raise RefusedError(f"the Swarm changed before the fault: {late.detail}", late.remedy)
+    context.world.interrupts.check()
+    log.step("injecting", f"Fault: {plan.fault}")
+    context.baseline = _baseline(context, swarm)
+    context.watch.observer.ignore_tasks_of(swarm)
+    journal.before = judgement.placement(swarm)
+    journal.wanted = judgement.wanted(swarm)
+    names = ", ".join(target.what for target in journal.targets)
+    log.mark("fault", f"{plan.fault} of {names}")
+    context.fault.inject(journal.targets)
+
+
+def _baseline(context: Context, swarm: Swarm) -> Baseline:
+    lost = context.targets.nodes if context.loses_nodes else ()
+    engine_clock = context.watch.observer.engine_clock
+    return Baseline(
+        swarm,
+        frozenset(node.id for node in lost),
+        engine_clock.origin + timedelta(seconds=context.log.clock.now()),
+        killed=frozenset(task.id for task in context.targets.tasks),
+        must_be_down=context.kind.effect is Effect.DOWN,
+    )

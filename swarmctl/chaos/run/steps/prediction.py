@@ -1,0 +1,12 @@
+"""Prediction: where every lost replica will go, by SwarmKit's own rules."""
+
+from __future__ import annotations
+
+from swarmctl.chaos.run.context import Context
+
+
+def predict(context: Context) -> None:
+    """Store what Swarm will do; nothing where no replica has to find another node."""
+    if context.loses_nodes:
+        lost = [node.id for node in context.targets.nodes]
+        context.journal.prediction = context.world.managers.forecast(lost)

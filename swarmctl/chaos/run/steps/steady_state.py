@@ -1,0 +1,26 @@
+"""Steady state: before the fault, every probed place must answer."""
+
+from __future__ import annotations
+
+from swarmctl.chaos.probes import planned
+from swarmctl.chaos.probes.host_ports import read_host_ports
+from swarmctl.chaos.run import guards
+from swarmctl.chaos.run.context import Context
+
+
+def watch(context: Context) -> None:
+    """Watch until every probed place has answered.
+
+    Raises:
+        RefusedError: one did not.
+        InterruptedRunError: a signal came.
+    """
+    watch, plan = context.watch, context.plan
+    seen = watch.newest()
+    places = watch.places
+    places.remember(read_host_ports(context.world.shell, seen, places.missing_ports(seen)))
+    named = planned.names_services(plan.probes) or plan.probe_service is not None
+    silent = watch.await_answers(named)
+    asked = sum(map(len, watch.probed.values()))
+    context.log.guard(guards.answering(silent, asked, places.without_ports(watch.newest())))
+    guards.refuse(context.journal.guards)
