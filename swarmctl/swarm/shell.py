@@ -1,16 +1,19 @@
-"""Commands on the nodes themselves, over SSH, as root.
+"""Commands on a node: over SSH, or here where the Engine is this machine's own.
 
-Connections are kept, one a node, and made anew when they break. The script goes in through standard
-input: it shows in no process list, and quoting is nobody's problem.
+One deadline covers everything, from the login to the exit code. Standard output and standard error
+are read at the same time: a command that fills one while the other is read would wait for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
+import shlex
 import socket
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import paramiko
@@ -19,11 +22,14 @@ from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError
 from swarmctl.reading.names import unknown
 from swarmctl.swarm.ssh import Endpoint, ManagerError, open_ssh
 
-CONNECT_TIMEOUT_S = 4.0
+CONNECT_TIMEOUT_S = 6.0
 REACH_TIMEOUT_S = 0.3
+MAX_OUTPUT = 16 * 2**20
+_MAX_ERRORS = 64 * 2**10
+_BLOCK = 2**16
 
 # The user of the cluster's images may use sudo without a password; root needs none.
-_SHELL = 'if [ "$(id -u)" = 0 ]; then exec sh -s; else exec sudo -n sh -s; fi'
+_AS_ROOT = ("sh", "-c", 'if [ "$(id -u)" = 0 ]; then exec sh -s; else exec sudo -n sh -s; fi')
 
 
 class CommandError(SwarmctlError):
@@ -38,9 +44,42 @@ class CommandError(SwarmctlError):
         self.status = status
 
 
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended."""
+
+    code: int
+    output: bytes
+    errors: str
+
+
+def run(endpoint: Endpoint, argv: Sequence[str], stdin: bytes = b"", *, timeout: float) -> Finished:
+    """Run a command on a node, over a connection of its own.
+
+    Args:
+        endpoint: the node.
+        argv: the command's words; visible to everyone on that machine, so never a secret.
+        stdin: what it reads.
+        timeout: seconds for all of it.
+
+    Raises:
+        ManagerError: the login failed, the connection broke, or the output is too long.
+        DeadlineExceededError: it did not end in time; it is then cut off.
+    """
+    deadline = time.monotonic() + timeout
+    with contextlib.ExitStack() as stack:
+        ssh = None
+        if not endpoint.local:
+            ssh = open_ssh(endpoint, min(CONNECT_TIMEOUT_S, timeout))
+            stack.callback(ssh.close)
+        return _run(f"{endpoint}", ssh, argv, stdin, deadline)
+
+
 @dataclass
 class Shells:
-    """See ``swarmctl.chaos.world.protocols.Shell``; may be used from several threads.
+    """Scripts on nodes as root; one connection a node is kept, and made anew when it breaks.
+
+    May be used from several threads.
 
     Args:
         endpoints: how the nodes are reached, by hostname; asked again when a connection is made,
@@ -53,7 +92,12 @@ class Shells:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
-        """Run a script on a node.
+        """What a script writes to standard output.
+
+        Args:
+            node: the hostname.
+            script: for ``sh``, given on standard input: it shows in no process list.
+            timeout_s: seconds for all of it, the login included.
 
         Raises:
             CommandError: it ended with an exit status other than 0.
@@ -61,22 +105,16 @@ class Shells:
             SwarmctlError: the node cannot be reached.
         """
         deadline = time.monotonic() + timeout_s
-        client = self._client(node, min(timeout_s, CONNECT_TIMEOUT_S))
+        ssh = self._connection(node, min(timeout_s, CONNECT_TIMEOUT_S))
         try:
-            return _run(client, node, script, deadline)
-        except (paramiko.SSHException, OSError, EOFError) as fault:
-            # Also what a time-out inside paramiko raises: the connection may be half dead.
-            self._drop(node)
-            if isinstance(fault, TimeoutError) and time.monotonic() >= deadline:
-                raise DeadlineExceededError(
-                    f"{node}: a command did not end within {timeout_s:g} s"
-                ) from fault
-            raise ManagerError(
-                f"{node}: the connection broke: {fault or type(fault).__name__}"
-            ) from fault
-        except DeadlineExceededError:
+            done = _run(node, ssh, _AS_ROOT, script.encode(), deadline)
+        except SwarmctlError:  # the connection may be half dead
             self._drop(node)
             raise
+        if done.code != 0:
+            words = " ".join(done.errors.split()) or "no message"
+            raise CommandError(f"{node}: a command ended with {done.code}: {words}", done.code)
+        return done.output.decode(errors="replace")
 
     def reachable(self, node: str) -> bool:
         """Whether the machine accepts a connection to its SSH port, within 0.3 s."""
@@ -84,6 +122,8 @@ class Shells:
             endpoint = self._endpoint(node)
         except UsageError:  # terminated: EC2 does not list it any more
             return False
+        if endpoint.local:
+            return True
         with contextlib.suppress(OSError):
             socket.create_connection((endpoint.address, endpoint.port), REACH_TIMEOUT_S).close()
             return True
@@ -103,14 +143,18 @@ class Shells:
             raise unknown("node", node, self._known)
         return self._known[node]
 
-    def _client(self, node: str, timeout: float) -> paramiko.SSHClient:
+    def _connection(self, node: str, timeout: float) -> paramiko.SSHClient | None:
+        """The kept connection, or a new one; ``None`` when the node is this machine."""
         with self._lock:
             client = self._open.get(node)
         transport = client.get_transport() if client else None
         if client and transport and transport.is_active():
             return client
         self._known.pop(node, None)
-        fresh = open_ssh(self._endpoint(node), timeout)
+        endpoint = self._endpoint(node)
+        if endpoint.local:
+            return None
+        fresh = open_ssh(endpoint, timeout)
         with self._lock:
             stale, self._open[node] = self._open.get(node), fresh
         if stale:
@@ -124,18 +168,73 @@ class Shells:
             client.close()
 
 
-def _run(client: paramiko.SSHClient, node: str, script: str, deadline: float) -> str:
+def _run(
+    where: str,
+    ssh: paramiko.SSHClient | None,
+    argv: Sequence[str],
+    stdin: bytes,
+    deadline: float,
+) -> Finished:
+    """Run a command over SSH, or here without it; failures as errors of ours."""
+    try:
+        if ssh is None:
+            done = _run_here(argv, stdin, deadline - time.monotonic())
+        else:
+            done = _run_there(ssh, argv, stdin, deadline)
+    except (TimeoutError, subprocess.TimeoutExpired) as fault:
+        raise DeadlineExceededError(f"{where}: {argv[0]} did not end in time") from fault
+    except (paramiko.SSHException, EOFError, OSError) as fault:
+        words = str(fault) or type(fault).__name__
+        raise ManagerError(f"{where}: {argv[0]}: the connection broke: {words}") from fault
+    if len(done.output) > MAX_OUTPUT:
+        raise ManagerError(f"{where}: {argv[0]} wrote more than {MAX_OUTPUT // 2**20} MiB")
+    return done
+
+
+def _run_here(argv: Sequence[str], stdin: bytes, timeout: float) -> Finished:
+    try:
+        done = subprocess.run(argv, input=stdin, capture_output=True, timeout=timeout, check=False)
+    except FileNotFoundError as fault:
+        return Finished(127, b"", str(fault))
+    return Finished(done.returncode, done.stdout, done.stderr.decode(errors="replace"))
+
+
+def _run_there(
+    ssh: paramiko.SSHClient, argv: Sequence[str], stdin: bytes, deadline: float
+) -> Finished:
+    transport = ssh.get_transport()
+    if transport is None:
+        raise paramiko.SSHException("the SSH connection was closed")
     left = max(0.1, deadline - time.monotonic())
-    stdin, stdout, stderr = client.exec_command(_SHELL, timeout=left)
-    channel = stdout.channel
-    stdin.write(script)
-    stdin.flush()
-    channel.shutdown_write()
-    said, complaint = stdout.read(), stderr.read()
-    if not channel.status_event.wait(max(0.1, deadline - time.monotonic())):
-        raise DeadlineExceededError(f"{node}: a command gave no exit status in time")
-    status = channel.recv_exit_status()
-    if status != 0:
-        words = " ".join(complaint.decode(errors="replace").split()) or "no message"
-        raise CommandError(f"{node}: a command ended with {status}: {words}", status)
-    return said.decode(errors="replace")
+    # Ends every wait below; paramiko's own have no limit, or one that begins anew with each block.
+    cut_off = threading.Timer(left, ssh.close)
+    cut_off.daemon = True
+    cut_off.start()
+    try:
+        channel = transport.open_session(timeout=left)
+        with ThreadPoolExecutor(2) as readers, contextlib.closing(channel):
+            channel.exec_command(shlex.join(argv))
+            output = readers.submit(_read, channel.recv, MAX_OUTPUT + 1)
+            errors = readers.submit(_read, channel.recv_stderr, _MAX_ERRORS)
+            with contextlib.suppress(OSError):  # it ended without reading: its status says why
+                channel.sendall(stdin)
+            channel.shutdown_write()
+            words = errors.result().decode(errors="replace")
+            finished = Finished(channel.recv_exit_status(), output.result(), words)
+    except (paramiko.SSHException, EOFError, OSError) as fault:
+        if time.monotonic() >= deadline:
+            raise TimeoutError from fault
+        raise
+    finally:
+        cut_off.cancel()
+    if finished.code < 0:
+        raise TimeoutError if time.monotonic() >= deadline else EOFError("it gave no exit code")
+    return finished
+
+
+def _read(receive: Callable[[int], bytes], limit: int) -> bytes:
+    """What a command writes, up to a limit; the rest is read and dropped, so that it goes on."""
+    kept = bytearray()
+    while block := receive(_BLOCK):
+        kept += block[: limit - len(kept)]
+    return bytes(kept)

@@ -12,7 +12,7 @@ from swarmctl.reading.names import unknown
 from swarmctl.stack.deploy.apply import remove_services
 from swarmctl.stack.deploy.current import Current, look, used
 from swarmctl.stack.deploy.rollback import discard
-from swarmctl.swarm import node_command as shell
+from swarmctl.swarm import shell
 from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import STACK_LABEL
 from swarmctl.swarm.ssh import Endpoint

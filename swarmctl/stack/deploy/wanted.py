@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.stack.render.render import Rendered
 from swarmctl.stack.render.template import OUTPUT
-from swarmctl.swarm import node_command as shell
+from swarmctl.swarm import shell
 from swarmctl.swarm.engine import Json
 
 if TYPE_CHECKING:
