@@ -73,20 +73,28 @@ def parse_seconds(text: str | float) -> float:
     Raises:
         typer.BadParameter: it is none of these, zero, or over three years.
     """
+    if (seconds := parse_seconds_or_zero(text)) == 0:
+        raise typer.BadParameter(f"{text!r} is not between 0 s and 3 years")
+    return seconds
+
+
+def parse_seconds_or_zero(text: str | float) -> float:
+    """As :func:`parse_seconds`; zero is allowed."""
     from swarmctl.reading import quantities
 
     try:
         seconds = quantities.seconds(str(text).strip())
     except ValueError as fault:
         raise typer.BadParameter(f"{fault}") from fault
-    if not 0 < seconds < 1e8:
+    if not 0 <= seconds < 1e8:
         raise typer.BadParameter(f"{text!r} is not between 0 s and 3 years")
     return seconds
 
 
-def time_option(name: str, help_: str) -> Any:
+def time_option(name: str, help_: str, *, zero: bool = False) -> Any:
     """An option whose value is a time such as ``90s``; annotate it as ``float`` (seconds)."""
-    return typer.Option(name, metavar="TIME", parser=parse_seconds, help=help_)
+    parser = parse_seconds_or_zero if zero else parse_seconds
+    return typer.Option(name, metavar="TIME", parser=parser, help=help_)
 
 
 TimeoutOption = Annotated[

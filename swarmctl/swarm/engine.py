@@ -84,6 +84,19 @@ class Engine(Protocol):
         """An answer that is no JSON (logs), at most ``limit`` bytes of it."""
 
 
+def delete(engine: Engine, path: str) -> None:
+    """Remove something. It is no error if it does not exist.
+
+    Raises:
+        EngineError: the Engine refuses.
+    """
+    try:
+        engine.send("DELETE", path, repeat=True)
+    except EngineError as fault:
+        if fault.status != 404:
+            raise
+
+
 class SwarmEngine:
     """The Engine API over a connection that survives its manager.
 

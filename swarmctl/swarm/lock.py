@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.reading.times import parse_time
-from swarmctl.swarm.engine import Engine, EngineError, Json
+from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 
 LABEL = "swarmctl.lock"
 _TRIES = 3
@@ -201,9 +201,5 @@ def _remove_if_stale(engine: Engine, subject: Subject) -> None:
 
 
 def release(engine: Engine, lock_id: str) -> None:
-    """Give a lock up. One that is gone already is fine."""
-    try:
-        engine.send("DELETE", f"/configs/{lock_id}", repeat=True)
-    except EngineError as fault:
-        if fault.status != 404:
-            raise
+    """Give a lock up. It is no error if it is gone already."""
+    delete(engine, f"/configs/{lock_id}")

@@ -1,38 +1,39 @@
-"""Carry out a plan: one request after the other, nothing that is not in it."""
+"""Carry out a deploy plan, one request after the other."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.stack.deploy import specs
-from swarmctl.stack.deploy.current import Current, look
+from swarmctl.stack.deploy.current import CurrentStack, read_current
 from swarmctl.stack.deploy.images import Credentials
-from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, Change, Plan
-from swarmctl.swarm.engine import Engine, EngineError, Json
+from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, Change, DeployPlan
+from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 from swarmctl.swarm.ssh import ManagerError
-from swarmctl.wait import wait_for
+from swarmctl.wait import CLOCK, Clock, wait_for
 
 _SEQUENCE_TRIES = 3
-_OUTDATED = "out of sequence"  # SwarmKit's words for another version than the current one
+_OUTDATED = "out of sequence"  # SwarmKit's error for a version that is not the current one
 _CONFLICT = 409
 
 
-def apply(plan: Plan, current: Current, engine: Engine, credentials: Credentials) -> None:
-    """Make what the plan asks for; services that are to go stay until :func:`remove_services`.
+def apply(
+    plan: DeployPlan, current: CurrentStack, engine: Engine, credentials: Credentials
+) -> None:
+    """Create and update what the plan names. :func:`remove_services` removes old services later.
 
-    Only a service that holds an ingress port which another one is to have goes at once.
+    An old service is removed here only if another service needs its ingress port.
 
     Args:
-        plan: what to do.
-        current: what it was made from.
+        plan: what to change.
+        current: the stack that the plan was made from.
         engine: the Swarm.
-        credentials: which Swarm keeps for the nodes that pull the images.
+        credentials: registry credentials, which Swarm keeps for the nodes that pull the images.
 
     Raises:
-        SwarmctlError: the Engine refuses a request; those before it are done.
+        SwarmctlError: the Engine refuses a request; the requests before it have been carried out.
     """
     for change in plan.of("networks", CREATE):
         _create(engine, change)
@@ -45,8 +46,8 @@ def apply(plan: Plan, current: Current, engine: Engine, credentials: Credentials
     if not services and not plan.of("services", REMOVE):
         return
     names = _Names(engine, plan.stack)
-    for name in in_the_way(plan, current):
-        remove_service(engine, current.services[name]["ID"])
+    for name in port_holders_to_remove(plan, current):
+        delete(engine, f"/services/{current.services[name]['ID']}")
     for change in services:
         assert change.spec is not None
         spec = names.filled_in(change.spec)
@@ -57,8 +58,8 @@ def apply(plan: Plan, current: Current, engine: Engine, credentials: Credentials
             update_service(engine, current.services[change.name], spec, auth=credentials(image))
 
 
-def in_the_way(plan: Plan, current: Current) -> list[str]:
-    """The services to remove whose ingress ports are wanted by others."""
+def port_holders_to_remove(plan: DeployPlan, current: CurrentStack) -> list[str]:
+    """The services to remove whose ingress ports other services need."""
     wanted = {
         port
         for change in plan.of("services", CREATE, UPDATE)
@@ -72,7 +73,7 @@ def in_the_way(plan: Plan, current: Current) -> list[str]:
 
 
 def ingress_ports(spec: Mapping[str, Any]) -> set[tuple[str, int]]:
-    """The ports a service holds on all nodes."""
+    """The ports that a service publishes through the routing mesh."""
     ports = (spec.get("EndpointSpec") or {}).get("Ports") or ()
     return {
         (port.get("Protocol", "tcp"), port["PublishedPort"])
@@ -82,10 +83,10 @@ def ingress_ports(spec: Mapping[str, Any]) -> set[tuple[str, int]]:
 
 
 class _Names:
-    """Fills in the ids of secrets and configs, which exist by now."""
+    """Fills in the ids of secrets and configs, all of which exist by now."""
 
     def __init__(self, engine: Engine, stack: str) -> None:
-        known = look(engine, stack).known
+        known = read_current(engine, stack).known
         self._ids = {
             kind: {name: entry["ID"] for name, entry in known[kind].items()}
             for kind in ("secrets", "configs")
@@ -107,19 +108,19 @@ def _create(engine: Engine, change: Change) -> None:
     _send(engine, f"/{change.kind}/create", change.spec, change)
 
 
-def _check_secret(engine: Engine, change: Change, current: Current) -> None:
-    """Send a secret's content again: the managers refuse if it is another."""
+def _check_secret(engine: Engine, change: Change, current: CurrentStack) -> None:
+    """Send a secret's content again: the managers refuse if it differs."""
     there = current.known["secrets"][change.name]
     params = {"version": str(there["Version"]["Index"])}
     try:
         engine.send("POST", f"/secrets/{there['ID']}/update", change.spec, params=params)
     except EngineError as fault:
         if fault.repeated and _OUTDATED in fault.message:
-            return  # the first time it was accepted, so it is the same
+            return  # the first attempt was accepted, so the content is the same
         raise SwarmctlError(
-            f"the secret {change.name} exists with another content, and secrets cannot be changed "
+            f"the secret {change.name} exists with other content, and secrets cannot be changed "
             f"({fault.message})",
-            "give it a new name with its content in it: name: {{ file('…') | hashed('"
+            "put a hash of the content into its name: name: {{ file('…') | hashed('"
             + change.name
             + "') }}",
         ) from fault
@@ -134,10 +135,10 @@ def _send(engine: Engine, path: str, spec: Json | None, change: Change, auth: st
 
 
 def create(engine: Engine, path: str, spec: Json | None, auth: str = "") -> None:
-    """Make something that has a name; also if an election hid that it is made already.
+    """Create a named object. After an election, it may exist already from the first attempt.
 
     Raises:
-        EngineError: the Engine refuses, or somebody else has made it.
+        EngineError: the Engine refuses, or another client has created it.
     """
     try:
         engine.send("POST", path, spec, auth=auth)
@@ -149,15 +150,15 @@ def create(engine: Engine, path: str, spec: Json | None, auth: str = "") -> None
 def update_service(
     engine: Engine, there: Json, spec: Json, *, auth: str = "", params: Mapping[str, str] = {}
 ) -> None:
-    """Give a service a new spec, unless somebody else has changed it meanwhile.
+    """Give a service a new spec, unless another client has changed it meanwhile.
 
-    Swarm itself gives a service a new version when an update of it ends; that is no obstacle. Nor
-    is it when the service has the new spec already: during an election a first attempt may have
-    been carried out without an answer.
+    A version that Swarm itself has raised, at the end of an update, is no obstacle. Neither is a
+    service that has the new spec already: during an election the first attempt may have been
+    carried out without an answer.
 
     Args:
         engine: the Swarm.
-        there: the service as it was seen.
+        there: the service as last read.
         spec: its new spec.
         auth: the header X-Registry-Auth.
         params: for example ``{"rollback": "previous"}``.
@@ -186,63 +187,44 @@ def _same(engine: Engine, one: Json, other: Json) -> bool:
     return specs.normal(one, networks) == specs.normal(other, networks)
 
 
-def remove_service(engine: Engine, service: str) -> None:
-    """Remove a service by its id. One that is gone already is fine."""
-    try:
-        engine.send("DELETE", f"/services/{service}", repeat=True)
-    except EngineError as fault:
-        if fault.status != 404:
-            raise
-
-
 def remove_services(
-    engine: Engine,
-    services: Mapping[str, str],
-    timeout: float,
-    clock: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], None] = time.sleep,
+    engine: Engine, services: Mapping[str, str], timeout: float, clock: Clock = CLOCK
 ) -> None:
     """Remove services and wait until their tasks on live nodes have ended.
 
     Args:
         engine: the Swarm.
         services: name → id.
-        timeout: seconds to wait for their containers to stop.
+        timeout: seconds for their containers to stop.
         clock: replaced in tests.
-        pause: replaced in tests.
 
     Raises:
-        DeadlineExceededError: tasks are still there.
+        DeadlineExceededError: some tasks still run.
     """
     for service in services.values():
-        remove_service(engine, service)
+        delete(engine, f"/services/{service}")
     if services:
         names = ", ".join(services)
-        wait_until_gone(engine, f"the tasks of {names} to end", services, timeout, clock, pause)
+        wait_until_gone(engine, f"the tasks of {names} to end", services, timeout, clock)
 
 
 def wait_until_gone(
-    engine: Engine,
-    what: str,
-    services: Mapping[str, str],
-    timeout: float,
-    clock: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], None] = time.sleep,
+    engine: Engine, what: str, services: Mapping[str, str], timeout: float, clock: Clock = CLOCK
 ) -> None:
-    """Wait until no task of these (removed) services is left on a live node."""
-    ids = {service: name for name, service in services.items()}
+    """Wait until no task of these removed services (name → id) is left on a live node."""
+    names = {service: name for name, service in services.items()}
 
-    def look_() -> tuple[bool | None, str]:
+    def all_gone() -> tuple[bool | None, str]:
         try:
             swarm = engine.snapshot()
         except ManagerError as fault:  # an election, for example
             return None, fault.message
         live = {node.id: node.hostname for node in swarm.nodes if node.live}
         left = [
-            f"{ids[t.service_id]} on {live[t.node_id]}"
+            f"{names[t.service_id]} on {live[t.node_id]}"
             for t in swarm.tasks
-            if t.service_id in ids and t.node_id in live and t.container_id
+            if t.service_id in names and t.node_id in live and t.container_id
         ]
         return (None if left else True), f"{len(left)} left: {', '.join(sorted(set(left))[:5])}"
 
-    wait_for(what, look_, timeout=timeout, interval=0.3, clock=clock, pause=pause)
+    wait_for(what, all_gone, timeout=timeout, interval=0.3, clock=clock.now, pause=clock.pause)

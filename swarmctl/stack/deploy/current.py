@@ -1,4 +1,4 @@
-"""What a Swarm has of one stack, as the Engine's own JSON."""
+"""A deployed stack: everything in the Swarm that carries its label, as the Engine's JSON."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from swarmctl.swarm.engine import Engine, Json
 from swarmctl.swarm.model import STACK_LABEL
 
-# In the order in which they can be made; they are removed the other way round.
+# In the order of creation; removal goes in the reverse order.
 KINDS = ("networks", "secrets", "configs", "services")
 
 
 @dataclass(frozen=True, slots=True)
-class Current:
-    """A stack as it is: each kind by name. Without services it is not deployed.
+class CurrentStack:
+    """A stack in the Swarm: the objects of each kind by name.
 
     Attributes:
-        known: names of secrets and configs of anybody, with their JSON, by kind.
+        known: all secrets and configs of the Swarm, by kind and name.
         network_names: id → name, of the whole Swarm.
     """
 
@@ -31,18 +31,18 @@ class Current:
     network_names: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, kind: str) -> Mapping[str, Json]:
-        """All of one of :data:`KINDS` that belongs to the stack."""
+        """The stack's objects of one kind, see :data:`KINDS`."""
         found: Mapping[str, Json] = getattr(self, kind)
         return found
 
     @property
     def empty(self) -> bool:
-        """Whether nothing of the stack is there."""
+        """Whether the Swarm has nothing of this stack."""
         return not any(self.of(kind) for kind in KINDS)
 
 
-def look(engine: Engine, stack: str) -> Current:
-    """Ask for everything that carries a stack's label.
+def read_current(engine: Engine, stack: str) -> CurrentStack:
+    """Ask the Swarm for everything that carries a stack's label.
 
     Raises:
         SwarmctlError: no manager answers.
@@ -53,7 +53,7 @@ def look(engine: Engine, stack: str) -> Current:
     def of_the_stack(entries: Mapping[str, Json]) -> dict[str, Json]:
         return {name: entry for name, entry in entries.items() if stack_of(entry) == stack}
 
-    return Current(
+    return CurrentStack(
         stack,
         services=_by_name(engine.get("/services", label=[f"{STACK_LABEL}={stack}"])),
         secrets=of_the_stack(secrets),
@@ -64,8 +64,13 @@ def look(engine: Engine, stack: str) -> Current:
     )
 
 
+def object_id(entry: Json) -> str:
+    """The id of an object; the Engine spells a network's ``Id``."""
+    return str(entry.get("ID") or entry["Id"])
+
+
 def stack_of(entry: Json) -> str:
-    """The stack that something was made for, or ``""``."""
+    """The stack that an object belongs to, or ``""``."""
     labels = entry["Spec"].get("Labels") if "Spec" in entry else entry.get("Labels")
     return str((labels or {}).get(STACK_LABEL, ""))
 
@@ -75,9 +80,9 @@ def _by_name(listed: list[Json] | None) -> dict[str, Json]:
 
 
 def used(services: Iterable[Json]) -> dict[str, set[str]]:
-    """The ids of the secrets and configs that these services need.
+    """The ids of the secrets and configs that these services use.
 
-    A service's previous spec counts: ``docker service rollback`` goes back to it.
+    Previous specs count as well: ``docker service rollback`` returns to them.
     """
     specs = [spec for s in services for key in ("Spec", "PreviousSpec") if (spec := s.get(key))]
     return {

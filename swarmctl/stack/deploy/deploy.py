@@ -1,26 +1,34 @@
-"""Deploy a stack: plan, apply, wait with a deadline; if it fails, roll back and prove it.
+"""Deploy a stack: plan, apply, wait with a deadline; if that fails, roll back and check the result.
 
-    lock → look → plan → apply → wait until the new version runs → remove what is no longer in it
-                           └── failed ──► evidence → roll back → prove that the old version serves
+    lock → read → plan → apply → wait until the new version runs → remove old services
+                           └── failed ──► evidence → roll back → check that the old version serves
 
-Every step has a deadline of its own, so a deploy always ends.
+Every step has its own deadline, so a deploy always ends.
 """
 
 from __future__ import annotations
 
 import base64
 import secrets
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
-from swarmctl.stack.deploy import converge, images, wanted
+from swarmctl.stack.deploy import converge, desired, images
 from swarmctl.stack.deploy.apply import apply, create, remove_services
-from swarmctl.stack.deploy.current import Current, look
-from swarmctl.stack.deploy.failure import Before, Reason, Watched, recovered
-from swarmctl.stack.deploy.plan import CREATE, REMOVE, UPDATE, Plan, plan
+from swarmctl.stack.deploy.current import CurrentStack, read_current
+from swarmctl.stack.deploy.failure import (
+    DeployFailure,
+    SnapshotKeeper,
+    StackBefore,
+    roll_back_failed,
+)
+from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, DeployPlan, plan_changes
 from swarmctl.stack.deploy.specs import normal
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine, SwarmEngine
@@ -29,30 +37,30 @@ from swarmctl.swarm.ssh import NotNowError
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
-    from swarmctl.stack.render.render import Rendered
+    from swarmctl.stack.render.source import StackSource
     from swarmctl.swarm.client import Failover
     from swarmctl.swarm.ssh import Endpoint
 
-# Seconds. An old version has run before: to bring it back takes no longer than this, unless the
-# user has said that a deploy may take longer.
+# Seconds. The old version has run before, so its return takes no longer than this, unless the user
+# allows more for a deploy.
 ROLLBACK_TIMEOUT = 120.0
 REMOVAL_TIMEOUT = 60.0
-# What reading, looking up, applying and gathering evidence may take together.
+# At most for reading, resolving images, applying and gathering evidence together.
 _OVERHEAD = 240.0
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class DeployOptions:
     """How to deploy.
 
     Attributes:
         wait: seconds within which the new version must run.
-        settle: seconds it must go on running.
-        rollback: whether a failed deploy is taken back.
+        settle: seconds it must keep running.
+        rollback: whether a failed deploy is rolled back.
         prune: whether services that are no longer in the file are removed.
         resolve: when the registry is asked for digests: ``always``, ``changed`` or ``never``.
-        registry_auth: whether this machine's Docker credentials go along.
-        make_secrets: secrets that get a random value when they do not exist.
+        registry_auth: whether this machine's Docker credentials are sent along.
+        make_secrets: secrets that get a random value if they do not exist.
     """
 
     wait: float = 120.0
@@ -63,121 +71,182 @@ class Options:
     registry_auth: bool = False
     make_secrets: Sequence[str] = ()
 
+    @property
+    def rollback_timeout(self) -> float:
+        """Seconds for a rollback."""
+        return max(ROLLBACK_TIMEOUT, self.wait)
+
+    def credentials(self) -> images.Credentials:
+        """The registry credentials to send."""
+        return images.local_credentials() if self.registry_auth else images.no_credentials
+
+
+class DeployProgress(Protocol):
+    """Receives the progress of a deploy, to print it or to show it elsewhere."""
+
+    def note(self, text: str) -> None:
+        """A remark for the user; may have several lines."""
+
+    def planned(self, plan: DeployPlan) -> None:
+        """The plan is made; nothing has been changed yet."""
+
+    def services(self, services: Sequence[converge.Convergence]) -> None:
+        """How far each service is; called after every poll."""
+
 
 @dataclass(frozen=True, slots=True)
-class Say:
-    """Where a deploy tells what it does."""
+class DeployResult:
+    """A deploy that succeeded."""
 
-    note: Callable[[str], None] = lambda _: None
-    planned: Callable[[Plan], None] = lambda _: None
-    progress: Callable[[list[converge.Judgement]], None] = lambda _: None
-
-
-@dataclass(frozen=True, slots=True)
-class Deployed:
-    """How it went."""
-
-    plan: Plan
+    plan: DeployPlan
     made_secrets: tuple[str, ...]
-    judgements: tuple[converge.Judgement, ...]
+    services: tuple[converge.Convergence, ...]
     seconds: float
 
     @property
     def changed(self) -> bool:
-        """Whether the Swarm is another than before."""
+        """Whether anything was changed in the Swarm."""
         return bool(self.made_secrets) or not self.plan.empty
 
+    def lines(self) -> list[str]:
+        """What was changed, and how many tasks of each service run."""
+        what = "deployed" if self.changed else "unchanged"
+        total = converge.totals(self.services) or "no services"
+        last = f"{self.plan.stack}: {what} after {self.seconds:.1f} s: {total}"
+        return [*_secret_lines(self.made_secrets), *self.plan.lines(), last]
 
-def deploy(target: Target, stack: str, rendered: Rendered, options: Options, say: Say) -> Deployed:
+
+@dataclass(frozen=True, slots=True)
+class DeployPreview:
+    """What a deploy would change."""
+
+    plan: DeployPlan
+    missing_secrets: tuple[str, ...]  # that would get a random value
+
+    def lines(self) -> list[str]:
+        """The changes; empty when there are none."""
+        return [*_secret_lines(self.missing_secrets), *self.plan.lines()]
+
+    def unchecked_secrets(self) -> list[str]:
+        """The secrets whose content only a deploy can compare."""
+        return [change.name for change in self.plan.changes if change.action == CHECK]
+
+
+def _secret_lines(names: Sequence[str]) -> list[str]:
+    return [f"+ secret {name} (random value)" for name in names]
+
+
+def deploy(
+    target: Target, source: StackSource, options: DeployOptions, progress: DeployProgress
+) -> DeployResult:
     """Deploy a rendered stack.
 
     Args:
         target: the Swarm.
-        stack: the name to deploy it under.
-        rendered: the compose file and what belongs beside it.
+        source: the stack's name and rendered files.
         options: see there.
-        say: told what happens.
+        progress: told what happens.
 
     Raises:
-        NotDeployedError: the new version did not run; it was rolled back unless told not to.
+        NotDeployedError: the new version did not run; it was rolled back unless disabled.
         NotRolledBackError: and the old version does not serve as before.
-        RefusedError: somebody else deploys this stack.
+        RefusedError: another process is deploying this stack.
         UsageError: docker refuses the compose file; nothing was changed.
     """
     started = time.monotonic()
-    seconds = _OVERHEAD + options.wait + max(ROLLBACK_TIMEOUT, options.wait) + REMOVAL_TIMEOUT
+    stack, note = source.name, progress.note
+    lock_time = _OVERHEAD + options.wait + options.rollback_timeout + REMOVAL_TIMEOUT
     with connect(target) as swarm:
-        again(swarm.client, options.wait, only=NotNowError, note=say.note)
-        engine = Patient(SwarmEngine(swarm), options.wait, say.note)
-        with lock.held(engine, lock.of_stack(stack), seconds, lock.me("deploy"), say.note):
+        again(swarm.client, options.wait, only=NotNowError, note=note)
+        engine = Patient(SwarmEngine(swarm), options.wait, note)
+        with lock.held(engine, lock.of_stack(stack), lock_time, lock.me("deploy"), note):
             made = make_secrets(engine, options.make_secrets)
-            before = again(lambda: Before.seen(engine, stack, addresses(target)), options.wait)
-            todo = make_plan(swarm, engine, stack, rendered, before.current, options, say)
-            say.planned(todo)
-            judgements = carry_out(engine, todo, before, options, say)
-            _remove_old(engine, todo, before.current)
-    return Deployed(todo, tuple(made), tuple(judgements), time.monotonic() - started)
+            before = again(lambda: StackBefore.read(engine, stack, addresses(target)), options.wait)
+            plan = make_plan(swarm, engine, source, before.current, options, progress)
+            progress.planned(plan)
+            services = carry_out(engine, plan, before, options, progress)
+            _remove_old_services(engine, plan, before.current)
+    return DeployResult(plan, tuple(made), tuple(services), time.monotonic() - started)
+
+
+def preview(
+    target: Target, source: StackSource, options: DeployOptions, progress: DeployProgress
+) -> DeployPreview:
+    """What :func:`deploy` would change. Changes nothing.
+
+    Raises:
+        UsageError: docker refuses the compose file, or a config has other content.
+    """
+    with connect(target) as swarm:
+        engine = SwarmEngine(swarm)
+        current = read_current(engine, source.name)
+        plan = make_plan(swarm, engine, source, current, options, progress)
+    known = current.known["secrets"]
+    return DeployPreview(plan, tuple(name for name in options.make_secrets if name not in known))
 
 
 def connect(target: Target) -> Failover:
-    """A connection for a deploy: registries may take longer to answer than managers."""
+    """A connection for a deploy; registries may take longer to answer than managers."""
     from swarmctl.swarm.client import Failover
 
     return Failover(target.endpoints, request_timeout=10.0)
 
 
 def addresses(target: Target) -> dict[str, str]:
-    """Where each node is reached from here: hostname → address; empty without EC2."""
+    """The address of each node as reachable from here, by hostname; empty without EC2."""
     return {instance.name: instance.address for instance in target.instances}
 
 
 def make_plan(
     swarm: Failover,
     engine: Engine,
-    stack: str,
-    rendered: Rendered,
-    current: Current,
-    options: Options,
-    say: Say,
-) -> Plan:
-    """What a deploy would change. Changes nothing.
+    source: StackSource,
+    current: CurrentStack,
+    options: DeployOptions,
+    progress: DeployProgress,
+) -> DeployPlan:
+    """Let a manager's docker CLI translate the compose file, and compare the result.
 
     Raises:
-        UsageError: docker refuses the compose file, or a config has another content.
+        UsageError: docker refuses the compose file, or a config has other content.
     """
-    asked = again(
-        lambda: swarm.ask(lambda manager: _asked(manager.endpoint, stack, rendered, options)),
+    wanted = again(
+        lambda: swarm.ask(lambda manager: _translate(manager.endpoint, source, options)),
         options.wait,
-        note=say.note,
+        note=progress.note,
     )
-    for line in asked.notes:
-        say.note(f"docker: {line}")
-    exact = images.resolve(
-        asked,
+    for line in wanted.notes:
+        progress.note(f"docker: {line}")
+    exact = images.resolve_images(
+        wanted,
         current,
         engine,
         mode=options.resolve,
-        credentials=_credentials(options),
-        note=say.note,
+        credentials=options.credentials(),
+        note=progress.note,
     )
-    return plan(exact, current, prune=options.prune)
+    return plan_changes(exact, current, prune=options.prune)
 
 
-def _asked(manager: Endpoint, stack: str, rendered: Rendered, options: Options) -> wanted.Wanted:
+def _translate(
+    manager: Endpoint, source: StackSource, options: DeployOptions
+) -> desired.DesiredStack:
     from swarmctl.swarm.client import not_now
 
     try:
-        return wanted.ask(manager, stack, rendered, pretend=options.make_secrets)
+        return desired.translate(
+            manager, source.name, source.rendered, pretend=options.make_secrets
+        )
     except SwarmctlError as fault:
         if not not_now(fault.message):
             raise
-        raise NotNowError(fault.message, fault.hint) from fault  # the CLI met an election
+        raise NotNowError(fault.message, fault.hint) from fault  # an election hit the CLI
 
 
 def make_secrets(engine: Engine, names: Sequence[str]) -> list[str]:
-    """Give secrets that do not exist a random value; the names of those that were made.
+    """Create the secrets that do not exist, with a random value; returns their names.
 
-    They do not carry the stack's label: what a database was set up with must outlive the stack.
+    They do not carry the stack's label: a database that was set up with one may outlive the stack.
     """
     there = {entry["Spec"]["Name"] for entry in engine.get("/secrets") or ()} if names else set()
     made = [name for name in names if name not in there]
@@ -188,74 +257,89 @@ def make_secrets(engine: Engine, names: Sequence[str]) -> list[str]:
 
 
 def carry_out(
-    engine: Engine, todo: Plan, before: Before, options: Options, say: Say
-) -> list[converge.Judgement]:
+    engine: Engine,
+    plan: DeployPlan,
+    before: StackBefore,
+    options: DeployOptions,
+    progress: DeployProgress,
+) -> list[converge.Convergence]:
     """Apply a plan and wait; if that fails, roll back.
 
     Raises:
         NotDeployedError: see :func:`deploy`.
     """
-    watched = Watched(engine)
+    keeper = SnapshotKeeper(engine)
     try:
         since = lock.manager_time(engine)
-        apply(todo, before.current, engine, _credentials(options))
-        if not again(lambda: watched.remember(todo), options.wait):
+        apply(plan, before.current, engine, options.credentials())
+        if not again(lambda: keeper.remember(plan), options.wait):
             return []  # a file without services
-        judgements = converge.wait(
-            watched,
-            todo.stack,
+        services = converge.wait(
+            keeper,
+            plan.stack,
             timeout=options.wait,
-            settle=0.0 if todo.empty else options.settle,
+            settle=0.0 if plan.empty else options.settle,
             since=since,
-            progress=say.progress,
+            progress=progress.services,
         )
-        _check_it_is_ours(engine, todo)
+        _check_specs(engine, plan)
     except (SwarmctlError, KeyboardInterrupt) as fault:
-        changed = bool(watched.hashes) and not todo.empty
-        reason = Reason(fault, todo.stack, tuple(watched.evidence()), changed)
+        changed = bool(keeper.hashes) and not plan.empty
+        failure = DeployFailure(fault, plan.stack, tuple(keeper.evidence()), changed)
         if not options.rollback:
-            raise reason.left_as_it_is() from fault
-        say.note("\n".join([*reason.lines(), "rolling back …"]))
-        timeout = max(ROLLBACK_TIMEOUT, options.wait)
-        raise recovered(
+            raise failure.without_rollback() from fault
+        progress.note("\n".join([*failure.lines(), "rolling back …"]))
+        raise roll_back_failed(
             engine,
-            reason,
+            failure,
             before,
-            timeout=timeout,
+            timeout=options.rollback_timeout,
             settle=options.settle,
-            progress=say.progress,
+            progress=progress.services,
         ) from fault
-    return judgements
+    return services
 
 
-def _check_it_is_ours(engine: Engine, todo: Plan) -> None:
-    """That what has converged is what was deployed, and not what Swarm went back to.
+def _check_specs(engine: Engine, plan: DeployPlan) -> None:
+    """Check that the services have the specs that were sent, and not what Swarm rolled back to.
 
-    An update that was rolled back is seen by its UpdateStatus; only clocks that differ between
-    managers could hide it.
+    UpdateStatus shows a rollback, unless the managers' clocks differ.
     """
-    now = look(engine, todo.stack)
-    for change in todo.of("services", CREATE, UPDATE):
+    now = read_current(engine, plan.stack)
+    for change in plan.of("services", CREATE, UPDATE):
         there = now.services.get(change.name)
         names = now.network_names
         if there is None or normal(there["Spec"], names) != normal(change.spec or {}, names):
             raise converge.NotConvergedError(
-                f"{change.name} runs another version than the one that was deployed: "
-                "Swarm has rolled it back, or somebody has changed it"
+                f"{change.name} runs another version than the one deployed: "
+                "Swarm has rolled it back, or another client has changed it"
             )
 
 
-def _credentials(options: Options) -> images.Credentials:
-    return images.local_credentials() if options.registry_auth else images.no_credentials
-
-
-def _remove_old(engine: Engine, todo: Plan, current: Current) -> None:
-    old = [change.name for change in todo.of("services", REMOVE)]
-    gone = {name: current.services[name]["ID"] for name in old}
+def _remove_old_services(engine: Engine, plan: DeployPlan, current: CurrentStack) -> None:
+    old = {c.name: current.services[c.name]["ID"] for c in plan.of("services", REMOVE)}
     try:
-        remove_services(engine, gone, REMOVAL_TIMEOUT)
+        remove_services(engine, old, REMOVAL_TIMEOUT)
     except DeadlineExceededError as fault:
         raise SwarmctlError(
-            f"the stack {todo.stack} is deployed, but {fault.message}",
-            "a node that is down keeps them listed; swarmctl status shows it",
+            f"the stack {plan.stack} is deployed, but {fault.message}",
+            "tasks stay listed while their node is down; see swarmctl status",
         ) from fault
+
+
+@contextmanager
+def sigterm_rolls_back() -> Iterator[None]:
+    """Treat SIGTERM, with which a CI system cancels a job, like Ctrl-C: the deploy is rolled back.
+
+    Only in the main thread.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,4 +1,4 @@
-"""Why a deploy failed: the tasks of the new version that went wrong, and what they said last."""
+"""Evidence of a failed deploy: the failed tasks of the new version, and the end of their logs."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _LOG_BYTES = 64 * 1024
 _LOG_SECONDS = 8.0
 _PER_SERVICE = 2
 
-# A task in one of these is not what it should be, even without an error.
+# States before "running": a task that stays in one is reported even without an error.
 _STUCK = ("pending", "assigned", "accepted", "preparing", "ready", "starting")
 
 _UNSEEN = "pending task scheduling"
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """A task that went wrong; equal ones are counted."""
+class TaskFailure:
+    """A failed or stuck task; equal ones are counted."""
 
     service: str
     task: str  # its id
@@ -36,7 +36,7 @@ class Failure:
     log: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
-        """For people."""
+        """The failure as text."""
         where = f" on {self.node}" if self.node else ""
         often = f" ({self.times} times)" if self.times > 1 else ""
         head = f"{self.service}: a task{where} is {self.state}{often}"
@@ -44,38 +44,38 @@ class Failure:
         return lines + [f"  | {line}" for line in self.log]
 
 
-def failures(swarm: Swarm, hashes: Mapping[str, str]) -> list[Failure]:
-    """The tasks that went wrong, the newest of each kind, at most two kinds a service.
+def task_failures(swarm: Swarm, hashes: Mapping[str, str]) -> list[TaskFailure]:
+    """The failed and stuck tasks: the newest of each kind, at most two kinds per service.
 
     Args:
         swarm: a snapshot.
-        hashes: service name → ``spec_hash`` of the version that was deployed.
+        hashes: service name → ``spec_hash`` of the deployed version.
     """
-    found: list[Failure] = []
+    found: list[TaskFailure] = []
     for service in swarm.services:
         if service.name in hashes:
             tasks = [t for t in swarm.tasks_of(service) if t.spec_hash == hashes[service.name]]
-            found += _of(swarm, service, tasks)
+            found += _failures_of(swarm, service, tasks)
     return found
 
 
-def _of(swarm: Swarm, service: Service, tasks: Collection[Task]) -> list[Failure]:
+def _failures_of(swarm: Swarm, service: Service, tasks: Collection[Task]) -> list[TaskFailure]:
     kinds: dict[tuple[str, str], list[Task]] = {}
     for task in sorted(tasks, key=lambda t: t.updated_at, reverse=True):
         if task.state in ("failed", "rejected") or _is_stuck(task):
-            kinds.setdefault((task.state, _words(task)), []).append(task)
-    # Those that failed say more than those that are waiting.
+            kinds.setdefault((task.state, _text_of(task)), []).append(task)
+    # Failed tasks tell more than waiting ones.
     order = sorted(kinds.items(), key=lambda kind: (kind[0][0] in _STUCK, -len(kind[1])))
     return [
-        Failure(
+        TaskFailure(
             service.name,
             alike[0].id,
             node.hostname if (node := swarm.node_by_id(alike[0].node_id)) else "",
             state,
-            words or _meaning(state),
+            text or _explanation(state),
             len(alike),
         )
-        for (state, words), alike in order[:_PER_SERVICE]
+        for (state, text), alike in order[:_PER_SERVICE]
     ]
 
 
@@ -84,40 +84,40 @@ def _is_stuck(task: Task) -> bool:
 
 
 def _is_new(task: Task) -> bool:
-    """Whether the scheduler has not looked at it yet, which says nothing."""
+    """Whether the scheduler has not considered it yet."""
     return task.state == "pending" and not task.error and task.message == _UNSEEN
 
 
-def _words(task: Task) -> str:
+def _text_of(task: Task) -> str:
     text = task.error or (task.message if task.state == "pending" else "")
     return " ".join(text.split())
 
 
-def _meaning(state: str) -> str:
-    meanings = {
-        "starting": "its health check has not succeeded yet",
+def _explanation(state: str) -> str:
+    explanations = {
+        "starting": "its health check has not passed yet",
         "preparing": "its image is still being pulled",
         "pending": "no node has been found for it",
     }
-    return meanings.get(state, "")
+    return explanations.get(state, "")
 
 
-def with_logs(engine: Engine, found: Collection[Failure]) -> list[Failure]:
-    """Add the last lines of each task's log, as far as they can be had within a few seconds."""
+def with_logs(engine: Engine, found: Collection[TaskFailure]) -> list[TaskFailure]:
+    """Add the last lines of each task's log, if they arrive within a few seconds."""
     if not found:
         return []
     deadline = time.monotonic() + _LOG_SECONDS
     pool = ThreadPoolExecutor(len(found))
     try:
         asked = [(failure, pool.submit(_log, engine, failure.task)) for failure in found]
-        told = []
+        complete = []
         for failure, future in asked:
             try:
                 lines = future.result(timeout=max(0.0, deadline - time.monotonic()))
             except (SwarmctlError, FutureTimeoutError):
-                lines = ()  # its node may be gone; the error is told all the same
-            told.append(replace(failure, log=lines))
-        return told
+                lines = ()  # its node may be gone; the failure is reported without a log
+            complete.append(replace(failure, log=lines))
+        return complete
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
@@ -129,7 +129,7 @@ def _log(engine: Engine, task: str) -> tuple[str, ...]:
 
 
 def demultiplexed(stream: bytes) -> bytes:
-    """The text in a log stream, which is framed (8 bytes of head) unless there was a terminal."""
+    """The text of a log stream: frames with a header of 8 bytes, or plain text with a terminal."""
     text, rest = bytearray(), stream
     while len(rest) >= 8 and rest[0] in (0, 1, 2) and rest[1:4] == b"\0\0\0":
         size = int.from_bytes(rest[4:8], "big")

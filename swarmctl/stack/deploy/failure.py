@@ -1,4 +1,4 @@
-"""A deploy that failed: why, what was done about it, and whether the old version serves again."""
+"""A failed deploy: the reason, the rollback, and whether the old version serves again."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from swarmctl.errors import Exit, SwarmctlError
+from swarmctl.errors import DeadlineExceededError, Exit, SwarmctlError
 from swarmctl.stack.deploy import evidence, proof, rollback
-from swarmctl.stack.deploy.current import Current, look
-from swarmctl.stack.deploy.plan import CREATE, UPDATE, Plan
+from swarmctl.stack.deploy.converge import NotConvergedError, Progress
+from swarmctl.stack.deploy.current import CurrentStack, read_current
+from swarmctl.stack.deploy.plan import CREATE, UPDATE, DeployPlan
 from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Swarm
 
-_NOTHING_LEFT = "nothing is left of it: Swarm had gone back by itself already"
-
 
 class NotDeployedError(SwarmctlError):
-    """A deploy failed; the message says why, and what became of the old version."""
+    """A deploy failed; the message says why, and what happened to the old version."""
 
 
 class NotRolledBackError(NotDeployedError):
@@ -27,36 +26,36 @@ class NotRolledBackError(NotDeployedError):
 
 
 class InterruptedDeployError(NotDeployedError):
-    """Somebody ended a deploy; the old version serves."""
+    """A deploy was interrupted; the old version serves."""
 
     exit_code = Exit.INTERRUPTED
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
-    """How the stack stood when the deploy began."""
+class StackBefore:
+    """The stack before the deploy: its objects, and how its services served."""
 
-    current: Current
-    standings: Mapping[str, proof.Standing]
-    addresses: Mapping[str, str]  # hostname → where it is reached from here
+    current: CurrentStack
+    health: Mapping[str, proof.ServiceHealth]
+    addresses: Mapping[str, str]  # hostname → address reachable from here
 
     @classmethod
-    def seen(cls, engine: Engine, stack: str, addresses: Mapping[str, str]) -> Self:
-        """Look at the stack, and ask its published ports."""
-        standings = proof.standings(engine.snapshot(), stack, addresses)
-        return cls(look(engine, stack), standings, addresses)
+    def read(cls, engine: Engine, stack: str, addresses: Mapping[str, str]) -> Self:
+        """Read the stack, and send a request to its published ports."""
+        health = proof.health_of_stack(engine.snapshot(), stack, addresses)
+        return cls(read_current(engine, stack), health, addresses)
 
-    def now(self, engine: Engine) -> dict[str, proof.Standing]:
-        """How the stack stands now; nothing when nobody answers: then nothing is proven."""
+    def health_now(self, engine: Engine) -> dict[str, proof.ServiceHealth]:
+        """How the services serve now; empty when no manager answers, which proves nothing."""
         try:
-            return proof.standings(engine.snapshot(), self.current.stack, self.addresses)
+            return proof.health_of_stack(engine.snapshot(), self.current.stack, self.addresses)
         except SwarmctlError:
             return {}
 
 
 @dataclass(slots=True)
-class Watched:
-    """Passes snapshots on and keeps the last one: the evidence, whatever the wait ends with."""
+class SnapshotKeeper:
+    """Passes snapshots on and keeps the last one: the evidence when the wait fails."""
 
     engine: Engine
     swarm: Swarm | None = None
@@ -67,108 +66,121 @@ class Watched:
         self.swarm = self.engine.snapshot()
         return self.swarm
 
-    def remember(self, todo: Plan) -> bool:
-        """Note which spec is the new one of each service, right after applying; whether any is.
+    def remember(self, plan: DeployPlan) -> bool:
+        """Note the new spec of each service, right after applying; whether there is a service.
 
-        When nothing was changed, every service counts: one of them may be what is not complete.
+        If the plan changes no service, all are noted: an old one may be what is incomplete.
         """
-        changed = {change.name for change in todo.of("services", CREATE, UPDATE)}
-        services = self.snapshot().stack_services(todo.stack)
+        changed = {change.name for change in plan.of("services", CREATE, UPDATE)}
+        services = self.snapshot().stack_services(plan.stack)
         self.hashes = {s.name: s.spec_hash for s in services if not changed or s.name in changed}
         return bool(services)
 
     def evidence(self) -> list[str]:
-        """The tasks that went wrong, and the last lines of their logs."""
+        """The tasks that failed, and the last lines of their logs."""
         if self.swarm is None:
             return []
-        found = evidence.with_logs(self.engine, evidence.failures(self.swarm, self.hashes))
+        found = evidence.with_logs(self.engine, evidence.task_failures(self.swarm, self.hashes))
         return [line for failure in found for line in failure.lines()]
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class DeployFailure:
     """Why a deploy failed."""
 
     fault: SwarmctlError | KeyboardInterrupt
     stack: str
     evidence: tuple[str, ...] = ()
-    changed: bool = True  # whether the services had been changed when it failed
+    changed: bool = True  # whether services had been changed when it failed
 
     @property
     def interrupted(self) -> bool:
-        """Whether somebody ended it."""
+        """Whether Ctrl-C or SIGTERM ended it."""
         return isinstance(self.fault, KeyboardInterrupt)
 
     @property
-    def words(self) -> str:
-        """What the error says, which may be several lines."""
-        return "interrupted" if isinstance(self.fault, KeyboardInterrupt) else self.fault.message
+    def timed_out(self) -> bool:
+        """Whether more time might have helped."""
+        if isinstance(self.fault, NotConvergedError):
+            return self.fault.timed_out
+        return isinstance(self.fault, DeadlineExceededError)
 
     @property
-    def short(self) -> str:
-        """In one line: of a stack that did not converge, its first service that did not."""
-        return (self.words.splitlines()[1:2] or [self.words])[0].strip()
+    def headline(self) -> str:
+        """In one line: the first service that did not converge, or the error."""
+        if isinstance(self.fault, NotConvergedError):
+            return str(self.fault.services[0]) if self.fault.services else self.fault.what
+        return self.lines()[0]
 
     def lines(self) -> list[str]:
-        """In full. The tasks' own words are told by the evidence, if there is some."""
-        told = self.words.splitlines()
-        if self.evidence:
-            told = [line for line in told if not line.startswith("    ")]
-        return [*told, *(f"  {line}" for line in self.evidence)]
+        """In full. The tasks' errors are left out if the evidence has them."""
+        if isinstance(self.fault, KeyboardInterrupt):
+            text = ["interrupted"]
+        elif isinstance(self.fault, NotConvergedError) and self.evidence:
+            text = [self.fault.what, *(f"  {service}" for service in self.fault.services)]
+        else:
+            text = self.fault.message.splitlines()
+        return [*text, *(f"  {line}" for line in self.evidence)]
 
-    def left_as_it_is(self) -> NotDeployedError:
-        """The error when nothing is to be rolled back."""
-        lines = [f"the stack {self.stack} was not deployed, and not rolled back (--no-rollback)"]
+    def error(self, lines: list[str], hint: str) -> NotDeployedError:
+        """The error to raise when the old version serves, or was not to be restored."""
         kind = InterruptedDeployError if self.interrupted else NotDeployedError
-        return kind("\n".join([*lines, *self.lines()]), "swarmctl status shows what there is")
+        return kind("\n".join(lines), hint)
+
+    def without_rollback(self) -> NotDeployedError:
+        """The error for ``--no-rollback``."""
+        first = f"the stack {self.stack} was not deployed, and not rolled back (--no-rollback)"
+        return self.error([first, *self.lines()], "swarmctl status shows the present state")
 
 
-def recovered(
+def roll_back_failed(
     engine: Engine,
-    reason: Reason,
-    before: Before,
+    failure: DeployFailure,
+    before: StackBefore,
     *,
     timeout: float,
     settle: float,
-    progress: rollback.Progress = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> NotDeployedError:
-    """Roll back, see whether the old version serves, and word the error.
+    """Roll a failed deploy back and compare how the old version serves with before.
 
     Args:
         engine: the Swarm.
-        reason: why.
-        before: how it was.
+        failure: why.
+        before: the stack before the deploy.
         timeout: seconds for the rollback.
-        settle: seconds the old version must go on running.
-        progress: told how far it is.
+        settle: seconds the old version must keep running.
+        progress: told how far the services are.
+
+    Returns:
+        The error to raise.
     """
-    lines = [f"the stack {reason.stack} was not deployed: {reason.short}"]
+    lines = [f"the stack {failure.stack} was not deployed: {failure.headline}"]
     trouble = ""
     try:
-        done = rollback.restore(
+        done = rollback.roll_back(
             engine, before.current, timeout=timeout, settle=settle, progress=progress
         )
-        lines += done.lines() or [_NOTHING_LEFT if reason.changed else "nothing had been changed"]
+        lines += done.lines() or [_nothing_to_do(failure)]
     except SwarmctlError as fault:
         trouble = fault.message
-    standing = before.now(engine)
-    losses = proof.losses(before.standings, standing)
-    if losses or (trouble and not standing):
+    health = before.health_now(engine)
+    regressions = proof.regressions(before.health, health)
+    if regressions or (trouble and not health):
         lines += [trouble] if trouble else []
-        lines += ["the old version does not serve as before:", *losses]
+        lines += ["the old version does not serve as before:", *regressions]
         return NotRolledBackError("\n  ".join(lines), "swarmctl status shows what is missing")
     if trouble:  # it was not complete before, either
         lines.append(f"the old version is back, as incomplete as before: {trouble}")
-    lines += _proof(standing)
-    kind = InterruptedDeployError if reason.interrupted else NotDeployedError
-    return kind("\n  ".join(lines), _advice(reason))
+    if health:
+        lines += ["the old version serves:", *(f"  {service}" for service in health.values())]
+    else:
+        lines.append("there was no version before; nothing is left of this one")
+    hint = "if it only needs more time: --wait 5m" if failure.timed_out else ""
+    return failure.error(["\n  ".join(lines)], hint)
 
 
-def _proof(standing: Mapping[str, proof.Standing]) -> list[str]:
-    if not standing:
-        return ["there was no version before; nothing is left of this one"]
-    return ["the old version serves:", *(f"  {one}" for one in standing.values())]
-
-
-def _advice(reason: Reason) -> str:
-    return "if it only needs more time: --wait 5m" if reason.words.startswith("waited") else ""
+def _nothing_to_do(failure: DeployFailure) -> str:
+    if failure.changed:
+        return "nothing is left of it: Swarm had already rolled back"
+    return "nothing had been changed"

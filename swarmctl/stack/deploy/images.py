@@ -1,10 +1,11 @@
-"""Which image exactly: digests from the registry, and the credentials to ask it and to pull.
+"""Resolve images to digests, and find the credentials for their registries.
 
 As the docker CLI does (docker/cli cli/command/stack/swarm/deploy_composefile.go, moby
-client/service_create.go): a service gets its image by digest, so that all its tasks run the same.
-The registry is asked by a manager. The credentials come from this machine's Docker configuration
-(``docker login`` writes it; ``$DOCKER_CONFIG`` says where), go to the manager inside the request
-and are kept by Swarm for the nodes that pull; they are on no disk and in no command line there.
+client/service_create.go), a service gets its image by digest, so that all its tasks run the same.
+A manager asks the registry. The credentials come from this machine's Docker configuration
+(``docker login`` writes it; ``$DOCKER_CONFIG`` is its folder). They go to the manager inside the
+request, and Swarm keeps them for the nodes that pull; there they are on no disk and in no command
+line.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ import docker.auth
 import docker.errors
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.stack.deploy.current import Current
+from swarmctl.stack.deploy.current import CurrentStack
+from swarmctl.stack.deploy.desired import DesiredStack
 from swarmctl.stack.deploy.specs import IMAGE_LABEL
-from swarmctl.stack.deploy.wanted import Wanted
 from swarmctl.swarm.engine import Engine, Json
 
 ALWAYS, CHANGED, NEVER = "always", "changed", "never"
 RESOLVE = (ALWAYS, CHANGED, NEVER)
 
 Note = Callable[[str], None]
-# From an image's name to the header X-Registry-Auth, "" without credentials.
+# Image → header X-Registry-Auth; "" without credentials.
 Credentials = Callable[[str], str]
 
 
 def no_credentials(image: str) -> str:
-    """For registries that ask for none."""
+    """For registries without authentication."""
     del image
     return ""
 
@@ -65,35 +66,34 @@ def local_credentials() -> Credentials:
 
 
 def _as_sent(found: Mapping[str, Any], registry: str) -> Json:
-    """The SDK's spelling of an entry, in the Engine's (an ``IdentityToken`` is one)."""
+    """An entry of the SDK in the Engine's spelling."""
     if token := found.get("IdentityToken"):
         return {"identitytoken": token, "serveraddress": found.get("ServerAddress") or registry}
     known = {str(key).lower(): value for key, value in found.items() if value}
     return {"serveraddress": registry, **known}
 
 
-def resolve(
-    wanted: Wanted,
-    current: Current,
+def resolve_images(
+    desired: DesiredStack,
+    current: CurrentStack,
     engine: Engine,
     *,
     mode: str = CHANGED,
     credentials: Credentials = no_credentials,
     note: Note = lambda _: None,
-) -> Wanted:
-    """Put digests into the services' specs.
+) -> DesiredStack:
+    """Put image digests into the services' specs.
 
     Args:
-        wanted: the services, with images as the compose file names them.
-        current: the stack as it is.
+        desired: the services, with images as the compose file names them.
+        current: the deployed stack.
         engine: a manager, which asks the registries.
-        mode: ``always``; ``changed``: only where the name of the image is another than before; or
-            ``never``.
-        credentials: for registries that want some.
-        note: told about each image whose registry cannot be asked; it is then deployed by name.
+        mode: ``always``; ``changed``: only if the image's name has changed; or ``never``.
+        credentials: for registries with authentication.
+        note: told each image without an answer from its registry; it is deployed by name.
     """
-    services = wanted.services
-    kept = {n for n, s in services.items() if mode != ALWAYS and _is_as_before(n, s, current)}
+    services = desired.services
+    kept = {n for n, s in services.items() if mode != ALWAYS and _keeps_image(n, s, current)}
     asked = sorted({_name(s) for n, s in services.items() if n not in kept})
     found: dict[str, Json | SwarmctlError] = {}
     if mode != NEVER and asked:
@@ -104,9 +104,9 @@ def resolve(
         if isinstance(answer, SwarmctlError):
             note(f"{image}: deployed by name, no digest: {answer.message}")
     return replace(
-        wanted,
+        desired,
         services={
-            name: _as_it_is(spec, current.services[name]["Spec"])
+            name: _with_current_image(spec, current.services[name]["Spec"])
             if name in kept
             else _with_digest(spec, found.get(_name(spec)))
             for name, spec in services.items()
@@ -120,8 +120,8 @@ def _name(spec: Json) -> str:
     return str(named or spec["TaskTemplate"]["ContainerSpec"]["Image"])
 
 
-def _is_as_before(name: str, spec: Json, current: Current) -> bool:
-    """Whether a service has the image that the file names, and not one given to it by hand."""
+def _keeps_image(name: str, spec: Json, current: CurrentStack) -> bool:
+    """Whether a service has the image that the file names, and not one set by hand."""
     there = current.services.get(name)
     if there is None or _name(there["Spec"]) != _name(spec):
         return False
@@ -163,7 +163,7 @@ def _platform(entry: Mapping[str, str]) -> Json:
     }
 
 
-def _as_it_is(spec: Json, there: Json) -> Json:
+def _with_current_image(spec: Json, there: Json) -> Json:
     before = there["TaskTemplate"]
     placement = dict(spec["TaskTemplate"].get("Placement") or {})
     if platforms := (before.get("Placement") or {}).get("Platforms"):

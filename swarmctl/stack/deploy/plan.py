@@ -1,8 +1,8 @@
-"""What a deploy would change: the stack as it is to be, beside the stack as it is. Pure.
+"""What a deploy changes: the desired stack compared with the current one. Pure.
 
-The same plan is what ``stack diff`` shows and what ``stack deploy`` carries out. A service that is
-as it should be is not in it, and so is not touched: ``docker stack deploy`` sends every service
-again, which makes ``docker service rollback`` go back to the very same version.
+``stack diff`` shows this plan and ``stack deploy`` carries it out. A service that needs no change
+is not in the plan and is not touched. (``docker stack deploy`` sends every service again, and then
+``docker service rollback`` returns to the very same version.)
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from swarmctl.errors import UsageError
-from swarmctl.stack.deploy.current import Current
+from swarmctl.stack.deploy.current import CurrentStack
+from swarmctl.stack.deploy.desired import DesiredStack
 from swarmctl.stack.deploy.specs import Difference, differences, normal
-from swarmctl.stack.deploy.wanted import Wanted
 from swarmctl.swarm.engine import Json
 
 CREATE, UPDATE, REMOVE, CHECK = "create", "update", "remove", "check"
@@ -24,14 +24,14 @@ _SIGNS = {CREATE: "+", UPDATE: "~", REMOVE: "-", CHECK: "?"}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing to do.
+    """One change.
 
     Attributes:
         kind: ``networks``, ``secrets``, ``configs`` or ``services``.
         action: ``create``, ``update``, ``remove``, or ``check`` (a secret that exists: only the
             managers can tell whether its content is the same).
-        spec: what to send; ``None`` for a removal.
-        differences: of an update.
+        spec: the request's body; ``None`` for a removal.
+        differences: what an update changes.
     """
 
     kind: str
@@ -41,21 +41,21 @@ class Change:
     differences: tuple[Difference, ...] = ()
 
     def lines(self) -> Iterator[str]:
-        """For people; never a secret's content."""
+        """The change as text; never a secret's content."""
         yield f"{_SIGNS[self.action]} {self.kind.removesuffix('s')} {self.name}"
         yield from (f"    {difference}" for difference in self.differences)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """All there is to do, in the order in which it is done."""
+class DeployPlan:
+    """All changes of a deploy, in the order in which they are made."""
 
     stack: str
     changes: tuple[Change, ...] = ()
 
     @property
     def empty(self) -> bool:
-        """Whether the Swarm is as it should be."""
+        """Whether nothing has to be changed."""
         return all(change.action == CHECK for change in self.changes)
 
     def of(self, kind: str, *actions: str) -> tuple[Change, ...]:
@@ -63,50 +63,52 @@ class Plan:
         return tuple(c for c in self.changes if c.kind == kind and c.action in actions)
 
     def lines(self) -> list[str]:
-        """The difference, for people."""
+        """The plan as text, without checks."""
         shown = (change for change in self.changes if change.action != CHECK)
         return [line for change in shown for line in change.lines()]
 
 
-def plan(wanted: Wanted, current: Current, *, prune: bool = True) -> Plan:
-    """Compare what is to be with what is.
+def plan_changes(desired: DesiredStack, current: CurrentStack, *, prune: bool = True) -> DeployPlan:
+    """Compare the desired stack with the current one.
 
     Args:
-        wanted: with the images' digests already looked up.
+        desired: with the images' digests resolved.
         current: the stack in the Swarm.
         prune: whether services that are no longer in the file are removed.
 
     Raises:
-        UsageError: a config exists under the same name with another content.
+        UsageError: a config exists under the same name with other content.
     """
     changes = [
-        *(Change("networks", CREATE, name, spec) for name, spec in wanted.networks.items()),
-        *_secrets(wanted.secrets, current.known.get("secrets", {})),
-        *_configs(wanted.configs, current.known.get("configs", {})),
-        *_services(wanted.services, current),
+        *(Change("networks", CREATE, name, spec) for name, spec in desired.networks.items()),
+        *_secrets(desired.secrets, current.known.get("secrets", {})),
+        *_configs(desired.configs, current.known.get("configs", {})),
+        *_services(desired.services, current),
     ]
     if prune:
-        gone = [name for name in current.services if name not in wanted.services]
+        gone = [name for name in current.services if name not in desired.services]
         changes += [Change("services", REMOVE, name) for name in gone]
-    return Plan(wanted.stack, tuple(changes))
+    return DeployPlan(desired.stack, tuple(changes))
 
 
-def _secrets(wanted: Mapping[str, Json], there: Mapping[str, Json]) -> Iterator[Change]:
-    for name, spec in wanted.items():
+def _secrets(desired: Mapping[str, Json], there: Mapping[str, Json]) -> Iterator[Change]:
+    for name, spec in desired.items():
         if name not in there:
             yield Change("secrets", CREATE, name, spec)
         elif not _named_by_content(name, spec):
             yield Change("secrets", CHECK, name, spec)
 
 
-def _configs(wanted: Mapping[str, Json], there: Mapping[str, Json]) -> Iterator[Change]:
-    for name, spec in wanted.items():
+def _configs(desired: Mapping[str, Json], there: Mapping[str, Json]) -> Iterator[Change]:
+    for name, spec in desired.items():
         if name not in there:
             yield Change("configs", CREATE, name, spec)
         elif there[name]["Spec"].get("Data", "") != spec.get("Data", ""):
             raise UsageError(
-                f"the config {name} exists with another content, and configs cannot be changed",
-                "name it by its content: name: {{ file('…') | hashed('" + name + "') }}",
+                f"the config {name} exists with other content, and configs cannot be changed",
+                "put a hash of its content into the name: name: {{ file('…') | hashed('"
+                + name
+                + "') }}",
             )
 
 
@@ -115,8 +117,8 @@ def _named_by_content(name: str, spec: Mapping[str, str]) -> bool:
     return name.endswith(f"-{hashlib.sha256(content).hexdigest()[:12]}")
 
 
-def _services(wanted: Mapping[str, Json], current: Current) -> Iterator[Change]:
-    for name, spec in wanted.items():
+def _services(desired: Mapping[str, Json], current: CurrentStack) -> Iterator[Change]:
+    for name, spec in desired.items():
         there = current.services.get(name)
         if there is None:
             yield Change("services", CREATE, name, spec)

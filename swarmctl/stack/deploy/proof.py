@@ -1,7 +1,7 @@
-"""Whether a version really serves: its tasks on live nodes, and its published ports asked.
+"""Proof that a version serves: its tasks on live nodes, and a request to its published ports.
 
-Compared before and after: what answered before a failed deploy must answer after it. A port that
-cannot be reached from here (a firewall may say so) proves nothing either way.
+Compared before a failed deploy and after its rollback: a port that answered before must answer
+again. A port that could not be reached before (a firewall may block it) is not compared.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from swarmctl import http
-from swarmctl.stack.deploy.converge import judge
+from swarmctl.stack.deploy.converge import convergence_of
 from swarmctl.swarm.model import Service, Swarm
 
-# The label by which a service says which path is worth asking; the chaos probes ask it too.
+# A service's label with the path to request; the chaos probes use it too.
 PATH_LABEL = "swarmctl.probe.path"
 
 _TIMEOUT = 2.0
-_PLACES = 3  # so many places of a service are asked
-_SILENT = "no answer"
+_ADDRESSES = 3  # how many addresses of a service get a request
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a service can be asked."""
+class ProbeAddress:
+    """A published port of a service, and the path to request."""
 
     host: str
     port: int
@@ -34,97 +33,114 @@ class Place:
         return f"{self.host}:{self.port}{self.path}"
 
 
-Probe = Callable[[Place], str]
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """How a port answered: with an HTTP status, with something else (``open``), or not at all."""
+
+    status: int | None = None
+    open: bool = False
+
+    @property
+    def rank(self) -> int:
+        """How good it is: 3 success, 2 a server error, 1 no answer."""
+        if self.status is not None:
+            return 3 if self.status < 500 else 2
+        return 3 if self.open else 1
+
+    def __str__(self) -> str:
+        if self.status is not None:
+            return f"HTTP {self.status}"
+        return "open" if self.open else "no answer"
+
+
+Probe = Callable[[ProbeAddress], ProbeAnswer]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """How one service stands.
+class ServiceHealth:
+    """How one service serves.
 
     Attributes:
         ready: tasks of its current spec that serve on live nodes.
-        place: the place that gave the best answer, ``None`` when nothing is published.
-        answer: ``HTTP 200``, ``open`` (no HTTP), or ``no answer``.
+        address: the one with the best answer, ``None`` when no port is published.
     """
 
     service: str
     ready: int
     wanted: int
-    place: Place | None = None
-    answer: str = ""
-
-    @property
-    def answers(self) -> int:
-        """How good the answer is: 3 as wanted, 2 an error, 1 none."""
-        if self.answer.startswith("HTTP"):
-            return 3 if self.answer < "HTTP 5" else 2
-        return 3 if self.answer == "open" else 1
+    address: ProbeAddress | None = None
+    answer: ProbeAnswer = ProbeAnswer()
 
     def __str__(self) -> str:
         text = f"{self.service} {self.ready}/{self.wanted} on live nodes"
-        if self.place is None:
+        if self.address is None:
             return text
-        return f"{text}, {self.place} → {self.answer}"
+        return f"{text}, {self.address} → {self.answer}"
 
 
-def standings(
+def health_of_stack(
     swarm: Swarm, stack: str, addresses: Mapping[str, str], probe: Probe | None = None
-) -> dict[str, Standing]:
-    """How each service of a stack stands, by name.
+) -> dict[str, ServiceHealth]:
+    """How each service of a stack serves, by name.
 
     Args:
         swarm: a snapshot.
         stack: its name.
-        addresses: hostname of a node → where it is reached from here; others by their own address.
-        probe: asks one place; replaced in tests.
+        addresses: hostname → address reachable from here; other nodes by their own address.
+        probe: sends one request; replaced in tests.
     """
     services = swarm.stack_services(stack)
     if not services:
         return {}
     ask = probe or http_probe
     with ThreadPoolExecutor(len(services)) as pool:
-        found = pool.map(lambda service: _standing(swarm, service, addresses, ask), services)
-        return {standing.service: standing for standing in found}
+        found = pool.map(lambda service: _health(swarm, service, addresses, ask), services)
+        return {health.service: health for health in found}
 
 
-def _standing(swarm: Swarm, service: Service, addresses: Mapping[str, str], ask: Probe) -> Standing:
-    judgement = judge(swarm, service)
-    bare = Standing(service.name, judgement.ready, judgement.wanted)
-    asked = list(places(swarm, service, addresses))[:_PLACES]
+def _health(
+    swarm: Swarm, service: Service, addresses: Mapping[str, str], ask: Probe
+) -> ServiceHealth:
+    convergence = convergence_of(swarm, service)
+    bare = ServiceHealth(service.name, convergence.ready, convergence.wanted)
+    asked = list(probe_addresses(swarm, service, addresses))[:_ADDRESSES]
     if not asked:
         return bare
     with ThreadPoolExecutor(len(asked)) as pool:
         answers = pool.map(ask, asked)
         found = [
-            replace(bare, place=place, answer=answer)
-            for place, answer in zip(asked, answers, strict=True)
+            replace(bare, address=address, answer=answer)
+            for address, answer in zip(asked, answers, strict=True)
         ]
-    return max(found, key=lambda standing: standing.answers)
+    return max(found, key=lambda health: health.answer.rank)
 
 
-def places(swarm: Swarm, service: Service, addresses: Mapping[str, str]) -> Iterator[Place]:
-    """Where a service's TCP ports are open: the mesh on every node, host ports where tasks run."""
+def probe_addresses(
+    swarm: Swarm, service: Service, addresses: Mapping[str, str]
+) -> Iterator[ProbeAddress]:
+    """A service's published TCP ports: mesh ports on every node, host ports where tasks run."""
     path = "/" + service.labels.get(PATH_LABEL, "").lstrip("/")
     live = {n.id: addresses.get(n.hostname) or n.address for n in swarm.nodes if n.live}
     for port in service.ports:
         if port.protocol == "tcp" and port.mode != "host" and port.published:
-            yield from (Place(address, port.published, path) for address in live.values())
+            yield from (ProbeAddress(address, port.published, path) for address in live.values())
     for task in swarm.serving(service):
         for port in task.ports:
             if port.protocol == "tcp" and port.mode == "host" and port.published:
-                yield Place(live[task.node_id], port.published, path)
+                yield ProbeAddress(live[task.node_id], port.published, path)
 
 
-def http_probe(place: Place) -> str:
-    """Ask once: ``HTTP <status>``, ``open`` where something else than HTTP answers, or nothing."""
-    answer = http.get(f"http://{place}", _TIMEOUT)
-    if answer.status is not None:
-        return f"HTTP {answer.status}"
-    return _SILENT if answer.failure in (http.Failure.UNREACHABLE, http.Failure.LATE) else "open"
+def http_probe(address: ProbeAddress) -> ProbeAnswer:
+    """Send one GET request."""
+    answer = http.get(f"http://{address}", _TIMEOUT)
+    silent = answer.failure in (http.Failure.UNREACHABLE, http.Failure.LATE)
+    return ProbeAnswer(answer.status, open=answer.status is None and not silent)
 
 
-def losses(before: Mapping[str, Standing], after: Mapping[str, Standing]) -> list[str]:
-    """What served before and does not any more, a line each."""
+def regressions(
+    before: Mapping[str, ServiceHealth], after: Mapping[str, ServiceHealth]
+) -> list[str]:
+    """What served before and no longer does, one line each."""
     lines = []
     for name, old in before.items():
         new = after.get(name)
@@ -132,6 +148,6 @@ def losses(before: Mapping[str, Standing], after: Mapping[str, Standing]) -> lis
             lines.append(f"{name} is gone")
         elif new.ready < old.ready:
             lines.append(f"{name} had {old.ready} tasks serving, now {new.ready}")
-        elif old.answers == 3 and new.answers < 3:
-            lines.append(f"{old.place} answered {old.answer}; now {new.place} → {new.answer}")
+        elif old.answer.rank == 3 and new.answer.rank < 3:
+            lines.append(f"{old.address} answered {old.answer}; now {new.address} → {new.answer}")
     return lines

@@ -1,21 +1,21 @@
-"""What ``docker stack deploy`` would ask of the Engine, without asking it: runs on a manager.
+"""Record the requests of ``docker stack deploy`` without carrying them out. Runs on a manager.
 
-The docker CLI alone knows how a compose file becomes a Swarm's services, and how its versions
-differ in that. So it is run for real, but against a socket of our own: what it reads comes from the
-Engine, what it would write is written down and answered as if it had been done.
+Only the docker CLI knows how a compose file becomes a Swarm's services, and its versions differ in
+that. So the CLI runs for real, but against a socket of this program: reads are passed on to the
+Engine; writes are recorded and answered as if they had been carried out.
 
-This file is sent to the manager as it is (``python3 -c``) and needs nothing but Python 3.9 and the
-docker CLI there. On stdin comes a tar with the rendered stack below ``stack/`` and a ``job.json``::
+This file is sent to the manager as it is (``python3 -c``) and needs only Python 3.9 and the docker
+CLI there. On stdin it gets a tar with the rendered stack below ``stack/`` and a ``job.json``::
 
-    {"name": STACK, "compose": "docker-compose.yml", "environment": {NAME: VALUE},
+    {"name": STACK, "compose": [FILE …], "environment": {NAME: VALUE},
      "secrets": [NAME …], "timeout": SECONDS}
 
-``environment`` is what the compose file's ``${VARIABLES}`` stand for; ``secrets`` are names to be
-taken as if they existed. On stdout goes one JSON object::
+The CLI merges several compose files. ``environment`` has the values of their ``${VARIABLES}``;
+``secrets`` are names that the CLI shall believe to exist. On stdout it writes one JSON object::
 
-    {"code": EXIT_CODE, "said": STDERR, "requests": [{"method", "path", "body"} …]}
+    {"code": EXIT_CODE, "stderr": TEXT, "requests": [{"method", "path", "body"} …]}
 
-Everything is kept on a tmpfs, readable by nobody else, and removed.
+All files are on a tmpfs, private, and removed at the end.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CREATE = re.compile(r"^/v[\d.]+/(secrets|configs|networks|services)/create$")
 
 
 class Journal:
-    """What the CLI wanted written, and the secrets and configs it may think exist by now."""
+    """The recorded requests, and the secrets and configs that the CLI shall believe to exist."""
 
     def __init__(self, secrets: list[str]) -> None:
         self.lock = threading.Lock()
@@ -59,7 +59,7 @@ class Journal:
         }
 
     def record(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Write a request down; the answer is its status and JSON."""
+        """Record a request; returns the status and JSON to answer with."""
         content: dict[str, Any] = json.loads(body) if body else {}
         with self.lock:
             self.requests.append({"method": method, "path": path, "body": content})
@@ -89,7 +89,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     journal: Journal
 
     def do_GET(self) -> None:
-        """Ask the Engine, and add to its lists what it is to have."""
+        """Pass a question on to the Engine, and add the pretended objects to its lists."""
         wire = _Wire("localhost")
         try:
             wire.request(self.command, self.path, headers={"Host": "localhost"})
@@ -107,7 +107,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
-        """Pretend that it is done."""
+        """Record a change and pretend that it is done."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         status, content = self.journal.record(self.command, self.path, body)
         self._answer(status, {"Content-Type": "application/json"}, json.dumps(content).encode())
@@ -124,7 +124,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the parent's name
-        """Say nothing: stderr is for faults."""
+        """Log nothing: stderr is for errors."""
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -132,7 +132,7 @@ class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
 
 
 def serve(path: str, journal: Journal) -> _Server:
-    """Listen on a socket; requests are written to the journal."""
+    """Listen on a socket and record requests in the journal."""
     handler = type("Handler", (_Handler,), {"journal": journal})
     server = _Server(path, handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
@@ -140,14 +140,14 @@ def serve(path: str, journal: Journal) -> _Server:
 
 
 def command(job: dict[str, Any], help_text: str) -> list[str]:
-    """The words of the CLI. ``never``: digests are looked up elsewhere, with a deadline."""
+    """The CLI's argument list. Digests are resolved elsewhere, with a deadline."""
     detach = ["--detach=true"] if "--detach" in help_text else []
-    words = ["docker", "stack", "deploy", "--resolve-image=never", "--compose-file", job["compose"]]
-    return [*words, *detach, job["name"]]
+    files = [word for name in job["compose"] for word in ("--compose-file", name)]
+    return ["docker", "stack", "deploy", "--resolve-image=never", *files, *detach, job["name"]]
 
 
 def run(archive: bytes, folder: Path) -> dict[str, Any]:
-    """Unpack, run the CLI against our socket, and tell what it wanted."""
+    """Unpack the archive, run the CLI against our socket, and return what it requested."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         # The archive is our own; older Pythons do not have the filter.
         if hasattr(tarfile, "data_filter"):
@@ -180,19 +180,19 @@ def run(archive: bytes, folder: Path) -> dict[str, Any]:
         check=False,
     )
     server.shutdown()
-    return {"code": done.returncode, "said": done.stderr, "requests": journal.requests}
+    return {"code": done.returncode, "stderr": done.stderr, "requests": journal.requests}
 
 
 def main() -> int:
-    """The whole of it, in a folder of its own."""
+    """Run in a private folder, and print the result."""
     memory = Path("/dev/shm")  # noqa: S108 - made private by mkdtemp
     folder = Path(tempfile.mkdtemp(prefix="swarmctl-", dir=memory if memory.is_dir() else None))
     try:
         result = run(sys.stdin.buffer.read(), folder)
     except FileNotFoundError as fault:
-        result = {"code": 127, "said": str(fault), "requests": []}
+        result = {"code": 127, "stderr": str(fault), "requests": []}
     except subprocess.TimeoutExpired as fault:
-        result = {"code": 124, "said": str(fault), "requests": []}
+        result = {"code": 124, "stderr": str(fault), "requests": []}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.write(json.dumps(result))

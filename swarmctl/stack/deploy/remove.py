@@ -1,84 +1,128 @@
-"""Taking a stack away, and what old versions of it have left behind."""
+"""Remove a stack, its volumes, and the secrets and configs of its old versions."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.cluster import Target, endpoint
+from swarmctl.errors import SwarmctlError
 from swarmctl.reading.names import unknown
 from swarmctl.stack.deploy.apply import remove_services
-from swarmctl.stack.deploy.current import Current, look, used
-from swarmctl.stack.deploy.rollback import discard
-from swarmctl.swarm import shell
-from swarmctl.swarm.engine import Engine
-from swarmctl.swarm.model import STACK_LABEL
+from swarmctl.stack.deploy.current import CurrentStack, object_id, read_current, used
+from swarmctl.stack.deploy.deploy import connect
+from swarmctl.stack.deploy.rollback import remove_objects
+from swarmctl.stack.deploy.volumes import NodeVolumes, find_volumes, remove_volumes
+from swarmctl.swarm import lock
+from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.ssh import Endpoint
-from swarmctl.wait import wait_for
+from swarmctl.wait import CLOCK, Clock
 
-# Seconds for one node's volumes.
-_NODE_TIMEOUT = 30.0
-
-# Not every user may use a worker's Engine; on EC2's images the login user may always sudo.
-_DOCKER = 'if docker version >/dev/null 2>&1; then docker "$@"; else sudo -n docker "$@"; fi'
+Note = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeVolumes:
-    """A stack's volumes on one node, or why they are not known."""
+def remove_stack(
+    target: Target,
+    stack: str,
+    *,
+    volumes: bool,
+    timeout: float,
+    confirm: Callable[[Sequence[str]], None],
+    removed: Note,
+    note: Note,
+) -> None:
+    """Remove a stack and wait until its tasks and networks are gone.
 
-    node: str
-    names: tuple[str, ...] = ()
-    error: str = ""
-
-
-def deployed(engine: Engine, stack: str) -> Current:
-    """What there is of a stack.
+    Args:
+        target: the Swarm.
+        stack: the name it was deployed under.
+        volumes: whether its volumes are removed as well, on every node.
+        timeout: seconds for the tasks and networks.
+        confirm: asked before volumes are removed ("NAME on NODE"); raises to refuse.
+        removed: told each object that has been removed.
+        note: told remarks.
 
     Raises:
-        UsageError: nothing; the hint names the stacks that there are.
+        UsageError: there is no such stack.
+        RefusedError: another process is deploying this stack, or ``confirm`` refused.
+        SwarmctlError: something could not be removed.
     """
-    current = look(engine, stack)
+    nodes = _nodes(target, note) if volumes else {}
+    found = find_volumes(nodes, stack)
+    named = [f"{name} on {on.node}" for on in found for name in on.names]
+    with connect(target) as swarm:
+        engine = SwarmEngine(swarm)
+        if named:
+            confirm(named)
+        else:
+            read_deployed(engine, stack)  # refuses a name that is not deployed
+        with lock.held(engine, lock.of_stack(stack), timeout + 60, lock.me("rm"), note):
+            current = read_current(engine, stack)
+            remove(engine, current, timeout=timeout)
+    for kind in ("services", "networks", "configs", "secrets"):
+        for name in current.of(kind):
+            removed(f"{kind.removesuffix('s')} {name}")
+    _remove_volumes(nodes, found, removed)
+
+
+def _nodes(target: Target, note: Note) -> dict[str, Endpoint]:
+    """Every running node: a volume exists on one node only."""
+    if not target.instances:
+        note("note: with --host, only the volumes of that manager are found")
+        return {str(where): where for where in target.endpoints}
+    return {i.name: endpoint(i) for i in target.instances if i.state == "running"}
+
+
+def _remove_volumes(
+    nodes: Mapping[str, Endpoint], found: Sequence[NodeVolumes], removed: Note
+) -> None:
+    left = remove_volumes(nodes, found)
+    kept = {(on.node, name) for on in left for name in on.names}
+    for on in found:
+        for name in on.names:
+            if (on.node, name) not in kept:
+                removed(f"volume {name} on {on.node}")
+    if problems := [f"{on.node}: {on.error}" for on in [*left, *found] if on.error]:
+        raise SwarmctlError("volumes may be left:\n  " + "\n  ".join(problems))
+
+
+def read_deployed(engine: Engine, stack: str) -> CurrentStack:
+    """What the Swarm has of a stack.
+
+    Raises:
+        UsageError: nothing; the hint lists the deployed stacks.
+    """
+    current = read_current(engine, stack)
     if current.empty:
         raise unknown("deployed stack", stack, engine.snapshot().stacks())
     return current
 
 
-def remove(
-    engine: Engine,
-    current: Current,
-    *,
-    timeout: float,
-    clock: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], None] = time.sleep,
-) -> None:
-    """Remove a stack's services, wait until their tasks have ended, then all else that is its own.
+def remove(engine: Engine, current: CurrentStack, *, timeout: float, clock: Clock = CLOCK) -> None:
+    """Remove a stack's services, wait until their tasks have ended, then its other objects.
 
     Args:
         engine: the Swarm.
         current: the stack.
-        timeout: seconds for all of it.
+        timeout: seconds for everything.
         clock: replaced in tests.
-        pause: replaced in tests.
 
     Raises:
-        DeadlineExceededError: tasks are still there, or something else still uses what is left.
+        DeadlineExceededError: some tasks still run, or an object is still in use.
     """
-    deadline = clock() + timeout
+    deadline = clock.now() + timeout
     ids = {name: service["ID"] for name, service in current.services.items()}
-    remove_services(engine, ids, timeout, clock, pause)
+    remove_services(engine, ids, timeout, clock)
     objects = {
-        kind: {name: entry.get("ID") or entry["Id"] for name, entry in current.of(kind).items()}
+        kind: {name: object_id(entry) for name, entry in current.of(kind).items()}
         for kind in ("secrets", "configs", "networks")
     }
-    discard(engine, objects, max(1.0, deadline - clock()), clock, pause)
+    remove_objects(engine, objects, max(1.0, deadline - clock.now()), clock)
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Secrets and configs of a stack that no service needs: kind → name → id."""
+    """Secrets and configs of a stack that no service uses: kind → name → id."""
 
     found: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -88,20 +132,46 @@ class Leftovers:
         return not any(self.found.values())
 
     def lines(self) -> list[str]:
-        """For people."""
+        """One line each."""
         return [
             f"{kind.removesuffix('s')} {name}" for kind, all_ in self.found.items() for name in all_
         ]
 
 
-def leftovers(engine: Engine, current: Current, *, keep_previous: bool = True) -> Leftovers:
-    """What old versions of a stack have left behind.
+def prune(
+    target: Target, stack: str, *, remove: bool, keep_previous: bool, note: Note
+) -> Leftovers:
+    """Find, and remove if told so, the secrets and configs that no service of a stack uses.
+
+    Args:
+        target: the Swarm.
+        stack: the name it was deployed under.
+        remove: whether they are removed.
+        keep_previous: see :func:`leftovers`.
+        note: told remarks.
+
+    Raises:
+        UsageError: there is no such stack.
+        RefusedError: another process is deploying this stack.
+    """
+    with connect(target) as swarm:
+        engine = SwarmEngine(swarm)
+        read_deployed(engine, stack)
+        with lock.held(engine, lock.of_stack(stack), 60, lock.me("prune"), note):
+            found = leftovers(engine, read_current(engine, stack), keep_previous=keep_previous)
+            if remove and not found.empty:
+                remove_objects(engine, found.found, timeout=20)
+    return found
+
+
+def leftovers(engine: Engine, current: CurrentStack, *, keep_previous: bool = True) -> Leftovers:
+    """The secrets and configs of a stack that no service uses.
 
     Args:
         engine: the Swarm.
         current: the stack.
-        keep_previous: whether what only a service's previous version needs is kept, so that
-            ``docker service rollback`` goes on working.
+        keep_previous: whether to keep what only a service's previous version uses, so that
+            ``docker service rollback`` still works.
     """
     services = list(engine.get("/services") or ())
     if not keep_previous:
@@ -115,69 +185,11 @@ def leftovers(engine: Engine, current: Current, *, keep_previous: bool = True) -
     )
 
 
-# --- volumes: each is on one node, and only that node's Engine knows it ---------------------------
-
-
-def volumes(nodes: Mapping[str, Endpoint], stack: str) -> list[NodeVolumes]:
-    """The volumes of a stack on every node; a node that cannot be asked says why.
-
-    Args:
-        nodes: name → how it is reached.
-        stack: its name.
-    """
-    argv = ["volume", "ls", "--quiet", "--filter", f"label={STACK_LABEL}={stack}"]
-    return _everywhere(nodes, lambda name, where: _ask(name, where, argv))
-
-
-def remove_volumes(
-    nodes: Mapping[str, Endpoint], found: Iterable[NodeVolumes], timeout: float = _NODE_TIMEOUT
-) -> list[NodeVolumes]:
-    """Remove volumes, once the containers that had them are gone.
-
-    Args:
-        nodes: name → how it is reached.
-        found: what :func:`volumes` has found.
-        timeout: seconds.
-
-    Returns:
-        What is left, with the reason, for each node where something is.
-    """
-    there = {volume.node: volume.names for volume in found if volume.names}
-
-    def remove_on(name: str, where: Endpoint) -> NodeVolumes:
-        left, said = list(there[name]), ""
-
-        def all_gone() -> tuple[bool | None, str]:
-            nonlocal said
-            done = _ask(name, where, ["volume", "rm", *left])
-            left[:] = [volume for volume in left if volume not in done.names]
-            said = done.error
-            return (None if left else True), said
-
-        try:
-            wait_for(f"volumes of {name} to be free", all_gone, timeout=timeout, interval=0.5)
-        except DeadlineExceededError:
-            return NodeVolumes(name, tuple(left), said)
-        return NodeVolumes(name)
-
-    results = _everywhere({n: nodes[n] for n in there}, remove_on)
-    return [result for result in results if result.names]
-
-
-def _everywhere(
-    nodes: Mapping[str, Endpoint], ask: Callable[[str, Endpoint], NodeVolumes]
-) -> list[NodeVolumes]:
-    if not nodes:
-        return []
-    with ThreadPoolExecutor(min(16, len(nodes))) as pool:
-        return list(pool.map(lambda item: ask(*item), nodes.items()))
-
-
-def _ask(name: str, where: Endpoint, argv: Sequence[str]) -> NodeVolumes:
-    try:
-        done = shell.run(where, ["sh", "-c", _DOCKER, "docker", *argv], timeout=_NODE_TIMEOUT)
-    except SwarmctlError as fault:
-        return NodeVolumes(name, error=fault.message)
-    names = tuple(done.output.decode(errors="replace").split())
-    error = " ".join(done.errors.split()) if done.code else ""
-    return NodeVolumes(name, names, error)
+def unlock(target: Target, stack: str) -> lock.Lock | None:
+    """Remove the lock of a stack; returns it, or ``None`` if the stack was not locked."""
+    with connect(target) as swarm:
+        engine = SwarmEngine(swarm)
+        found = lock.find(engine, lock.of_stack(stack))
+        if found is not None:
+            lock.release(engine, found.id)
+    return found

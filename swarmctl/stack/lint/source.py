@@ -99,18 +99,18 @@ def _in_folder(folder: Path) -> Source:
 
 
 def _named(name: str, values: Sequence[Path], overrides: Mapping[str, Any] | None) -> Source:
-    from swarmctl.stack.render import render
+    from swarmctl.stack.render.source import find_stack, stack_names
 
-    if name in render.stack_names():
-        return _rendered(render.find_stack(name), values, overrides)
-    known = ", ".join(render.stack_names()) or "none"
+    if name in stack_names():
+        return _rendered(find_stack(name), values, overrides)
+    known = ", ".join(stack_names()) or "none"
     raise UsageError(f"there is no file {name!r}", f"name a compose file, or a stack: {known}")
 
 
 def _rendered(folder: Path, values: Sequence[Path], overrides: Mapping[str, Any] | None) -> Source:
-    from swarmctl.stack.render import render
+    from swarmctl.stack.render.render import render_stack
 
-    rendered = render.render_stack(folder, values, overrides)
+    rendered = render_stack(folder, values, overrides)
     template = (folder / TEMPLATE).read_text(encoding="utf-8")
     return Source(
         label=str(folder / TEMPLATE),

@@ -1,4 +1,4 @@
-"""The filters a compose author wants: ``hashed``, ``to_yaml`` and ``env_file``."""
+"""The template filters ``hashed``, ``to_yaml`` and ``env_file``."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import yaml
 from swarmctl.stack.render import quoting
 
 
-def as_yaml_spells_it(value: Any) -> Any:
-    """``True``, ``False`` and ``None`` as YAML has them; all else as it is."""
+def yaml_spelling(value: Any) -> Any:
+    """``true``, ``false`` and ``null`` for Python's constants; any other value unchanged."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else value
 
 
 def hashed(text: str | bytes, name: str) -> str:
-    """Name a config or a secret by its content, e.g. ``nginx_conf-3f9a1c2b7d10``.
+    """A config's or secret's name with a hash of its content: ``nginx_conf-3f9a1c2b7d10``.
 
     Args:
         text: the content.
-        name: the part before the hash; with it the whole may have 64 characters in Swarm.
+        name: the part before the hash; Swarm allows 64 characters in all.
 
     Raises:
         ValueError: the name would be too long.
@@ -38,13 +38,13 @@ def hashed(text: str | bytes, name: str) -> str:
 
 
 class _YamlText(str):
-    """Text that is YAML already: nothing is to be quoted in it."""
+    """Text that is YAML already and must not be quoted."""
 
     __slots__ = ()
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes for every reader, not for PyYAML alone; nothing undefined gets through."""
+    """Quotes strings that any reader would misread; refuses undefined values."""
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -61,7 +61,7 @@ _Dumper.add_multi_representer(jinja2.Undefined, _undefined)
 
 
 def to_yaml(value: Any) -> str:
-    """The value as YAML that reads back the same, without a newline at the end."""
+    """The value as YAML that reads back as the same value, without a newline at the end."""
     text: str = yaml.dump(
         value,
         Dumper=_Dumper,
@@ -74,22 +74,22 @@ def to_yaml(value: Any) -> str:
 
 
 def env_file(variables: Mapping[str, Any]) -> str:
-    """The text of an environment file, as the docker CLI reads it: values are taken literally.
+    """The text of an environment file. The docker CLI takes its values literally.
 
     Args:
-        variables: name → value; ``true`` and ``false`` as YAML spells them, ``null`` is empty.
+        variables: name → value; booleans become ``true`` and ``false``, ``null`` becomes empty.
 
     Raises:
-        ValueError: a name or a value that such a file cannot hold.
+        ValueError: an environment file cannot hold a name or a value.
     """
     if isinstance(variables, jinja2.Undefined) or not isinstance(variables, Mapping):
         str(variables)  # raises when it is undefined
-        raise ValueError("env_file takes a map of names to values")
+        raise ValueError("env_file needs a map of names to values")
     lines = []
     for name, value in variables.items():
         if isinstance(value, jinja2.Undefined | Mapping | list | tuple):
-            raise ValueError(f"the value of {name} is no scalar: {value!r}")
-        text = "" if value is None else str(as_yaml_spells_it(value))
+            raise ValueError(f"the value of {name} is not a scalar: {value!r}")
+        text = "" if value is None else str(yaml_spelling(value))
         if not re.fullmatch(r"[^\s=#][^\s=]*", str(name)):
             raise ValueError(f"{name!r} cannot be the name of a variable")
         if "\n" in text or "\r" in text:

@@ -1,32 +1,31 @@
-"""What a stack's template can say: Jinja2 in a sandbox, with the filters a compose author wants.
+"""A stack's template: Jinja2 in a sandbox, with functions and filters for compose files.
 
-Block lines (``{% … %}``) leave no blank lines behind. A variable that is not defined is an error.
-``true``, ``false`` and ``null`` are written as YAML spells them, and ``a.b`` prefers the key ``b``
-of a map to a method of that name (``update``, ``items`` …). Nothing outside the stack's folder is
-read, no code runs, and a template that does not end is ended.
+Block lines (``{% … %}``) leave no blank lines. An undefined variable is an error. ``true``,
+``false`` and ``null`` are spelt as in YAML, and ``a.b`` means the key ``b`` of a map rather than a
+method of that name (``update``, ``items`` …). A template cannot read files outside the stack's
+folder or run code, and it is stopped after a time limit.
 
-Beyond Jinja's own, a template has:
+A template can use, besides Jinja's own functions and filters:
 
 ``stack_name``
     The folder's name, unless a value of that name overrides it.
 ``file(path)``
-    The text of a file of the stack; one that ends in ``.j2`` is itself rendered, with the same
-    values.
+    The text of a file of the stack. A file that ends in ``.j2`` is rendered with the same values.
 ``text | hashed(name)``
     ``name-<first 12 digits of the text's SHA-256>``. Configs and secrets are immutable in Swarm, so
     a new content needs a new name (moby#35048).
 ``attach(path)``
-    Puts that file (rendered when it ends in ``.j2``, and without that ending) beside the compose
-    file and gives the path to it. ``docker stack deploy`` up to at least 28.2 refuses an inline
+    Puts that file beside the compose file and returns its path. A file that ends in ``.j2`` is
+    rendered, and loses that ending. ``docker stack deploy`` up to at least 28.2 refuses an inline
     ``content:`` for configs ("Additional property content is not allowed"), so configs are files.
 ``value | to_yaml``
-    The value as YAML that reads back as the same value, for every reader: ``0755``, ``on`` or
-    ``8:22`` as strings are quoted. A map or list becomes a block; indent it with ``| indent(6)``.
+    The value as YAML that every reader reads as the same value: the strings ``0755``, ``on`` and
+    ``8:22`` are quoted. A map or list becomes a block; indent it with ``| indent(6)``.
 ``map | env_file``
     The map as the text of an ``env_file``, one ``NAME=value`` a line, for a file to ``attach``.
     Refuses what such a file cannot hold: names with spaces, values of several lines.
 
-A config whose name follows its content::
+A config with a hash of its content in its name::
 
     configs:
       httpd_conf:
@@ -58,7 +57,7 @@ OUTPUT = "docker-compose.yml"
 TIME_LIMIT = 10.0  # seconds; a large stack takes a tenth of one
 SIZE_LIMIT = 4_000_000  # characters; the Engine takes no larger request either
 
-# What a template's own expressions may raise besides Jinja's errors: {{ 1 + "a" }}, {{ 1 / 0 }}.
+# What a template's expressions may raise besides Jinja's errors: {{ 1 + "a" }}, {{ 1 / 0 }}.
 FAULTS = (
     jinja2.TemplateError,
     ArithmeticError,
@@ -74,7 +73,7 @@ FAULTS = (
 
 
 class UndefinedVariableError(jinja2.UndefinedError):
-    """Like Jinja's, but knows what was looked up and where."""
+    """Like Jinja's, with the name and the object it was looked up in."""
 
     def __init__(self, owner: Any, name: str | None, message: str) -> None:
         super().__init__(message)
@@ -90,14 +89,14 @@ def fill_in(
     Args:
         stack: the stack's folder.
         values: what the template may use.
-        time_limit: seconds until it is given up.
+        time_limit: seconds until rendering is stopped.
 
     Returns:
         The text, and the files it attached: name → content.
 
     Raises:
-        FAULTS: whatever goes wrong in the template; :mod:`swarmctl.stack.render.template_faults`
-            words it.
+        FAULTS: the template failed; :mod:`swarmctl.stack.render.template_faults` makes it a
+            message.
     """
     attached: dict[str, bytes] = {}
     environment = _environment(stack, values, attached)
@@ -113,7 +112,7 @@ def read(stack: Path, name: str) -> bytes:
     """The content of a file of the stack.
 
     Raises:
-        jinja2.TemplateNotFound: there is none; links that lead out of the folder count as none.
+        jinja2.TemplateNotFound: there is no such file, or it is a link to another folder.
     """
     path = (stack / name).resolve()
     if not path.is_relative_to(stack.resolve()) or not path.is_file():
@@ -208,7 +207,7 @@ def _environment(
     environment = _Environment(
         loader=_StackLoader(stack),
         undefined=_Undefined,
-        finalize=filters.as_yaml_spells_it,
+        finalize=filters.yaml_spelling,
         extensions=[_MarkStrings],
         trim_blocks=True,
         lstrip_blocks=True,
@@ -227,7 +226,7 @@ def _environment(
         name = str(PurePosixPath(path.removesuffix(".j2")))
         content = file(path).encode() if path.endswith(".j2") else read(stack, path)
         if name == OUTPUT or attached.setdefault(name, content) != content:
-            raise ValueError(f"another file is put beside the compose file as {name!r} already")
+            raise ValueError(f"another file is already attached as {name!r}")
         return f"./{name}"
 
     environment.globals.update(file=file, attach=attach)
@@ -244,13 +243,13 @@ def _text(stack: Path, name: str) -> str:
 
 @contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise ``TimeoutError`` in the block after so many seconds; in the main thread only."""
+    """Raise ``TimeoutError`` in the block after this time; in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield  # a signal cannot reach another thread
         return
 
     def give_up(*_: object) -> None:
-        raise TimeoutError(f"the template is not done after {seconds:g} s")
+        raise TimeoutError(f"the template was still running after {seconds:g} s")
 
     previous = signal.signal(signal.SIGALRM, give_up)
     signal.setitimer(signal.ITIMER_REAL, seconds)

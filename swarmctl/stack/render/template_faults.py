@@ -1,4 +1,4 @@
-"""What went wrong in a template, with file:line, the variable and the nearest names."""
+"""Messages for errors in templates: file:line, the variable, and the nearest name."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from swarmctl.stack.render.template import TEMPLATE, UndefinedVariableError
 
 
 def explained(fault: Exception, stack: Path, values: Mapping[str, Any]) -> UsageError:
-    """What to tell about a template that failed.
+    """The error message for a template that failed.
 
     Args:
-        fault: what it raised, one of :data:`swarmctl.stack.render.template.FAULTS`.
+        fault: the exception, one of :data:`swarmctl.stack.render.template.FAULTS`.
         stack: the stack's folder.
         values: what the template could use.
     """
@@ -38,14 +38,14 @@ def explained(fault: Exception, stack: Path, values: Mapping[str, Any]) -> Usage
     if isinstance(fault, RecursionError):
         return UsageError(f"{where}: the templates include each other")
     if isinstance(fault, MemoryError):
-        return UsageError(f"{where}: the template wants more memory than there is")
+        return UsageError(f"{where}: the template needs too much memory")
     if isinstance(fault, TimeoutError):
         return UsageError(f"{where}: {fault}", "is there a loop over a large range?")
     return UsageError(f"{where}: {type(fault).__name__}: {fault}")
 
 
 def _where(fault: Exception, stack: Path) -> str:
-    """``file:line`` of the innermost template line that failed."""
+    """``file:line`` of the innermost template line in the traceback."""
     if isinstance(fault, jinja2.TemplateSyntaxError):
         return f"{fault.filename or stack / TEMPLATE}:{fault.lineno}"
     found = str(stack / TEMPLATE)
@@ -76,7 +76,7 @@ def _undefined(fault: UndefinedVariableError, where: str, values: Mapping[str, A
 
 
 def _path_to(wanted: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:
-    """The dotted name under which a map is found in the values."""
+    """The dotted name of a map in the values."""
     for key, value in values.items():
         if value is wanted:
             return key

@@ -20,7 +20,7 @@ _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 def load_values(path: Path) -> dict[str, Any]:
-    """Read one file of values.
+    """Read a values file.
 
     Raises:
         UsageError: it cannot be read, or is not a YAML map; the message has file:line.
@@ -37,7 +37,7 @@ def load_values(path: Path) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``over`` laid on it; neither is changed."""
+    """``over`` merged into a copy of ``base``."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
@@ -50,7 +50,7 @@ def parse_set(options: Iterable[str]) -> dict[str, Any]:
     """Turn ``--set a.b=v`` options into ``{"a.b": v}``; ``v`` is read as YAML.
 
     Raises:
-        UsageError: an option has no ``=``, no proper name, or a value that is not YAML.
+        UsageError: an option has no ``=``, an invalid name, or a value that is not YAML.
     """
     parsed: dict[str, Any] = {}
     for option in options:
@@ -70,32 +70,32 @@ def parse_set(options: Iterable[str]) -> dict[str, Any]:
 
 
 def put(values: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """``values`` with the one at the dotted ``path`` set; maps on the way are made.
+    """A copy of ``values`` with the value at the dotted ``path`` set; missing maps are created.
 
     Raises:
-        UsageError: something on the way is a scalar or a list.
+        UsageError: a part of the path is a scalar or a list.
     """
     head, _, rest = path.partition(".")
     if not rest:
         return {**values, head: value}
     below = values.get(head)
     if below is not None and not isinstance(below, Mapping):
-        raise UsageError(f"cannot set {path}: {head} is not a map but {below!r}")
+        raise UsageError(f"cannot set {path}: {head} is {below!r}, not a map")
     return {**values, head: put(below or {}, rest, value)}
 
 
 def layered(
     stack: Path, files: Sequence[Path] = (), overrides: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """All values of a stack, in layers.
+    """All values of a stack, merged layer by layer.
 
     Args:
         stack: the stack's folder; its ``values.yml`` may be missing.
-        files: further files, later ones win.
-        overrides: dotted name → value, as :func:`parse_set` gives them; they win over all.
+        files: further values files; later ones win.
+        overrides: dotted name → value, see :func:`parse_set`; they win over all files.
 
     Raises:
-        UsageError: a file cannot be read or is no map of values.
+        UsageError: a file cannot be read, or is not a map of values.
     """
     own = stack / "values.yml"
     values = load_values(own) if own.exists() else {}
@@ -107,7 +107,7 @@ def layered(
 
 
 def names(values: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Every dotted name in the values, maps included."""
+    """All dotted names of the values, those of maps included."""
     found: list[str] = []
     for key, value in values.items():
         found.append(f"{prefix}{key}")
@@ -116,15 +116,17 @@ def names(values: Mapping[str, Any], prefix: str = "") -> list[str]:
     return found
 
 
-def strangers(stack: Path, files: Sequence[Path], overrides: Mapping[str, Any]) -> list[str]:
-    """What to tell about ``--set`` names that no file of values has: probably misspelt."""
+def unknown_overrides(
+    stack: Path, files: Sequence[Path], overrides: Mapping[str, Any]
+) -> list[str]:
+    """A remark about each ``--set`` name that no values file has: it is probably misspelt."""
     known = names(layered(stack, files))
     notes = []
     for name in overrides:
         if name not in known:
             near = nearest(name, known)
             notes.append(
-                f"--set {name}: no such value in values.yml"
+                f"--set {name}: values.yml has no such value"
                 + (f"; did you mean {near}?" if near else "")
             )
     return notes

@@ -10,14 +10,14 @@ import pytest
 
 from swarmctl.cli import main as cli
 from swarmctl.errors import RefusedError, SwarmctlError
-from swarmctl.stack.render import render
+from swarmctl.stack.render import source
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
     def names() -> list[str]:
         raise fault
 
-    monkeypatch.setattr(render, "stack_names", names)
+    monkeypatch.setattr(source, "stack_names", names)
 
 
 def test_an_error_is_two_lines_on_stderr(
@@ -58,7 +58,7 @@ def test_debug_shows_the_traceback_wherever_it_stands(
         (["stack", "render"], "Missing argument"),
         (["stack", "render", "x", "--nope"], "No such option"),
         (["stack", "render", "nosuch"], "unknown stack 'nosuch'"),
-        (["stack", "wait", "x", "--since", "noon"], "cannot read --since"),
+        (["stack", "wait", "x", "--since", "noon"], "Invalid value for '--since'"),
         (["status", "--host", "10.0.0.1"], "cannot read --host"),
         (["status", "--format", "xml"], "Invalid value for '--format'"),
         (["status", "--watch", "--format", "json"], "--watch draws tables"),
@@ -94,8 +94,8 @@ def test_help_does_not_wait_for_heavy_imports() -> None:
 
 def test_a_fault_of_swarmctl_itself_is_no_bare_traceback(tmp_path: Path) -> None:
     program = (
-        "import sys; from swarmctl.cli import main; from swarmctl.stack.render import render\n"
-        "render.stack_names = lambda: 1 / 0\n"
+        "import sys; from swarmctl.cli import main; from swarmctl.stack.render import source\n"
+        "source.stack_names = lambda: 1 / 0\n"
         "sys.argv = ['swarmctl', 'stack', 'list']; main.run()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -9,8 +9,8 @@ import typer
 
 from swarmctl.cli import main as cli
 from swarmctl.cli.options import parse_seconds
-from swarmctl.cli.stack.deploy import load
 from swarmctl.errors import UsageError
+from swarmctl.stack.render.source import load_source
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_a_time_that_is_none_is_refused(text: str) -> None:
             "--timeout': 'soon' is not a duration",
         ),
         (["rm", "three_tier", "--timeout", "0"], "Invalid value for '--timeout'"),
-        (["deploy", "three_tier", "--as", "a b"], "cannot be called 'a b'"),
-        (["deploy", "three_tier", "--resolve-image", "no"], "cannot read --resolve-image"),
+        (["deploy", "three_tier", "--as", "a b"], "'a b' cannot be the name of a stack"),
+        (["deploy", "three_tier", "--resolve-image", "no"], "Invalid value for '--resolve-image'"),
         (["diff", "three_tier", "--set", "publish"], "cannot read --set"),
         (["deploy", "three_tier", "--host", "10.0.0.1"], "cannot read --host"),
     ],
@@ -60,16 +60,38 @@ def test_a_stack_is_deployed_under_its_name_or_the_one_that_is_given(tmp_path: P
     folder = tmp_path / "shop"
     folder.mkdir()
     (folder / "docker-compose.yml.j2").write_text("services: {web: {image: '{{ stack_name }}'}}\n")
-    name, rendered = load(str(folder), [], [], None)
-    assert (name, rendered.compose) == ("shop", "services: {web: {image: 'shop'}}\n")
-    name, rendered = load(str(folder), [], [], "other")
-    assert (name, rendered.compose) == ("other", "services: {web: {image: 'other'}}\n")
+    found = load_source(str(folder))
+    assert (found.name, found.rendered.compose) == ("shop", "services: {web: {image: 'shop'}}\n")
+    found = load_source(str(folder), name="other")
+    assert (found.name, found.rendered.compose) == ("other", "services: {web: {image: 'other'}}\n")
 
 
-def test_a_compose_file_that_is_no_template_has_no_values(tmp_path: Path) -> None:
+def test_a_compose_file_that_is_not_a_template_has_no_values(tmp_path: Path) -> None:
     compose = tmp_path / "compose.yml"
     compose.write_text("services: {web: {image: httpd}}\n")
-    name, _ = load(str(compose), [], [], None)
-    assert name == tmp_path.name
-    with pytest.raises(UsageError, match="no template"):
-        load(str(compose), [], ["a=1"], None)
+    assert load_source(str(compose)).name == tmp_path.name
+    with pytest.raises(UsageError, match="not a template"):
+        load_source(str(compose), assignments=["a=1"])
+
+
+def test_compose_files_keep_their_order_and_their_paths_start_at_the_first(
+    tmp_path: Path,
+) -> None:
+    base, more = tmp_path / "base.yml", tmp_path / "more" / "prod.yml"
+    more.parent.mkdir()
+    base.write_text("services: {web: {image: httpd}}\n")
+    more.write_text("secrets: {key: {file: key.txt}}\n")
+    (tmp_path / "key.txt").write_text("k")
+    found = load_source("shop", compose_files=[base, more])
+    assert found.name == "shop"
+    assert found.rendered.compose_texts == (base.read_text(), more.read_text())
+    assert found.rendered.files == {"key.txt": b"k"}
+    with pytest.raises(UsageError, match=r"there is no file .*nosuch.yml"):
+        load_source(compose_files=[base, tmp_path / "nosuch.yml"])
+    with pytest.raises(UsageError, match="not a compose file"):
+        load_source(compose_files=[more])
+
+
+def test_a_deploy_needs_a_stack_or_compose_files() -> None:
+    with pytest.raises(UsageError, match="no stack to deploy"):
+        load_source()

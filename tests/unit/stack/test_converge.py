@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.stack.deploy.converge import Judgement, NotConvergedError, judge, wait
+from swarmctl.stack.deploy.converge import Convergence, NotConvergedError, convergence_of, wait
 from swarmctl.swarm.model import Swarm
+from swarmctl.wait import Clock
 from tests.unit.engine_json import node, service, swarm, task, template
 
 NODES = [node("mgr1", "manager"), node("wkr1"), node("wkr2")]
@@ -26,8 +27,8 @@ def of(slot: int, spec: dict[str, Any] = NEW, **more: Any) -> dict[str, Any]:
     return task("three_tier_web", more.pop("on", "wkr1"), slot, spec=spec, **more)
 
 
-def judged(now: Swarm, since: datetime | None = None) -> Judgement:
-    return judge(now, now.services[0], since)
+def judged(now: Swarm, since: datetime | None = None) -> Convergence:
+    return convergence_of(now, now.services[0], since)
 
 
 def update(state: str, started: str = "2026-01-31T12:00:00Z") -> dict[str, Any]:
@@ -124,15 +125,14 @@ class Film:
         self.now += seconds
 
 
-def waited(film: Film, timeout: float = 30, settle: float = 2) -> list[Judgement]:
+def waited(film: Film, timeout: float = 30, settle: float = 2) -> list[Convergence]:
     return wait(
         film,
         "three_tier",
         timeout=timeout,
         settle=settle,
         interval=1,
-        clock=lambda: film.now,
-        pause=film.pause,
+        clock=Clock(lambda: film.now, film.pause),
     )
 
 

@@ -12,12 +12,12 @@ import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.stack.deploy import images
-from swarmctl.stack.deploy.apply import apply, in_the_way, update_service
-from swarmctl.stack.deploy.current import look
+from swarmctl.stack.deploy.apply import apply, port_holders_to_remove, update_service
+from swarmctl.stack.deploy.current import read_current
+from swarmctl.stack.deploy.desired import DesiredStack, from_recording, named_variables
 from swarmctl.stack.deploy.images import no_credentials
-from swarmctl.stack.deploy.plan import Plan, plan
-from swarmctl.stack.deploy.wanted import Wanted, named_variables, parse
-from swarmctl.stack.render.render import Rendered
+from swarmctl.stack.deploy.plan import DeployPlan, plan_changes
+from swarmctl.stack.render.output import Rendered
 from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
 PORT: dict[str, Any] = {"EndpointSpec": {"Ports": [{"TargetPort": 80, "PublishedPort": 80}]}}
@@ -30,12 +30,12 @@ def engine(*services: str) -> FakeEngine:
     return fake
 
 
-def planned(fake: FakeEngine, wanted: Wanted, prune: bool = True) -> Plan:
-    return plan(wanted, look(fake, "shop"), prune=prune)
+def planned(fake: FakeEngine, wanted: DesiredStack, prune: bool = True) -> DeployPlan:
+    return plan_changes(wanted, read_current(fake, "shop"), prune=prune)
 
 
-def services(*specs: dict[str, object]) -> Wanted:
-    return Wanted("shop", services={str(spec["Name"]): spec for spec in specs})
+def services(*specs: dict[str, object]) -> DesiredStack:
+    return DesiredStack("shop", services={str(spec["Name"]): spec for spec in specs})
 
 
 def test_a_service_as_it_should_be_is_not_touched() -> None:
@@ -43,7 +43,7 @@ def test_a_service_as_it_should_be_is_not_touched() -> None:
     todo = planned(fake, services(service_spec("web")))
     assert todo.empty
     fake.sent.clear()
-    apply(todo, look(fake, "shop"), fake, no_credentials)
+    apply(todo, read_current(fake, "shop"), fake, no_credentials)
     assert fake.sent == []
 
 
@@ -66,8 +66,8 @@ def test_without_prune_what_is_not_in_the_file_stays() -> None:
 def test_a_config_with_another_content_under_the_same_name_is_refused() -> None:
     fake = FakeEngine()
     fake.add("configs", object_spec("conf"))
-    with pytest.raises(UsageError, match="conf exists with another content") as caught:
-        planned(fake, Wanted("shop", configs={"conf": object_spec("conf", data="eQ==")}))
+    with pytest.raises(UsageError, match="conf exists with other content") as caught:
+        planned(fake, DesiredStack("shop", configs={"conf": object_spec("conf", data="eQ==")}))
     assert "hashed" in caught.value.hint
 
 
@@ -78,7 +78,7 @@ def test_a_secret_that_exists_is_checked_unless_its_name_follows_its_content() -
     for secret in ("pw", name):
         fake.add("secrets", object_spec(secret, data=data))
     wanted = {secret: object_spec(secret, data=data) for secret in ("pw", name)}
-    todo = planned(fake, Wanted("shop", secrets=wanted))
+    todo = planned(fake, DesiredStack("shop", secrets=wanted))
     assert [(c.action, c.name) for c in todo.changes] == [("check", "pw")]
     assert todo.empty
     assert todo.lines() == []
@@ -89,9 +89,9 @@ def test_a_secret_with_another_content_says_how_to_mend_it() -> None:
         refuse={"POST /secrets/secrets-1/update": "only updates to Labels are allowed"}
     )
     fake.add("secrets", object_spec("pw"))
-    current = look(fake, "shop")
-    todo = plan(Wanted("shop", secrets={"pw": object_spec("pw")}), current)
-    with pytest.raises(SwarmctlError, match="pw exists with another content"):
+    current = read_current(fake, "shop")
+    todo = plan_changes(DesiredStack("shop", secrets={"pw": object_spec("pw")}), current)
+    with pytest.raises(SwarmctlError, match="pw exists with other content"):
         apply(todo, current, fake, no_credentials)
 
 
@@ -99,9 +99,11 @@ def test_services_are_sent_with_the_ids_of_what_was_just_made() -> None:
     fake = FakeEngine()
     reference = {"File": {"Name": "/c"}, "ConfigID": "new-conf", "ConfigName": "conf"}
     spec = service_spec("web", container={"Configs": [reference]})
-    wanted = Wanted("shop", configs={"conf": object_spec("conf")}, services={"shop_web": spec})
-    current = look(fake, "shop")
-    apply(plan(wanted, current), current, fake, lambda image: f"auth for {image}")
+    wanted = DesiredStack(
+        "shop", configs={"conf": object_spec("conf")}, services={"shop_web": spec}
+    )
+    current = read_current(fake, "shop")
+    apply(plan_changes(wanted, current), current, fake, lambda image: f"auth for {image}")
     made = fake.named("services", "shop_web")["Spec"]["TaskTemplate"]["ContainerSpec"]
     assert made["Configs"][0]["ConfigID"] == fake.named("configs", "conf")["ID"]
     assert fake.auths[-1] == "auth for httpd:2.4"
@@ -113,7 +115,7 @@ def test_a_service_that_goes_frees_its_port_first_if_another_wants_it() -> None:
     fake.add("services", service_spec("old", **PORT))
     fake.add("services", service_spec("other"))
     todo = planned(fake, services(service_spec("new", **PORT)))
-    assert in_the_way(todo, look(fake, "shop")) == ["shop_old"]
+    assert port_holders_to_remove(todo, read_current(fake, "shop")) == ["shop_old"]
 
 
 def test_an_update_that_swarm_itself_has_overtaken_is_sent_again() -> None:
@@ -137,9 +139,13 @@ def test_an_update_that_somebody_else_has_overtaken_is_refused() -> None:
 DIGEST = {"Descriptor": {"digest": "sha256:" + "ab" * 32}, "Platforms": [{"architecture": "arm"}]}
 
 
-def resolved(fake: FakeEngine, wanted: Wanted, mode: str = images.CHANGED) -> tuple[str, list[str]]:
+def resolved(
+    fake: FakeEngine, wanted: DesiredStack, mode: str = images.CHANGED
+) -> tuple[str, list[str]]:
     notes: list[str] = []
-    exact = images.resolve(wanted, look(fake, "shop"), fake, mode=mode, note=notes.append)
+    exact = images.resolve_images(
+        wanted, read_current(fake, "shop"), fake, mode=mode, note=notes.append
+    )
     container = exact.services["shop_web"]["TaskTemplate"]["ContainerSpec"]
     return container["Image"], notes
 
@@ -198,24 +204,24 @@ def test_credentials_come_from_the_docker_configuration(
 
 def answer(code: int = 0, said: str = "", *paths: str) -> dict[str, object]:
     requests = [{"method": "POST", "path": path, "body": {"Name": path[-3:]}} for path in paths]
-    return {"code": code, "said": said, "requests": requests}
+    return {"code": code, "stderr": said, "requests": requests}
 
 
 def test_what_the_cli_refuses_is_told_with_the_way_out() -> None:
     with pytest.raises(UsageError, match="secret not found: key") as caught:
-        parse("shop", answer(1, "service auth: secret not found: key\n"))
+        from_recording("shop", answer(1, "service auth: secret not found: key\n"))
     assert "docker secret create key" in caught.value.hint
     assert "--make-secret key" in caught.value.hint
 
 
 def test_a_request_that_is_not_known_stops_the_deploy() -> None:
     with pytest.raises(SwarmctlError, match=r"POST /v1\.45/volumes/create"):
-        parse("shop", answer(0, "", "/v1.45/volumes/create"))
+        from_recording("shop", answer(0, "", "/v1.45/volumes/create"))
 
 
 def test_no_cli_on_the_manager_is_no_fault_of_the_file() -> None:
     with pytest.raises(SwarmctlError, match="could not be run") as caught:
-        parse("shop", answer(127, "no such file: docker"))
+        from_recording("shop", answer(127, "no such file: docker"))
     assert not isinstance(caught.value, UsageError)
 
 

@@ -23,7 +23,7 @@ MISREAD = [
 def rendered(folder: Path, template: str, values: str = "{}") -> str:
     (folder / "values.yml").write_text(values)
     (folder / TEMPLATE).write_text(f"services:\n  a:\n    image: x:1\n{template}")
-    return render.render(folder).partition("image: x:1\n")[2]
+    return render.render_stack(folder).compose.partition("image: x:1\n")[2]
 
 
 @pytest.mark.parametrize("text", MISREAD)

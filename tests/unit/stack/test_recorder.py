@@ -9,6 +9,7 @@ import socketserver
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ import pytest
 
 from swarmctl.errors import UsageError
 from swarmctl.stack.deploy import recorder
-from swarmctl.stack.deploy.wanted import ask
-from swarmctl.stack.render.render import Rendered
+from swarmctl.stack.deploy.desired import named_variables, translate
+from swarmctl.stack.render.output import Rendered
 from swarmctl.swarm.ssh import Endpoint
 
 # Does what the real one does: looks, makes what is missing, sends a service.
@@ -88,7 +89,9 @@ STACK = Rendered("services: {web: {image: 'app:${TAG}'}}\n", {"note.txt": b"a no
 
 
 def test_what_the_cli_would_send_is_known_and_nothing_is_done(engine: None) -> None:
-    wanted = ask(HERE, "shop", STACK, pretend=["pretended"], environment={"TAG": "7", "X": "y"})
+    wanted = translate(
+        HERE, "shop", STACK, pretend=["pretended"], environment={"TAG": "7", "X": "y"}
+    )
     assert wanted.notes == ("Ignoring unsupported options: build",)
     assert list(wanted.configs) == ["conf"]
     spec = wanted.services["shop_web"]
@@ -102,16 +105,25 @@ def test_what_the_cli_would_send_is_known_and_nothing_is_done(engine: None) -> N
 
 def test_what_the_cli_refuses_is_an_error_before_anything_is_done(engine: None) -> None:
     with pytest.raises(UsageError, match="secret not found: pretended"):
-        ask(HERE, "shop", STACK)
+        translate(HERE, "shop", STACK)
+
+
+def test_the_cli_merges_several_compose_files(engine: None) -> None:
+    overlay = "services: {web: {image: 'app:${EXTRA}'}}\n"
+    stack = Rendered(STACK.compose, STACK.files, {"docker-compose.2.yml": overlay})
+    assert named_variables(stack) == ["EXTRA", "TAG"]
+    words = translate(HERE, "shop", stack, pretend=["pretended"]).services["shop_web"]["Words"]
+    files = [word for option, word in pairwise(words) if option == "--compose-file"]
+    assert files == ["docker-compose.yml", "docker-compose.2.yml"]
 
 
 def test_nothing_is_left_behind(engine: None, tmp_path: Path) -> None:
     memory = Path("/dev/shm")
     before = set(memory.glob("swarmctl-*")) if memory.is_dir() else set()
-    ask(HERE, "shop", STACK, pretend=["pretended"])
+    translate(HERE, "shop", STACK, pretend=["pretended"])
     assert (set(memory.glob("swarmctl-*")) if memory.is_dir() else set()) == before
 
 
 def test_an_old_cli_is_not_given_an_option_it_does_not_know() -> None:
-    job = {"compose": "docker-compose.yml", "name": "shop"}
+    job = {"compose": ["docker-compose.yml"], "name": "shop"}
     assert "--detach=true" not in recorder.command(job, "")

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from swarmctl.errors import UsageError
-from swarmctl.stack.render import filters, render
-from swarmctl.stack.render.values import parse_set, strangers
+from swarmctl.stack.render import filters, output, render, source
+from swarmctl.stack.render.compose_files import load_compose_files
+from swarmctl.stack.render.values import parse_set, unknown_overrides
 
 COMPOSE = """\
 # the entry
@@ -41,7 +42,7 @@ def services(line: str) -> str:
 
 
 def test_output_is_the_templates_own_text_in_its_order(tmp_path: Path) -> None:
-    text = render.render(make(tmp_path))
+    text = render.render_stack(make(tmp_path)).compose
     assert text == (
         "# the entry\nservices:\n  web:\n    image: httpd:2.4\n    deploy:\n      replicas: 10\n"
     )
@@ -52,7 +53,7 @@ def test_set_wins_over_files_and_files_over_values_yml(tmp_path: Path) -> None:
     more = tmp_path / "more.yml"
     more.write_text("web: {replicas: 4, image: other}\n")
     document = yaml.safe_load(
-        render.render(stack, [more], parse_set(["web.replicas=2", "publish=host"]))
+        render.render_stack(stack, [more], parse_set(["web.replicas=2", "publish=host"])).compose
     )
     deploy = document["services"]["web"]["deploy"]
     assert deploy == {"replicas": 2, "endpoint_mode": "dnsrr"}
@@ -62,7 +63,7 @@ def test_set_wins_over_files_and_files_over_values_yml(tmp_path: Path) -> None:
 def test_undefined_variable_names_file_line_variable_and_the_nearest(tmp_path: Path) -> None:
     stack = make(tmp_path, COMPOSE.replace("web.replicas", "web.replcas"))
     with pytest.raises(UsageError) as caught:
-        render.render(stack)
+        render.render_stack(stack)
     assert f"{stack}/docker-compose.yml.j2:6: the variable 'web.replcas'" in caught.value.message
     assert "'web.replicas'" in caught.value.hint
 
@@ -72,7 +73,7 @@ def test_undefined_variable_in_an_included_file_is_found_there(tmp_path: Path) -
         tmp_path, services("{{ file('a.conf.j2') | hashed('a') }}"), a__conf__j2="\n{{ pblish }}"
     )
     with pytest.raises(UsageError, match=r"a\.conf\.j2:2: the variable 'pblish'") as caught:
-        render.render(stack)
+        render.render_stack(stack)
     assert "'publish'" in caught.value.hint
 
 
@@ -101,12 +102,12 @@ def test_a_faulty_template_says_where_and_what(tmp_path: Path, line: str, said: 
     (tmp_path / "secret").write_text("x")
     (stack / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(UsageError, match=said):
-        render.render(stack)
+        render.render_stack(stack)
 
 
 def test_a_key_that_is_also_a_method_of_maps_is_the_key(tmp_path: Path) -> None:
     stack = make(tmp_path, services("{{ a.update.order }}"), "a: {update: {order: start-first}}\n")
-    assert "image: start-first" in render.render(stack)
+    assert "image: start-first" in render.render_stack(stack).compose
 
 
 def test_config_named_by_content_is_written_beside_the_compose_file(tmp_path: Path) -> None:
@@ -122,12 +123,12 @@ def test_config_named_by_content_is_written_beside_the_compose_file(tmp_path: Pa
     name = yaml.safe_load(rendered.compose)["configs"]["conf"]["name"]
     assert name == filters.hashed("on mesh true\n", "shop_conf")
     target = tmp_path / "out"
-    assert len(render.write(rendered, target)) == 3
+    assert len(output.write(rendered, target)) == 3
     assert (target / "a.conf").read_text() == "on mesh true\n"
     assert (target / "docker-compose.yml").read_text() == rendered.compose
-    assert render.write(rendered, target) == []
+    assert output.write(rendered, target) == []
     (target / "plain.txt").write_text("changed by hand")
-    assert render.outdated(rendered, target) == [target / "plain.txt"]
+    assert output.outdated(rendered, target) == [target / "plain.txt"]
 
 
 def test_a_new_content_gives_a_new_config_name() -> None:
@@ -138,7 +139,7 @@ def test_a_new_content_gives_a_new_config_name() -> None:
 def test_naming_a_template_as_a_file_tells_to_attach_it(tmp_path: Path) -> None:
     stack = make(tmp_path, services("x") + "configs: {c: {file: a.conf}}\n", a__conf__j2="x")
     with pytest.raises(UsageError) as caught:
-        render.render(stack)
+        render.render_stack(stack)
     assert "attach('a.conf.j2')" in caught.value.hint
 
 
@@ -170,13 +171,13 @@ def test_set_values_are_read_as_yaml() -> None:
 
 
 def test_set_below_a_scalar_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="publish is not a map"):
-        render.render(make(tmp_path), (), {"publish.x": 1})
+    with pytest.raises(UsageError, match="publish is 'mesh', not a map"):
+        render.render_stack(make(tmp_path), (), {"publish.x": 1})
 
 
 def test_a_misspelt_set_is_noticed(tmp_path: Path) -> None:
-    assert strangers(make(tmp_path), (), {"web.replica": 1, "publish": "host"}) == [
-        "--set web.replica: no such value in values.yml; did you mean web.replicas?"
+    assert unknown_overrides(make(tmp_path), (), {"web.replica": 1, "publish": "host"}) == [
+        "--set web.replica: values.yml has no such value; did you mean web.replicas?"
     ]
 
 
@@ -191,12 +192,12 @@ def test_a_misspelt_set_is_noticed(tmp_path: Path) -> None:
 )
 def test_bad_values_say_file_and_line(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        render.render(make(tmp_path, values=text))
+        render.render_stack(make(tmp_path, values=text))
 
 
 def test_output_that_is_no_compose_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a compose file"):
-        render.render(make(tmp_path, "a: 1\n"))
+        render.render_stack(make(tmp_path, "a: 1\n"))
 
 
 def test_a_stack_is_found_by_name_folder_or_template(
@@ -204,15 +205,15 @@ def test_a_stack_is_found_by_name_folder_or_template(
 ) -> None:
     stack = make(tmp_path)
     monkeypatch.setenv("SWARMCTL_STACKS", str(tmp_path))
-    assert render.find_stack("shop") == stack
-    assert render.find_stack(str(stack)) == stack
-    assert render.find_stack(f"{stack}/docker-compose.yml.j2") == stack
+    assert source.find_stack("shop") == stack
+    assert source.find_stack(str(stack)) == stack
+    assert source.find_stack(f"{stack}/docker-compose.yml.j2") == stack
     with pytest.raises(UsageError) as caught:
-        render.find_stack("shpo")
+        source.find_stack("shpo")
     assert caught.value.message == "unknown stack 'shpo'"
     assert "did you mean 'shop'" in caught.value.hint
     with pytest.raises(UsageError, match="no stack in nowhere/x"):
-        render.find_stack("nowhere/x")
+        source.find_stack("nowhere/x")
 
 
 def test_env_file_writes_what_the_docker_cli_reads_back(tmp_path: Path) -> None:
@@ -229,8 +230,8 @@ def test_env_file_writes_what_the_docker_cli_reads_back(tmp_path: Path) -> None:
     [
         ({"A B": 1}, "'A B' cannot be the name"),
         ({"A": "1\n2"}, "A has several lines"),
-        ({"A": [1]}, "A is no scalar"),
-        ("text", "takes a map"),
+        ({"A": [1]}, "A is not a scalar"),
+        ("text", "needs a map"),
     ],
 )
 def test_env_file_refuses_what_such_a_file_cannot_hold(variables: Any, said: str) -> None:
@@ -242,8 +243,8 @@ def test_a_compose_file_that_is_no_template_is_taken_as_it_is(tmp_path: Path) ->
     compose = tmp_path / "docker-compose.yml"
     compose.write_text(services("'{{ x }}'") + "configs: {c: {file: ./a.conf}}\n")
     with pytest.raises(UsageError, match=r"docker-compose\.yml: there is no file|names 'a\.conf'"):
-        render.load_compose(compose)
+        load_compose_files([compose])
     (tmp_path / "a.conf").write_text("x")
-    loaded = render.load_compose(compose)
+    loaded = load_compose_files([compose])
     assert loaded.compose == compose.read_text()
     assert loaded.files == {"a.conf": b"x"}

@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
 import pytest
 
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.stack.deploy import proof
 from swarmctl.stack.deploy.apply import apply
-from swarmctl.stack.deploy.current import look
-from swarmctl.stack.deploy.deploy import Options, Say, carry_out, make_secrets
+from swarmctl.stack.deploy.converge import Convergence
+from swarmctl.stack.deploy.current import read_current
+from swarmctl.stack.deploy.deploy import DeployOptions, carry_out, make_secrets
+from swarmctl.stack.deploy.desired import DesiredStack
 from swarmctl.stack.deploy.evidence import demultiplexed
-from swarmctl.stack.deploy.failure import Before, NotDeployedError, NotRolledBackError
+from swarmctl.stack.deploy.failure import NotDeployedError, NotRolledBackError, StackBefore
 from swarmctl.stack.deploy.images import no_credentials
-from swarmctl.stack.deploy.plan import Plan, plan
+from swarmctl.stack.deploy.plan import DeployPlan, plan_changes
 from swarmctl.stack.deploy.remove import leftovers, remove
-from swarmctl.stack.deploy.rollback import decide, restore
-from swarmctl.stack.deploy.wanted import Wanted
+from swarmctl.stack.deploy.rollback import plan_rollback, roll_back
+from swarmctl.wait import Clock
 from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
-NO_WAIT = Options(wait=0.01, settle=0)
+NO_WAIT = DeployOptions(wait=0.01, settle=0)
+NO_PAUSE = Clock(pause=lambda _: None)
+
+
+@dataclass
+class FakeProgress:
+    """Keeps the notes of a deploy."""
+
+    notes: list[str] = field(default_factory=list)
+    on_services: Callable[[object], None] = lambda _: None
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def planned(self, plan: DeployPlan) -> None:
+        pass
+
+    def services(self, services: Sequence[Convergence]) -> None:
+        self.on_services(services)
 
 
 def deployed(*names: str) -> FakeEngine:
@@ -28,22 +51,22 @@ def deployed(*names: str) -> FakeEngine:
     return fake
 
 
-def wanted(*specs: dict[str, object], configs: tuple[str, ...] = ()) -> Wanted:
-    return Wanted(
+def wanted(*specs: dict[str, object], configs: tuple[str, ...] = ()) -> DesiredStack:
+    return DesiredStack(
         "shop",
         services={str(spec["Name"]): spec for spec in specs},
         configs={name: object_spec(name) for name in configs},
     )
 
 
-def planned(fake: FakeEngine, what: Wanted) -> Plan:
-    return plan(what, look(fake, "shop"))
+def planned(fake: FakeEngine, what: DesiredStack) -> DeployPlan:
+    return plan_changes(what, read_current(fake, "shop"))
 
 
-def run(fake: FakeEngine, what: Wanted, options: Options = NO_WAIT) -> list[str]:
+def run(fake: FakeEngine, what: DesiredStack, options: DeployOptions = NO_WAIT) -> list[str]:
     notes: list[str] = []
-    before = Before.seen(fake, "shop", {})
-    carry_out(fake, planned(fake, what), before, options, Say(note=notes.append))
+    before = StackBefore.read(fake, "shop", {})
+    carry_out(fake, planned(fake, what), before, options, FakeProgress(notes))
     return notes
 
 
@@ -68,9 +91,9 @@ def test_a_version_that_does_not_run_is_taken_back_with_all_that_came_with_it() 
 
 def test_the_reason_and_the_last_words_of_its_tasks_are_told() -> None:
     fake, notes = deployed("web"), list[str]()
-    before = Before.seen(fake, "shop", {})
+    before = StackBefore.read(fake, "shop", {})
     with pytest.raises(NotDeployedError):
-        carry_out(fake, planned(fake, wanted(BAD)), before, NO_WAIT, Say(note=notes.append))
+        carry_out(fake, planned(fake, wanted(BAD)), before, NO_WAIT, FakeProgress(notes))
     said = "\n".join(notes)
     assert "a task on wkr1 is rejected (2 times): No such image: bad" in said
     assert "| last words of /tasks/" in said
@@ -79,7 +102,7 @@ def test_the_reason_and_the_last_words_of_its_tasks_are_told() -> None:
 def test_without_rollback_it_stays_as_it_is_and_says_so() -> None:
     fake = deployed("web")
     with pytest.raises(NotDeployedError, match="not rolled back") as caught:
-        run(fake, wanted(BAD), Options(wait=0.01, settle=0, rollback=False))
+        run(fake, wanted(BAD), DeployOptions(wait=0.01, settle=0, rollback=False))
     assert image(fake, "shop_web") == "bad:1"
     assert "No such image" in caught.value.message
 
@@ -106,10 +129,12 @@ def test_an_interrupted_deploy_is_taken_back_and_exits_130() -> None:
         if image(fake, "shop_web") == "httpd:2.6":
             raise KeyboardInterrupt
 
-    before = Before.seen(fake, "shop", {})
+    before = StackBefore.read(fake, "shop", {})
     todo = planned(fake, wanted(service_spec("web", image="httpd:2.6")))
     with pytest.raises(NotDeployedError) as caught:
-        carry_out(fake, todo, before, Options(wait=5, settle=0), Say(progress=interrupt))
+        carry_out(
+            fake, todo, before, DeployOptions(wait=5, settle=0), FakeProgress(on_services=interrupt)
+        )
     assert caught.value.exit_code == Exit.INTERRUPTED
     assert image(fake, "shop_web") == "httpd:2.4"
     assert "interrupted" in caught.value.message
@@ -118,51 +143,51 @@ def test_an_interrupted_deploy_is_taken_back_and_exits_130() -> None:
 def test_an_old_version_that_does_not_come_back_is_another_exit_code() -> None:
     fake = deployed("web")
     fake.refuse["POST /services/services-1/update"] = "no leader"
-    before = Before.seen(fake, "shop", {})
+    before = StackBefore.read(fake, "shop", {})
     todo = planned(fake, wanted(BAD))
     fake.refuse.clear()
     apply(todo, before.current, fake, no_credentials)
     fake.refuse["POST /services/services-1/update"] = "no leader"
     with pytest.raises(NotRolledBackError) as caught:
-        carry_out(fake, Plan("shop"), before, NO_WAIT, Say())
+        carry_out(fake, DeployPlan("shop"), before, NO_WAIT, FakeProgress())
     assert caught.value.exit_code == Exit.REVERT_FAILED
     assert "shop_web had 2 tasks serving, now 0" in caught.value.message
 
 
 def test_what_swarm_has_rolled_back_by_itself_is_left_alone() -> None:
     fake = deployed("web")
-    before = look(fake, "shop")
+    before = read_current(fake, "shop")
     fake.named("services", "shop_web")["Version"] = {"Index": 9}
     fake.sent.clear()
-    assert restore(fake, before, timeout=5, settle=0, pause=lambda _: None).empty
+    assert roll_back(fake, before, timeout=5, settle=0, clock=NO_PAUSE).empty
     assert fake.sent == []
 
 
 def test_a_service_is_rolled_back_by_swarm_where_it_still_knows_the_old_spec() -> None:
     fake = deployed("web")
-    before = look(fake, "shop")
+    before = read_current(fake, "shop")
     apply(planned(fake, wanted(BAD)), before, fake, no_credentials)
-    apply(planned(fake, wanted(service_spec("web", image="bad:2"))), look(fake, "shop"), fake,
-          no_credentials)  # fmt: skip
-    restore(fake, before, timeout=5, settle=0, pause=lambda _: None)
+    second = planned(fake, wanted(service_spec("web", image="bad:2")))
+    apply(second, read_current(fake, "shop"), fake, no_credentials)
+    roll_back(fake, before, timeout=5, settle=0, clock=NO_PAUSE)
     assert image(fake, "shop_web") == "httpd:2.4"
 
 
 def test_a_service_that_is_gone_is_made_again() -> None:
     fake = deployed("web", "api")
-    before = look(fake, "shop")
+    before = read_current(fake, "shop")
     fake.send("DELETE", f"/services/{fake.named('services', 'shop_api')['ID']}")
-    assert decide(before, look(fake, "shop")).recreate == ("shop_api",)
-    restore(fake, before, timeout=5, settle=0, pause=lambda _: None)
+    assert plan_rollback(before, read_current(fake, "shop")).recreate == ("shop_api",)
+    roll_back(fake, before, timeout=5, settle=0, clock=NO_PAUSE)
     assert fake.names("services") == ["shop_api", "shop_web"]
 
 
 def test_other_stacks_are_never_touched() -> None:
     fake = deployed("web")
-    before = look(fake, "shop")
+    before = read_current(fake, "shop")
     fake.add("services", service_spec("web", stack="other"))
     fake.add("configs", object_spec("theirs", stack="other"))
-    assert decide(before, look(fake, "shop")).empty
+    assert plan_rollback(before, read_current(fake, "shop")).empty
 
 
 def test_a_secret_that_exists_keeps_its_value() -> None:
@@ -175,30 +200,33 @@ def test_a_secret_that_exists_keeps_its_value() -> None:
 # --- proof and evidence ---------------------------------------------------------------------------
 
 
-def standing(ready: int = 2, answer: str = "HTTP 200") -> dict[str, proof.Standing]:
-    place = proof.Place("10.0.0.1", 80, "/") if answer else None
-    return {"web": proof.Standing("web", ready, 2, place, answer)}
+OK, NO_ANSWER = proof.ProbeAnswer(200), proof.ProbeAnswer()
+
+
+def health(ready: int = 2, answer: proof.ProbeAnswer = OK) -> dict[str, proof.ServiceHealth]:
+    address = proof.ProbeAddress("10.0.0.1", 80, "/")
+    return {"web": proof.ServiceHealth("web", ready, 2, address, answer)}
 
 
 @pytest.mark.parametrize(
     ("after", "lost"),
     [
-        (standing(), False),
-        (standing(ready=1), True),
-        (standing(answer="HTTP 503"), True),
-        (standing(answer="no answer"), True),
+        (health(), False),
+        (health(ready=1), True),
+        (health(answer=proof.ProbeAnswer(503)), True),
+        (health(answer=NO_ANSWER), True),
         ({}, True),
     ],
 )
 def test_what_answered_before_must_answer_after(
-    after: dict[str, proof.Standing], lost: bool
+    after: dict[str, proof.ServiceHealth], lost: bool
 ) -> None:
-    assert bool(proof.losses(standing(), after)) is lost
+    assert bool(proof.regressions(health(), after)) is lost
 
 
 def test_what_could_not_be_reached_before_proves_nothing_after() -> None:
-    before = standing(answer="no answer")
-    assert proof.losses(before, standing(answer="no answer")) == []
+    before = health(answer=NO_ANSWER)
+    assert proof.regressions(before, health(answer=NO_ANSWER)) == []
 
 
 def test_log_streams_are_read_with_and_without_frames() -> None:
@@ -212,12 +240,12 @@ def test_every_place_of_a_service_is_asked_and_the_best_answer_counts() -> None:
     fake = FakeEngine()
     ports = [{"TargetPort": 80, "PublishedPort": 8080, "Protocol": "tcp", "PublishMode": "ingress"}]
     fake.add("services", service_spec("web", EndpointSpec={"Ports": ports}))
-    answers = {"10.0.0.1": "no answer", "10.0.0.2": "HTTP 204"}
-    found = proof.standings(
+    answers = {"10.0.0.1": NO_ANSWER, "10.0.0.2": proof.ProbeAnswer(204)}
+    found = proof.health_of_stack(
         fake.snapshot(),
         "shop",
         {"mgr1": "10.0.0.1", "wkr1": "10.0.0.2"},
-        lambda place: answers[place.host],
+        lambda address: answers[address.host],
     )
     assert str(found["shop_web"]) == "shop_web 2/2 on live nodes, 10.0.0.2:8080/ → HTTP 204"
 
@@ -230,8 +258,8 @@ def test_rm_removes_what_is_the_stacks_own() -> None:
     fake.add("networks", {"Name": "shop_inside", "Labels": object_spec("x")["Labels"]})
     fake.add("configs", object_spec("conf"))
     fake.add("secrets", object_spec("theirs", stack="other"))
-    remove(fake, look(fake, "shop"), timeout=5, pause=lambda _: None)
-    assert look(fake, "shop").empty
+    remove(fake, read_current(fake, "shop"), timeout=5, clock=NO_PAUSE)
+    assert read_current(fake, "shop").empty
     assert fake.names("secrets") == ["theirs"]
 
 
@@ -239,7 +267,7 @@ def test_rm_says_what_still_uses_a_network_at_the_deadline() -> None:
     fake = FakeEngine(refuse={"DELETE /networks": "network is in use by task abc"})
     fake.add("networks", {"Name": "shop_inside", "Labels": object_spec("x")["Labels"]})
     with pytest.raises(SwarmctlError, match="shop_inside: network is in use by task abc"):
-        remove(fake, look(fake, "shop"), timeout=0, pause=lambda _: None)
+        remove(fake, read_current(fake, "shop"), timeout=0, clock=NO_PAUSE)
 
 
 def test_prune_keeps_what_a_service_or_its_previous_version_needs() -> None:
@@ -253,7 +281,7 @@ def test_prune_keeps_what_a_service_or_its_previous_version_needs() -> None:
     fake.add("services", using("before"))
     there = fake.named("services", "shop_web")
     there["PreviousSpec"], there["Spec"] = there["Spec"], using("now")
-    current = look(fake, "shop")
+    current = read_current(fake, "shop")
     assert leftovers(fake, current).lines() == ["config old"]
     both = leftovers(fake, current, keep_previous=False)
     assert both.lines() == ["config before", "config old"]

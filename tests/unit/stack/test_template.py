@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.stack.render import render, template
+from swarmctl.stack.render import output, template
 from swarmctl.stack.render.template_faults import explained
 
 HEAD = "services:\n  a: {image: x:1}\n"
@@ -28,7 +28,9 @@ def fault(folder: Path, text: str, time_limit: float = 5) -> UsageError:
 def test_a_loop_without_end_is_ended(tmp_path: Path) -> None:
     loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     said = fault(tmp_path, loops, time_limit=0.05)
-    assert said.message.startswith(f"{tmp_path / template.TEMPLATE}:3: the template is not done")
+    assert said.message.startswith(
+        f"{tmp_path / template.TEMPLATE}:3: the template was still running"
+    )
 
 
 def test_after_a_rendering_no_alarm_is_left(tmp_path: Path) -> None:
@@ -43,7 +45,7 @@ def test_too_much_output_is_refused(tmp_path: Path) -> None:
 
 def test_a_template_without_memory_is_explained(tmp_path: Path) -> None:
     said = explained(MemoryError(), tmp_path, {})
-    assert "more memory than there is" in said.message
+    assert "too much memory" in said.message
 
 
 def test_undefined_inside_of_a_map_is_named(tmp_path: Path) -> None:
@@ -66,14 +68,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "out" / "docker-compose.yml"
-    render.write(render.Rendered("old\n"), target)
+    output.write(output.Rendered("old\n"), target)
 
     def full(self: Path, other: Path) -> Path:
         raise OSError(28, "No space left on device", str(other))
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(SwarmctlError, match="No space left"):
-        render.write(render.Rendered("new\n"), target)
+        output.write(output.Rendered("new\n"), target)
     assert [path.name for path in target.parent.iterdir()] == ["docker-compose.yml"]
     assert target.read_text() == "old\n"
 
@@ -81,8 +83,8 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 def test_a_written_file_keeps_its_mode_and_a_new_one_has_the_usual(tmp_path: Path) -> None:
     target = tmp_path / "docker-compose.yml"
     (tmp_path / "usual").write_text("")
-    render.write(render.Rendered("a\n"), target)
+    output.write(output.Rendered("a\n"), target)
     assert target.stat().st_mode == (tmp_path / "usual").stat().st_mode
     target.chmod(0o640)
-    render.write(render.Rendered("b\n"), target)
+    output.write(output.Rendered("b\n"), target)
     assert target.stat().st_mode & 0o777 == 0o640

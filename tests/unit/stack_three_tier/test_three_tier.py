@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.stack.render.render import Rendered, render_stack
+from swarmctl.stack.render.output import Rendered
+from swarmctl.stack.render.render import render_stack
 
 STACK = Path(__file__).parents[3] / "stacks" / "three_tier"
 MODES = ("mesh", "host")

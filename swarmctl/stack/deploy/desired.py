@@ -1,7 +1,7 @@
-"""What a rendered stack asks of the Swarm: the requests that ``docker stack deploy`` would send.
+"""The desired stack: a compose file translated into the Engine API's objects.
 
-The docker CLI of a manager works them out; see :mod:`swarmctl.stack.deploy.recorder`. Nothing is
-changed.
+A manager's docker CLI translates it, into requests that are recorded instead of carried out; see
+:mod:`swarmctl.stack.deploy.recorder`. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.stack.render.render import Rendered
+from swarmctl.stack.render.output import Rendered
 from swarmctl.stack.render.template import OUTPUT
 from swarmctl.swarm import shell
 from swarmctl.swarm.engine import Json
@@ -26,25 +26,25 @@ from swarmctl.swarm.engine import Json
 if TYPE_CHECKING:
     from swarmctl.swarm.ssh import Endpoint
 
-# Seconds. The CLI needs less than one, on a busy machine a few.
+# Seconds. The CLI needs less than one; on a busy machine, a few.
 TIMEOUT = 45.0
 
-# ${NAME} and $NAME of a compose file; $$ is a dollar.
+# ${NAME} and $NAME in a compose file; $$ is a dollar sign.
 _VARIABLE = re.compile(r"\$(?:\$|\{?(?P<name>[A-Za-z_][A-Za-z0-9_]*))")
 _CREATE = re.compile(r"^/v[\d.]+/(?P<kind>networks|secrets|configs|services)/create$")
 _UPDATE = re.compile(r"^/v[\d.]+/(?P<kind>secrets|configs|services)/[^/]+/update(\?.*)?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A stack as it is to be: each kind by name, as it would be sent.
+class DesiredStack:
+    """The objects of each kind by name, as requests to create them.
 
     Attributes:
         networks: only those that do not exist yet.
-        secrets: with their content; external ones are not among them.
-        configs: with their content; external ones are not among them.
-        services: complete specs; networks, secrets and configs are named by name.
-        notes: what the CLI had to say.
+        secrets: with their content; without external ones.
+        configs: with their content; without external ones.
+        services: complete specs that refer to networks, secrets and configs by name.
+        notes: the CLI's warnings.
     """
 
     stack: str
@@ -55,7 +55,7 @@ class Wanted:
     notes: tuple[str, ...] = ()
 
 
-def ask(
+def translate(
     manager: Endpoint,
     stack: str,
     rendered: Rendered,
@@ -63,15 +63,15 @@ def ask(
     pretend: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
     timeout: float = TIMEOUT,
-) -> Wanted:
-    """Let a manager's docker CLI work out what the stack asks for.
+) -> DesiredStack:
+    """Let a manager's docker CLI translate a compose file.
 
     Args:
-        manager: where.
+        manager: the manager.
         stack: the name to deploy under.
-        rendered: the compose file and what belongs beside it.
-        pretend: names of secrets to be taken as if they existed.
-        environment: what ``${VARIABLES}`` stand for; this process's by default.
+        rendered: the compose files and the files they name.
+        pretend: names of secrets that the CLI shall believe to exist.
+        environment: the values of ``${VARIABLES}``; by default this process's.
         timeout: seconds.
 
     Raises:
@@ -81,7 +81,7 @@ def ask(
     variables = os.environ if environment is None else environment
     job = {
         "name": stack,
-        "compose": OUTPUT,
+        "compose": [OUTPUT, *rendered.overlays],
         "environment": {n: variables[n] for n in named_variables(rendered) if n in variables},
         "secrets": list(pretend),
         "timeout": max(1.0, timeout - 5),
@@ -91,25 +91,25 @@ def ask(
     done = shell.run(manager, argv, _archive(job, rendered), timeout=timeout)
     if done.code != 0:
         raise SwarmctlError(
-            f"{manager}: the stack could not be read there: "
+            f"{manager} could not translate the compose file: "
             + (done.errors.strip().splitlines() or [f"exit code {done.code}"])[-1],
             "the managers need python3 and the docker CLI; playbooks/site.yml installs both",
         )
-    return parse(stack, json.loads(done.output))
+    return from_recording(stack, json.loads(done.output))
 
 
-def parse(stack: str, answer: Mapping[str, Any]) -> Wanted:
-    """Sort what the recorder has written down.
+def from_recording(stack: str, answer: Mapping[str, Any]) -> DesiredStack:
+    """Sort the recorded requests.
 
     Raises:
-        UsageError: the CLI refused.
-        SwarmctlError: there is no CLI, or it did not end.
+        UsageError: the CLI refused the compose file.
+        SwarmctlError: the CLI does not exist, did not end, or sent an unknown request.
     """
-    code, said = answer["code"], _lines(answer["said"])
+    code, messages = answer["code"], _lines(answer["stderr"])
     if code in (124, 127):
-        raise SwarmctlError(f"the docker CLI could not be run on the manager: {' '.join(said)}")
+        raise SwarmctlError(f"the docker CLI could not be run on the manager: {' '.join(messages)}")
     if code != 0:
-        reason = " ".join(said) or f"exit code {code}"
+        reason = " ".join(messages) or f"exit code {code}"
         raise UsageError(f"docker refuses the stack {stack}: {reason}", _advice(reason))
     found: dict[str, dict[str, Json]] = {k: {} for k in ("networks", "secrets", "configs")}
     services: dict[str, Json] = {}
@@ -117,18 +117,19 @@ def parse(stack: str, answer: Mapping[str, Any]) -> Wanted:
         match = _CREATE.match(request["path"]) or _UPDATE.match(request["path"])
         if request["method"] != "POST" or match is None:
             raise SwarmctlError(
-                f"the docker CLI on the manager asks for {request['method']} {request['path']}, "
+                f"the docker CLI on the manager sent {request['method']} {request['path']}, "
                 "which swarmctl does not know",
                 "deploy with `docker stack deploy` on the manager, and report this",
             )
         into = services if match["kind"] == "services" else found[match["kind"]]
         into[request["body"]["Name"]] = request["body"]
-    return Wanted(stack, services=services, notes=tuple(said), **found)
+    return DesiredStack(stack, services=services, notes=tuple(messages), **found)
 
 
 def named_variables(rendered: Rendered) -> list[str]:
-    """The variables a compose file names."""
-    return sorted({m["name"] for m in _VARIABLE.finditer(rendered.compose) if m["name"]})
+    """The variables that the compose files use."""
+    found = (m["name"] for text in rendered.compose_texts for m in _VARIABLE.finditer(text))
+    return sorted({name for name in found if name})
 
 
 def _lines(text: str) -> list[str]:
@@ -138,14 +139,15 @@ def _lines(text: str) -> list[str]:
 def _advice(reason: str) -> str:
     if match := re.search(r"(secret|config) not found: (\S+)", reason):
         kind, name = match[1], match[2]
-        return f"it is external: make it on a manager, `docker {kind} create {name} FILE`" + (
+        return f"it is external; create it on a manager: `docker {kind} create {name} FILE`" + (
             f", or let --make-secret {name} give it a random value" if kind == "secret" else ""
         )
-    return "nothing was changed; `swarmctl stack lint` says more about a compose file"
+    return "nothing was changed; `swarmctl stack lint` tells more about a compose file"
 
 
 def _archive(job: Mapping[str, Any], rendered: Rendered) -> bytes:
     files = {"job.json": json.dumps(job).encode(), f"stack/{OUTPUT}": rendered.compose.encode()}
+    files |= {f"stack/{name}": text.encode() for name, text in rendered.overlays.items()}
     files |= {f"stack/{name}": content for name, content in rendered.files.items()}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:

@@ -1,0 +1,56 @@
+"""``swarmctl stack rm``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, HostOption, TimeoutOption
+from swarmctl.cli.stack.options import DeployedArgument
+from swarmctl.errors import RefusedError
+
+
+def rm(
+    stack: DeployedArgument,
+    volumes: Annotated[
+        bool,
+        typer.Option("--volumes", help="Also remove its volumes on every node: data is lost."),
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before data is lost.")
+    ] = False,
+    timeout: TimeoutOption = 120,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
+) -> None:
+    """Remove a stack, and wait until its tasks and networks are gone.
+
+    External secrets, configs and networks stay, and so do volumes without --volumes.
+    """
+    from swarmctl.cluster import resolve
+    from swarmctl.stack.deploy.remove import remove_stack
+
+    def confirm(found: Sequence[str]) -> None:
+        names = ", ".join(found)
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise RefusedError(
+                f"the data in {names} would be lost", f"swarmctl stack rm {stack} --volumes --yes"
+            )
+        if not typer.confirm(f"Remove {stack} and the data in {names}?", err=True):
+            raise RefusedError("nothing was removed")
+
+    remove_stack(
+        resolve(cluster, host),
+        stack,
+        volumes=volumes,
+        timeout=timeout,
+        confirm=confirm,
+        removed=lambda what: console.emit(f"- {what}"),
+        note=console.note,
+    )

@@ -1,0 +1,126 @@
+"""Find a stack by its name or path, and load it for a deploy."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from swarmctl.errors import UsageError
+from swarmctl.reading.names import unknown
+from swarmctl.stack.render.compose_files import load_compose_files
+from swarmctl.stack.render.output import Rendered
+from swarmctl.stack.render.render import render_stack
+from swarmctl.stack.render.template import TEMPLATE
+from swarmctl.stack.render.values import parse_set, unknown_overrides
+
+
+@dataclass(frozen=True, slots=True)
+class StackSource:
+    """A stack to deploy.
+
+    Attributes:
+        name: the name to deploy it under.
+        rendered: its compose files and the files they name.
+        notes: remarks for the user.
+    """
+
+    name: str
+    rendered: Rendered
+    notes: tuple[str, ...] = ()
+
+
+def load_source(
+    stack: str = "",
+    compose_files: Sequence[Path] = (),
+    values_files: Sequence[Path] = (),
+    assignments: Sequence[str] = (),
+    name: str | None = None,
+) -> StackSource:
+    """Load a stack: render its template, or read its compose files.
+
+    Args:
+        stack: a stack's name, folder or compose file; with ``compose_files``, the name to deploy
+            under.
+        compose_files: compose files to merge, the first one first.
+        values_files: values for the template.
+        assignments: further values, as ``a.b=v``.
+        name: the name to deploy under; by default the stack's or the compose file's folder's.
+
+    Raises:
+        UsageError: the stack cannot be rendered or read, or Swarm does not accept the name.
+    """
+    if compose_files:
+        name = name or stack
+    elif stack.endswith((".yml", ".yaml")):
+        compose_files = [Path(stack)]
+    if compose_files:
+        if values_files or assignments:
+            raise UsageError(f"{compose_files[0]} is not a template, so it has no values to set")
+        rendered = load_compose_files(compose_files)
+        return StackSource(_valid(name or compose_files[0].resolve().parent.name), rendered)
+    if not stack:
+        raise UsageError("no stack to deploy", "give a stack's name or folder, or -c FILE")
+    overrides = parse_set(assignments)
+    folder = find_stack(stack)
+    notes = tuple(f"note: {line}" for line in unknown_overrides(folder, values_files, overrides))
+    deployed_as = _valid(name or folder.resolve().name)
+    rendered = render_stack(folder, values_files, {"stack_name": deployed_as, **overrides})
+    return StackSource(deployed_as, rendered, notes)
+
+
+def _valid(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a stack",
+            "use letters, digits, _ . and -, beginning with a letter or digit: --as NAME",
+        )
+    return name
+
+
+def stacks_dir() -> Path:
+    """The folder in which stacks are found by name.
+
+    ``$SWARMCTL_STACKS``, else the nearest ``stacks`` folder from the working directory upwards,
+    else that of the checkout that swarmctl runs from.
+    """
+    configured = os.environ.get("SWARMCTL_STACKS")
+    if configured:
+        return Path(configured)
+    here = Path.cwd()
+    checkout = Path(__file__).resolve().parents[3]
+    candidates = [folder / "stacks" for folder in (here, *here.parents, checkout)]
+    return next((folder for folder in candidates if folder.is_dir()), candidates[0])
+
+
+def stack_names() -> list[str]:
+    """The names of all stacks that can be rendered."""
+    folder = stacks_dir()
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if (path / TEMPLATE).is_file())
+
+
+def find_stack(name_or_path: str) -> Path:
+    """The folder of a stack.
+
+    Args:
+        name_or_path: a name in :func:`stacks_dir`, or a path to a stack's folder or template.
+
+    Raises:
+        UsageError: there is no such stack; the hint lists the existing ones.
+    """
+    if name_or_path in stack_names():
+        return stacks_dir() / name_or_path
+    path = Path(name_or_path)
+    folder = path.parent if path.name == TEMPLATE else path
+    if (folder / TEMPLATE).is_file():
+        return folder
+    if "/" in name_or_path:
+        raise UsageError(
+            f"no stack in {name_or_path}: it has no {TEMPLATE}",
+            f"stacks in {stacks_dir()}: {', '.join(stack_names()) or 'none'}",
+        )
+    raise unknown("stack", name_or_path, stack_names())
