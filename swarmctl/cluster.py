@@ -62,7 +62,21 @@ def resolve(
     """
     if host:
         return Target((parse_host(host),))
-    ec2 = (cloud or _cloud)()
+    name, instances = find((cloud or _cloud)(), cluster)
+    return Target(manager_endpoints(name, instances), name, instances)
+
+
+def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, ...]]:
+    """A cluster's name and its instances, whether they are running or not.
+
+    Args:
+        ec2: where to look.
+        cluster: its name; ``$SWARMCTL_CLUSTER`` counts when it is ``None``.
+
+    Raises:
+        UsageError: the cluster is unknown, or there are several.
+        SwarmctlError: EC2 cannot be asked.
+    """
     name = cluster or os.environ.get("SWARMCTL_CLUSTER") or _only_cluster(ec2)
     instances = ec2.instances(name)
     if not instances:
@@ -70,7 +84,7 @@ def resolve(
         if not known:
             raise _no_cluster(ec2)
         raise unknown("cluster", name, known)
-    return Target(manager_endpoints(name, instances), name, instances)
+    return name, instances
 
 
 def manager_endpoints(cluster: str, instances: Iterable[Instance]) -> tuple[Endpoint, ...]:

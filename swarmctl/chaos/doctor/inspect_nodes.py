@@ -1,6 +1,6 @@
 """What faults left on the nodes themselves: one script a node, over SSH, and what it says.
 
-The script only looks. It finds what :mod:`swarmctl.chaos.fault.node_script` leaves, by
+The script only reports. It finds what :mod:`swarmctl.chaos.fault.node_script` leaves, by
 their names, so it needs no journal: not even the run has to be known.
 """
 
@@ -18,7 +18,7 @@ from swarmctl.chaos.fault.node_script import ACROSS_REBOOTS, UNTIL_REBOOT
 from swarmctl.chaos.world.protocols import Shell
 from swarmctl.errors import SwarmctlError
 
-LOOK_TIMEOUT_S = 10.0
+TIMEOUT_S = 10.0
 _AT_ONCE = 16
 _PREFIX = "swarmctl-chaos-"
 _PATH = "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
@@ -98,7 +98,7 @@ class Trace:
         )
         return f"left by {self.run or 'a run'}: {', '.join(things) or 'its timer'}; {end}"
 
-    def mend(self, node: str) -> str:
+    def remove_command(self, node: str) -> str:
         """The command that removes it from that node."""
         home = [f"rm -r {self.home}"] if self.home else []
         commands = [f"sh {self.home}/undo"] if self.undo else [*self.by_hand, *home]
@@ -106,7 +106,7 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class NodeReport:
     """What was seen on a node; ``engine`` is its unit's state, ``hung``, or ``none``."""
 
     traces: tuple[Trace, ...] = ()
@@ -115,8 +115,8 @@ class Look:
 
 def inspect(
     shell: Shell, nodes: Collection[str], now: datetime
-) -> tuple[Mapping[str, Look], Mapping[str, SwarmctlError]]:
-    """Look at all of these nodes at the same time.
+) -> tuple[Mapping[str, NodeReport], Mapping[str, SwarmctlError]]:
+    """NodeReport at all of these nodes at the same time.
 
     Args:
         shell: commands on the nodes.
@@ -127,16 +127,18 @@ def inspect(
         What was seen, and why nothing was, by hostname.
     """
 
-    def look(node: str) -> Look | SwarmctlError:
+    def ask(node: str) -> NodeReport | SwarmctlError:
         try:
-            return parse(shell.run(node, SCRIPT, LOOK_TIMEOUT_S), now)
+            return parse(shell.run(node, SCRIPT, TIMEOUT_S), now)
         except SwarmctlError as fault:
             return fault
 
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        found = dict(zip(nodes, pool.map(look, nodes), strict=True))
-    seen = {node: answer for node, answer in found.items() if isinstance(answer, Look)}
-    return seen, {node: answer for node, answer in found.items() if not isinstance(answer, Look)}
+        found = dict(zip(nodes, pool.map(ask, nodes), strict=True))
+    seen = {node: answer for node, answer in found.items() if isinstance(answer, NodeReport)}
+    return seen, {
+        node: answer for node, answer in found.items() if not isinstance(answer, NodeReport)
+    }
 
 
 def heal(home: str, run: str) -> str:
@@ -153,8 +155,8 @@ systemctl reset-failed "$unit.service" 2>/dev/null || :
 """
 
 
-def parse(text: str, now: datetime) -> Look:
-    """What the script said.
+def parse(text: str, now: datetime) -> NodeReport:
+    """Read the script's output.
 
     Args:
         text: its output.
@@ -166,17 +168,17 @@ def parse(text: str, now: datetime) -> Look:
     lines = [line.split("\t") for line in text.splitlines()]
     if not lines or lines[-1] != ["end", "."]:
         raise SwarmctlError("its answer was cut short")
-    told = _Told(now)
+    parser = _Parser(now)
     try:
         for kind, *words in lines:
-            told.hear(kind, words)
+            parser.read(kind, words)
     except (ValueError, TypeError, KeyError) as fault:
-        raise SwarmctlError(f"its answer can't be understood: {fault}") from fault
-    return told.look()
+        raise SwarmctlError(f"cannot read its answer: {fault}") from fault
+    return parser.report()
 
 
-class _Told:
-    """Gathers lines by the run they belong to."""
+class _Parser:
+    """Gathers the script's lines by the run they belong to."""
 
     def __init__(self, now: datetime) -> None:
         self._ours, self._skew = now, timedelta()
@@ -184,7 +186,7 @@ class _Told:
         self._queues: list[str] = []
         self._state = "active"
 
-    def hear(self, kind: str, words: Sequence[str]) -> None:
+    def read(self, kind: str, words: Sequence[str]) -> None:
         """One line; a kind of line is a method."""
         known: dict[str, Callable[..., None]] = {
             "now": self._now,
@@ -199,7 +201,7 @@ class _Told:
         if kind in known:
             known[kind](*words)
 
-    def look(self) -> Look:
+    def report(self) -> NodeReport:
         """What all the lines say together."""
         for device in self._queues:
             # A queue does not name its run; there can be one only.
@@ -209,7 +211,7 @@ class _Told:
                 f"a queue that delays or loses packets on {device}",
                 f"tc qdisc del dev {shlex.quote(device)} root",
             )
-        return Look(tuple(self._traces[run] for run in sorted(self._traces)), self._state)
+        return NodeReport(tuple(self._traces[run] for run in sorted(self._traces)), self._state)
 
     def _trace(self, run: str) -> Trace:
         return self._traces.setdefault(run, Trace(run))

@@ -206,6 +206,11 @@ class Journal:
     probe_log: tuple[ProbeRecord, ...] = ()
     lag_s: list[float] = field(default_factory=list)  # our look after the managers' own record
 
+    @property
+    def refusals(self) -> tuple[GuardRecord, ...]:
+        """The guards that refused and were not overridden."""
+        return tuple(guard for guard in self.guards if not guard.ok and not guard.overridden)
+
     def moment(self, kind: str) -> float | None:
         """When the first mark of that kind was made."""
         return next((mark.at_s for mark in self.marks if mark.kind == kind), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,6 +26,7 @@ from swarmctl.chaos.run.observer import Observer
 from swarmctl.chaos.run.watch import PROBE_PATIENCE_S, Watch
 from swarmctl.chaos.world.protocols import (
     Clock,
+    Consent,
     Ec2,
     Events,
     Machine,
@@ -72,7 +73,7 @@ class World:
         prober: sends the probes.
         interrupts: Ctrl-C, SIGTERM, SIGHUP.
         progress: shows what happens.
-        consent: gets what will be done, one line a target; raises to call it off.
+        consent: asks the user before the fault; ``None``: the user has consented.
     """
 
     managers: Managers
@@ -83,7 +84,7 @@ class World:
     prober: Prober
     interrupts: Interrupts
     progress: Progress
-    consent: Callable[[Sequence[str]], None]
+    consent: Consent | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The real world behind the seams: managers and nodes over SSH."""
+"""The real thing: a cluster's machines over EC2, its managers and nodes over SSH."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import TypeVar
 
 import docker.errors
 
+from swarmctl.chaos.world.events import SwarmEvents
 from swarmctl.chaos.world.protocols import Forecast
+from swarmctl.chaos.world.reconnect import ReconnectingEngine
+from swarmctl.cloud.instances import Cloud
+from swarmctl.cluster import endpoint, find, manager_endpoints
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction import Bounds
 from swarmctl.prediction import request as predict
@@ -16,8 +20,10 @@ from swarmctl.reading.times import time_or_none
 from swarmctl.swarm.client import Endpoint, Failover, SwarmClient
 from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.shell import Shells
 
 T = TypeVar("T")
+C = TypeVar("C", "LiveManagers", SwarmEvents)
 
 # A run is about to begin, and its journal is to stay readable: a second or two of searching, and no
 # thousands of outcomes. `swarmctl chaos predict` searches on.
@@ -80,3 +86,66 @@ class LiveManagers:
             return self._failover.ask(question)
         except docker.errors.APIError as error:  # "context deadline exceeded" in an election
             raise SwarmctlError(f"{self.address}: {error.explanation or error}") from error
+
+
+class LiveCluster:
+    """A cluster on EC2.
+
+    Args:
+        ec2: the EC2 API.
+        name: the cluster's name (its EC2 tag).
+    """
+
+    def __init__(self, ec2: Cloud, name: str) -> None:
+        """Connects to nothing yet."""
+        self.ec2, self.name = ec2, name
+        self.shell = Shells(self._nodes)
+        self._opened: list[LiveManagers | SwarmEvents] = []
+
+    @classmethod
+    def find(cls, cluster: str | None = None, region: str | None = None) -> LiveCluster:
+        """The cluster of that name, else ``$SWARMCTL_CLUSTER``, else the region's only one.
+
+        Raises:
+            UsageError: the cluster is unknown, or there are several.
+            SwarmctlError: EC2 cannot be asked.
+        """
+        ec2 = Cloud(region)
+        return cls(ec2, find(ec2, cluster)[0])
+
+    @property
+    def region(self) -> str:
+        """Its AWS region."""
+        return self.ec2.region
+
+    def managers(self) -> LiveManagers:
+        """The managers that run now.
+
+        Raises:
+            SwarmctlError: none does.
+        """
+        return self._keep(LiveManagers(self._endpoints()))
+
+    def events(self) -> SwarmEvents:
+        """The events of the managers that run now."""
+        return self._keep(SwarmEvents(self._endpoints()))
+
+    def engine(self) -> ReconnectingEngine:
+        """Requests to the managers that run at the time of each."""
+        return ReconnectingEngine(lambda: self.managers().engine)
+
+    def close(self) -> None:
+        """End all connections."""
+        self.shell.close()
+        for opened in self._opened:
+            opened.close()
+
+    def _keep(self, opened: C) -> C:
+        self._opened.append(opened)
+        return opened
+
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        return manager_endpoints(self.name, self.ec2.instances(self.name))
+
+    def _nodes(self) -> dict[str, Endpoint]:
+        return {i.name: endpoint(i) for i in self.ec2.instances(self.name)}

@@ -142,3 +142,46 @@ class Progress(Protocol):
 
     def status(self, text: str) -> None:
         """How things stand at this moment; replaced by the next one."""
+
+
+class Cluster(Protocol):
+    """A cluster, and connections to it (see ``swarmctl.chaos.world.live.LiveCluster``)."""
+
+    @property
+    def name(self) -> str:
+        """Its EC2 tag."""
+
+    @property
+    def region(self) -> str:
+        """Its AWS region."""
+
+    @property
+    def ec2(self) -> Ec2:
+        """Its machines."""
+
+    @property
+    def shell(self) -> Shell:
+        """Commands on its nodes."""
+
+    def managers(self) -> Managers:
+        """The managers that run now; raises ``SwarmctlError`` when none does."""
+
+    def events(self) -> Events:
+        """Wakes the observer early."""
+
+    def engine(self) -> Engine:
+        """Requests to the managers that run at the time of each."""
+
+    def close(self) -> None:
+        """End all connections."""
+
+
+class Consent(Protocol):
+    """Asks the user whether to go on."""
+
+    def __call__(self, lines: Sequence[str], /) -> None:
+        """Show what will be done, a line for each target.
+
+        Raises:
+            InterruptedRunError: the answer is no.
+        """

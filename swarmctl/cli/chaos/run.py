@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,17 +12,21 @@ import typer
 
 from swarmctl.cli import console
 from swarmctl.cli.chaos.report import recorded
-from swarmctl.cli.chaos.world import Reality, revert_from_swarm, revert_run
 from swarmctl.cli.options import ClusterOption, RunsDirOption
-from swarmctl.cli.show.experiment import ConsoleProgress, list_faults, rehearsal, show, summary
+from swarmctl.cli.show.experiment import (
+    ConsoleProgress,
+    list_faults,
+    lock_reverted,
+    rehearsal,
+    show,
+    summary,
+)
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from swarmctl.chaos.fault.selection import Selection
     from swarmctl.chaos.journal.journal import Journal
-    from swarmctl.chaos.journal.runs import Runs
     from swarmctl.chaos.plan.plan import Plan
-    from swarmctl.chaos.run.experiment import Experiment
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -172,21 +176,23 @@ def revert(
     runs_dir: RunsDirOption = Path("runs"),
 ) -> int:
     """Undo what a run left behind, for example after kill -9. Can be repeated without harm."""
+    from swarmctl.chaos.experiments import Experiments
     from swarmctl.chaos.journal.runs import Runs
 
-    runs = Runs(runs_dir)
-    with runs.lock():
+    progress = ConsoleProgress()
+    experiments = Experiments(Runs(runs_dir), progress, cluster)
+    try:
         if from_swarm:
-            console.emit(revert_from_swarm(runs, cluster))
+            console.emit(lock_reverted(experiments.revert_from_swarm()))
             return int(Exit.OK)
-        found = (runs.load(run_id),) if run_id else runs.pending()
-        pending = [journal for journal in found if journal.undo.pending]
-        if not pending:
-            named = f"run {run_id}" if run_id else f"no run in {runs_dir}"
-            console.emit(f"{named}: nothing left to undo")
-        for journal in pending:
-            revert_run(runs, journal)
-            console.emit(f"reverted {journal.id}")
+        reverted = experiments.revert(run_id)
+    finally:
+        progress.close()
+    for one in reverted:
+        console.emit(f"reverted {one}")
+    if not reverted:
+        named = f"run {run_id}" if run_id else f"no run in {runs_dir}"
+        console.emit(f"{named}: nothing left to undo")
     return int(Exit.OK)
 
 
@@ -274,105 +280,32 @@ def _run(
     dry_run: bool,
     yes: bool,
 ) -> int:
+    from swarmctl.chaos.experiments import Experiments
     from swarmctl.chaos.faults import known_fault
     from swarmctl.chaos.journal.runs import Runs
-    from swarmctl.chaos.plan import campaign
-    from swarmctl.chaos.world.clocks import WallClock
-
-    campaign.check(plan)
-    kind, runs = known_fault(plan.fault), Runs(runs_dir)
-    kind.check_selection(plan.selection)
-    if kind.irreversible and not yes and not dry_run and not sys.stdin.isatty():
-        raise UsageError(f"{kind.name} can't be undone as it was: {kind.undo}", "say so with --yes")
-    # Whoever names a node has consented to losing it, but not to losing its disk.
-    ask = (plan.selection.drawn or kind.irreversible) and not yes and sys.stdin.isatty()
-    world = Reality(cluster or plan.cluster)
-    try:
-        if dry_run:
-            return _rehearse(world, plan, runs)
-        plans = campaign.rounds(plan, world.snapshot() if plan.rolling else None)
-        name = f"{plan.title or plan.fault}-{WallClock().started_at:%Y%m%d-%H%M%S}"
-        label = name if len(plans) > 1 else ""
-        done = campaign.carry_out(
-            plans,
-            lambda one: _one(world, one, runs, label, seen, ask=ask),
-            WallClock(),
-            plan.every_s,
-            plan.keep_going,
-        )
-    finally:
-        world.close()
-    if len(plans) > 1:
-        summary(done, len(plans))
-    held = len(done) == len(plans) and all(journal.outcome == "held" for journal in done)
-    return int(Exit.OK if held else Exit.FAILED)
-
-
-def _one(
-    world: Reality, plan: Plan, runs: Runs, campaign: str, seen: list[Journal], *, ask: bool
-) -> Journal:
     from swarmctl.chaos.report import html as report
 
-    progress = ConsoleProgress()
-    experiment, close = _experiment(world, plan, runs, campaign, progress, ask=ask)
-    seen.append(experiment.journal)
+    kind, runs, progress = known_fault(plan.fault), Runs(runs_dir), ConsoleProgress()
+    if kind.irreversible and not yes and not dry_run and not sys.stdin.isatty():
+        raise UsageError(f"{kind.name} can't be undone as it was: {kind.undo}", "say so with --yes")
+    experiments = Experiments(runs, progress, cluster)
+
+    def ended(journal: Journal) -> None:
+        progress.close()
+        seen.append(journal)
+        if journal.moment("fault") is not None:
+            show(journal, report.write(runs, journal))
+
     try:
-        return experiment.run()
+        if dry_run:
+            journal = experiments.rehearse(plan)
+            progress.close()
+            rehearsal(journal, plan)
+            return int(Exit.REFUSED if journal.refusals else Exit.OK)
+        ask = progress.ask if sys.stdin.isatty() and not yes else None
+        campaign = experiments.run(plan, ask, ended)
     finally:
         progress.close()
-        close()
-        if experiment.journal.moment("fault") is not None:
-            show(experiment.journal, report.write(runs, experiment.journal))
-
-
-def _rehearse(world: Reality, plan: Plan, runs: Runs) -> int:
-    progress = ConsoleProgress()
-    experiment, close = _experiment(world, plan, runs, "", progress, ask=False)
-    try:
-        journal = experiment.rehearse()
-    finally:
-        progress.close()
-        close()
-    rehearsal(journal, plan)
-    refused = [guard for guard in journal.guards if not guard.ok and not guard.overridden]
-    return int(Exit.REFUSED if refused else Exit.OK)
-
-
-def _experiment(
-    world: Reality,
-    plan: Plan,
-    runs: Runs,
-    campaign: str,
-    progress: ConsoleProgress,
-    *,
-    ask: bool,
-) -> tuple[Experiment, Callable[[], None]]:
-    """The experiment on the real world, and what closes the connections to it."""
-    from swarmctl.chaos.probes.prober import BackgroundProber
-    from swarmctl.chaos.run.context import Request, World
-    from swarmctl.chaos.run.experiment import Experiment
-    from swarmctl.chaos.run.interrupts import Interrupts
-    from swarmctl.chaos.world.clocks import WallClock
-    from swarmctl.chaos.world.events import SwarmEvents
-    from swarmctl.chaos.world.live import LiveManagers
-
-    swarms, clock = LiveManagers(world.target.endpoints), WallClock()
-    events = SwarmEvents(world.target.endpoints)
-
-    def close() -> None:
-        events.close()
-        swarms.close()
-
-    acts_on = World(
-        managers=swarms,
-        ec2=world.ec2,
-        shell=world.shells,
-        clock=clock,
-        events=events,
-        prober=BackgroundProber(plan.probes, clock.now),
-        interrupts=Interrupts(),
-        progress=progress,
-        consent=lambda lines: progress.ask(lines) if ask else None,
-    )
-    request = Request(plan, world.target.cluster, world.ec2.region, runs, campaign)
-    return Experiment(request, acts_on), close
+    if campaign.planned > 1:
+        summary(campaign.journals, campaign.planned)
+    return int(Exit.OK if campaign.held else Exit.FAILED)

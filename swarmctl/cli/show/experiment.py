@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.status import Status
     from rich.table import Table
 
+    from swarmctl.chaos.experiments import LockReverted
     from swarmctl.chaos.fault.kind import Kind
     from swarmctl.chaos.journal.journal import Journal
     from swarmctl.chaos.plan.plan import Plan
@@ -286,6 +287,15 @@ def _show_prediction(journal: Journal) -> None:
 def _range(values: Iterable[int]) -> str:
     found = sorted(set(values)) or [0]
     return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+
+
+def lock_reverted(found: LockReverted) -> str:
+    """What was done about the Swarm's chaos lock, in a sentence."""
+    if not found.owner:
+        return "the Swarm's chaos lock is free: nothing left to undo"
+    if not found.run_id:
+        return f"released the lock of {found.owner}; it held no plan"
+    return f"reverted {found.run_id}"
 
 
 def summary(journals: Sequence[Journal], planned: int) -> None:

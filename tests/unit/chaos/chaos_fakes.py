@@ -385,6 +385,35 @@ class Lab:
 
 
 @dataclass
+class SimulatedCluster:
+    """The simulated cluster as ``LiveCluster`` presents a real one."""
+
+    lab: Lab
+    name: str = "swarm_app"
+    region: str = "eu-central-1"
+
+    @property
+    def ec2(self) -> Lab:
+        return self.lab
+
+    @property
+    def shell(self) -> Lab:
+        return self.lab
+
+    def managers(self) -> Lab:
+        return self.lab
+
+    def events(self) -> Clock:
+        return self.lab.clock
+
+    def engine(self) -> Managers:
+        return self.lab.engine
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass
 class FakeProber:
     """Answers at once, at every place it is aimed at, unless ``silent`` says otherwise."""
 

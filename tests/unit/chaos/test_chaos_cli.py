@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.run.experiment import Experiment
+from swarmctl.chaos.experiments import Experiments
+from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.cli import console
-from swarmctl.cli.chaos import run as chaos
 from swarmctl.cli.main import main
 from swarmctl.cli.show import experiment as chaos_show
-from tests.unit.chaos.chaos_fakes import Stage, stage
+from tests.unit.chaos.chaos_fakes import SimulatedCluster, Stage, stage
 
 
 @pytest.fixture
@@ -20,22 +19,10 @@ def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """`chaos run` acts on the simulated Swarm."""
     s = stage(tmp_path, timeout_s=30)
 
-    def wire(*rest: object, **options: object) -> tuple[Experiment, Callable[[], None]]:
-        return s.experiment, lambda: None
-
-    monkeypatch.setattr(chaos, "_experiment", wire)
-    monkeypatch.setattr(chaos, "Reality", Unreal)
+    cluster = SimulatedCluster(s.lab)
+    monkeypatch.setattr(LiveCluster, "find", lambda cluster_name, region: cluster)
+    monkeypatch.setattr(Experiments, "_experiment", lambda *rest: s.experiment)
     return s
-
-
-class Unreal:
-    """No cluster at all."""
-
-    def __init__(self, cluster: str | None) -> None:
-        self.cluster = cluster
-
-    def close(self) -> None:
-        pass
 
 
 def run(s: Stage, *words: str) -> int:

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from swarmctl.chaos.experiments import Experiments
 from swarmctl.chaos.journal.journal import GuardRecord, Journal, Undo, Verdict
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.report import junit, markdown
-from swarmctl.chaos.run.experiment import Experiment
+from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.cli import console
-from swarmctl.cli.chaos import run as chaos
 from swarmctl.cli.main import main
 from swarmctl.cli.show import experiment as chaos_show
 from swarmctl.errors import SwarmctlError
 from tests.unit.chaos import report_runs as runs
-from tests.unit.chaos.chaos_fakes import Stage, stage
-from tests.unit.chaos.test_chaos_cli import Unreal
+from tests.unit.chaos.chaos_fakes import SimulatedCluster, Stage, stage
 
 
 def ended(outcome: str, **changes: object) -> Journal:
@@ -196,11 +194,9 @@ def test_mistakes_are_2(kept: Runs, tmp_path: Path, capsys: pytest.CaptureFixtur
 def simulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     s = stage(tmp_path / "runs", timeout_s=30)
 
-    def wire(*rest: object, **options: object) -> tuple[Experiment, Callable[[], None]]:
-        return s.experiment, lambda: None
-
-    monkeypatch.setattr(chaos, "_experiment", wire)
-    monkeypatch.setattr(chaos, "Reality", Unreal)
+    cluster = SimulatedCluster(s.lab)
+    monkeypatch.setattr(LiveCluster, "find", lambda name, region: cluster)
+    monkeypatch.setattr(Experiments, "_experiment", lambda *rest: s.experiment)
     return s
 
 
@@ -229,7 +225,7 @@ def test_a_command_that_never_came_to_a_run_is_an_error(
     def nothing(*rest: object) -> None:
         raise SwarmctlError("no cluster here")
 
-    monkeypatch.setattr(chaos, "Reality", nothing)
+    monkeypatch.setattr(LiveCluster, "find", nothing)
     assert run(simulated, tmp_path / "junit.xml") == 1
     error = suite((tmp_path / "junit.xml").read_text()).find("testcase/error")
     assert error is not None

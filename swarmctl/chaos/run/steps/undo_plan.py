@@ -20,7 +20,9 @@ def ask_consent(context: Context) -> None:
     Raises:
         InterruptedRunError: the answer is no.
     """
-    context.world.consent([context.fault.describe(target) for target in context.journal.targets])
+    ask = context.world.consent
+    if ask is not None:
+        ask([context.fault.describe(target) for target in context.journal.targets])
 
 
 def store(context: Context) -> None:

@@ -8,6 +8,7 @@ import shlex
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,20 +17,31 @@ from typing import Any
 
 import pytest
 
-from swarmctl.chaos.doctor import checkup, inspect_nodes
-from swarmctl.chaos.doctor.checkup import Hands, Reach, alive, carry_out, cures, look
+from swarmctl.chaos import experiments
+from swarmctl.chaos.doctor import inspect_nodes, repair
+from swarmctl.chaos.doctor.collect import Access, alive, collect
+from swarmctl.chaos.doctor.evidence import Evidence
 from swarmctl.chaos.doctor.examine import examine
-from swarmctl.chaos.doctor.findings import EC2, SWARM, Cure, Facts, Finding, Severity, Way
+from swarmctl.chaos.doctor.findings import (
+    EC2,
+    SWARM,
+    Finding,
+    Repair,
+    RepairKind,
+    Severity,
+    repairs,
+)
+from swarmctl.chaos.experiments import Experiments
 from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.chaos.journal.journal import Journal, TargetRecord, Undo, UndoStep
 from swarmctl.chaos.journal.runs import Runs, brief
+from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.cli import console
-from swarmctl.cli.chaos import doctor as chaos_doctor
 from swarmctl.cli.main import main
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from tests.unit.chaos.chaos_fakes import START as NOW
-from tests.unit.chaos.chaos_fakes import Box, Clock, Lab, node, service, workers
+from tests.unit.chaos.chaos_fakes import Box, Clock, Lab, SimulatedCluster, node, service, workers
 
 RUN = "20260102-030000-instance-stop"
 ELSEWHERE = lock.Owner("ann", "laptop", 7, f"chaos {RUN}")
@@ -61,14 +73,13 @@ def pending(
 class Place:
     """A simulated cluster, a runs directory, and what the doctor says of them."""
 
-    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, root: Path) -> None:
         self.lab = Lab(Clock(), workers(3), [service("web", 2)])
         self.lab.answers = {"say end": QUIET}
         self.lab.engine.time = NOW.isoformat()
         self.runs = Runs(root / "runs")
         self.done: list[str] = []
-        self.reach = Reach(self.runs, "swarm_app", "", self.lab, self.lab, lambda: self.lab.engine)
-        monkeypatch.setattr(type(self.lab.engine), "snapshot", lambda engine: self.lab.snapshot())
+        self.access = Access(self.runs, SimulatedCluster(self.lab))
 
     def locked(
         self, owner: lock.Owner = ELSEWHERE, age_s: float = 10.0, plan: Journal | None = None
@@ -80,27 +91,34 @@ class Place:
         engine.store["configs"][lock_id]["CreatedAt"] = taken
         return lock_id
 
-    def facts(self) -> Facts:
-        return look(self.reach, NOW)
+    def evidence(self) -> Evidence:
+        return collect(self.access, NOW)
 
     def findings(self) -> tuple[Finding, ...]:
-        return examine(self.facts())
+        return examine(self.evidence())
+
+    def repair(self, one: Repair, pause: Callable[[float], None] = time.sleep) -> None:
+        assert self.access.cluster is not None
+        repair.make(one, self.access.cluster, self, pause)
+
+    def revert(self, run_id: str) -> None:
+        self.done.append(f"revert {run_id}")
+
+    def revert_from_swarm(self) -> None:
+        self.done.append("from swarm")
 
     def fix(self) -> tuple[Finding, ...]:
-        hands = Hands(
-            lambda run: self.done.append(f"revert {run}"), lambda: self.done.append("from swarm")
-        )
-        for cure in cures(self.findings()):
-            carry_out(cure, self.reach, hands)
+        for one in repairs(self.findings()):
+            self.repair(one)
         return self.findings()
 
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.chdir(tmp_path)
-    here = Place(tmp_path, monkeypatch)
-    here.reach = replace(here.reach, runs=Runs(Path("runs")))
-    here.runs = here.reach.runs
+    here = Place(tmp_path)
+    here.access = replace(here.access, runs=Runs(Path("runs")))
+    here.runs = here.access.runs
     return here
 
 
@@ -127,8 +145,8 @@ def test_a_run_that_is_not_undone_and_the_instance_it_stopped(place: Place) -> N
     assert "instance-stop of wkr2" in in_runs.what
     assert (on_node.place, on_node.severity) == ("wkr2", Severity.ERROR)
     assert on_node.what == f"its instance i-wkr2 is stopped; in the undo plan of {RUN}"
-    assert {f.mend for f in (in_runs, on_node)} == {f"swarmctl chaos revert {RUN}"}
-    assert cures((in_runs, on_node)) == [Cure(Way.REVERT, RUN)], "once"
+    assert {f.command for f in (in_runs, on_node)} == {f"swarmctl chaos revert {RUN}"}
+    assert repairs((in_runs, on_node)) == [Repair(RepairKind.REVERT, RUN)], "once"
 
 
 def test_a_revert_that_failed_says_why(place: Place) -> None:
@@ -143,15 +161,15 @@ def test_a_run_that_is_at_work_is_left_alone(place: Place) -> None:
         found = place.findings()
         assert [f.severity for f in found] == [Severity.WARNING] * 2
         assert f"may be under way, process {os.getpid()} works in runs" in found[0].what
-        assert cures(found) == []
-        assert {f.mend for f in found} == {"swarmctl chaos doctor"}
+        assert repairs(found) == []
+        assert {f.command for f in found} == {"swarmctl chaos doctor"}
 
 
 def test_a_run_of_another_cluster_is_found_and_not_touched(place: Place) -> None:
     place.runs.save(pending(cluster="shop"))
     found = only(place.findings(), "runs/")
     assert "in the cluster shop" in found.what
-    assert found.cure is None
+    assert found.repair is None
 
 
 def test_a_journal_that_cannot_be_read_hides_no_other(place: Place) -> None:
@@ -165,10 +183,10 @@ def test_a_journal_that_cannot_be_read_hides_no_other(place: Place) -> None:
 
 
 def test_another_runs_directory_is_named_in_the_command(place: Place) -> None:
-    place.reach = replace(place.reach, runs=Runs(Path("other")))
-    place.reach.runs.save(pending())
+    place.access = replace(place.access, runs=Runs(Path("other")))
+    place.access.runs.save(pending())
     found = only(place.findings(), "other/")
-    assert found.mend == f"swarmctl chaos revert {RUN} --runs-dir other"
+    assert found.command == f"swarmctl chaos revert {RUN} --runs-dir other"
 
 
 # -- locks ---------------------------------------------------------------------------------------
@@ -182,8 +200,8 @@ def test_a_lock_whose_time_runs_may_be_anybodys(place: Place) -> None:
     assert "ann@laptop" in in_swarm.what
     assert "until 03:04:55 UTC" in in_swarm.what
     assert in_swarm.severity == on_node.severity == Severity.WARNING
-    assert in_swarm.mend == "swarmctl chaos revert --from-swarm"
-    assert cures((in_swarm, on_node)) == []
+    assert in_swarm.command == "swarmctl chaos revert --from-swarm"
+    assert repairs((in_swarm, on_node)) == []
 
 
 def test_a_plan_in_a_lock_whose_time_is_over_is_carried_out(place: Place) -> None:
@@ -191,7 +209,7 @@ def test_a_plan_in_a_lock_whose_time_is_over_is_carried_out(place: Place) -> Non
     place.lab.states["wkr2"] = "stopped"
     found = place.findings()
     assert [f.severity for f in found] == [Severity.ERROR] * 2
-    assert cures(found) == [Cure(Way.FROM_SWARM, lock_id)]
+    assert repairs(found) == [Repair(RepairKind.FROM_SWARM, lock_id)]
     place.fix()
     assert place.done == ["from swarm"]
 
@@ -200,7 +218,7 @@ def test_a_process_of_this_machine_that_is_gone_left_its_lock(place: Place) -> N
     child = subprocess.Popen(["true"])
     child.wait()
     place.locked(replace(lock.me("chaos x"), pid=child.pid), plan=pending())
-    assert only(place.findings(), SWARM).cure is not None
+    assert only(place.findings(), SWARM).repair is not None
 
 
 @pytest.mark.parametrize("plan", [None, pending()])
@@ -210,7 +228,7 @@ def test_nobody_is_told_to_break_a_lock_whose_process_is_there(
     place.locked(lock.me("chaos x"), plan=plan)
     (found,) = place.fix()
     assert "may be at work" in found.what
-    assert found.mend == "swarmctl chaos doctor"
+    assert found.command == "swarmctl chaos doctor"
 
 
 def test_the_process_of_a_lock_is_looked_for_on_this_machine_only() -> None:
@@ -231,13 +249,13 @@ def test_a_plan_that_names_a_command_to_run_is_for_people(place: Place) -> None:
     place.locked(age_s=100, plan=pending(UndoAction.REPLACE_INSTANCE))
     found = only(place.findings(), SWARM)
     assert found.severity is Severity.ERROR
-    assert found.cure is None
+    assert found.repair is None
 
 
 def test_a_local_run_and_its_lock_are_mended_once_from_its_journal(place: Place) -> None:
     place.runs.save(pending())
     place.locked(age_s=100, plan=pending())
-    assert cures(place.findings()) == [Cure(Way.REVERT, RUN)]
+    assert repairs(place.findings()) == [Repair(RepairKind.REVERT, RUN)]
 
 
 @pytest.mark.parametrize(("age_s", "plan"), [(100, None), (100, pending())])
@@ -260,12 +278,12 @@ def test_a_lock_without_plan_is_kept_while_its_time_runs(place: Place) -> None:
 
 
 def test_a_new_lock_is_not_removed_for_an_old_one(place: Place) -> None:
-    old = Cure(Way.RELEASE, place.locked(age_s=100))
+    old = Repair(RepairKind.RELEASE, place.locked(age_s=100))
     lock.release(place.lab.engine, old.subject)
     place.locked()
-    hands = Hands(lambda run: None, lambda: None)
-    carry_out(old, place.reach, hands)
-    carry_out(Cure(Way.FROM_SWARM, old.subject), place.reach, Hands(hands.revert, pytest.fail))
+    place.repair(old)
+    place.repair(Repair(RepairKind.FROM_SWARM, old.subject))
+    assert place.done == []
     assert len(place.lab.engine.names("configs")) == 1
 
 
@@ -277,7 +295,7 @@ def test_locks_of_stacks_whose_time_is_over(place: Place) -> None:
     entry = engine.named("configs", "swarmctl-lock-shop")
     entry["CreatedAt"] = (NOW - timedelta(seconds=61)).isoformat()
     (found,) = place.findings()
-    assert found.mend == "swarmctl stack unlock shop"
+    assert found.command == "swarmctl stack unlock shop"
     assert place.fix() == ()
     assert engine.names("configs") == ["swarmctl-lock-blog"]
 
@@ -291,13 +309,13 @@ def test_an_instance_that_no_plan_mentions_is_never_started(place: Place, state:
     (found,) = place.fix()
     assert found.severity is Severity.WARNING
     assert found.what == f"its instance i-wkr1 is {state}; no run's plan mentions it"
-    assert found.mend.endswith("aws ec2 start-instances --instance-ids i-wkr1")
+    assert found.command.endswith("aws ec2 start-instances --instance-ids i-wkr1")
     assert not [line for line in place.lab.log if line.startswith("start")]
 
 
 def test_an_instance_that_starts_is_waited_for(place: Place) -> None:
     place.lab.states["wkr1"] = "pending"
-    assert only(place.findings(), "wkr1").mend == "swarmctl chaos doctor"
+    assert only(place.findings(), "wkr1").command == "swarmctl chaos doctor"
 
 
 def boxes(*names: str) -> Callable[[str], list[Box]]:
@@ -312,7 +330,7 @@ def test_members_without_instances_and_instances_that_are_no_members(
     found = place.findings()
     assert "no instance of the cluster has this name" in only(found, "wkr3").what
     assert "runs, but is not in the Swarm" in only(found, "wkr9").what
-    assert {f.mend for f in found} == {"ansible-playbook playbooks/site.yml"}
+    assert {f.command for f in found} == {"ansible-playbook playbooks/site.yml"}
 
 
 def test_a_node_that_is_down_for_no_other_reason(place: Place) -> None:
@@ -333,13 +351,13 @@ def test_dead_entries_of_a_node_that_joined_again(place: Place) -> None:
     chief = replace(node("mgr1", "manager", "down"), id="id-chief")
     place.lab.nodes += [old, chief]
     found = place.findings()
-    assert only(found, "wkr2").mend == "docker node rm id-old"
-    assert only(found, "mgr1").mend == "docker node demote id-chief && docker node rm id-chief"
-    assert cures(found) == []
+    assert only(found, "wkr2").command == "docker node rm id-old"
+    assert only(found, "mgr1").command == "docker node demote id-chief && docker node rm id-chief"
+    assert repairs(found) == []
     place.lab.nodes.append(replace(node("wkr3"), id="id-other"))
-    assert only(place.findings(), "wkr3").mend == "swarmctl chaos doctor", "not Down yet"
+    assert only(place.findings(), "wkr3").command == "swarmctl chaos doctor", "not Down yet"
     place.runs.save(pending(UndoAction.REPLACE_INSTANCE, node_id="id-old"))
-    assert only(place.findings(), "wkr2").mend == f"swarmctl chaos revert {RUN}"
+    assert only(place.findings(), "wkr2").command == f"swarmctl chaos revert {RUN}"
 
 
 def test_a_drain_of_ours_and_one_of_somebodys(place: Place) -> None:
@@ -350,12 +368,12 @@ def test_a_drain_of_ours_and_one_of_somebodys(place: Place) -> None:
     place.lab.set_availability("wkr3", "pause")
     found = place.findings()
     assert only(found, "wkr2").severity is Severity.ERROR
-    assert only(found, "wkr2").cure == Cure(Way.REVERT, drained)
+    assert only(found, "wkr2").repair == Repair(RepairKind.REVERT, drained)
     for name, what in (("wkr1", "drained"), ("wkr3", "paused")):
         assert only(found, name).severity is Severity.WARNING
         assert only(found, name).what == f"{what}; no run's plan mentions it"
-        assert only(found, name).mend == f"docker node update --availability active id-{name}"
-        assert only(found, name).cure is None
+        assert only(found, name).command == f"docker node update --availability active id-{name}"
+        assert only(found, name).repair is None
 
 
 def test_a_plan_that_stops_a_machine_is_no_reason_to_activate_it(place: Place) -> None:
@@ -370,12 +388,12 @@ def test_a_plan_that_stops_a_machine_is_no_reason_to_activate_it(place: Place) -
 def test_local_journals_are_looked_at_without_any_cluster(place: Place) -> None:
     place.runs.save(pending())
     fault = SwarmctlError("no AWS region is set", "export AWS_REGION=…")
-    place.reach = Reach(place.runs, blind={EC2: fault})
+    place.access = Access(place.runs, unreachable={EC2: fault})
     in_runs, in_ec2 = place.findings()
     assert RUN in in_runs.what
     assert in_ec2.place == EC2
-    assert in_ec2.mend == "export AWS_REGION=…"
-    assert cures((in_runs, in_ec2)) == [], "without EC2 nothing can be put back"
+    assert in_ec2.command == "export AWS_REGION=…"
+    assert repairs((in_runs, in_ec2)) == [], "without EC2 nothing can be put back"
 
 
 def test_an_ec2_that_does_not_answer_is_a_finding(place: Place) -> None:
@@ -389,8 +407,8 @@ def test_managers_that_do_not_answer_are_a_finding_and_their_run_is_mended(place
     place.lab.states["mgr1"] = "stopped"
     place.lab.fail["snapshot"] = SwarmctlError("no manager\n  of it runs")
     found = place.findings()
-    assert only(found, SWARM).what == "could not be looked at: no manager of it runs"
-    assert only(found, "mgr1").cure == Cure(Way.REVERT, RUN)
+    assert only(found, SWARM).what == "could not be examined: no manager of it runs"
+    assert only(found, "mgr1").repair == Repair(RepairKind.REVERT, RUN)
 
 
 def test_a_node_that_does_not_answer_is_a_finding(place: Place) -> None:
@@ -398,7 +416,7 @@ def test_a_node_that_does_not_answer_is_a_finding(place: Place) -> None:
         raise SwarmctlError("no answer")
 
     place.lab.answers = {"say end": silent}
-    assert [f.what for f in place.findings()] == ["could not be looked at: no answer"] * 4
+    assert [f.what for f in place.findings()] == ["could not be examined: no answer"] * 4
 
 
 # -- on the nodes --------------------------------------------------------------------------------
@@ -433,7 +451,7 @@ def test_what_a_run_left_on_a_node_and_when_it_goes_by_itself(place: Place) -> N
     # The node's clock is 5 s behind: 300 s from now, by ours.
     assert "heals by itself at 03:09:05 UTC" in found.what
     assert found.since == NOW - timedelta(seconds=240)
-    assert found.mend == f"ssh wkr1 'sudo sh /run/swarmctl-chaos/{CUT}/undo'"
+    assert found.command == f"ssh wkr1 'sudo sh /run/swarmctl-chaos/{CUT}/undo'"
 
 
 def test_a_node_is_healed_by_its_own_undo_script(place: Place) -> None:
@@ -449,37 +467,36 @@ def test_a_node_that_is_healed_is_awaited_until_it_is_ready(
 ) -> None:
     told(place, LEFT)
     place.lab.set_node("wkr1", "down")
-    monkeypatch.setattr(checkup, "_READY_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(repair, "_READY_TIMEOUT_S", 0.1)
     (found,) = place.findings()
-    assert found.cure is not None
-    hands = Hands(lambda run: None, lambda: None)
+    assert found.repair is not None
     with pytest.raises(SwarmctlError, match="for wkr1 to be Ready; last seen: down"):
-        carry_out(found.cure, place.reach, hands)
-    carry_out(found.cure, place.reach, hands, lambda s: place.lab.set_node("wkr1", "ready"))
+        place.repair(found.repair)
+    place.repair(found.repair, lambda s: place.lab.set_node("wkr1", "ready"))
 
 
 def test_what_a_plan_undoes_is_left_to_the_plan(place: Place) -> None:
     told(place, LEFT)
     place.locked(age_s=100, plan=pending(UndoAction.HEAL_NODE, "wkr1", CUT))
     found = place.findings()
-    assert [f.mend for f in found] == ["swarmctl chaos revert --from-swarm"] * 2
-    assert [cure.way for cure in cures(found)] == [Way.FROM_SWARM]
+    assert [f.command for f in found] == ["swarmctl chaos revert --from-swarm"] * 2
+    assert [repair.kind for repair in repairs(found)] == [RepairKind.FROM_SWARM]
 
 
 def test_a_node_is_not_healed_while_its_run_may_be_at_work(place: Place) -> None:
     told(place, LEFT)
     (found,) = place.findings()
-    assert found.cure is not None
+    assert found.repair is not None
     place.locked(plan=pending(UndoAction.HEAL_NODE, "wkr1", CUT))
-    assert cures(place.findings()) == []
+    assert repairs(place.findings()) == []
     with pytest.raises(RefusedError, match="ann@laptop"):
-        carry_out(found.cure, place.reach, Hands(lambda run: None, lambda: None))
+        place.repair(found.repair)
 
 
 def test_a_node_is_not_healed_if_nobody_knows_who_holds_the_lock(place: Place) -> None:
     told(place, LEFT)
     place.lab.fail["snapshot"] = SwarmctlError("no leader")
-    assert cures(place.findings()) == []
+    assert repairs(place.findings()) == []
 
 
 @pytest.mark.parametrize(
@@ -521,8 +538,8 @@ def test_single_things_without_an_undo_script_are_for_people(
     (found,) = place.fix()
     assert what in found.what
     assert "does not heal by itself" in found.what
-    assert f"sudo {command}" in found.mend
-    assert shlex.split(found.mend)[:2] == ["ssh", "wkr1"]
+    assert f"sudo {command}" in found.command
+    assert shlex.split(found.command)[:2] == ["ssh", "wkr1"]
 
 
 def test_a_queue_belongs_to_the_run_that_delays_packets(place: Place) -> None:
@@ -545,7 +562,7 @@ def test_an_engine_that_stands_still(place: Place, state: str, what: str, comman
     told(place, f"now\t1767323040\nengine\t{state}\nend\t.\n")
     (found,) = place.fix()
     assert what in found.what
-    assert found.mend == f"ssh wkr1 sudo systemctl {command}"
+    assert found.command == f"ssh wkr1 sudo systemctl {command}"
     assert found.severity is Severity.WARNING
     home = "run\t/run/swarmctl-chaos/20260102-030405-engine-pause\t1767322800\tundo"
     told(place, f"now\t1767323040\n{home}\nengine\t{state}\nend\t.\n")
@@ -587,8 +604,8 @@ def test_scripts_are_sound(tmp_path: Path) -> None:
 @pytest.fixture
 def wired(place: Place, monkeypatch: pytest.MonkeyPatch) -> Place:
     console.out.cache_clear()
-    monkeypatch.setattr(chaos_doctor, "_reach", lambda runs, cluster: (place.reach, lambda: None))
-    monkeypatch.setattr(checkup, "look", lambda reach: look(reach, NOW))
+    monkeypatch.setattr(LiveCluster, "find", lambda cluster, region: place.access.cluster)
+    monkeypatch.setattr(experiments, "collect", lambda access: collect(access, NOW))
     return place
 
 
@@ -609,7 +626,7 @@ def test_findings_are_1_grouped_by_place_with_their_commands(
     said = capsys.readouterr().out
     assert sum(line.startswith(" wkr1 ") for line in said.splitlines()) == 1
     assert "→ docker node update --availability active id-wkr1" in said
-    assert said.endswith("0 errors, 2 warnings; --fix mends 0 of them\n")
+    assert said.endswith("0 errors, 2 warnings; --fix repairs 0 of them\n")
 
 
 def test_what_is_mended_is_0_and_found_no_more(
@@ -629,16 +646,16 @@ def test_what_cannot_be_mended_stays_and_hinders_nothing_else(
     wired.runs.save(pending())
     wired.locked(age_s=100)
 
-    def fails(runs: Runs, journal: Journal) -> None:
+    def fails(this: Experiments, journal: Journal) -> None:
         raise SwarmctlError("no capacity")
 
-    monkeypatch.setattr("swarmctl.cli.chaos.world.revert_run", fails)
+    monkeypatch.setattr(Experiments, "_revert", fails)
     assert main(["chaos", "doctor", "--fix"]) == 1
     said = capsys.readouterr()
     assert f"revert {RUN}: no capacity" in said.err
     assert said.out.endswith(
-        "1 mended, 1 not; 1 error, 0 warnings left; --fix mends only what a run's plan or undo "
-        "script accounts for\n"
+        "1 repaired, 1 failed; 1 error, 0 warnings left; "
+        "--fix repairs only what a run's plan or undo script accounts for\n"
     )
 
 

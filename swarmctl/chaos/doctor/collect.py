@@ -1,0 +1,142 @@
+"""Collects evidence of leftovers: journals, locks, machines, nodes. Changes nothing."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from swarmctl.chaos.doctor import inspect_nodes
+from swarmctl.chaos.doctor.evidence import ChaosLock, Evidence
+from swarmctl.chaos.doctor.findings import EC2, SWARM
+from swarmctl.chaos.journal.runs import Runs, from_brief
+from swarmctl.chaos.world.protocols import Cluster
+from swarmctl.errors import RefusedError, SwarmctlError
+from swarmctl.swarm import lock
+from swarmctl.swarm.engine import Engine
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the doctor can reach.
+
+    Args:
+        runs: the local journals.
+        cluster: the cluster; ``None`` if it cannot be found, and ``unreachable`` says why.
+        options: what commands for this cluster need besides, for example ``--cluster NAME``.
+        unreachable: what cannot be examined, and why.
+    """
+
+    runs: Runs
+    cluster: Cluster | None = None
+    options: str = ""
+    unreachable: Mapping[str, SwarmctlError] = field(default_factory=dict)
+
+
+def collect(access: Access, now: datetime | None = None) -> Evidence:
+    """Collect everything that can be reached; what cannot be is part of the evidence.
+
+    Args:
+        access: what to examine.
+        now: this machine's time.
+    """
+    now = now or datetime.now(UTC)
+    evidence = replace(
+        _journals(access.runs, now), options=access.options, unreachable=dict(access.unreachable)
+    )
+    cluster = access.cluster
+    if cluster is None:
+        return evidence
+    evidence = replace(evidence, cluster=cluster.name)
+    try:
+        machines = tuple(cluster.ec2.instances(cluster.name))
+    except SwarmctlError as fault:
+        return replace(evidence, unreachable={**evidence.unreachable, EC2: fault})
+    # The nodes before the lock: a run takes the lock before it changes a node.
+    running = [machine.name for machine in machines if machine.state == "running"]
+    reports, silent = inspect_nodes.inspect(cluster.shell, running, now)
+    unreachable = {**evidence.unreachable, **silent}
+    evidence = replace(evidence, machines=machines, reports=reports, unreachable=unreachable)
+    try:
+        engine = cluster.engine()
+        evidence = replace(evidence, swarm=engine.snapshot())
+        return _locks(evidence, engine)
+    except SwarmctlError as fault:
+        return replace(evidence, unreachable={**evidence.unreachable, SWARM: fault})
+
+
+def alive(owner: lock.Owner) -> bool | None:
+    """Whether the process that took a lock is there; ``None`` if it is not of this machine."""
+    if (owner.user, owner.host) != (getpass.getuser(), socket.gethostname()):
+        return None
+    with suppress(OSError, IndexError):  # killed, but its parent has not noticed yet
+        state = Path(f"/proc/{owner.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+        if state.split()[0] in ("Z", "X"):
+            return False
+    try:
+        os.kill(owner.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _journals(runs: Runs, now: datetime) -> Evidence:
+    pending, undone, unreadable = [], set(), {}
+    for run_id in runs.ids():
+        try:
+            journal = runs.load(run_id)
+        except SwarmctlError as fault:
+            unreadable[run_id] = fault
+            continue
+        if journal.undo.pending:
+            pending.append(journal)
+        else:
+            undone.add(run_id)
+    return Evidence(
+        now,
+        str(runs.root),
+        pending=tuple(pending),
+        undone=frozenset(undone),
+        unreadable=unreadable,
+        in_use=_in_use(runs),
+    )
+
+
+def _in_use(runs: Runs) -> str:
+    """The process that holds the runs directory, or ``""``."""
+    path = runs.root / ".lock"
+    if not path.exists():
+        return ""
+    try:
+        with runs.lock():
+            return ""
+    except RefusedError:
+        with suppress(OSError):
+            return path.read_text(encoding="utf-8").strip() or "unknown"
+        return "unknown"
+    except SwarmctlError:  # a directory we may not write to
+        return ""
+
+
+def _locks(evidence: Evidence, engine: Engine) -> Evidence:
+    now = lock.manager_time(engine)
+    labels = [entry["Spec"].get("Labels") or {} for entry in engine.get("/configs") or ()]
+    stale = {}
+    for stack in sorted({str(found[lock.LABEL]) for found in labels if lock.LABEL in found}):
+        held = lock.find(engine, lock.of_stack(stack))
+        if held is not None and not held.held(now):
+            stale[stack] = held
+    chaos = lock.find(engine, lock.CHAOS)
+    if chaos is None:
+        return replace(evidence, stale=stale)
+    plan = from_brief(chaos.plan) if chaos.plan is not None else None
+    return replace(
+        evidence, stale=stale, chaos=ChaosLock(chaos, not chaos.held(now), alive(chaos.owner), plan)
+    )
