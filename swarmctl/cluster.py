@@ -20,7 +20,8 @@ from swarmctl.swarm.ssh import Endpoint
 
 if TYPE_CHECKING:
     from swarmctl.cloud.instances import Cloud, Instance
-    from swarmctl.swarm.client import Failover, SwarmClient
+    from swarmctl.swarm.client import SwarmClient
+    from swarmctl.swarm.failover import Failover
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +33,16 @@ class Target:
     instances: tuple[Instance, ...] = ()
 
     def connect(self) -> SwarmClient:
-        """A connection to the first manager that answers; see ``swarm.client.connect``."""
-        from swarmctl.swarm import client
+        """A connection to the first manager that answers; see ``swarm.connect``."""
+        from swarmctl.swarm.connect import connect
 
-        return client.connect(self.endpoints)
+        return connect(self.endpoints)
 
     def failover(self) -> Failover:
-        """A connection that survives its manager; see ``swarm.client.Failover``."""
-        from swarmctl.swarm import client
+        """A connection that survives its manager; see ``swarm.failover``."""
+        from swarmctl.swarm.failover import Failover
 
-        return client.Failover(self.endpoints)
+        return Failover(self.endpoints)
 
 
 def resolve(

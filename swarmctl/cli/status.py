@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from swarmctl.cluster import Target
-    from swarmctl.swarm.client import Failover
+    from swarmctl.swarm.failover import Failover
     from swarmctl.swarm.overview import NodeView, Overview, PublishedPort, ServiceView
 
 app = typer.Typer()

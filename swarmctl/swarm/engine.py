@@ -7,8 +7,9 @@ a deploy sends specs exactly as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import docker.errors
 import requests
@@ -17,10 +18,12 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.ssh import ManagerError
 
 if TYPE_CHECKING:
-    from swarmctl.swarm.client import Failover, SwarmClient
+    from swarmctl.swarm.client import SwarmClient
+    from swarmctl.swarm.failover import Failover
     from swarmctl.swarm.model import Swarm
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 REQUEST_TIMEOUT = 10.0
 
@@ -95,6 +98,30 @@ def delete(engine: Engine, path: str) -> None:
     except EngineError as fault:
         if fault.status != 404:
             raise
+
+
+class ForwardingEngine(ABC):
+    """An Engine that passes its requests on to another one, in a way of its own."""
+
+    @abstractmethod
+    def forward(self, request: Callable[[Engine], T]) -> T:
+        """Carry out a request."""
+
+    def snapshot(self) -> Swarm:
+        """See :class:`Engine`."""
+        return self.forward(lambda engine: engine.snapshot())
+
+    def get(self, path: str, **filters: list[str]) -> Any:
+        """See :class:`Engine`."""
+        return self.forward(lambda engine: engine.get(path, **filters))
+
+    def send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        """See :class:`Engine`."""
+        return self.forward(lambda engine: engine.send(method, path, body, **options))
+
+    def text(self, path: str, params: Mapping[str, str], limit: int) -> bytes:
+        """See :class:`Engine`."""
+        return self.forward(lambda engine: engine.text(path, params, limit))
 
 
 class SwarmEngine:

@@ -11,14 +11,11 @@ already. Whoever sends these must look before calling such a refusal an error: s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from swarmctl.swarm.engine import Engine, EngineError, Json
+from swarmctl.swarm.engine import Engine, EngineError, ForwardingEngine
 from swarmctl.swarm.ssh import ManagerError
-
-if TYPE_CHECKING:
-    from swarmctl.swarm.model import Swarm
 
 T = TypeVar("T")
 
@@ -65,7 +62,7 @@ def again(
         pause(_INTERVAL)
 
 
-class Patient:
+class Patient(ForwardingEngine):
     """An Engine (see :class:`swarmctl.swarm.engine.Engine`) that outlasts an election.
 
     Args:
@@ -81,40 +78,23 @@ class Patient:
         self._seconds = seconds
         self._note = note
 
-    def snapshot(self) -> Swarm:
-        """See :class:`Engine`. Not patient: whoever polls has a deadline of his own."""
-        return self._engine.snapshot()
+    def forward(self, request: Callable[[Engine], T]) -> T:
+        """Once: whoever polls a snapshot has a deadline, and logs are not worth a wait."""
+        return request(self._engine)
 
     def get(self, path: str, **filters: list[str]) -> Any:
         """See :class:`Engine`."""
         return self._again(lambda: self._engine.get(path, **filters))
 
-    def send(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        params: Mapping[str, str] | None = None,
-        auth: str = "",
-        repeat: bool = False,
-    ) -> Any:
+    def send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         """See :class:`Engine`."""
 
-        def attempt() -> Json | None:
-            answer: Json | None = self._engine.send(
-                method, path, body, params=params, auth=auth, repeat=repeat
-            )
-            return answer
+        def attempt() -> Any:
+            return self._engine.send(method, path, body, **options)
 
-        versioned = "version" in (params or {})
-        if repeat or method == "GET" or versioned or path.endswith("/create"):
-            return self._again(attempt)
-        return attempt()
-
-    def text(self, path: str, params: Mapping[str, str], limit: int) -> bytes:
-        """See :class:`Engine`. Not patient: logs are not worth a wait."""
-        return self._engine.text(path, params, limit)
+        versioned = "version" in (options.get("params") or {})
+        may_repeat = options.get("repeat") or method == "GET" or versioned
+        return self._again(attempt) if may_repeat or path.endswith("/create") else attempt()
 
     def _again(self, attempt: Callable[[], T]) -> T:
         return again(attempt, self._seconds, note=self._note)

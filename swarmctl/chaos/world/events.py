@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 import docker.errors
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.swarm.client import Endpoint, SwarmClient, connect
+from swarmctl.swarm.client import SwarmClient
+from swarmctl.swarm.connect import connect
+from swarmctl.swarm.ssh import Endpoint
 
 # A stream that says nothing for so long is opened anew: its manager may be gone.
 _SILENCE_S = 30.0

@@ -17,10 +17,12 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.prediction import Bounds
 from swarmctl.prediction import request as predict
 from swarmctl.reading.times import time_or_none
-from swarmctl.swarm.client import Endpoint, Failover, SwarmClient
+from swarmctl.swarm.client import SwarmClient
 from swarmctl.swarm.engine import Engine, SwarmEngine
+from swarmctl.swarm.failover import Failover
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.shell import Shells
+from swarmctl.swarm.ssh import Endpoint
 
 T = TypeVar("T")
 C = TypeVar("C", "LiveManagers", SwarmEvents)

@@ -38,7 +38,7 @@ from swarmctl.swarm.ssh import NotNowError
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
     from swarmctl.stack.render.source import StackSource
-    from swarmctl.swarm.client import Failover
+    from swarmctl.swarm.failover import Failover
     from swarmctl.swarm.ssh import Endpoint
 
 # Seconds. The old version has run before, so its return takes no longer than this, unless the user
@@ -187,7 +187,7 @@ def preview(
 
 def connect(target: Target) -> Failover:
     """A connection for a deploy; registries may take longer to answer than managers."""
-    from swarmctl.swarm.client import Failover
+    from swarmctl.swarm.failover import Failover
 
     return Failover(target.endpoints, request_timeout=10.0)
 
@@ -231,7 +231,7 @@ def make_plan(
 def _translate(
     manager: Endpoint, source: StackSource, options: DeployOptions
 ) -> desired.DesiredStack:
-    from swarmctl.swarm.client import not_now
+    from swarmctl.swarm.manager_errors import not_now
 
     try:
         return desired.translate(

@@ -15,8 +15,11 @@ import paramiko
 import pytest
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.swarm.client import Endpoint, Failover, ManagerError, SwarmClient, connect, not_now
-from swarmctl.swarm.ssh import NotNowError
+from swarmctl.swarm.client import SwarmClient
+from swarmctl.swarm.connect import connect
+from swarmctl.swarm.failover import Failover
+from swarmctl.swarm.manager_errors import not_now
+from swarmctl.swarm.ssh import Endpoint, ManagerError, NotNowError
 from tests.unit.engine_json import node, service, task
 from tests.unit.swarm.ssh_server import Site, SshServer
 
