@@ -21,7 +21,7 @@ from rich.console import Console
 
 from bench import kills, phases, predictor
 from bench.support import ROOT
-from swarmctl.lab.image import ensure_images
+from swarmctl.lab.image.ensure import ensure_images
 
 
 def main() -> None:

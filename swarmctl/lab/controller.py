@@ -21,7 +21,7 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.lab import machine, network
 from swarmctl.lab.api import BARE_AMI, GOLDEN_AMI, Ec2Instance, View
 from swarmctl.lab.firewall import compile_rules
-from swarmctl.lab.image import Images
+from swarmctl.lab.image.ensure import Images
 
 log = logging.getLogger(__name__)
 

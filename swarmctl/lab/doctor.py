@@ -14,7 +14,7 @@ import docker
 from docker.errors import DockerException
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.lab.image import BASE_IMAGE_VARIABLE
+from swarmctl.lab.image.recipes import BASE_IMAGE_VARIABLE
 from swarmctl.lab.lab import Step
 from swarmctl.wait import wait_for
 

@@ -23,7 +23,7 @@ from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.lab import machine, network
 from swarmctl.lab.api import Ec2Instance, View
 from swarmctl.lab.firewall import OPERATOR, compile_rules
-from swarmctl.lab.image import Images, ensure_images
+from swarmctl.lab.image.ensure import Images, ensure_images
 from swarmctl.lab.paths import ROOT, LabPaths, held
 from swarmctl.wait import wait_for
 

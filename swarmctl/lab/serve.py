@@ -18,7 +18,7 @@ import docker
 from swarmctl.lab import machine
 from swarmctl.lab.api import Api
 from swarmctl.lab.controller import Controller
-from swarmctl.lab.image import ensure_images
+from swarmctl.lab.image.ensure import ensure_images
 from swarmctl.lab.paths import LabPaths, held
 from swarmctl.reading.files import write_whole
 

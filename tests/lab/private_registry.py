@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from docker.models.containers import Container
 
-from swarmctl.lab.image import plan
+from swarmctl.lab.image.recipes import image_tags
 from swarmctl.lab.machine import LAB_LABEL
 from swarmctl.lab.network import network_name
 from swarmctl.wait import wait_for
@@ -61,7 +61,7 @@ def private_registry(
     host, password = f"{address}:{PORT}", secrets.token_hex(12)
     key, certificate = _certificate(address)
     container = engine.containers.create(
-        plan().registry_server,
+        image_tags().registry_server,
         name=f"swarmctl-{lab.env['SWARMCTL_LAB']}-private",
         labels={LAB_LABEL: lab.env["SWARMCTL_LAB"]},
         ports={f"{PORT}/tcp": ("127.0.0.1", 0)},
@@ -101,7 +101,7 @@ def private_registry(
 def _push(engine: docker.DockerClient, address: str, password: str) -> None:
     """Push the lab's httpd; Engine accepts any certificate on its own loopback addresses."""
     repository = f"{address}/team/httpd"
-    engine.api.tag(plan().httpd, repository, "1")
+    engine.api.tag(image_tags().httpd, repository, "1")
     auth = {"username": USER, "password": password}
 
     def pushed() -> tuple[bool | None, str]:

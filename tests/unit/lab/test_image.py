@@ -15,8 +15,9 @@ import docker.errors
 import pytest
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.lab import image
-from swarmctl.lab.image import RECIPES, Plan, ensure_images, plan, remove_stale_images
+from swarmctl.lab.image.build import _proxies
+from swarmctl.lab.image.ensure import Images, ensure_images, remove_stale_images
+from swarmctl.lab.image.recipes import RECIPES, ImageTags, build_context, image_tags
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def recipes(tmp_path: Path) -> Path:
     return copy
 
 
-def differing(one: Plan, other: Plan) -> set[str]:
+def differing(one: ImageTags, other: ImageTags) -> set[str]:
     return {name for name, reference in vars(one).items() if vars(other)[name] != reference}
 
 
@@ -34,38 +35,38 @@ def test_the_same_recipes_give_the_same_tags_wherever_they_lie(recipes: Path) ->
     (recipes / "node" / "Dockerfile").chmod(0o600)
     (recipes / "node" / "Dockerfile").touch()
 
-    assert plan(recipes) == plan()
+    assert image_tags(recipes) == image_tags()
 
 
 def test_a_changed_machine_rebuilds_the_machines_and_nothing_else(recipes: Path) -> None:
     unit = recipes / "node_bare/files/etc/systemd/system/lab-user-data.service"
     unit.write_text(unit.read_text() + "# changed\n")
 
-    assert differing(plan(), plan(recipes)) == {"node_bare", "node"}
+    assert differing(image_tags(), image_tags(recipes)) == {"node_bare", "node"}
 
 
 def test_a_changed_application_also_changes_the_registry_that_holds_it(recipes: Path) -> None:
     (recipes / "httpd/files/htdocs/index.html").write_text("changed")
 
-    assert differing(plan(), plan(recipes)) == {"httpd", "registry"}
+    assert differing(image_tags(), image_tags(recipes)) == {"httpd", "registry"}
 
 
 def test_a_renamed_file_is_a_change(recipes: Path) -> None:
     folder = recipes / "httpd/files/htdocs"
     (folder / "index.html").rename(folder / "home.html")
 
-    assert "httpd" in differing(plan(), plan(recipes))
+    assert "httpd" in differing(image_tags(), image_tags(recipes))
 
 
 def test_another_base_changes_everything() -> None:
-    everything = set(vars(plan()))
+    everything = set(vars(image_tags()))
 
-    assert differing(plan(), plan(base_image="debian:trixie-slim")) == everything
-    assert plan(base_image="debian:trixie-slim").base == "debian:trixie-slim"
+    assert differing(image_tags(), image_tags(base_image="debian:trixie-slim")) == everything
+    assert image_tags(base_image="debian:trixie-slim").base == "debian:trixie-slim"
 
 
 def test_scripts_are_executable_in_the_build_context_and_other_files_are_not() -> None:
-    with tarfile.open(fileobj=io.BytesIO(image._context(RECIPES / "node_bare"))) as archive:
+    with tarfile.open(fileobj=io.BytesIO(build_context(RECIPES / "node_bare"))) as archive:
         modes = {entry.name: entry.mode for entry in archive}
 
     assert modes["files/usr/local/sbin/lab-init"] == 0o755
@@ -118,19 +119,19 @@ def engine(fake: FakeEngine) -> docker.DockerClient:
 
 
 def test_nothing_is_built_or_said_when_the_images_exist() -> None:
-    wanted = plan()
+    wanted = image_tags()
     fake = FakeEngine({wanted.node, wanted.node_bare, wanted.registry})
     said: list[str] = []
 
     images = ensure_images(engine(fake), said.append)
 
-    assert images == image.Images(wanted.node, wanted.node_bare, wanted.registry)
+    assert images == Images(wanted.node, wanted.node_bare, wanted.registry)
     assert fake.api.built == []
     assert said == []
 
 
 def test_only_the_missing_image_is_built() -> None:
-    wanted = plan()
+    wanted = image_tags()
     fake = FakeEngine({r for name, r in vars(wanted).items() if name != "node"})
 
     ensure_images(engine(fake), lambda _: None)
@@ -139,7 +140,7 @@ def test_only_the_missing_image_is_built() -> None:
 
 
 def test_a_failed_build_shows_the_end_of_its_log() -> None:
-    wanted = plan()
+    wanted = image_tags()
     fake = FakeEngine({r for name, r in vars(wanted).items() if name != "node"})
     fake.api.build_events = [
         {"stream": "E: Unable to locate package docker.io\n"},
@@ -151,7 +152,7 @@ def test_a_failed_build_shows_the_end_of_its_log() -> None:
 
 
 def test_failures_of_both_halves_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeEngine({plan().base})
+    fake = FakeEngine({image_tags().base})
     fake.api.build_events = [{"error": "no space left on device"}]
 
     with pytest.raises(SwarmctlError) as caught:
@@ -191,11 +192,11 @@ def test_a_failed_mmdebstrap_shows_its_log_and_leaves_no_base(
 def test_proxies_of_the_environment_reach_the_builds() -> None:
     environment = {"http_proxy": "http://proxy:3128", "https_proxy": "", "HOME": "/root"}
 
-    assert image._proxies(environment) == {"http_proxy": "http://proxy:3128"}
+    assert _proxies(environment) == {"http_proxy": "http://proxy:3128"}
 
 
 def test_stale_images_are_removed_unless_something_uses_them() -> None:
-    wanted = plan()
+    wanted = image_tags()
     used, stale, foreign = "swarmctl-lab/node:used", "swarmctl-lab/node:stale", "debian:trixie"
     fake = FakeEngine({wanted.node, used, stale, foreign}, in_use={used})
 

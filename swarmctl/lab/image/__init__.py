@@ -1,0 +1,1 @@
+"""The lab's images: recipes and their tags, and how they are built."""

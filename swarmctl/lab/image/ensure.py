@@ -1,0 +1,122 @@
+"""Build the images of the lab that do not exist yet; no image registry is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import docker
+import docker.errors
+
+from swarmctl.errors import SwarmctlError
+from swarmctl.lab.image.base import make_base
+from swarmctl.lab.image.build import build_image
+from swarmctl.lab.image.mirror import fill_registry
+from swarmctl.lab.image.recipes import (
+    BASE_IMAGE_VARIABLE,
+    RECIPES,
+    REPOSITORY,
+    SERVED,
+    image_tags,
+)
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Images:
+    """References of the images a lab starts containers from."""
+
+    node: str
+    """A machine with Docker Engine (a golden AMI)."""
+    node_bare: str
+    """A machine without Engine, with an offline apt source that holds it."""
+    registry: str
+    """The registry, the application images inside."""
+
+
+def ensure_images(client: docker.DockerClient, note: Note) -> Images:
+    """Build the images that do not exist yet, independent ones in parallel.
+
+    Args:
+        client: the Engine that will run the lab.
+        note: told the progress of every image that is built.
+
+    Raises:
+        SwarmctlError: an image could not be built; the message ends with the end of the log.
+    """
+    wanted = image_tags(base_image=os.environ.get(BASE_IMAGE_VARIABLE) or None)
+    images = Images(wanted.node, wanted.node_bare, wanted.registry)
+    have = _existing(client)
+    if {images.node, images.node_bare, images.registry} <= have:
+        return images
+    if wanted.base not in have:
+        make_base(client, wanted.base, note)
+
+    def build(name: str, reference: str, parent: str) -> None:
+        if reference not in have:
+            build_image(client, RECIPES / name, reference, parent, note)
+
+    def machines() -> None:
+        build("node_bare", wanted.node_bare, wanted.base)
+        build("node", wanted.node, wanted.node_bare)
+
+    def mirror() -> None:
+        apps = {name: str(getattr(wanted, name)) for name in SERVED}
+        for name, reference in apps.items():
+            build(name, reference, wanted.base)
+        build("registry", wanted.registry_server, wanted.base)
+        if wanted.registry not in have:
+            fill_registry(client, wanted.registry_server, wanted.registry, apps, note)
+
+    _in_parallel(machines, mirror)
+    return images
+
+
+def remove_stale_images(client: docker.DockerClient) -> tuple[str, ...]:
+    """Remove lab images that no recipe leads to any more; images in use stay.
+
+    Returns:
+        The references that were removed.
+    """
+    wanted = vars(image_tags(base_image=os.environ.get(BASE_IMAGE_VARIABLE) or None)).values()
+    removed = []
+    for reference in sorted(_existing(client) - set(wanted)):
+        if not reference.startswith(f"{REPOSITORY}/"):
+            continue
+        try:
+            client.images.remove(reference)
+        except docker.errors.APIError as error:
+            # 409: a container uses it, perhaps a lab of another checkout.
+            if error.status_code != 409:
+                raise
+        else:
+            removed.append(reference)
+    return tuple(removed)
+
+
+def _existing(client: docker.DockerClient) -> set[str]:
+    # Not client.images.list(): it inspects every image one by one.
+    tags: set[str] = set()
+    for image in client.api.images():
+        tags.update(image.get("RepoTags") or ())
+    return tags
+
+
+def _in_parallel(*jobs: Callable[[], None]) -> None:
+    """Run the jobs in parallel, wait for all, then report every failure."""
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        failures = [future.exception() for future in [pool.submit(job) for job in jobs]]
+    errors = [failure for failure in failures if failure is not None]
+    for error in errors:
+        if not isinstance(error, SwarmctlError):
+            raise error
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise SwarmctlError(
+            "\n".join(str(error) for error in errors),
+            next((e.hint for e in errors if isinstance(e, SwarmctlError) and e.hint), ""),
+        )
