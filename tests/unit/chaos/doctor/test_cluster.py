@@ -1,0 +1,135 @@
+"""Instances, nodes, and what cannot be examined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from swarmctl.chaos.doctor.collect import Access
+from swarmctl.chaos.doctor.findings import (
+    EC2,
+    SWARM,
+    Repair,
+    RepairKind,
+    Severity,
+    repairs,
+)
+from swarmctl.chaos.fault.fault import UndoAction
+from swarmctl.errors import SwarmctlError
+from tests.unit.chaos.chaos_fakes import Box, node
+from tests.unit.chaos.doctor.place import RUN, Place, only, pending
+
+
+@pytest.mark.parametrize("state", ["stopped", "stopping"])
+def test_an_instance_that_no_plan_mentions_is_never_started(place: Place, state: str) -> None:
+    place.lab.states["wkr1"] = state
+    (found,) = place.fix()
+    assert found.severity is Severity.WARNING
+    assert found.what == f"its instance i-wkr1 is {state}; no run's plan mentions it"
+    assert found.command.endswith("aws ec2 start-instances --instance-ids i-wkr1")
+    assert not [line for line in place.lab.log if line.startswith("start")]
+
+
+def test_an_instance_that_starts_is_waited_for(place: Place) -> None:
+    place.lab.states["wkr1"] = "pending"
+    assert only(place.findings(), "wkr1").command == "swarmctl chaos doctor"
+
+
+def boxes(*names: str) -> Callable[[str], list[Box]]:
+    return lambda cluster: [Box(f"i-{n}", n, "running", "10.0.0.1") for n in names]
+
+
+def test_members_without_instances_and_instances_that_are_no_members(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place.lab, "instances", boxes("mgr1", "wkr1", "wkr2", "wkr9"))
+    place.lab.set_node("wkr3", "down")
+    found = place.findings()
+    assert "no instance of the cluster has this name" in only(found, "wkr3").what
+    assert "runs, but is not in the Swarm" in only(found, "wkr9").what
+    assert {f.command for f in found} == {"ansible-playbook playbooks/site.yml"}
+
+
+def test_a_node_that_is_down_for_no_other_reason(place: Place) -> None:
+    place.lab.nodes = [
+        replace(n, state="down", updated_at="2026-01-02T03:00:00.123456789Z")
+        if n.hostname == "wkr1"
+        else n
+        for n in place.lab.nodes
+    ]
+    (found,) = place.findings()
+    assert found.what == "the managers call it Down; no run's plan mentions it"
+    assert found.since is not None
+    assert f"{found.since:%H:%M}" == "03:00"
+
+
+def test_dead_entries_of_a_node_that_joined_again(place: Place) -> None:
+    old = replace(node("wkr2", state="down"), id="id-old")
+    chief = replace(node("mgr1", "manager", "down"), id="id-chief")
+    place.lab.nodes += [old, chief]
+    found = place.findings()
+    assert only(found, "wkr2").command == "docker node rm id-old"
+    assert only(found, "mgr1").command == "docker node demote id-chief && docker node rm id-chief"
+    assert repairs(found) == []
+    place.lab.nodes.append(replace(node("wkr3"), id="id-other"))
+    assert only(place.findings(), "wkr3").command == "swarmctl chaos doctor", "not Down yet"
+    place.runs.save(pending(UndoAction.REPLACE_INSTANCE, node_id="id-old"))
+    assert only(place.findings(), "wkr2").command == f"swarmctl chaos revert {RUN}"
+
+
+def test_a_drain_of_ours_and_one_of_somebodys(place: Place) -> None:
+    drained = "20260102-030000-drain"
+    place.runs.save(pending(UndoAction.ACTIVATE_NODE, "wkr2", drained))
+    place.lab.set_availability("wkr1", "drain")
+    place.lab.set_availability("wkr2", "drain")
+    place.lab.set_availability("wkr3", "pause")
+    found = place.findings()
+    assert only(found, "wkr2").severity is Severity.ERROR
+    assert only(found, "wkr2").repair == Repair(RepairKind.REVERT, drained)
+    for name, what in (("wkr1", "drained"), ("wkr3", "paused")):
+        assert only(found, name).severity is Severity.WARNING
+        assert only(found, name).what == f"{what}; no run's plan mentions it"
+        assert only(found, name).command == f"docker node update --availability active id-{name}"
+        assert only(found, name).repair is None
+
+
+def test_a_plan_that_stops_a_machine_is_no_reason_to_activate_it(place: Place) -> None:
+    place.runs.save(pending(UndoAction.START_INSTANCE, "wkr2"))
+    place.lab.set_availability("wkr2", "drain")
+    assert "no run's plan mentions it" in only(place.findings(), "wkr2").what
+
+
+def test_local_journals_are_looked_at_without_any_cluster(place: Place) -> None:
+    place.runs.save(pending())
+    fault = SwarmctlError("no AWS region is set", "export AWS_REGION=…")
+    place.access = Access(place.runs, unreachable={EC2: fault})
+    in_runs, in_ec2 = place.findings()
+    assert RUN in in_runs.what
+    assert in_ec2.place == EC2
+    assert in_ec2.command == "export AWS_REGION=…"
+    assert repairs((in_runs, in_ec2)) == [], "without EC2 nothing can be put back"
+
+
+def test_an_ec2_that_does_not_answer_is_a_finding(place: Place) -> None:
+    place.lab.fail["instances"] = SwarmctlError("EC2 refused")
+    (found,) = place.findings()
+    assert (found.place, found.severity) == (EC2, Severity.WARNING)
+
+
+def test_managers_that_do_not_answer_are_a_finding_and_their_run_is_mended(place: Place) -> None:
+    place.runs.save(pending(name="mgr1"))
+    place.lab.states["mgr1"] = "stopped"
+    place.lab.fail["snapshot"] = SwarmctlError("no manager\n  of it runs")
+    found = place.findings()
+    assert only(found, SWARM).what == "could not be examined: no manager of it runs"
+    assert only(found, "mgr1").repair == Repair(RepairKind.REVERT, RUN)
+
+
+def test_a_node_that_does_not_answer_is_a_finding(place: Place) -> None:
+    def silent() -> str:
+        raise SwarmctlError("no answer")
+
+    place.lab.answers = {"say end": silent}
+    assert [f.what for f in place.findings()] == ["could not be examined: no answer"] * 4
