@@ -1,7 +1,7 @@
-"""Which Swarm a command means, and how its managers are reached.
+"""Which Swarm a command means, and how to reach its managers.
 
-Either ``--host`` names one manager, or EC2's tags tell the managers of a cluster: the one named by
-``--cluster`` or ``$SWARMCTL_CLUSTER``, else the only one of the region.
+Either ``--host`` names one manager, or EC2's tags name the managers of a cluster: of ``--cluster``
+or ``$SWARMCTL_CLUSTER``, else of the only cluster in the region.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A Swarm to talk to. ``cluster`` and ``instances`` are empty when ``--host`` named it."""
+    """A Swarm to connect to. ``cluster`` and ``instances`` are empty when ``--host`` named it."""
 
     endpoints: tuple[Endpoint, ...]
     cluster: str = ""
@@ -53,13 +53,13 @@ def resolve(
     """The Swarm that a command line means.
 
     Args:
-        cluster: the name of a cluster; ``$SWARMCTL_CLUSTER`` counts when it is ``None``.
-        host: ``ssh://user@address[:port]`` or ``unix:///path``; wins over the cluster.
-        cloud: makes the EC2 client; replaced in tests. Not called when a host is given.
+        cluster: the name of a cluster; ``None`` for ``$SWARMCTL_CLUSTER`` or the only one.
+        host: ``ssh://user@address[:port]`` or ``unix:///path``; takes precedence over the cluster.
+        cloud: makes the EC2 client, unless a host is given; replaced in tests.
 
     Raises:
-        UsageError: the host is no such URL, the cluster is unknown, or there are several.
-        SwarmctlError: EC2 cannot be asked, or no manager is running.
+        UsageError: the host is not such a URL, the cluster is unknown, or there are several.
+        SwarmctlError: the call to EC2 failed, or no manager is running.
     """
     if host:
         return Target((parse_host(host),))
@@ -72,7 +72,7 @@ def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, .
 
     Args:
         ec2: where to look.
-        cluster: its name; ``$SWARMCTL_CLUSTER`` counts when it is ``None``.
+        cluster: its name; ``None`` for ``$SWARMCTL_CLUSTER`` or the only one.
 
     Raises:
         UsageError: the cluster is unknown, or there are several.
@@ -97,13 +97,15 @@ def manager_endpoints(cluster: str, instances: Iterable[Instance]) -> tuple[Endp
     managers = [instance for instance in instances if instance.role == "manager"]
     running = [instance for instance in managers if instance.state == "running"]
     if not running:
-        states = ", ".join(f"{i.name} is {i.state}" for i in managers) or "it has no managers"
+        states = (
+            ", ".join(f"{i.name} is {i.state}" for i in managers) or "no instance is tagged as one"
+        )
         raise SwarmctlError(
             f"no manager of the cluster {cluster} is running: {states}",
             "start one: aws ec2 start-instances --instance-ids "
             + " ".join(instance.id for instance in managers)
             if managers
-            else "playbooks/provision.yml makes them",
+            else "create them: ansible-playbook playbooks/provision.yml",
         )
     return tuple(endpoint(instance) for instance in running)
 
@@ -188,5 +190,5 @@ def _only_cluster(ec2: Cloud) -> str:
 def _no_cluster(ec2: Cloud) -> SwarmctlError:
     return SwarmctlError(
         f"there is no cluster in {ec2.region}",
-        "make one: ansible-playbook playbooks/site.yml; or name a manager: --host ssh://user@ip",
+        "create one: ansible-playbook playbooks/site.yml; or name a manager: --host ssh://user@ip",
     )

@@ -1,4 +1,4 @@
-"""The one way to wait: poll until something is seen, or fail saying what was seen last."""
+"""The one way to wait: poll until a condition holds, or fail and report what was seen last."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ CLOCK = Clock()
 
 def wait_for(
     what: str,
-    look: Callable[[], tuple[T | None, str]],
+    poll: Callable[[], tuple[T | None, str]],
     *,
     timeout: float,
     interval: float = 0.25,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> T:
-    """Poll ``look`` until it finds something.
+    """Call ``poll`` until it returns a result.
 
     Args:
         what: completes the sentence "waited 30 s for …".
-        look: returns ``(result, seen)``; a ``None`` result means "not yet" and ``seen`` says what
-            there was instead.
+        poll: returns ``(result, seen)``; a ``None`` result means "not yet", and ``seen`` is the
+            state found instead.
         timeout: seconds until the wait fails.
-        interval: seconds between two looks.
+        interval: seconds between two calls.
         clock: monotonic seconds; replaced in tests.
         pause: replaced in tests, or by ``Event.wait`` where the wait can be interrupted.
 
@@ -48,7 +48,7 @@ def wait_for(
     """
     deadline = clock() + timeout
     while True:
-        result, seen = look()
+        result, seen = poll()
         if result is not None:
             return result
         if clock() >= deadline:

@@ -1,8 +1,8 @@
-"""Which EC2 instance is which Swarm node, and the power switch of each.
+"""The EC2 instances of a cluster: which is which Swarm node, and how to stop or start one.
 
-The playbooks tag all they make: ``swarmctl:cluster``, and on instances ``swarmctl:role`` and
-``swarmctl:ssh-user``. Credentials, region and endpoint come from where boto3 always takes them, so
-the lab is just another environment.
+The playbooks tag everything they create: ``swarmctl:cluster``, and on instances ``swarmctl:role``
+and ``swarmctl:ssh-user``. boto3 takes credentials, region and endpoint from the environment; the
+lab is only another environment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import botocore.config
 import botocore.exceptions
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.reading.names import unknown
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -27,8 +26,8 @@ CLUSTER_TAG = "swarmctl:cluster"
 ROLE_TAG = "swarmctl:role"
 SSH_USER_TAG = "swarmctl:ssh-user"
 
-# Instances that are gone, or as good as gone, are listed by EC2 for about an hour more.
-_THERE = ("pending", "running", "stopping", "stopped")
+# EC2 lists terminated instances for about an hour more.
+_EXISTING = ("pending", "running", "stopping", "stopped")
 
 _CONFIG = botocore.config.Config(
     retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=20
@@ -44,7 +43,7 @@ class Instance:
     """One machine of a cluster."""
 
     id: str
-    name: str  # the tag Name: the node's hostname, too
+    name: str  # the tag Name, which is the node's hostname
     role: str  # "manager" or "worker"
     state: str  # "pending", "running", "stopping" or "stopped"
     private_ip: str
@@ -56,7 +55,7 @@ class Instance:
 
     @property
     def address(self) -> str:
-        """Where it is reached from here: its public IP if it has one, else the private one."""
+        """The address to reach it at: its public IP if it has one, else the private one."""
         return self.public_ip or self.private_ip
 
 
@@ -67,7 +66,7 @@ class Cloud:
         region: overrides the environment's.
 
     Raises:
-        CloudError: no region or no credentials are configured; said before any call.
+        CloudError: no region or no credentials are configured; nothing has been called yet.
     """
 
     def __init__(self, region: str | None = None) -> None:
@@ -77,7 +76,7 @@ class Cloud:
                 "no AWS region is set",
                 'export AWS_REGION=eu-central-1; or, for the lab: eval "$(swarmctl lab env)"',
             )
-        with _worded(session.region_name):
+        with _errors_in_words(session.region_name):
             credentials = session.get_credentials()
             if credentials is None:
                 raise CloudError(
@@ -112,25 +111,25 @@ class Cloud:
         Raises:
             CloudError: EC2 refused.
         """
-        with _worded(self.region):
+        with _errors_in_words(self.region):
             self._ec2.stop_instances(InstanceIds=[instance_id], Force=force)
 
     def terminate(self, instance_id: str) -> None:
-        """Ask EC2 to end an instance for good; returns when the request is accepted.
+        """Ask EC2 to terminate an instance; returns when the request is accepted.
 
         Raises:
             CloudError: EC2 refused.
         """
-        with _worded(self.region):
+        with _errors_in_words(self.region):
             self._ec2.terminate_instances(InstanceIds=[instance_id])
 
     def reboot(self, instance_id: str) -> None:
-        """Ask EC2 to restart a machine; returns when the request is accepted.
+        """Ask EC2 to reboot an instance; returns when the request is accepted.
 
         Raises:
             CloudError: EC2 refused.
         """
-        with _worded(self.region):
+        with _errors_in_words(self.region):
             self._ec2.reboot_instances(InstanceIds=[instance_id])
 
     def start(self, instance_id: str) -> None:
@@ -139,7 +138,7 @@ class Cloud:
         Raises:
             CloudError: EC2 refused, for example because the instance is still stopping.
         """
-        with _worded(self.region):
+        with _errors_in_words(self.region):
             self._ec2.start_instances(InstanceIds=[instance_id])
 
     def state(self, instance_id: str) -> str:
@@ -148,34 +147,22 @@ class Cloud:
         Raises:
             CloudError: there is no such instance, or the call failed.
         """
-        with _worded(self.region):
+        with _errors_in_words(self.region):
             answer = self._ec2.describe_instances(InstanceIds=[instance_id])
         found = [i for r in answer["Reservations"] for i in r["Instances"]]
         if not found:
-            raise CloudError(f"EC2 in {self.region} knows no instance {instance_id}")
+            raise CloudError(f"there is no instance {instance_id} in {self.region}")
         return found[0]["State"]["Name"]
 
     def _find(self, filters: Sequence[FilterTypeDef]) -> Iterator[Instance]:
-        there: FilterTypeDef = {"Name": "instance-state-name", "Values": list(_THERE)}
-        with _worded(self.region):
+        there: FilterTypeDef = {"Name": "instance-state-name", "Values": list(_EXISTING)}
+        with _errors_in_words(self.region):
             pages = self._ec2.get_paginator("describe_instances").paginate(
                 Filters=[*filters, there]
             )
             for page in pages:
                 for reservation in page["Reservations"]:
                     yield from map(_instance, reservation["Instances"])
-
-
-def by_name(instances: Sequence[Instance], name: str) -> Instance:
-    """The instance of that name or id.
-
-    Raises:
-        UsageError: there is none; the hint lists those there are.
-    """
-    for instance in instances:
-        if name in (instance.name, instance.id):
-            return instance
-    raise unknown("instance", name, (instance.name for instance in instances))
 
 
 def _natural(name: str) -> tuple[str, int]:
@@ -203,7 +190,7 @@ def _instance(raw: Mapping[str, Any]) -> Instance:
 def _unstoppable(raw: Mapping[str, Any], tags: Mapping[str, str]) -> str:
     """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Stop_Start.html"""
     if raw.get("InstanceLifecycle") == "spot":
-        return "a spot instance: EC2 may give its capacity to somebody else"
+        return "a spot instance: EC2 may give its capacity to another customer"
     if raw.get("RootDeviceType") == "instance-store":
         return "its root is an instance store: it cannot be stopped, only terminated"
     group = tags.get("aws:autoscaling:groupName")
@@ -211,7 +198,7 @@ def _unstoppable(raw: Mapping[str, Any], tags: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def _worded(region: str) -> Iterator[None]:
+def _errors_in_words(region: str) -> Iterator[None]:
     """Turn botocore's errors into ours."""
     try:
         yield
@@ -226,7 +213,7 @@ def _worded(region: str) -> Iterator[None]:
             str(fault), "is the network up? for the lab: swarmctl lab status"
         ) from fault
     except botocore.exceptions.BotoCoreError as fault:
-        raise CloudError(f"AWS cannot be used: {fault}") from fault
+        raise CloudError(f"the call to AWS failed: {fault}") from fault
 
 
 _ADVICE = {
@@ -235,5 +222,5 @@ _ADVICE = {
     "RequestExpired": "the credentials have expired, or this machine's clock is wrong",
     "IncorrectInstanceState": "wait until the instance is stopped, then try again",
     "IncorrectState": "wait until the instance is stopped, then try again",
-    "InvalidInstanceID.NotFound": "it was terminated, or lies in another region",
+    "InvalidInstanceID.NotFound": "it was terminated, or is in another region",
 }

@@ -35,7 +35,7 @@ def refuse_unless_whole(engine: Engine, swarm: Swarm) -> None:
             "see swarmctl status; a node that is gone for good: docker node rm --force NAME",
         )
     held = lock.find(engine, lock.CHAOS)
-    if held and (held.plan is not None or held.held(lock.manager_time(engine))):
+    if held and (held.plan is not None or held.active(lock.manager_time(engine))):
         raise RefusedError(
             f"{lock.CHAOS.what} is locked by {held.owner}",
             f"wait for its end; if that process is gone: {lock.CHAOS.unlock}",

@@ -51,7 +51,7 @@ def carry_out(proposals: Sequence[Proposal], means: Means) -> list[Result]:
     if not todo:
         return []
     seconds = sum(_seconds(proposal, means) for proposal in todo)
-    me = lock.me("rebalance")
+    me = lock.this_process("rebalance")
     with lock.held(means.engine, lock.CHAOS, seconds, me, means.say):
         return [_locked(proposal, means, me) for proposal in todo]
 

@@ -1,9 +1,9 @@
-"""A lock in the Swarm: two people do not deploy one stack, or run two experiments, at one time.
+"""A lock in the Swarm: one process at a time deploys a stack, or runs an experiment.
 
-It is a config object: names are unique, so making it is atomic, whichever manager is asked. It says
-who holds it, and for how long at most. A lock whose time is over was left by a process that was
-killed; it is replaced, unless it holds a plan that must be carried out first. All times are the
-managers' clock, never this machine's.
+It is a config object: names are unique, so creating it is atomic, whichever manager is asked. It
+names its owner and expires. An expired lock was left by a process that was killed; it is replaced,
+unless it holds a plan that must be carried out first. All times are the managers' clock, never this
+machine's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who holds a lock."""
+    """The process that holds a lock."""
 
     user: str
     host: str
@@ -42,13 +42,13 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a lock keeps to one process.
+    """What a lock protects.
 
     Args:
         name: of the config; Swarm allows 64 characters.
         label: the value of the config's label ``swarmctl.lock``.
         what: for messages.
-        unlock: the command that takes a lock away whose process is gone.
+        unlock: the command that removes a lock whose process is gone.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock that is there. ``plan`` is what must be undone before it may go, if anything."""
+    """A lock that exists; ``plan`` is what must be undone before it is removed, if anything."""
 
     id: str
     owner: Owner
@@ -67,8 +67,8 @@ class Lock:
     until: datetime
     plan: Json | None = None
 
-    def held(self, now: datetime) -> bool:
-        """Whether its time is not over."""
+    def active(self, now: datetime) -> bool:
+        """Whether it has not expired."""
         return now < self.until
 
 
@@ -80,22 +80,22 @@ def of_stack(stack: str) -> Subject:
     return Subject(name, stack, f"the stack {stack}", f"swarmctl stack unlock {stack}")
 
 
-# One experiment at a time in a Swarm. No stack's lock is called so.
+# One experiment at a time in a Swarm. No stack's lock has this name.
 CHAOS = Subject("swarmctl-chaos-lock", "chaos", "chaos", "swarmctl chaos revert --from-swarm")
 
 
-def me(doing: str) -> Owner:
-    """This process."""
+def this_process(doing: str) -> Owner:
+    """The owner of the locks that this process takes."""
     return Owner(getpass.getuser(), socket.gethostname(), os.getpid(), doing)
 
 
 def manager_time(engine: Engine) -> datetime:
-    """The time on the manager that is asked."""
+    """The clock of the manager that answers."""
     return parse_time(engine.get("/info")["SystemTime"])
 
 
 def find(engine: Engine, subject: Subject) -> Lock | None:
-    """A lock, also when its time is over."""
+    """The lock, even an expired one; ``None`` when there is none."""
     listed = engine.get("/configs", name=[subject.name])
     entry = next((c for c in listed or () if c["Spec"]["Name"] == subject.name), None)
     return _read(entry) if entry else None
@@ -108,8 +108,8 @@ def _read(entry: Json) -> Lock:
         owner, ttl = Owner(**content["owner"]), float(content["seconds"])
     except (KeyError, TypeError, ValueError) as fault:
         raise SwarmctlError(
-            f"the config {entry['Spec']['Name']} is no lock of this version of swarmctl",
-            f"look at it and remove it, on a manager: docker config rm {entry['Spec']['Name']}",
+            f"the config {entry['Spec']['Name']} is not a lock of this version of swarmctl",
+            f"inspect it and remove it, on a manager: docker config rm {entry['Spec']['Name']}",
         ) from fault
     until = since + timedelta(seconds=ttl)
     return Lock(entry["ID"], owner, since, until, content.get("plan"))
@@ -128,12 +128,12 @@ def held(
     Args:
         engine: the Swarm.
         subject: which lock.
-        seconds: after which others may take it; longer than the work can last.
+        seconds: until it expires; longer than the work can last.
         owner: shown to others.
-        note: told when the lock could not be given up; its time ends by itself.
+        note: called with a message when the lock could not be released; it then expires.
 
     Raises:
-        RefusedError: somebody else holds it; the message says who and for how long at most.
+        RefusedError: another process holds it; the message says which, and until when at most.
     """
     lock_id = acquire(engine, subject, seconds, owner)
     try:
@@ -142,20 +142,23 @@ def held(
         try:
             release(engine, lock_id)
         except SwarmctlError as fault:
-            note(f"the lock of {subject.what} stays for {seconds:.0f} s at most: {fault.message}")
+            note(
+                f"cannot release the lock of {subject.what}, it expires within "
+                f"{seconds:.0f} s: {fault.message}"
+            )
 
 
 def acquire(
     engine: Engine, subject: Subject, seconds: float, owner: Owner, plan: Json | None = None
 ) -> str:
-    """Take a lock; the id of the config that is it. See :func:`held`.
+    """Take a lock and return the id of its config; see :func:`held`.
 
     Args:
         engine: the Swarm.
         subject: which lock.
-        seconds: after which others may take it.
+        seconds: until it expires.
         owner: shown to others.
-        plan: what must be undone before anybody else may take it, however old it is.
+        plan: what must be undone before another process may take it, expired or not.
     """
     content: Json = {"owner": asdict(owner), "seconds": seconds}
     if plan is not None:
@@ -175,7 +178,9 @@ def acquire(
             if fault.repeated and (mine := find(engine, subject)) and mine.owner == owner:
                 return mine.id
         _remove_if_stale(engine, subject)
-    raise RefusedError(f"the lock of {subject.what} goes from hand to hand", "try again")
+    raise RefusedError(
+        f"the lock of {subject.what} is contended: gave up after {_TRIES} tries", "try again"
+    )
 
 
 def _remove_if_stale(engine: Engine, subject: Subject) -> None:
@@ -183,12 +188,11 @@ def _remove_if_stale(engine: Engine, subject: Subject) -> None:
     if lock is None:  # released just now
         return
     now = manager_time(engine)
-    if lock.held(now):
+    if lock.active(now):
         raise RefusedError(
             f"{subject.what} is locked by {lock.owner} since {lock.since:%H:%M:%S} UTC "
             f"({(now - lock.since).total_seconds():.0f} s)",
-            f"it ends by itself at {lock.until:%H:%M:%S} UTC at the latest; if that process is "
-            f"gone: {subject.unlock}",
+            f"it expires at {lock.until:%H:%M:%S} UTC; if that process is gone: {subject.unlock}",
         )
     if lock.plan is not None:
         raise RefusedError(
@@ -196,10 +200,10 @@ def _remove_if_stale(engine: Engine, subject: Subject) -> None:
             f"{lock.since:%Y-%m-%d %H:%M:%S} UTC",
             f"undo it first: {subject.unlock}",
         )
-    # By its id: if somebody else has replaced it meanwhile, the new one stays.
+    # By its id: if another process has replaced it meanwhile, the new one stays.
     release(engine, lock.id)
 
 
 def release(engine: Engine, lock_id: str) -> None:
-    """Give a lock up. It is no error if it is gone already."""
+    """Remove a lock. It is no error if it does not exist."""
     delete(engine, f"/configs/{lock_id}")

@@ -1,11 +1,10 @@
-"""Outlasting an election: what fails because no manager answers is asked again, until a deadline.
+"""Requests that outlast an election: they are repeated until a manager answers, or a deadline.
 
-When the leader is lost, requests fail for some seconds, and of a change that was under way nobody
-knows whether it was made ("node lost leader status"). So only what may be sent twice is sent again:
-questions; an update, which names the version it changes, so that the second one fails with "update
-out of sequence"; and the making of something, which fails with a conflict when its name is there
-already. Whoever sends these must look before calling such a refusal an error: see
-``EngineError.repeated``.
+When the leader is lost, requests fail for some seconds, and it is not known whether a change under
+way was made ("node lost leader status"). So only requests that are safe to repeat are repeated:
+reads; updates, which name the version they change, so that a second one fails with "update out of
+sequence"; and creations, which fail with a conflict if the name already exists. After such a
+refusal the caller must check whether the first request succeeded: see ``EngineError.repeated``.
 """
 
 from __future__ import annotations
@@ -31,19 +30,19 @@ def again(
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], None] = time.sleep,
 ) -> T:
-    """Call something until a manager answers.
+    """Call ``attempt`` until a manager answers.
 
     Args:
         attempt: what to call; it must be safe to call again after a ``ManagerError``.
-        seconds: after which its error is raised.
-        only: which errors are worth another attempt.
-        note: told once, when it has to be tried again.
+        seconds: until its error is raised.
+        only: the errors after which it is called again.
+        note: called with a message at the first failure.
         clock: monotonic seconds; replaced in tests.
         pause: replaced in tests.
 
     Raises:
-        ManagerError: no manager has answered until then.
-        EngineError: the Engine refuses; ``repeated`` says whether it was asked before.
+        ManagerError: no manager has answered by then.
+        EngineError: the Engine refuses; ``repeated`` says whether this was not the first attempt.
     """
     deadline = clock() + seconds
     repeated = False
@@ -66,9 +65,9 @@ class Patient(ForwardingEngine):
     """An Engine (see :class:`swarmctl.swarm.engine.Engine`) that outlasts an election.
 
     Args:
-        engine: whose requests are sent again.
-        seconds: for how long, each of them.
-        note: told when that begins.
+        engine: carries out the requests.
+        seconds: how long to repeat each of them.
+        note: called with a message at the first failure.
     """
 
     def __init__(
@@ -79,7 +78,7 @@ class Patient(ForwardingEngine):
         self._note = note
 
     def forward(self, request: Callable[[Engine], T]) -> T:
-        """Once: whoever polls a snapshot has a deadline, and logs are not worth a wait."""
+        """Once: callers that poll snapshots have deadlines, and logs are not worth a wait."""
         return request(self._engine)
 
     def get(self, path: str, **filters: list[str]) -> Any:

@@ -131,12 +131,14 @@ def _locks(evidence: Evidence, engine: Engine) -> Evidence:
     stale = {}
     for stack in sorted({str(found[lock.LABEL]) for found in labels if lock.LABEL in found}):
         held = lock.find(engine, lock.of_stack(stack))
-        if held is not None and not held.held(now):
+        if held is not None and not held.active(now):
             stale[stack] = held
     chaos = lock.find(engine, lock.CHAOS)
     if chaos is None:
         return replace(evidence, stale=stale)
     plan = from_brief(chaos.plan) if chaos.plan is not None else None
     return replace(
-        evidence, stale=stale, chaos=ChaosLock(chaos, not chaos.held(now), alive(chaos.owner), plan)
+        evidence,
+        stale=stale,
+        chaos=ChaosLock(chaos, not chaos.active(now), alive(chaos.owner), plan),
     )

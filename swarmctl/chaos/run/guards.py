@@ -151,10 +151,10 @@ def no_other(lock: Lock | None, now: datetime) -> GuardRecord:
         lock: the chaos lock that is there.
         now: the managers' time.
     """
-    if lock is None or (lock.plan is None and not lock.held(now)):
+    if lock is None or (lock.plan is None and not lock.active(now)):
         return GuardRecord("no-other-experiment", True, "the Swarm's chaos lock is free")
     since = f"since {lock.since:%Y-%m-%d %H:%M:%S} UTC"
-    if lock.held(now):
+    if lock.active(now):
         return GuardRecord(
             "no-other-experiment",
             False,

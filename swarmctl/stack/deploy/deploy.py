@@ -159,7 +159,7 @@ def deploy(
     with connect(target) as swarm:
         again(swarm.client, options.wait, only=NotNowError, note=note)
         engine = Patient(SwarmEngine(swarm), options.wait, note)
-        with lock.held(engine, lock.of_stack(stack), lock_time, lock.me("deploy"), note):
+        with lock.held(engine, lock.of_stack(stack), lock_time, lock.this_process("deploy"), note):
             made = make_secrets(engine, options.make_secrets)
             before = again(lambda: StackBefore.read(engine, stack, addresses(target)), options.wait)
             plan = make_plan(swarm, engine, source, before.current, options, progress)

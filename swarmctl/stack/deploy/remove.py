@@ -56,7 +56,7 @@ def remove_stack(
             confirm(named)
         else:
             read_deployed(engine, stack)  # refuses a name that is not deployed
-        with lock.held(engine, lock.of_stack(stack), timeout + 60, lock.me("rm"), note):
+        with lock.held(engine, lock.of_stack(stack), timeout + 60, lock.this_process("rm"), note):
             current = read_current(engine, stack)
             remove(engine, current, timeout=timeout)
     for kind in ("services", "networks", "configs", "secrets"):
@@ -157,7 +157,7 @@ def prune(
     with connect(target) as swarm:
         engine = SwarmEngine(swarm)
         read_deployed(engine, stack)
-        with lock.held(engine, lock.of_stack(stack), 60, lock.me("prune"), note):
+        with lock.held(engine, lock.of_stack(stack), 60, lock.this_process("prune"), note):
             found = leftovers(engine, read_current(engine, stack), keep_previous=keep_previous)
             if remove and not found.empty:
                 remove_objects(engine, found.found, timeout=20)

@@ -112,7 +112,7 @@ def test_a_name_that_was_there_before_is_still_a_conflict() -> None:
 
 def test_a_lock_taken_unheard_is_ones_own() -> None:
     fake = Electing(failing=1, done=True)
-    me = lock.me("deploy")
+    me = lock.this_process("deploy")
     with lock.held(Patient(fake, 5), lock.of_stack("shop"), 60, me):
         assert len(fake.names("configs")) == 1
     assert fake.names("configs") == []

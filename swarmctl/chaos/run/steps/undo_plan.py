@@ -38,7 +38,7 @@ def store(context: Context) -> None:
     log.step("planned", "Undo plan")
     journal.undo = Undo("planned", context.fault.undo_steps(journal.targets))
     seconds = max(context.hypothesis.within_s, context.duration_s) + _SPARE_S
-    owner = lock.me(f"chaos {journal.id}")
+    owner = lock.this_process(f"chaos {journal.id}")
     try:
         log.save()
         context.lock_id = lock.acquire(

@@ -111,7 +111,7 @@ def test_a_plan_in_a_lock_whose_time_is_over_is_carried_out(place: Place) -> Non
 def test_a_process_of_this_machine_that_is_gone_left_its_lock(place: Place) -> None:
     child = subprocess.Popen(["true"])
     child.wait()
-    place.locked(replace(lock.me("chaos x"), pid=child.pid), plan=pending())
+    place.locked(replace(lock.this_process("chaos x"), pid=child.pid), plan=pending())
     assert only(place.findings(), SWARM).repair is not None
 
 
@@ -119,14 +119,14 @@ def test_a_process_of_this_machine_that_is_gone_left_its_lock(place: Place) -> N
 def test_nobody_is_told_to_break_a_lock_whose_process_is_there(
     place: Place, plan: Journal | None
 ) -> None:
-    place.locked(lock.me("chaos x"), plan=plan)
+    place.locked(lock.this_process("chaos x"), plan=plan)
     (found,) = place.fix()
     assert "may be at work" in found.what
     assert found.command == "swarmctl chaos doctor"
 
 
 def test_the_process_of_a_lock_is_looked_for_on_this_machine_only() -> None:
-    me = lock.me("chaos x")
+    me = lock.this_process("chaos x")
     assert alive(me) is True
     assert alive(replace(me, host=f"not-{socket.gethostname()}")) is None
     assert alive(replace(me, user="somebody-else")) is None
