@@ -1,4 +1,4 @@
 """The lab: a local AWS whose EC2 instances are real machines.
 
-Knows nothing of Swarm, stacks or chaos; and nothing outside this package knows of the lab.
+It does not know about Swarm, stacks or chaos, and only the command line knows about the lab.
 """

@@ -1,7 +1,7 @@
-"""The lab's AWS API: moto in this process, and a plain view of what it holds.
+"""The lab's AWS API: moto in this process, and a plain view of its state.
 
 The API is served on loopback only. Requests are answered one at a time under a lock, so a view is
-always consistent, and each request that changes something wakes the controller.
+always consistent. Each request that changes something wakes the controller.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ BARE_AMI = "ami-0debde13000000001"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One ingress permission: a protocol, its ports, and where it may come from."""
+    """One ingress rule: a protocol, its ports, and the allowed source."""
 
     protocol: str  # "tcp", "udp", "icmp", "all" or a protocol number
     from_port: int  # -1 where the protocol has no ports
     to_port: int
     cidr: str = ""
-    group: str = ""  # the id of the group whose members may come in
+    group: str = ""  # the id of the group whose members are allowed
 
 
 @dataclass(frozen=True, slots=True)
 class Ec2Instance:
-    """What the API says a machine should be."""
+    """An instance in the API: the desired state of a machine."""
 
     id: str
     name: str
@@ -62,13 +62,13 @@ class View:
 
 
 class Api:
-    """The served API and the only way to read or move what is in it."""
+    """The served API, and the only way to read or change its state."""
 
     def __init__(self, console: Callable[[str], str], changed: threading.Event) -> None:
         """Load moto; nothing is served yet.
 
         Args:
-            console: what the machine of an instance id has printed so far.
+            console: returns the console output of an instance id's machine.
             changed: set after every request that may have changed something.
         """
         # moto reads its environment, and the file, when it is imported: here, and never again.
@@ -100,7 +100,7 @@ class Api:
 
         class Quiet(WSGIRequestHandler):
             def log_request(self, *_: Any) -> None:
-                """Thousands of polls would drown what matters in the log."""
+                """Log nothing: thousands of polls would hide everything else."""
 
         server = make_server("127.0.0.1", port, self._wsgi, threaded=True, request_handler=Quiet)
         threading.Thread(target=server.serve_forever, daemon=True, name="api").start()
@@ -114,7 +114,7 @@ class Api:
         return body
 
     def view(self) -> View:
-        """What the API holds now."""
+        """The state of the API now."""
         with self._lock:
             backends = list(_backends())
             return View(
@@ -129,10 +129,10 @@ class Api:
             )
 
     def move(self, instance_id: str, state: str, *, was: str, reason: str = "") -> None:
-        """Record that a machine has got somewhere.
+        """Record a machine's new state.
 
-        Does nothing when the instance is no longer in state ``was``: a request came in between,
-        and what it asked for comes first.
+        Does nothing if the instance is no longer in state ``was``: a request has changed it in
+        between, and that request takes precedence.
         """
         with self._lock:
             for backend in _backends():

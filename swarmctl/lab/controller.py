@@ -1,8 +1,8 @@
-"""Keeps machines and the API in step: what the API asks for is done, what was done is recorded.
+"""The controller: makes the machines follow the API, and records in the API what has happened.
 
-A loop compares the API's instances with the containers and hands each difference to a worker, one
-at a time per instance and in parallel between instances; then it gives every machine whose
-security groups have changed its new firewall.
+A loop compares the API's instances with the containers and gives each difference to a worker: one
+at a time per instance, instances in parallel. Then it sends a new firewall to every machine whose
+security groups have changed.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from swarmctl.lab.image.ensure import Images
 
 log = logging.getLogger(__name__)
 
-# Seconds between two looks when no request has changed anything: a machine may end by itself.
+# Seconds between two passes without a request: a machine may stop by itself.
 IDLE = 1.0
 WORKERS = 8
 
 
 class InstanceApi(Protocol):
-    """What the controller needs of the API."""
+    """What the controller needs from the API."""
 
     def view(self) -> View:
         """What the API holds now."""
 
     def move(self, instance_id: str, state: str, *, was: str, reason: str = "") -> None:
-        """Record that a machine has got somewhere."""
+        """Record a machine's new state."""
 
 
 def next_step(instance: Ec2Instance, container: str | None) -> str:
-    """What to do about an instance.
+    """What to do with an instance.
 
     Args:
         instance: what the API says.
         container: the state of its container, ``None`` where there is none.
 
     Returns:
-        ``boot``, ``stop``, ``reboot``, ``remove``, ``ended`` (it went down by itself) or ``""``.
+        ``boot``, ``stop``, ``reboot``, ``remove``, ``ended`` (it stopped by itself) or ``""``.
     """
     match instance.state:
         case "pending":
@@ -65,7 +65,7 @@ def next_step(instance: Ec2Instance, container: str | None) -> str:
 
 
 class Controller:
-    """The loop; ``run`` returns when ``finish`` has been called."""
+    """The loop; ``run`` returns after ``finish`` has been called."""
 
     def __init__(
         self,
@@ -95,12 +95,12 @@ class Controller:
         self._firewalls: dict[str, str] = {}  # by instance id, as last applied
 
     def finish(self) -> None:
-        """Make ``run`` return after the work in hand."""
+        """Make ``run`` return after the work in progress."""
         self._finished.set()
         self._changed.set()
 
     def run(self) -> None:
-        """Keep machines and API in step until told to finish."""
+        """Make the machines follow the API until ``finish`` is called."""
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="machine") as pool:
             while not self._finished.is_set():
                 self._changed.wait(IDLE)
@@ -108,7 +108,7 @@ class Controller:
                 try:
                     self._pass(pool)
                 except (DockerException, RequestException):
-                    # The Engine may be restarting; the next pass sees what is left to do.
+                    # The Engine may be restarting; the next pass finds what is left to do.
                     log.exception("the Engine did not answer")
 
     def _pass(self, pool: ThreadPoolExecutor) -> None:
@@ -143,7 +143,7 @@ class Controller:
                 log.error("%s (%s): %s", instance.name, instance.id, error)
                 if instance.state == "pending":
                     self._give_up(instance, str(error))
-                # Anything else is tried again at the next idle pass, not at once.
+                # Everything else is retried at the next idle pass, not at once.
                 self._busy.discard(instance.id)
             else:
                 self._busy.discard(instance.id)
@@ -159,7 +159,7 @@ class Controller:
         )
 
     def _do(self, step: str, instance_id: str) -> None:
-        # Looked at afresh: requests and other workers went on while this one waited its turn.
+        # Read again: requests and other workers may have changed it while this one waited.
         view = self._api.view()
         instance = next(i for i in view.instances if i.id == instance_id)
         container = machine.states(self._client, self._lab).get(instance_id)
@@ -206,7 +206,7 @@ class Controller:
         return machine.MachineSpec(
             lab=self._lab,
             instance=instance.id,
-            # EC2's own default; names of people's choosing are the playbooks' business.
+            # EC2's default; the playbooks set other names.
             hostname=f"ip-{instance.ip.replace('.', '-')}",
             image=image,
             network=network.network_name(self._lab, instance.vpc),

@@ -1,4 +1,4 @@
-"""What the lab needs of this machine: one check a line, and the command that mends it."""
+"""Check what the lab needs on this machine; each check names the command that repairs it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ FIX = "sudo swarmctl lab doctor --fix"
 # On Ubuntu, mmdebstrap needs Debian's keys to check what it fetches.
 PACKAGES = ("docker.io", "mmdebstrap", "debian-archive-keyring")
 
-# Bits of the capability bounding set (linux/capability.h) that a node cannot do without.
+# Bits of the capability bounding set (linux/capability.h) that a node needs.
 _NEEDED = {"NET_ADMIN": 12, "NET_RAW": 13, "SYS_ADMIN": 21, "MKNOD": 27}
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing the lab needs: whether it is there, and how to get it."""
+    """One requirement of the lab: whether it is met, and how to meet it."""
 
     what: str
     ok: bool
@@ -43,7 +43,7 @@ class Check:
 
     @property
     def failed(self) -> bool:
-        """Whether the lab cannot work without it."""
+        """Whether the lab cannot run without it."""
         return self.required and not self.ok
 
     def line(self) -> str:
@@ -55,7 +55,7 @@ class Check:
 
 
 def examine() -> tuple[Check, ...]:
-    """Check everything; nothing is changed."""
+    """Run all checks. Changes nothing."""
     info, problem = _engine_info()
     root = Path(info.get("DockerRootDir", "/var/lib/docker"))
     return (
@@ -96,7 +96,7 @@ def _memory(meminfo: str) -> Check:
         "memory",
         available >= MIN_MEMORY,
         f"{available / (1 << 30):.1f} GiB available",
-        f"free some: {MIN_MEMORY >> 30} GiB are needed",
+        f"free memory: {MIN_MEMORY >> 30} GiB are needed",
     )
 
 
@@ -107,7 +107,7 @@ def _disk(root: Path) -> Check:
         "disk",
         free >= MIN_DISK,
         f"{free / (1 << 30):.1f} GiB free at {place}",
-        f"free some: {MIN_DISK >> 30} GiB are needed (docker image prune)",
+        f"free space: {MIN_DISK >> 30} GiB are needed (docker image prune)",
     )
 
 
@@ -129,14 +129,14 @@ def _ip_vs() -> Check:
     return Check(
         "ip_vs",
         loaded or loadable,
-        "there" if loaded or loadable else "not in this kernel",
+        "available" if loaded or loadable else "not in this kernel",
         "no routing mesh here; stacks publish dynamic host ports instead (nothing to do)",
         required=False,
     )
 
 
 def fix(step: Step) -> None:
-    """Install and start what is missing on Debian or Ubuntu, as root. Idempotent.
+    """Install and start what is missing, on Debian or Ubuntu, as root. Idempotent.
 
     Raises:
         SwarmctlError: not root, another distribution, or a command failed.
@@ -146,7 +146,7 @@ def fix(step: Step) -> None:
             raise SwarmctlError("installing packages needs root", f"run `{FIX}`")
         if shutil.which("apt-get") is None:
             raise SwarmctlError(
-                "`--fix` knows Debian and Ubuntu only",
+                "`--fix` works on Debian and Ubuntu only",
                 "install Docker Engine and mmdebstrap with your distribution's tools",
             )
         if shutil.which("dockerd") is None or not _builder().ok:
@@ -190,4 +190,6 @@ def _run(command: Sequence[str]) -> None:
     )
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
-        raise SwarmctlError(f"`{' '.join(command)}` ended with {done.returncode}:\n{tail}")
+        raise SwarmctlError(
+            f"`{' '.join(command)}` failed with exit code {done.returncode}:\n{tail}"
+        )

@@ -1,10 +1,10 @@
-"""Security groups as nftables rules: pure text in, pure text out.
+"""Security groups as nftables rules. Pure.
 
-The rules sit on the machine's own network card, after connection tracking and before Docker's
-address translation (priority mangle), so one rule set covers the host, ports published by
-containers and VXLAN alike. As on EC2, groups are stateful: answers to what the machine itself
-started always come back. Stricter than EC2 in one point: closing a port also cuts connections that
-are already open, where EC2 lets tracked ones run out.
+The rules apply on the machine's network card, after connection tracking and before Docker's address
+translation (priority mangle), so one rule set covers the host, ports published by containers and
+VXLAN. As on EC2, groups are stateful: answers to connections that the machine opened are always
+accepted. One point is stricter than EC2: closing a port also cuts open connections, where EC2 keeps
+tracked ones.
 https://docs.aws.amazon.com/vpc/latest/userguide/security-group-connection-tracking.html
 Egress is not restricted.
 """
@@ -16,8 +16,8 @@ from ipaddress import ip_address, ip_network
 
 from swarmctl.lab.api import Ec2Instance, Rule, View
 
-# The address the operator's machine has, as the security groups see it. On AWS an operator comes
-# from a public address; in the lab from the VPC's gateway, which stands in for this one (RFC 5737).
+# The operator's address for the security groups. On AWS an operator connects from a public address;
+# in the lab from the VPC's gateway, which is treated as this address (RFC 5737).
 OPERATOR = "203.0.113.7"
 
 _GONE = {"terminated", "shutting-down"}

@@ -1,4 +1,4 @@
-"""Bring a lab up, take it down, and say how it is."""
+"""Start a lab, remove it, and read its status."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ REGION = "eu-central-1"
 SERVE_TIMEOUT = 60
 DOWN_TIMEOUT = 60
 
-# The boot check's own network, out of the range set aside for benchmarks (RFC 2544).
+# The boot check's network, from the range reserved for benchmarks (RFC 2544).
 _CHECK = "boot-check"
 _CHECK_CIDR = "198.18.255.240/28"
 _CHECK_IP = "198.18.255.244"
 
-# ``with step("title"):`` shows that something is being done, then how it ended.
+# ``with step("title"):`` shows that a step has begun, then how it ended.
 Step = Callable[[str], AbstractContextManager[None]]
-Say = Callable[[str], None]
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class LabStatus:
-    """How a lab is."""
+    """The state of a lab."""
 
     name: str
     endpoint: str  # the AWS API, "" when it is not served
@@ -58,10 +58,10 @@ class LabStatus:
 
 
 def engine() -> docker.DockerClient:
-    """The host's Engine.
+    """The Engine of this machine.
 
     Raises:
-        SwarmctlError: it cannot be reached.
+        SwarmctlError: it does not answer.
     """
     try:
         client = docker.from_env(timeout=120)
@@ -69,33 +69,33 @@ def engine() -> docker.DockerClient:
     except DockerException as error:
         raise SwarmctlError(
             f"the lab needs a Docker Engine on this machine, and none answers: {error}",
-            "`swarmctl lab doctor` says what is missing, `swarmctl lab doctor --fix` mends it",
+            "`swarmctl lab doctor` shows what is missing, `swarmctl lab doctor --fix` installs it",
         ) from error
     return client
 
 
-def up(name: str, step: Step, say: Say) -> str:
-    """Bring a lab up: images, a boot check, the image mirror, the AWS API. Idempotent.
+def up(name: str, step: Step, note: Note) -> str:
+    """Start a lab: images, a boot check, the image mirror, the AWS API. Idempotent.
 
     Args:
         name: the lab's name.
         step: shows each step and how it ended.
-        say: shows what goes on inside a long step.
+        note: told the progress inside a long step.
 
     Returns:
         The endpoint of the AWS API.
 
     Raises:
-        RefusedError: another command is working on this lab.
-        SwarmctlError: a step failed; what had been started is taken down again.
+        RefusedError: another command is using this lab.
+        SwarmctlError: a step failed; everything started before is removed.
     """
     paths = LabPaths(name)
     client = engine()
     with held(paths.command_lock):
         with step("images"):
-            images = ensure_images(client, say)
+            images = ensure_images(client, note)
         if pid := paths.serving_pid():
-            say(f"lab {name} is already up (process {pid})")
+            note(f"lab {name} is already up (process {pid})")
             return endpoint(paths)
         _remove_everything(client, paths)
         try:
@@ -114,7 +114,7 @@ def up(name: str, step: Step, say: Say) -> str:
 
 
 def down(name: str, step: Step) -> None:
-    """Take a lab down: its process, machines, networks, volumes and files. Idempotent."""
+    """Remove a lab: its process, machines, networks, volumes and files. Idempotent."""
     paths = LabPaths(name)
     with held(paths.command_lock):
         with step("AWS API"):
@@ -125,7 +125,7 @@ def down(name: str, step: Step) -> None:
 
 
 def status(name: str) -> LabStatus:
-    """How a lab is now."""
+    """The state of a lab now."""
     paths, client = LabPaths(name), engine()
     pid = paths.serving_pid()
     try:
@@ -142,7 +142,7 @@ def status(name: str) -> LabStatus:
 
 
 def environment(name: str) -> dict[str, str]:
-    """What Ansible, boto3 and swarmctl need in their environment to use the lab.
+    """The environment variables with which Ansible, boto3 and swarmctl use the lab.
 
     Raises:
         SwarmctlError: the lab is not up.
@@ -179,7 +179,7 @@ def ec2_client(name: str) -> EC2Client:
     )
 
 
-# Would take precedence over the lab's keys, or send its calls elsewhere.
+# These would override the lab's credentials or endpoint.
 _UNSET = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_EC2")
 
 
@@ -200,7 +200,7 @@ def _boots_here(images: Images) -> bool:
 
 
 def _check_boot(client: docker.DockerClient, lab: str, images: Images) -> None:
-    """Boot one throw-away machine, so that a host that cannot do it says so here and now."""
+    """Boot one throw-away machine, so that a host that cannot boot one fails here."""
     instance = Ec2Instance(_CHECK, _CHECK, "pending", "", _CHECK_IP, _CHECK, ())
     view = View((instance,), {_CHECK: _CHECK_CIDR}, {})
     net = network.network_name(lab, _CHECK)
@@ -244,7 +244,9 @@ def _serve(paths: LabPaths) -> None:
     def answers() -> tuple[bool | None, str]:
         if process.poll() is not None:
             tail = "\n".join(paths.log.read_text().splitlines()[-15:])
-            raise SwarmctlError(f"the lab's process ended with {process.returncode}:\n{tail}")
+            raise SwarmctlError(
+                f"the lab's process ended with exit code {process.returncode}:\n{tail}"
+            )
         if paths.serving_pid() != process.pid:
             return None, "the process is loading"
         try:
@@ -262,7 +264,7 @@ def _serve(paths: LabPaths) -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    """The environment without what would send the lab's own process to a lab."""
+    """The environment without the variables that point at a lab."""
     drop = {*_UNSET, "AWS_ENDPOINT_URL", "SWARMCTL_STATE"}
     return {key: value for key, value in os.environ.items() if key not in drop}
 
@@ -284,7 +286,7 @@ def _stop_serving(paths: LabPaths) -> None:
 
 
 def _remove_everything(client: docker.DockerClient, paths: LabPaths, keep: str = "") -> None:
-    """Remove all containers, networks and files of a lab, but for the file named ``keep``."""
+    """Remove all containers, networks and files of a lab, except the file named ``keep``."""
     label = f"{machine.LAB_LABEL}={paths.name}"
     listed = client.api.containers(all=True, filters={"label": [label]})
 
@@ -292,7 +294,7 @@ def _remove_everything(client: docker.DockerClient, paths: LabPaths, keep: str =
         client.api.remove_container(container, v=True, force=True)
 
     with ThreadPoolExecutor(8) as pool:
-        # list() so that what a removal raised is raised here.
+        # list(), so that an exception of a removal is raised here.
         list(pool.map(remove, [c["Id"] for c in listed]))
     network.remove_unused(client, paths.name, vpcs=set())
     if not paths.directory.exists():

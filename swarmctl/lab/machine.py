@@ -1,6 +1,6 @@
 """One machine of the lab: a container with systemd, sshd and (in the golden image) dockerd.
 
-Everything here talks to the Engine API only; no root is needed on the host.
+Uses only the Engine API; needs no root on the host.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MIRROR_NAME = "mirror.lab"
 BOOT_TIMEOUT = 90
 STOP_TIMEOUT = 20
 
-# Runs inside: loopback is never filtered, so this sees sshd whatever the security groups say.
+# Runs inside the machine: loopback is never filtered, whatever the security groups are.
 _SSHD_ANSWERS = """
 for _ in $(seq {tries}); do
   if {{ exec 3<>/dev/tcp/127.0.0.1/22 && read -r -t 2 banner <&3; }} 2>/dev/null; then
@@ -41,7 +41,7 @@ exit 1
 
 @dataclass(frozen=True, slots=True)
 class MachineSpec:
-    """What a machine is made of."""
+    """Everything needed to create a machine."""
 
     lab: str
     instance: str
@@ -73,12 +73,12 @@ def states(client: docker.DockerClient, lab: str) -> dict[str, str]:
 
 
 def create(client: docker.DockerClient, spec: MachineSpec) -> None:
-    """Create a machine, ready to be started for the first time. An earlier attempt is replaced."""
+    """Create a machine, ready for its first start. The rest of an earlier attempt is replaced."""
     name = container_name(spec.lab, spec.instance)
     remove(client, spec.lab, spec.instance)
     host = client.api.create_host_config(
         cap_add=["ALL"],
-        # Not every host has it to give, and nothing in a node needs it.
+        # Not every host can grant it, and a node does not need it.
         cap_drop=["SYS_RESOURCE"],
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         device_cgroup_rules=["a *:* rwm"],
@@ -115,7 +115,7 @@ def start(client: docker.DockerClient, lab: str, instance: str) -> None:
     """Start a machine and wait until its sshd answers.
 
     Raises:
-        SwarmctlError: it did not come up; the message ends with what it printed last.
+        SwarmctlError: it did not boot; the message ends with its last output.
     """
     container = client.containers.get(container_name(lab, instance))
     container.start()
@@ -134,7 +134,7 @@ def _boot_failure(client: docker.DockerClient, lab: str, instance: str, why: str
 
 
 def stop(client: docker.DockerClient, lab: str, instance: str, *, force: bool) -> None:
-    """Shut a machine down, or pull its plug. Already stopped is fine."""
+    """Shut a machine down, or kill it (``force``). It is no error if it has stopped already."""
     container = client.containers.get(container_name(lab, instance))
     if not force:
         container.stop(timeout=STOP_TIMEOUT)
@@ -147,7 +147,7 @@ def stop(client: docker.DockerClient, lab: str, instance: str, *, force: bool) -
 
 
 def remove(client: docker.DockerClient, lab: str, instance: str) -> None:
-    """Remove a machine and its disk. Already gone is fine."""
+    """Remove a machine and its disk. It is no error if it is gone already."""
     try:
         client.api.remove_container(container_name(lab, instance), force=True, v=True)
     except NotFound:
@@ -155,7 +155,7 @@ def remove(client: docker.DockerClient, lab: str, instance: str) -> None:
 
 
 def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: str) -> None:
-    """Replace a running machine's firewall in one transaction, and for its next boot.
+    """Replace the firewall of a running machine in one transaction, and for its next boot.
 
     Raises:
         SwarmctlError: nft refused the rules.
@@ -168,7 +168,7 @@ def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: st
 
 
 def console(client: docker.DockerClient, lab: str, instance: str, lines: int = 200) -> str:
-    """The end of what a machine printed while booting; ``""`` when there is no machine."""
+    """The last lines of a machine's console; ``""`` if there is no such machine."""
     try:
         container = client.containers.get(container_name(lab, instance))
         raw = container.logs(tail=lines)

@@ -34,7 +34,7 @@ def mirror_ip(cidr: str) -> str:
 
 
 def start_mirror(client: docker.DockerClient, lab: str, image: str) -> None:
-    """Start the lab's image mirror; one that runs from the same image is left alone."""
+    """Start the lab's image mirror, unless it already runs from the same image."""
     name = mirror_container(lab)
     try:
         present = client.containers.get(name)
@@ -50,10 +50,10 @@ def start_mirror(client: docker.DockerClient, lab: str, image: str) -> None:
 def ensure_network(
     client: docker.DockerClient, lab: str, vpc: str, cidr: str, *, mirror: bool = True
 ) -> None:
-    """Make the Docker network of a VPC, with the image mirror in it.
+    """Create the Docker network of a VPC, with the image mirror in it.
 
     Raises:
-        SwarmctlError: another network of this machine has those addresses.
+        SwarmctlError: another network of this machine uses these addresses.
     """
     name = network_name(lab, vpc)
     networks = client.networks.list(names=[name])
@@ -71,7 +71,7 @@ def ensure_network(
     except APIError as error:
         raise SwarmctlError(
             f"no Docker network for {vpc} ({cidr}): {error.explanation}",
-            "another network of this machine has these addresses: "
+            "another network of this machine uses these addresses: "
             "choose another vpc_cidr, or remove that network (docker network ls)",
         ) from error
     if mirror:
@@ -94,7 +94,7 @@ def remove_unused(client: docker.DockerClient, lab: str, vpcs: set[str]) -> None
 
 
 def remove_network(client: docker.DockerClient, name: str) -> None:
-    """Remove one network, taking everything still attached to it off first."""
+    """Disconnect everything from a network, then remove it."""
     network = client.networks.get(name)
     for container in network.attrs.get("Containers") or {}:
         network.disconnect(container, force=True)

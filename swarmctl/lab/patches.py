@@ -1,7 +1,7 @@
-"""Faults of moto 5.2.5 that matter here, mended; and instance states that follow real machines.
+"""Patches for moto 5.2.5: bugs that matter here, and instance states that follow the machines.
 
-Each function mends one thing and says when it can go. ``apply`` is called once, by the process
-that serves the API, before the first request.
+Each function is one patch and says when it can be removed. The process that serves the API calls
+``apply`` once, before the first request.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _force_stop: contextvars.ContextVar[bool] = contextvars.ContextVar("force_stop",
 
 
 def apply(console: Callable[[str], str]) -> None:
-    """Mend moto in this process.
+    """Patch moto in this process.
 
     Args:
-        console: what the machine of an instance id has printed so far.
+        console: returns the console output of an instance id's machine.
     """
     _numbered_protocols_in_security_groups()
     _launch_template_tags_stay_out_of_its_data()
@@ -65,7 +65,7 @@ def set_state(instance: Any, name: str, reason: str = "") -> None:
 def _numbered_protocols_in_security_groups() -> None:
     """ESP (protocol 50) has no ports; moto turns the missing ports into HTTP 500.
 
-    Can go when ``SecurityGroupRule.__init__`` no longer calls ``int(None)``.
+    Can be removed when ``SecurityGroupRule.__init__`` no longer calls ``int(None)``.
     """
     original = SecurityGroupRule.__init__
     with_ports = {"tcp", "udp", "icmp", "6", "17", "1"}
@@ -78,13 +78,13 @@ def _numbered_protocols_in_security_groups() -> None:
         if str(ip_protocol).lower() != "all":
             self.ip_protocol = str(ip_protocol)
 
-    SecurityGroupRule.__init__ = init  # type: ignore[method-assign]  # that is what a patch does
+    SecurityGroupRule.__init__ = init  # type: ignore[method-assign]  # a patch
 
 
 def _launch_template_tags_stay_out_of_its_data() -> None:
     """The template's own tags leak into its data, so a second run of a playbook sees a change.
 
-    Can go when CreateLaunchTemplate no longer extends ``TagSpecifications`` of the data.
+    Can be removed when CreateLaunchTemplate no longer extends ``TagSpecifications`` of the data.
     """
     original = LaunchTemplateBackend.create_launch_template
 
@@ -105,7 +105,7 @@ def _launch_template_tags_stay_out_of_its_data() -> None:
 def _updated_rule_descriptions_are_acknowledged() -> None:
     """UpdateSecurityGroupRuleDescriptions* answer without ``Return``, which amazon.aws reads.
 
-    Can go when moto's answers have it.
+    Can be removed when moto's answers have it.
     """
     for direction in ("ingress", "egress"):
         name = f"update_security_group_rule_descriptions_{direction}"
@@ -119,9 +119,9 @@ def _updated_rule_descriptions_are_acknowledged() -> None:
 
 
 def _no_public_addresses() -> None:
-    """A made-up public address would be used by inventories and lead nowhere.
+    """Inventories would use moto's invented public addresses, which lead nowhere.
 
-    Stays: the lab's machines are reached by their private addresses.
+    Permanent: the lab's machines are reached by their private addresses.
     """
 
     def check_auto_public_ip(self: Any) -> None:
@@ -131,9 +131,9 @@ def _no_public_addresses() -> None:
 
 
 def _instance_states_follow_the_machines() -> None:
-    """moto's transitions are instantaneous and a terminated instance can be started.
+    """moto's transitions are instantaneous, and a terminated instance can be started.
 
-    Stays: the controller moves an instance on when its machine has got there.
+    Permanent: the controller changes an instance's state when its machine has reached it.
     """
     original_init, original_terminate = Instance.__init__, Instance.terminate
 
@@ -189,9 +189,9 @@ def _refuse_unless(instance: Any, *allowed: str) -> None:
 
 
 def _forced_stops_are_told_apart() -> None:
-    """moto drops StopInstances' ``Force`` on its way to the instance.
+    """moto does not pass StopInstances' ``Force`` to the instance.
 
-    Can go when ``Instance.stop`` is told.
+    Can be removed when ``Instance.stop`` receives it.
     """
     original = InstanceResponse.stop_instances
 
@@ -206,9 +206,9 @@ def _forced_stops_are_told_apart() -> None:
 
 
 def _console_output_is_the_machines(console: Callable[[str], str]) -> None:
-    """moto answers GetConsoleOutput with a sample; ours is what the machine printed.
+    """moto answers GetConsoleOutput with a sample instead of the machine's output.
 
-    Stays.
+    Permanent.
     """
 
     def get_console_output(self: Any) -> ActionResult:

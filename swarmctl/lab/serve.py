@@ -32,7 +32,7 @@ def main(name: str) -> None:
     paths = LabPaths(name)
     client = docker.from_env()
     changed = threading.Event()
-    # Held for the life of the process: whoever finds it free knows that nobody serves.
+    # Held while the process lives: if the lock is free, the lab is not served.
     with held(paths.serve_lock):
         api = Api(lambda instance: machine.console(client, name, instance), changed)
         controller = Controller(client, name, ensure_images(client, log.info), api, changed)

@@ -1,9 +1,9 @@
 'use strict';
-// auth: gives out tokens and says whose they are.
-//   GET  /auth         who answered
+// auth: issues tokens and returns their user.
+//   GET  /auth         which replica answered
 //   POST /auth/login   {"user": "…"} → {"token": "…"}
 //   GET  /auth/whoami  with Authorization: Bearer <token> → {"user": "…"}
-// It asks for no password: it shows how the services work together, not how to keep accounts.
+// It asks for no password: it shows how the services work together, not how to manage accounts.
 // Tokens are signed with a key that all replicas share, so any of them can check any token.
 
 const crypto = require('node:crypto');

@@ -1,16 +1,16 @@
 'use strict';
-// What auth and service have in common: routes, JSON, health, and an orderly end.
+// Shared by auth and service: routes, JSON, health, and an orderly stop.
 
 const http = require('node:http');
 
 const PORT = 3000;
 const MAX_BODY_BYTES = 4096;
-// Other nodes learn within moments that this replica is leaving; until then it still answers.
+// Other nodes soon learn that this replica is stopping; until then it keeps answering.
 const DRAIN_MS = 1500;
 
 const replica = `${process.env.REPLICA || 'replica'}@${process.env.NODE_NAME || 'unknown'}`;
 
-/** An answer that is not the wanted one: its status and what to tell the client. */
+/** An error response: its status and message. */
 class HttpError extends Error {
   constructor(status, text) {
     super(text);
@@ -52,7 +52,7 @@ async function answer(routes, request) {
   return methods[method](request);
 }
 
-/** Serve `routes`: path → method → function of the request that returns what becomes JSON. */
+/** Serve `routes`: path → method → function of the request; its result is sent as JSON. */
 function serve(routes) {
   const server = http.createServer(async (request, response) => {
     let status = 200;

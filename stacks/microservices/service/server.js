@@ -1,6 +1,6 @@
 'use strict';
-// service: does something for those whom auth knows.
-//   GET /service           who answered
+// service: greets the user of a token.
+//   GET /service           which replica answered
 //   GET /service/greeting  with Authorization: Bearer <token> → {"greeting": "…"}
 
 const dns = require('node:dns/promises');
@@ -33,7 +33,7 @@ function askAt(address, token) {
   });
 }
 
-/** Whose token it is. A replica of auth that has just gone costs a second try, not the request. */
+/** The user of a token. If a replica of auth has just stopped, another one is asked. */
 async function whoHas(token) {
   const addresses = await dns.resolve4(AUTH_HOST).catch(() => []);
   for (const address of addresses.sort(() => Math.random() - 0.5).slice(0, 3)) {

@@ -19,7 +19,7 @@ class DatabaseError extends Error {
   }
 }
 
-/** There is no server, or it went away, or it did not answer in time. */
+/** The server cannot be reached, closed the connection, or did not answer in time. */
 class UnavailableError extends Error {
   constructor(message) {
     super(message);
@@ -27,7 +27,7 @@ class UnavailableError extends Error {
   }
 }
 
-// SQLSTATE classes that tell of the server's state, not of the statement: connection exceptions,
+// SQLSTATE classes that describe the server's state, not the statement: connection exceptions,
 // shutting down or starting up, too many connections.
 const isUnavailable = (error) =>
   error instanceof UnavailableError ||
@@ -108,7 +108,7 @@ class Scram {
   constructor(password) {
     this.password = password;
     this.nonce = crypto.randomBytes(18).toString('base64');
-    // No channel binding; PostgreSQL takes the user from the start-up message.
+    // No channel binding; PostgreSQL uses the user of the start-up message.
     this.first = `n=,r=${this.nonce}`;
   }
 
@@ -194,7 +194,7 @@ class Connection {
   fail(error) {
     this.usable = false;
     this.socket.destroy();
-    // What the server said last explains more than that it then hung up.
+    // The server's last error explains more than the closed connection.
     if (this.current) this.current.reject(this.current.error || error);
   }
 
@@ -253,9 +253,9 @@ class Pool {
   }
 
   /**
-   * Run a statement that only reads. When a connection that was idle turns out to be dead (the
-   * database was started again, perhaps elsewhere), all idle ones are as dead: they go, and the
-   * statement is tried once more on a new one.
+   * Run a statement that only reads. If an idle connection turns out to be dead (the database
+   * has restarted, perhaps elsewhere), all idle connections are closed, and the statement is
+   * retried once on a new one.
    */
   async read(sql, parameters = []) {
     const connection = await this.acquire();
@@ -268,7 +268,7 @@ class Pool {
     }
   }
 
-  /** Run a statement once: whether a lost one had an effect is not known. */
+  /** Run a statement once: if the connection is lost, it may or may not have been carried out. */
   async write(sql, parameters = []) {
     return this.run(await this.acquire(), sql, parameters);
   }
@@ -336,7 +336,7 @@ class Pool {
     waiter.resolve(connection);
   }
 
-  // A place in the pool is free: the next who waits may open a connection of his own.
+  // The pool has room: the next waiting statement may open a new connection.
   freed() {
     this.open -= 1;
     const waiter = this.waiting.shift();

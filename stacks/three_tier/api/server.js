@@ -13,16 +13,16 @@ const { Pool, isUnavailable } = require('./postgres.js');
 const PORT = 3000;
 const MAX_BODY_BYTES = 4096;
 const MAX_TEXT_LENGTH = 200;
-// Other nodes learn within moments that this replica is leaving; until then it still answers.
+// Other nodes soon learn that this replica is stopping; until then it keeps answering.
 const DRAIN_MS = 1500;
-// A new container may need a moment until the database's node knows the way back to it. It is given
-// no work before that; but without a database at all it is no less healthy than the others.
+// A new container may need a moment until the database's node can route packets back to it. It gets
+// no requests before that. But if the database is down, it is as healthy as the other replicas.
 const FIRST_CONNECTION_MS = 5000;
 
 const env = process.env;
 const whoami = `${env.API_REPLICA || 'api'}@${env.NODE_NAME || 'unknown'}`;
 
-// Below what a client waits for: a database that is gone is said, not hung on.
+// Shorter than a client's timeout: a missing database gives an error, not a hanging request.
 const pool = new Pool({
   host: env.DB_HOST || 'tasks.db',
   port: Number(env.DB_PORT || 5432),
@@ -41,7 +41,7 @@ const NEWEST = `
   FROM messages ORDER BY id DESC LIMIT 1`;
 const ADD = 'INSERT INTO messages (text) VALUES ($1) RETURNING id, text, created_at';
 
-/** An answer that is not the wanted one: its status and what to tell the client. */
+/** An error response: its status and message. */
 class HttpError extends Error {
   constructor(status, text) {
     super(text);

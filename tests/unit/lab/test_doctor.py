@@ -10,7 +10,7 @@ def test_enough_memory_passes_and_too_little_says_how_much_is_needed() -> None:
     assert doctor._memory("MemTotal: 9 kB\nMemAvailable: 8000000 kB").ok
     check = doctor._memory("MemTotal: 9 kB\nMemAvailable: 1000000 kB")
     assert check.failed
-    assert check.line() == "✗ memory: 1.0 GiB available — free some: 2 GiB are needed"
+    assert check.line() == "✗ memory: 1.0 GiB available — free memory: 2 GiB are needed"
 
 
 def test_a_missing_capability_is_named() -> None:
