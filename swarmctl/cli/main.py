@@ -14,9 +14,10 @@ import sys
 import traceback
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperArgument
 from typer.main import get_command
 
 from swarmctl.cli import chaos, console, lab, rebalance, snapshot, stack, status
@@ -76,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
     debug = "--debug" in arguments
     words = [word for word in arguments if word != "--debug"]
     try:
-        code = get_command(app).main(words, prog_name="swarmctl", standalone_mode=False)
+        code = _commands().main(words, prog_name="swarmctl", standalone_mode=False)
     except SwarmctlError as failure:
         _explain(debug)
         console.error(failure.message, failure.hint)
@@ -91,6 +92,19 @@ def main(arguments: Sequence[str]) -> int:
     if code == Exit.INTERRUPTED:  # Typer turns Ctrl-C into this code by itself
         console.error("interrupted")
     return code if isinstance(code, int) else int(Exit.OK)
+
+
+def _commands() -> Any:
+    """All commands. Without this, ``--help`` shows a Python type behind every argument."""
+    root = get_command(app)
+    left: list[Any] = [root]
+    while left:
+        command = left.pop()
+        left += getattr(command, "commands", {}).values()
+        for parameter in command.params:
+            if isinstance(parameter, TyperArgument):
+                parameter.display_type_rich = lambda ctx: None  # type: ignore[method-assign]  # noqa: ARG005
+    return root
 
 
 def _explain(debug: bool) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +81,29 @@ def test_version_and_help_exit_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("swarmctl ")
     assert cli.main(["--help"]) == 0
     assert "lab" in capsys.readouterr().out
+
+
+def every_command() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    left: list[tuple[tuple[str, ...], Any]] = [((), cli._commands())]
+    while left:
+        words, command = left.pop()
+        found.append(words)
+        left += [((*words, name), sub) for name, sub in getattr(command, "commands", {}).items()]
+    return found
+
+
+PYTHON_TYPE = re.compile(r"<(?:list\[.*?|str|int|float|path|.* range)>")
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_help_names_every_value_and_shows_no_python_type(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if words[:1] == ("chaos",):
+        pytest.skip("the options of chaos have no names for their values yet")
+    assert cli.main([*words, "--help"]) == 0
+    assert PYTHON_TYPE.findall(capsys.readouterr().out) == []
 
 
 def test_help_does_not_wait_for_heavy_imports() -> None:
