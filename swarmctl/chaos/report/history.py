@@ -1,14 +1,18 @@
-"""Runs as rows, and what several runs of one fault have in common."""
+"""Runs as rows of a table, and statistics over several runs of one fault."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from swarmctl.chaos.report.facts import BADGES, Facts
+from swarmctl.chaos.journal.runs import Runs
+from swarmctl.chaos.report import words
+from swarmctl.chaos.report.run_summary import RunSummary, summarize
+from swarmctl.errors import SwarmctlError
+from swarmctl.reading.names import unknown
 
-# What is said of a run in a row; the first four are words, the others numbers.
+# The first four columns are words, the others numbers.
 COLUMNS = (
     "run",
     "fault",
@@ -21,8 +25,7 @@ COLUMNS = (
     "longest outage",
     "predicted",
 )
-NOTHING = "-"
-_FIGURES = ("detection_s", "recovery_s", "lost", "longest_outage_s")
+WORD_COLUMNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +36,24 @@ class Spread:
     least: float
     most: float
 
+    def text(self, unit: str = " s") -> str:
+        """``12.1 s (11.8 to 13.4)``; without a unit, whole numbers."""
+        digits = 1 if unit else 0
+        low, high = f"{self.least:.{digits}f}", f"{self.most:.{digits}f}"
+        middle = f"{self.median:.{digits}f}{unit}"
+        return middle if low == high else f"{middle} ({low} to {high})"
+
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class FaultStatistics:
     """All runs of one fault.
 
     Args:
         fault: its name.
-        runs: how many came to their fault.
+        runs: how many reached the fault.
         held: how many of them held.
-        agreed: of how many the outcome was predicted.
-        predicted: of how many there is a prediction to compare with.
+        agreed: in how many a predicted outcome was seen.
+        predicted: how many have a prediction that was compared.
         figures: ``detection_s``, ``recovery_s``, ``lost``, ``longest_outage_s``, each over the
             runs that have it.
     """
@@ -56,19 +66,50 @@ class Summary:
     figures: dict[str, Spread]
 
 
+def summaries(runs: Runs, warn: Callable[[str], None]) -> list[RunSummary]:
+    """Every run whose journal can be read, the oldest first.
+
+    Args:
+        runs: where they are kept.
+        warn: is told of each journal that cannot be read.
+    """
+    found = []
+    for name in runs.ids():
+        try:
+            found.append(summarize(runs.load(name)))
+        except SwarmctlError as error:
+            warn(f"left out: {error.message}")
+    return found
+
+
+def check_filters(
+    runs: Sequence[RunSummary], faults: Collection[str], fault: str | None, outcome: str | None
+) -> None:
+    """Refuse a filter that can match no run.
+
+    Raises:
+        UsageError: there is no such fault or outcome.
+    """
+    names = {*faults, *(run.fault for run in runs)}
+    if fault is not None and fault not in names:
+        raise unknown("fault", fault, names)
+    if outcome is not None and outcome not in words.OUTCOMES:
+        raise unknown("outcome", outcome, words.OUTCOMES)
+
+
 def choose(
-    runs: Sequence[Facts],
+    runs: Sequence[RunSummary],
     last: int | None = None,
     fault: str | None = None,
     outcome: str | None = None,
-) -> tuple[Facts, ...]:
-    """The runs that are meant.
+) -> tuple[RunSummary, ...]:
+    """The runs that match.
 
     Args:
         runs: the oldest first.
-        last: so many of those that match, the newest.
-        fault: of this fault only.
-        outcome: that ended so only.
+        last: only so many of those that match, the newest.
+        fault: only of this fault.
+        outcome: only those that ended like this.
     """
     found = [
         run
@@ -78,18 +119,24 @@ def choose(
     return tuple(found[-last:] if last else found)
 
 
-def summaries(runs: Sequence[Facts]) -> tuple[Summary, ...]:
-    """One for each fault of which several runs came to their fault."""
-    by_fault: dict[str, list[Facts]] = {}
+def statistics(runs: Sequence[RunSummary]) -> tuple[FaultStatistics, ...]:
+    """One for each fault that several runs reached."""
+    by_fault: dict[str, list[RunSummary]] = {}
     for run in runs:
         if run.phases["t_fault"] is not None:
             by_fault.setdefault(run.fault, []).append(run)
-    return tuple(_summary(name, found) for name, found in by_fault.items() if len(found) > 1)
+    return tuple(_of_fault(name, found) for name, found in by_fault.items() if len(found) > 1)
 
 
-def _summary(fault: str, runs: Sequence[Facts]) -> Summary:
-    figures = {name: _spread(runs, name) for name in _FIGURES}
-    return Summary(
+def _of_fault(fault: str, runs: Sequence[RunSummary]) -> FaultStatistics:
+    probed = [run for run in runs if run.probes]
+    figures = {
+        "detection_s": _spread(run.detection_s for run in runs),
+        "recovery_s": _spread(run.recovery_s for run in runs),
+        "lost": _spread(run.lost for run in probed),
+        "longest_outage_s": _spread(run.longest_outage_s for run in probed),
+    }
+    return FaultStatistics(
         fault=fault,
         runs=len(runs),
         held=sum(run.outcome == "held" for run in runs),
@@ -99,44 +146,41 @@ def _summary(fault: str, runs: Sequence[Facts]) -> Summary:
     )
 
 
-def _spread(runs: Sequence[Facts], name: str) -> Spread | None:
-    probed = [run for run in runs if run.probes or name not in ("lost", "longest_outage_s")]
-    found = [value for run in probed if (value := getattr(run, name)) is not None]
+def _spread(values: Iterable[float | None]) -> Spread | None:
+    found = [value for value in values if value is not None]
     return Spread(round(median(found), 3), min(found), max(found)) if found else None
 
 
-def cells(run: Facts) -> tuple[str, ...]:
-    """A run's words for :data:`COLUMNS`."""
-    outage = run.longest_outage_s
+def cells(run: RunSummary) -> tuple[str, ...]:
+    """A run's text for each of :data:`COLUMNS`."""
     return (
         run.id,
         run.fault,
-        ", ".join(run.targets) or NOTHING,
-        word(run.outcome),
-        seconds(run.detection_s),
-        seconds(run.phases["t_running"]),
-        seconds(run.recovery_s),
-        f"{run.lost} of {run.probes}" if run.probes else NOTHING,
-        seconds(outage) if run.probes else NOTHING,
-        NOTHING if run.agreed is None else "yes" if run.agreed else "no",
+        ", ".join(run.targets) or words.NONE,
+        words.outcome(run.outcome),
+        words.seconds(run.detection_s),
+        words.seconds(run.phases["t_running"]),
+        words.seconds(run.recovery_s),
+        f"{run.lost} of {run.probes}" if run.probes else words.NONE,
+        words.seconds(run.longest_outage_s),
+        words.NONE if run.agreed is None else "yes" if run.agreed else "no",
     )
 
 
-def word(outcome: str) -> str:
-    """An outcome for people."""
-    return outcome if outcome in BADGES else "not ended"
+def statistics_cells(one: FaultStatistics) -> tuple[str, ...]:
+    """A fault's text: runs, held, down, healthy, probes lost, longest outage, as predicted."""
 
+    def text(figure: str, unit: str = " s") -> str:
+        spread = one.figures.get(figure)
+        return spread.text(unit) if spread else words.NONE
 
-def seconds(value: float | None) -> str:
-    """A duration for people."""
-    return NOTHING if value is None else f"{value:.1f} s"
-
-
-def spread_text(spread: Spread | None, unit: str = " s") -> str:
-    """``12.1 s (11.8 to 13.4)``, or nothing."""
-    if spread is None:
-        return NOTHING
-    digits = 1 if unit else 0
-    low, high = f"{spread.least:.{digits}f}", f"{spread.most:.{digits}f}"
-    middle = f"{spread.median:.{digits}f}{unit}"
-    return middle if low == high else f"{middle} ({low} to {high})"
+    return (
+        one.fault,
+        str(one.runs),
+        str(one.held),
+        text("detection_s"),
+        text("recovery_s"),
+        text("lost", unit=""),
+        text("longest_outage_s"),
+        f"{one.agreed} of {one.predicted}" if one.predicted else words.NONE,
+    )

@@ -1,7 +1,4 @@
-"""The HTML page of one run, or of several side by side. It needs nothing but itself.
-
-Made from journals alone, so it can be made again at any time.
-"""
+"""The HTML page of one run, or of several side by side: one file, made from journals alone."""
 
 from __future__ import annotations
 
@@ -13,148 +10,69 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from swarmctl.chaos.journal import phases
 from swarmctl.chaos.journal.journal import GuardRecord, Journal
+from swarmctl.chaos.journal.phases import NAMES, phases
 from swarmctl.chaos.journal.runs import Runs
-from swarmctl.chaos.report import foreseen, history, picture, timeline
-from swarmctl.chaos.report.facts import (
-    PlacementRow,
-    badge,
-    facts,
-    node_names,
-    overridden,
-    placement_rows,
-    twice,
-    words,
-)
+from swarmctl.chaos.report import comparison, history, placement, timeline, words
+from swarmctl.chaos.report.picture import canvas, figure
+from swarmctl.chaos.report.run_summary import overridden, summarize
 from swarmctl.errors import SwarmctlError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Moment:
     """One of the moments all runs have in common.
 
     Args:
         name: for people.
-        at: when it came, in seconds since the fault, for people; ``""`` when it did not.
+        at: seconds since the fault, for people; ``""`` when it never came.
     """
 
     name: str
     at: str
 
 
-@dataclass(frozen=True)
-class View:
-    """A run as the page shows it."""
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """Everything the templates show of one run, ready to print."""
 
     run: Journal
     picture: Markup
-
-    @property
-    def badge(self) -> str:
-        """How it ended, in capitals."""
-        return badge(self.run)
-
-    @property
-    def words(self) -> str:
-        """The verdict and the probes, or why there is no verdict."""
-        return words(self.run)
-
-    @property
-    def name(self) -> str:
-        """What was done to what."""
-        targets = ", ".join(target.what for target in self.run.targets)
-        return f"{self.run.experiment} of {targets}" if targets else self.run.experiment
-
-    @property
-    def started(self) -> datetime:
-        """When it began, UTC."""
-        return datetime.fromisoformat(self.run.started_at)
-
-    @property
-    def figures(self) -> list[tuple[str, str]]:
-        """The numbers people look for first."""
-        return figures(self.run)
-
-    @property
-    def moments(self) -> tuple[Moment, ...]:
-        """The phases, one after the other; none when the fault never came."""
-        return moments(self.run)
-
-    @property
-    def overridden(self) -> tuple[GuardRecord, ...]:
-        """The guards that refused and were told not to matter."""
-        names = overridden(self.run)
-        return tuple(guard for guard in self.run.guards if guard.name in names and not guard.ok)
-
-    @property
-    def twice(self) -> str:
-        """Which replicas ran twice."""
-        return twice(self.run)
-
-    @property
-    def prediction(self) -> str:
-        """Whether what was seen is what was predicted."""
-        return foreseen.headline(self.run)
-
-    @property
-    def agrees(self) -> bool:
-        """Whether it is."""
-        return bool(self.run.agreement and self.run.agreement["agrees"])
-
-    @property
-    def foreseen(self) -> tuple[foreseen.Row, ...]:
-        """The predicted ranges, and what was seen."""
-        return foreseen.rows(self.run)
-
-    @property
-    def foreseen_nodes(self) -> tuple[str, ...]:
-        """The columns of :attr:`foreseen`."""
-        return foreseen.nodes(self.run)
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """All nodes' names."""
-        return node_names(self.run)
-
-    @property
-    def targets(self) -> set[str]:
-        """The names of the nodes that are meant, or hold what is meant."""
-        return {target.node for target in self.run.targets}
-
-    @property
-    def placement(self) -> tuple[PlacementRow, ...]:
-        """Where each service ran."""
-        return placement_rows(self.run)
-
-    @property
-    def timeline(self) -> tuple[timeline.Row, ...]:
-        """What happened when."""
-        return timeline.rows(self.run)
-
-    @property
-    def blind(self) -> list[tuple[float, float, str]]:
-        """When no manager answered, in seconds since the fault."""
-        fault = self.run.moment("fault") or 0.0
-        return [(since - fault, until - fault, why) for since, until, why in self.run.blind]
+    badge: str
+    result: str
+    name: str
+    started: datetime
+    figures: tuple[tuple[str, str], ...]
+    moments: tuple[Moment, ...]
+    overridden: tuple[GuardRecord, ...]
+    duplicates: str
+    agreement: str
+    agrees: bool | None
+    comparisons: tuple[comparison.ServiceComparison, ...]
+    compared_nodes: tuple[str, ...]
+    placements: tuple[placement.ServicePlacement, ...]
+    nodes: tuple[str, ...]
+    targets: frozenset[str]
+    timeline: tuple[timeline.TimelineRow, ...]
+    without_answer: tuple[tuple[float, float, str], ...]
 
 
 def write(runs: Runs, journal: Journal) -> Path:
-    """Render a run's report beside its journal.
+    """Write a run's page beside its journal.
 
     Raises:
-        SwarmctlError: it can't be written.
+        SwarmctlError: it cannot be written.
     """
     path = runs.report(journal.id)
-    put(path, render(journal))
+    write_file(path, page([journal]))
     return path
 
 
-def put(path: Path, content: str | bytes) -> None:
+def write_file(path: Path, content: str | bytes) -> None:
     """Write a file, and the directories it needs.
 
     Raises:
-        SwarmctlError: it can't be written.
+        SwarmctlError: it cannot be written.
     """
     data = content.encode() if isinstance(content, str) else content
     try:
@@ -164,11 +82,6 @@ def put(path: Path, content: str | bytes) -> None:
         raise SwarmctlError(
             f"cannot write {path}: {error.strerror}", "choose another place"
         ) from error
-
-
-def render(journal: Journal) -> str:
-    """The page of one run."""
-    return page([journal])
 
 
 def page(journals: Sequence[Journal]) -> str:
@@ -184,48 +97,62 @@ def page(journals: Sequence[Journal]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    several = len(journals) > 1
-    shared = picture.frame(journals)
-    views = [
-        # Our own drawing; every text in it went through Matplotlib's XML escaping.
-        View(run, Markup(picture.draw(run, shared, narrow=several)))  # noqa: S704
-        for run in journals
-    ]
+    shared, several = canvas.frame(journals), len(journals) > 1
     return environment.get_template("report.html.j2").render(
-        views=views,
+        views=[_view(run, figure.draw(run, shared, narrow=several)) for run in journals],
         columns=history.COLUMNS,
-        rows=[history.cells(facts(run)) for run in journals],
+        rows=[history.cells(summarize(run)) for run in journals],
     )
 
 
-def moments(journal: Journal) -> tuple[Moment, ...]:
+def _view(run: Journal, picture: str) -> RunView:
+    fault = run.moment("fault") or 0.0
+    blind = tuple((since - fault, until - fault, why) for since, until, why in run.blind)
+    return RunView(
+        run=run,
+        # Our own drawing: Matplotlib has escaped every text in it.
+        picture=Markup(picture),  # noqa: S704
+        badge=words.badge(run),
+        result=words.result_without_badge(run),
+        name=words.title(run),
+        started=datetime.fromisoformat(run.started_at),
+        figures=_figures(run),
+        moments=_moments(run),
+        overridden=overridden(run),
+        duplicates=words.duplicates(run),
+        agreement=words.agreement(run),
+        agrees=comparison.agrees(run),
+        comparisons=comparison.comparisons(run),
+        compared_nodes=comparison.nodes(run),
+        placements=placement.placements(run),
+        nodes=placement.nodes(run),
+        targets=frozenset(target.node for target in run.targets),
+        timeline=timeline.rows(run),
+        without_answer=blind,
+    )
+
+
+def _moments(journal: Journal) -> tuple[Moment, ...]:
     """The moments of a run, also those that never came; none when the fault never did."""
-    at = phases.phases(journal)
+    at = phases(journal)
     if at["t_fault"] is None:
         return ()
-    found = []
-    for key, name in phases.NAMES.items():
-        moment = at[key]
-        found.append(Moment(name, "" if moment is None else f"{moment:+.1f} s"))
-    return tuple(found)
+    moments = ((name, at[key]) for key, name in NAMES.items())
+    return tuple(Moment(name, "" if at is None else f"{at:+.1f} s") for name, at in moments)
 
 
-def figures(journal: Journal) -> list[tuple[str, str]]:
-    """The numbers people look for first, each with what it is."""
-    at = phases.phases(journal)
-    if at["t_fault"] is None:
-        return []
-    found = []
-    if at["t_down"] is not None:
-        found.append((f"{at['t_down']:.1f} s", "until the managers called it Down"))
-    if at["t_healthy"] is not None:
-        found.append((f"{at['t_healthy']:.1f} s", "until every replica served again"))
-    if journal.probes:
-        lost, sent = sum(p.lost for p in journal.probes), sum(p.sent for p in journal.probes)
-        found.append((f"{lost} / {sent}", "probes lost"))
-        outage = max(p.longest_outage_s for p in journal.probes)
-        found.append((f"{outage:.1f} s", "longest outage"))
-    begin, ready = journal.moment("revert"), journal.moment("nodes-ready")
-    if begin is not None and ready is not None:
-        found.append((f"{ready - begin:.1f} s", "from revert to node Ready"))
-    return found
+def _figures(journal: Journal) -> tuple[tuple[str, str], ...]:
+    """The numbers people look for first, each with its label."""
+    run = summarize(journal)
+    if run.phases["t_fault"] is None:
+        return ()
+    revert, ready = journal.moment("revert"), journal.moment("nodes-ready")
+    restored = None if revert is None or ready is None else ready - revert
+    found = (
+        (words.seconds(run.detection_s), "until the managers called it Down"),
+        (words.seconds(run.recovery_s), "until every replica served again"),
+        (f"{run.lost} / {run.probes}" if run.probes else words.NONE, "probes lost"),
+        (words.seconds(run.longest_outage_s), "longest outage"),
+        (words.seconds(restored), "from revert to node Ready"),
+    )
+    return tuple((number, label) for number, label in found if number != words.NONE)

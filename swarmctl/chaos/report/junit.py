@@ -1,7 +1,7 @@
-"""JUnit XML of runs, for CI: a test suite a command, a test case a run.
+"""JUnit XML for CI: one test suite for a command, one test case for a run.
 
-As the usual schema has it (Apache Ant's): a run that was refuted failed, one that a guard refused
-was skipped, and anything else that did not hold is an error.
+It follows the schema of Apache Ant's JUnit task. A refuted run is a failure, one that a guard
+refused is skipped, and every other run that did not hold is an error.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from xml.etree import ElementTree
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.phases import line
-from swarmctl.chaos.report.facts import sentence
+from swarmctl.chaos.report import words
+from swarmctl.chaos.report.run_summary import overridden
 
-# What XML 1.0 cannot hold at all, not even escaped.
+# Characters that XML 1.0 cannot hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -26,7 +27,7 @@ def render(journals: Sequence[Journal], name: str, failure: str = "") -> str:
     Args:
         journals: the runs of one command, in order.
         name: of the suite.
-        failure: why the command ended early, if that is in no journal.
+        failure: why the command ended early, if no journal has it.
     """
     root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(root, "testsuite")
@@ -64,7 +65,7 @@ def render(journals: Sequence[Journal], name: str, failure: str = "") -> str:
 
 
 def clean(text: str) -> str:
-    """Text without the control characters that no XML document may have: shown as ``\\x1b``."""
+    """Text with the control characters that XML forbids replaced by ``\\x1b``."""
     return _FORBIDDEN.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
@@ -82,7 +83,7 @@ def _case(suite: ElementTree.Element, journal: Journal) -> None:
             "time": f"{_seconds(journal):.3f}",
         },
     )
-    text = sentence(journal)
+    text = words.result(journal)
     match journal.outcome:
         case "held":
             pass
@@ -90,8 +91,8 @@ def _case(suite: ElementTree.Element, journal: Journal) -> None:
             reasons = journal.verdict.reasons if journal.verdict else ()
             _verdict(case, "failure", "refuted", text, "\n".join(reasons) or text)
         case "refused":
-            refused = [guard for guard in journal.guards if not guard.ok and not guard.overridden]
-            why = "; ".join(f"{guard.name}: {guard.detail}" for guard in refused) or text
+            guards = (f"{guard.name}: {guard.detail}" for guard in journal.refusals)
+            why = "; ".join(guards) or text
             ElementTree.SubElement(case, "skipped", {"message": clean(why)})
         case outcome:
             _verdict(case, "error", outcome or "not-ended", text, journal.undo.detail or text)
@@ -103,17 +104,17 @@ def _verdict(case: ElementTree.Element, tag: str, kind: str, message: str, text:
 
 
 def _properties(journals: Sequence[Journal]) -> list[tuple[str, str]]:
-    """What is the same for all runs once; what differs, in the order of the runs."""
-    facts = {
+    """Each value once, in the order of the runs."""
+    values = {
         "cluster": [journal.cluster for journal in journals],
         "region": [journal.region for journal in journals],
         "fault": [journal.experiment for journal in journals],
         "engine": [_engines(journal) for journal in journals],
         "seed": [_seed(journal) for journal in journals],
         "run": [journal.id for journal in journals],
-        "overrides": [" ".join(g.name for g in j.guards if g.overridden) for j in journals],
+        "overrides": [" ".join(g.name for g in overridden(j)) for j in journals],
     }
-    joined = ((key, ", ".join(dict.fromkeys(filter(None, v)))) for key, v in facts.items())
+    joined = ((key, ", ".join(dict.fromkeys(filter(None, v)))) for key, v in values.items())
     return [(key, value) for key, value in joined if value]
 
 
@@ -129,7 +130,7 @@ def _engines(journal: Journal) -> str:
 def _lines(journals: Sequence[Journal]) -> list[str]:
     lines = []
     for journal in journals:
-        lines.append(f"{journal.id}: {sentence(journal)}")
+        lines.append(f"{journal.id}: {words.result(journal)}")
         moments = line(journal)
         lines += [f"  {moments}"] if moments else []
     return lines

@@ -7,29 +7,21 @@ from collections.abc import Iterable, Sequence
 
 from swarmctl.chaos.journal import phases
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.report import foreseen
-from swarmctl.chaos.report.facts import (
-    badge,
-    facts,
-    node_names,
-    overridden,
-    placement_rows,
-    twice,
-    words,
-)
-from swarmctl.chaos.report.history import COLUMNS, cells
+from swarmctl.chaos.report import comparison, placement, words
+from swarmctl.chaos.report.history import COLUMNS, WORD_COLUMNS, cells
+from swarmctl.chaos.report.run_summary import overridden, summarize
 
 _SIGNS = {"held": "✅", "refuted": "❌", "refused": "⏭️", "interrupted": "⚠️"}
-# What Markdown, or HTML inside it, would read as something else than text.
+# Characters with a meaning in Markdown, or in HTML inside it.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~@])")
 
 
 def render(journals: Sequence[Journal], picture: str = "") -> str:
-    """One run, or several beside one another and each folded away below.
+    """One run, or a table of several with each run folded below.
 
     Args:
         journals: the runs.
-        picture: where the picture is, as the reader finds it; ``""`` for none.
+        picture: the path of the picture in the link; ``""`` for none.
     """
     image = [f"![Replicas over time](<{picture}>)", ""] if picture else []
     if len(journals) == 1:
@@ -38,8 +30,8 @@ def render(journals: Sequence[Journal], picture: str = "") -> str:
         return "\n".join(lines).rstrip() + "\n"
     held = sum(journal.outcome == "held" for journal in journals)
     lines = [f"### {len(journals)} chaos runs, {held} held", ""]
-    rows = [[escape(cell) for cell in cells(facts(journal))] for journal in journals]
-    lines += [*_table(COLUMNS, rows, left=4), "", *image]
+    rows = [[escape(cell) for cell in cells(summarize(journal))] for journal in journals]
+    lines += [*_table(COLUMNS, rows, left=WORD_COLUMNS), "", *image]
     for journal in journals:
         lines += ["<details>", f"<summary>{_html(_title(journal))}</summary>", ""]
         lines += [*_head(journal), *_details(journal), "</details>", ""]
@@ -47,7 +39,7 @@ def render(journals: Sequence[Journal], picture: str = "") -> str:
 
 
 def escape(text: str) -> str:
-    """Text that is text in Markdown, on one line."""
+    """Text on one line, with Markdown's special characters escaped."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
@@ -56,20 +48,19 @@ def _html(text: str) -> str:
 
 
 def _title(journal: Journal) -> str:
-    targets = ", ".join(target.what for target in journal.targets)
     sign = _SIGNS.get(journal.outcome, "❌")
-    return f"{sign} {badge(journal)} · {journal.experiment} of {targets or 'nothing'}"
+    return f"{sign} {words.badge(journal)} · {words.title(journal)}"
 
 
 def _head(journal: Journal) -> list[str]:
-    lines = [escape(words(journal)), ""]
+    lines = [escape(words.result_without_badge(journal)), ""]
     moments = phases.line(journal)
     lines += [escape(moments), ""] if moments else []
-    refused = overridden(journal)
-    if refused:
-        lines += [f"> [!WARNING]\n> Guards overridden: **{escape(', '.join(refused))}**", ""]
-    if twice(journal):
-        lines += [f"> [!WARNING]\n> {escape(twice(journal))}", ""]
+    guards = ", ".join(guard.name for guard in overridden(journal))
+    if guards:
+        lines += [f"> [!WARNING]\n> Guards overridden: **{escape(guards)}**", ""]
+    if words.duplicates(journal):
+        lines += [f"> [!WARNING]\n> {escape(words.duplicates(journal))}", ""]
     reasons = journal.verdict.reasons if journal.verdict else ()
     return lines + ([*(f"- {escape(reason)}" for reason in reasons), ""] if reasons else [])
 
@@ -100,34 +91,34 @@ def _details(journal: Journal) -> list[str]:
 
 
 def _prediction(journal: Journal) -> list[str]:
-    """The predicted range, and what was seen; a difference is bold."""
-    rows = foreseen.rows(journal)
+    """Replicas seen, with the predicted range; a difference is bold."""
+    rows = comparison.comparisons(journal)
     if not rows or not journal.after:
         return []
-    nodes = foreseen.nodes(journal)
-    table = [[escape(row.service), *(_cell(cell) for cell in row.cells)] for row in rows]
-    lines = [f"Placement **{escape(foreseen.headline(journal))}**: seen (predicted)", ""]
-    lines += [*_table(("service", *map(escape, nodes)), table), ""]
-    together = [row.service for row in rows if row.together]
-    if together:
-        names = escape(", ".join(together))
+    table = [[escape(row.service), *(_range(node) for node in row.nodes)] for row in rows]
+    lines = [f"Placement **{escape(words.agreement(journal))}**: seen (predicted)", ""]
+    lines += [*_table(("service", *map(escape, comparison.nodes(journal))), table), ""]
+    apart = [row.service for row in rows if row.only_apart]
+    if apart:
+        names = escape(", ".join(apart))
         lines += [f"{names}: each number was predicted, but not all of them at once.", ""]
     return lines
 
 
-def _cell(cell: foreseen.Foreseen) -> str:
-    text = f"{cell.seen} ({cell.range})"
-    return f"**{text}** ❗" if cell.differs else text
+def _range(node: comparison.PredictedRange) -> str:
+    text = f"{node.seen} ({node})"
+    return f"**{text}** ❗" if node.differs else text
 
 
 def _placement(journal: Journal) -> list[str]:
     if not journal.after:
         return []
     rows = [
-        [escape(row.service), *(f"{c.before} → {c.after}" for c in (*row.cells, row.total))]
-        for row in placement_rows(journal)
+        [escape(row.service), *(f"{c.before} → {c.after}" for c in (*row.nodes, row.total))]
+        for row in placement.placements(journal)
     ]
-    return [*_table(("service", *map(escape, node_names(journal)), "total"), rows), ""]
+    nodes = map(escape, placement.nodes(journal))
+    return [*_table(("service", *nodes, "total"), rows), ""]
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> list[str]:

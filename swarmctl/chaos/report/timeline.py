@@ -1,4 +1,4 @@
-"""The run as rows: what happened when, counted from the fault. Made from the journal alone."""
+"""The events of a run, in seconds since the fault, made from the journal alone."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from swarmctl.chaos.journal.journal import Journal, TaskRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the time line.
+class TimelineRow:
+    """One event.
 
     Args:
         at_s: seconds since the fault.
         what: what happened.
-        source: whose word it is: ``swarmctl``, ``EC2`` or ``Swarm``.
+        source: who reported it: ``swarmctl``, ``EC2`` or ``Swarm``.
         kind: the mark's kind, or ``tasks``.
     """
 
@@ -24,13 +24,13 @@ class Row:
     kind: str
 
 
-def rows(journal: Journal) -> tuple[Row, ...]:
-    """Every moment of a run, and when each service's replacements were assigned and ran."""
+def rows(journal: Journal) -> tuple[TimelineRow, ...]:
+    """The marks of a run, and when each service's replacements were assigned and ran."""
     fault = journal.moment("fault")
     if fault is None:
         return ()
     marks = [
-        Row(round(mark.at_s - fault, 3), mark.text, _source(mark.kind), mark.kind)
+        TimelineRow(round(mark.at_s - fault, 3), mark.text, _source(mark.kind), mark.kind)
         for mark in journal.marks
     ]
     return tuple(sorted(marks + _task_rows(journal, fault), key=lambda row: row.at_s))
@@ -42,7 +42,7 @@ def _source(kind: str) -> str:
     return "Swarm" if kind.startswith("node") else "swarmctl"
 
 
-def _task_rows(journal: Journal, fault: float) -> list[Row]:
+def _task_rows(journal: Journal, fault: float) -> list[TimelineRow]:
     rows = []
     replacements = [task for task in journal.tasks if task.replacement]
     for service in dict.fromkeys(task.service for task in replacements):
@@ -54,9 +54,9 @@ def _task_rows(journal: Journal, fault: float) -> list[Row]:
             if moments:
                 first, last = min(moments) - fault, max(moments) - fault
                 text = f"{service}: {_replacements(len(moments))} {verb}{_nodes(tasks)}"
-                # The row stands where the last of them got there; the text says when the first did.
+                # The row has the time of the last one, its text that of the first.
                 since = f" (first +{first:.1f} s)" if last - first >= 0.05 else ""
-                rows.append(Row(round(last, 3), text + since, "Swarm", "tasks"))
+                rows.append(TimelineRow(round(last, 3), text + since, "Swarm", "tasks"))
     return rows
 
 

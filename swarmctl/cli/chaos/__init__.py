@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from swarmctl.cli.chaos import doctor, files, predict, report, run
+from swarmctl.cli.chaos import doctor, files, history, predict, report, run
 
 app = run.app
-for part in (predict, doctor, files, report):
+for part in (predict, doctor, files, report, history):
     app.add_typer(part.app)

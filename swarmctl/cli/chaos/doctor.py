@@ -32,7 +32,7 @@ def doctor(
     from swarmctl.chaos.experiments import Experiments
     from swarmctl.chaos.journal.runs import Runs
     from swarmctl.cli.show.doctor import show
-    from swarmctl.cli.show.experiment import ConsoleProgress
+    from swarmctl.cli.show.progress import ConsoleProgress
 
     progress = ConsoleProgress()
     try:

@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.chaos.report import recorded
 from swarmctl.cli.options import ClusterOption, RunsDirOption
-from swarmctl.cli.show.experiment import (
-    ConsoleProgress,
-    list_faults,
-    lock_reverted,
-    rehearsal,
-    show,
-    summary,
-)
+from swarmctl.cli.show.faults import show_faults
+from swarmctl.cli.show.history import show_campaign
+from swarmctl.cli.show.progress import ConsoleProgress
+from swarmctl.cli.show.run import lock_reverted, show_dry_run, show_run
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -151,7 +146,10 @@ def run(
         plan = _from_file(Path(fault), said, seed, override or [])
     else:
         plan = _from_words(fault, said, seed, override or [])
-    with recorded(None if dry_run else junit, f"chaos {plan.title or plan.fault}") as seen:
+    from swarmctl.chaos.report.junit_file import recorded
+
+    name = f"chaos {plan.title or plan.fault}"
+    with recorded(None if dry_run else junit, name, console.note) as seen:
         return _run(plan, cluster, runs_dir, seen, dry_run=dry_run, yes=yes)
 
 
@@ -160,7 +158,7 @@ def faults() -> None:
     """List the faults: what each does, and how it is undone."""
     from swarmctl.chaos.faults import FAULTS
 
-    list_faults(FAULTS.values())
+    show_faults(FAULTS.values())
 
 
 @app.command()
@@ -294,18 +292,18 @@ def _run(
         progress.close()
         seen.append(journal)
         if journal.moment("fault") is not None:
-            show(journal, report.write(runs, journal))
+            show_run(journal, report.write(runs, journal))
 
     try:
         if dry_run:
             journal = experiments.rehearse(plan)
             progress.close()
-            rehearsal(journal, plan)
+            show_dry_run(journal, plan)
             return int(Exit.REFUSED if journal.refusals else Exit.OK)
         ask = progress.ask if sys.stdin.isatty() and not yes else None
         campaign = experiments.run(plan, ask, ended)
     finally:
         progress.close()
     if campaign.planned > 1:
-        summary(campaign.journals, campaign.planned)
+        show_campaign(campaign.journals, campaign.planned)
     return int(Exit.OK if campaign.held else Exit.FAILED)

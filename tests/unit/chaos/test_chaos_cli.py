@@ -10,7 +10,7 @@ from swarmctl.chaos.experiments import Experiments
 from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.cli import console
 from swarmctl.cli.main import main
-from swarmctl.cli.show import experiment as chaos_show
+from swarmctl.cli.show.progress import ConsoleProgress
 from tests.unit.chaos.chaos_fakes import SimulatedCluster, Stage, stage
 
 
@@ -64,7 +64,7 @@ def test_interrupted_is_130_and_has_a_report(simulated: Stage) -> None:
     assert run(simulated) == 130
     page = simulated.runs.report(simulated.experiment.journal.id).read_text()
     assert "INTERRUPTED" in page
-    assert "what was taken is put back" in page
+    assert "everything is reverted" in page
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_closed_terminal_does_not_end_an_experiment(monkeypatch: pytest.Monkey
             raise SystemExit(1)  # what Rich does with a broken pipe
 
     monkeypatch.setattr(console, "err", Gone)
-    progress = chaos_show.ConsoleProgress()
+    progress = ConsoleProgress()
     progress.step("Fault")
     progress.note("still here")
     progress.status("waiting")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from swarmctl.chaos.fault.kind import Effect
 from swarmctl.chaos.journal import agreement
-from swarmctl.chaos.report import foreseen
+from swarmctl.chaos.report import words as report_words
 from swarmctl.chaos.run.context import Context
 from swarmctl.chaos.run.judging import judgement, tolerance, words
 from swarmctl.chaos.run.judging.judgement import Baseline, Judgement
@@ -136,4 +136,4 @@ def _compare_with_prediction(context: Context) -> None:
     if left_out:
         journal.agreement["left_out"] = sorted(left_out)
         log.note(f"not compared, they do not come up: {', '.join(sorted(left_out))}")
-    log.note(f"placement {foreseen.headline(journal)}")
+    log.note(f"placement {report_words.agreement(journal)}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.report import html as report
+from swarmctl.chaos.report import html
 from swarmctl.chaos.run.interrupts import InterruptedRunError
 from swarmctl.chaos.run.steps.revert import RevertFailedError
 from swarmctl.errors import Exit, RefusedError, SwarmctlError
@@ -371,7 +371,7 @@ def test_the_journal_on_disk_is_the_whole_run_and_can_be_read_again(tmp_path: Pa
 def test_the_report_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
     port = Port("tcp", 80, 80, "ingress")
     s = stage(tmp_path, services=[service("web", 6, ports=(port,))])
-    page = report.write(s.runs, s.experiment.run()).read_text()
+    page = html.write(s.runs, s.experiment.run()).read_text()
     assert "HELD" in page
     assert "<svg" in page
     assert "<script" not in page
@@ -384,7 +384,7 @@ def test_a_report_can_be_made_of_a_run_that_ended_early(tmp_path: Path) -> None:
     s.lab.set_node("wkr3", "down")
     with pytest.raises(RefusedError):
         s.experiment.run()
-    page = report.render(s.runs.load(s.experiment.journal.id))
+    page = html.page([s.runs.load(s.experiment.journal.id)])
     assert "REFUSED" in page
     assert "nothing was touched" in page
 

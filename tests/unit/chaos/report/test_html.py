@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from swarmctl.chaos.journal.journal import GuardRecord
-from swarmctl.chaos.report import foreseen
-from swarmctl.chaos.report import html as report
+from swarmctl.chaos.report import comparison, words
+from swarmctl.chaos.report.html import page as page_of
 from tests.unit.chaos import report_runs as runs
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -54,22 +54,22 @@ def well_formed(page: str) -> None:
 def predicted(root: Path, *web: dict[str, int], exhaustive: bool = True) -> str:
     s = runs.node_loss(root)
     s.lab.forecasts = runs.forecast(*web, exhaustive=exhaustive)
-    return report.render(s.experiment.run())
+    return page_of([s.experiment.run()])
 
 
 def test_one_run_says_how_it_ended_and_when_what_was(tmp_path: Path) -> None:
-    page = report.render(runs.lost_node(tmp_path))
+    page = page_of([runs.lost_node(tmp_path)])
     well_formed(page)
-    words = plain(page)
-    for text in ("HELD", "wkr2 was lost; 15/15", "until the managers called it Down", "Hypothesis"):
-        assert text in words
+    text = plain(page)
+    for part in ("HELD", "wkr2 was lost; 15/15", "until the managers called it Down", "Hypothesis"):
+        assert part in text
     moments = ("fault", "unreachable", "down", "assigned", "running", "healthy", "reverted")
-    assert re.search(r" \S+ s ".join(moments), words)
-    assert "not seen" not in words
+    assert re.search(r" \S+ s ".join(moments), text)
+    assert "not seen" not in text
 
 
 def test_moments_that_never_came_are_said(tmp_path: Path) -> None:
-    assert "down not seen" in plain(report.render(runs.drained(tmp_path)))
+    assert "down not seen" in plain(page_of([runs.drained(tmp_path)]))
 
 
 def test_several_runs_are_side_by_side_and_folded_below(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_several_runs_are_side_by_side_and_folded_below(tmp_path: Path) -> None:
         runs.drained(tmp_path / "b"),
         runs.by_hand(outcome="refused", id="refused-one"),
     ]
-    page = report.page(journals)
+    page = page_of(journals)
     well_formed(page)
     assert page.count("<details") == 3
     assert page.count("<svg ") == 2
@@ -88,9 +88,9 @@ def test_several_runs_are_side_by_side_and_folded_below(tmp_path: Path) -> None:
 
 
 def test_a_prediction_that_came_true_is_said(tmp_path: Path) -> None:
-    words = plain(predicted(tmp_path, {"wkr1": 6, "wkr3": 4}, {"wkr1": 5, "wkr3": 5}))
-    assert "as predicted (1 of 2 outcomes, exhaustive)" in words
-    assert "web 6 (5-6) 0 (0) 4 (4-5)" in words
+    text = plain(predicted(tmp_path, {"wkr1": 6, "wkr3": 4}, {"wkr1": 5, "wkr3": 5}))
+    assert "as predicted (1 of 2 outcomes, exhaustive)" in text
+    assert "web 6 (5-6) 0 (0) 4 (4-5)" in text
 
 
 def test_a_prediction_that_did_not_is_shown_where_it_failed(tmp_path: Path) -> None:
@@ -109,21 +109,21 @@ def test_outcomes_that_were_not_all_listed_are_no_surprise(tmp_path: Path) -> No
     s = runs.node_loss(tmp_path)
     s.lab.forecasts = runs.forecast({"wkr1": 9, "wkr3": 1}, exhaustive=False)
     journal = s.experiment.run()
-    assert "others are possible" in foreseen.headline(journal)
-    assert not foreseen.surprising(journal)
+    assert "others are possible" in words.agreement(journal)
+    assert not comparison.ruled_out(journal)
 
 
 def test_overridden_guards_stand_above_everything(tmp_path: Path) -> None:
     journal = runs.lost_node(tmp_path)
     journal.guards += (GuardRecord("blast-radius", False, "2 of 3 workers", overridden=True),)
-    words = plain(report.render(journal))
-    assert words.index("GUARDS OVERRIDDEN blast-radius : 2 of 3 workers") < words.index("Hypoth")
-    assert "GUARDS OVERRIDDEN" not in plain(report.render(runs.lost_node(tmp_path / "b")))
+    text = plain(page_of([journal]))
+    assert text.index("GUARDS OVERRIDDEN blast-radius : 2 of 3 workers") < text.index("Hypoth")
+    assert "GUARDS OVERRIDDEN" not in plain(page_of([runs.lost_node(tmp_path / "b")]))
 
 
 def test_duplicates_are_said(tmp_path: Path) -> None:
-    words = plain(report.render(runs.partitioned(tmp_path)))
-    assert "Ran twice, on the target and elsewhere: 1 of api, 3 of web" in words
+    text = plain(page_of([runs.partitioned(tmp_path)]))
+    assert "Ran twice, on the target and elsewhere: 1 of api, 3 of web" in text
 
 
 def test_a_run_that_is_not_put_back_says_how(tmp_path: Path) -> None:
@@ -131,19 +131,19 @@ def test_a_run_that_is_not_put_back_says_how(tmp_path: Path) -> None:
     s.clock.at(10.0, lambda: s.lab.states.update(wkr2="terminated"))
     with pytest.raises(Exception, match="revert"):
         s.experiment.run()
-    words = plain(report.render(s.runs.load(s.experiment.journal.id)))
-    assert "REVERT FAILED" in words
-    assert "swarmctl chaos revert" in words
+    text = plain(page_of([s.runs.load(s.experiment.journal.id)]))
+    assert "REVERT FAILED" in text
+    assert "swarmctl chaos revert" in text
 
 
 def test_what_services_are_called_is_never_markup(tmp_path: Path) -> None:
     journal = runs.lost_node(tmp_path)
     journal.title = "<img src=x onerror=alert(1)>"
     journal.before["<b>x"] = {"wkr1": 1}
-    well_formed(report.render(journal))
-    assert "<b>x" not in report.render(journal)
+    well_formed(page_of([journal]))
+    assert "<b>x" not in page_of([journal])
 
 
 def test_the_least_a_run_can_be_has_a_page() -> None:
-    well_formed(report.render(runs.by_hand()))
-    assert "NOT ENDED" in report.render(runs.by_hand())
+    well_formed(page_of([runs.by_hand()]))
+    assert "NOT ENDED" in page_of([runs.by_hand()])

@@ -16,7 +16,7 @@ from swarmctl.chaos.report import junit, markdown
 from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.cli import console
 from swarmctl.cli.main import main
-from swarmctl.cli.show import experiment as chaos_show
+from swarmctl.cli.show.run import show_run
 from swarmctl.errors import SwarmctlError
 from tests.unit.chaos import report_runs as runs
 from tests.unit.chaos.chaos_fakes import SimulatedCluster, Stage, stage
@@ -262,7 +262,25 @@ def test_what_must_not_be_missed_is_said_at_the_end(
     journal = runs.partitioned(tmp_path)
     journal.guards += (GuardRecord("blast-radius", False, "2 of 3", overridden=True),)
     console.out.cache_clear()
-    chaos_show.show(journal, tmp_path)
+    show_run(journal, tmp_path)
     shown = capsys.readouterr().out
     assert "! guards overridden: blast-radius" in shown
     assert "! Ran twice, on the target and elsewhere: 1 of api, 3 of web" in shown
+
+
+def test_in_80_columns_the_placement_keeps_its_service_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal = runs.lost_node(tmp_path)
+    name = "three_tier_a-service-with-a-long-name"
+    journal.before[name] = {f"swarm_app_wkr{i}": 2 for i in range(1, 6)}
+    journal.probes = ()
+    monkeypatch.setenv("COLUMNS", "80")
+    console.out.cache_clear()
+    show_run(journal, Path("report.html"))
+    console.out.cache_clear()
+    shown = capsys.readouterr().out
+    placement = shown[shown.index("Placement") : shown.index("fault → unreachable")]
+    assert all(len(line) <= 80 for line in placement.splitlines())
+    for word in (name, "web", *journal.before[name], "→"):
+        assert word in placement.split()

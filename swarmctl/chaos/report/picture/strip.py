@@ -1,4 +1,4 @@
-"""The strip above a run's picture: in which state the Swarm was when, and the moments' names."""
+"""The strip at the top: the state of the Swarm over time, and the moments' names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swarmctl.chaos.journal.phases import NAMES, stretches
-from swarmctl.chaos.report.panels import GOOD, LOST, View
-from swarmctl.chaos.report.picture import INK
+from swarmctl.chaos.report.picture.canvas import GOOD, INK, LOST, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# What a state of the Swarm looks like: its colour, its text's colour, its name where there is room.
+# Of each state of the Swarm: its colour, the colour of the text in it, and its name.
 _STATES = {
     "whole": (GOOD, "#ffffff", "whole"),
     "unnoticed": (LOST, "#ffffff", "unnoticed"),
@@ -22,11 +21,11 @@ _STATES = {
     "doubt": ("#a9b0b8", "#101010", "in doubt"),
     "blind": ("#6f7780", "#ffffff", "no answer"),
 }
-_LETTER = 0.0082  # about the width of a small letter, as a share of a wide picture's time axis
+_LETTER = 0.0082  # width of a small letter, as a share of a wide picture's time axis
 
 
-def states(axes: Axes, view: View) -> None:
-    """Green while the Swarm is whole, red while nobody knows that it is not."""
+def draw_strip(axes: Axes, view: View) -> None:
+    """Green while the Swarm is whole, red while the managers do not know that it is not."""
     width = view.limits.right_s - view.limits.left_s
     for part in stretches(view.journal):
         colour, ink, name = _STATES[part.state]
@@ -39,14 +38,14 @@ def states(axes: Axes, view: View) -> None:
         )
         middle = part.since_s + long / 2
         axes.text(middle, 0.58, next(fits, ""), ha="center", va="center", fontsize=8, color=ink)
-    _force(axes, view)
+    _draw_fault_bar(axes, view)
     axes.set_ylim(-0.2, 1.05)
     axes.set_axis_off()
-    _names(axes, view)
+    _draw_names(axes, view)
 
 
-def _force(axes: Axes, view: View) -> None:
-    """A bar below: the fault is in force, then it is being undone."""
+def _draw_fault_bar(axes: Axes, view: View) -> None:
+    """A bar below: the fault is in force, then it is being reverted."""
     at = view.moments()
     until = at.get("revert", view.end)
     axes.barh(0.0, until, height=0.22, color=INK, alpha=0.75, lw=0)
@@ -54,8 +53,8 @@ def _force(axes: Axes, view: View) -> None:
         axes.barh(0.0, at["t_reverted"] - until, left=until, height=0.22, color=INK, alpha=0.3)
 
 
-def _names(axes: Axes, view: View) -> None:
-    """The moments' names above the strip, each on the lowest level where it covers no other."""
+def _draw_names(axes: Axes, view: View) -> None:
+    """The moments' names above the strip, each on the lowest line where it covers no other."""
     width = view.limits.right_s - view.limits.left_s
     taken: list[list[tuple[float, float]]] = []
     for at, text in _labels(view, 0.012 * width):
@@ -88,7 +87,7 @@ def _names(axes: Axes, view: View) -> None:
 
 
 def _labels(view: View, near: float) -> list[tuple[float, str]]:
-    """The moments by time; those that can't be told apart in one label."""
+    """The moments by time; those too close to each other in one label."""
     names = {**NAMES, "revert": "revert"}
     found: list[tuple[float, str]] = []
     for key, at in sorted(view.moments().items(), key=lambda item: item[1]):

@@ -10,20 +10,20 @@ import pytest
 
 from swarmctl.chaos.journal.journal import Mark, ProbeSummary
 from swarmctl.chaos.journal.runs import Runs
-from swarmctl.chaos.report.facts import Facts, facts
-from swarmctl.chaos.report.history import cells, choose, spread_text, summaries
+from swarmctl.chaos.report.history import cells, choose, statistics
+from swarmctl.chaos.report.run_summary import RunSummary, summarize
 from swarmctl.cli import console
 from swarmctl.cli.main import main
 from tests.unit.chaos import report_runs as runs
 
 
-def run(number: int, recovery: float, *, outcome: str = "held", lost: int = 0) -> Facts:
+def run(number: int, recovery: float, *, outcome: str = "held", lost: int = 0) -> RunSummary:
     fault, whole = Mark(1, "fault", ""), Mark(1 + recovery, "redistributed", "")
     probes = (ProbeSummary("web", 100, lost, lost / 10, 1, 1),)
     journal = runs.by_hand(
         id=f"{number}-instance-stop", outcome=outcome, marks=[fault, whole], probes=probes
     )
-    return facts(journal)
+    return summarize(journal)
 
 
 FEW = (run(1, 20), run(2, 24, lost=5), run(3, 30, outcome="refuted", lost=40))
@@ -52,19 +52,19 @@ def test_a_row_says_what_was_seen() -> None:
 
 
 def test_medians_and_ranges_of_each_fault() -> None:
-    (one,) = summaries(FEW)
+    (one,) = statistics(FEW)
     assert (one.fault, one.runs, one.held) == ("instance-stop", 3, 2)
     assert one.figures["recovery_s"] == replace(
         one.figures["recovery_s"], median=24, least=20, most=30
     )
-    assert spread_text(one.figures["recovery_s"]) == "24.0 s (20.0 to 30.0)"
-    assert spread_text(one.figures["lost"], unit="") == "5 (0 to 40)"
+    assert one.figures["recovery_s"].text() == "24.0 s (20.0 to 30.0)"
+    assert one.figures["lost"].text(unit="") == "5 (0 to 40)"
     assert "detection_s" not in one.figures
 
 
 def test_one_run_is_no_median_and_refused_ones_do_not_count() -> None:
-    refused = facts(runs.by_hand(outcome="refused"))
-    assert summaries((FEW[0], refused, refused)) == ()
+    refused = summarize(runs.by_hand(outcome="refused"))
+    assert statistics((FEW[0], refused, refused)) == ()
 
 
 def test_the_newest_of_those_that_match() -> None:
@@ -77,7 +77,7 @@ def test_the_history_is_listed(kept: Path, capsys: pytest.CaptureFixture[str]) -
     shown = capsys.readouterr().out
     assert shown.index("20260101") < shown.index("20260102") < shown.index("20260103")
     assert "3 runs" in shown
-    assert "Medians, and ranges" in shown
+    assert "Medians and ranges" in shown
 
 
 def test_it_can_be_narrowed_and_read_by_programs(
@@ -118,3 +118,15 @@ def test_a_journal_that_cannot_be_read_is_left_out_and_said(
 def test_no_runs_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["chaos", "history", "--runs-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"no run in {tmp_path}\n"
+
+
+def test_in_80_columns_no_name_is_cut(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["chaos", "history", "--runs-dir", str(kept)]) == 0
+    console.out.cache_clear()
+    shown = capsys.readouterr().out
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    for name in ("20260101-instance-stop", "20260102-instance-stop", "20260103-drain"):
+        assert name in shown.split()

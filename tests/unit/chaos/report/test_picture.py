@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.report import picture
+from swarmctl.chaos.report.picture import canvas, figure
 from tests.unit.chaos import report_runs as runs
 
 CASES: dict[str, tuple[Callable[[Path], Journal], tuple[str, ...]]] = {
@@ -37,7 +37,7 @@ NEVER = {
 @pytest.mark.parametrize("case", CASES)
 def test_every_kind_of_run_is_drawn_with_what_happened(case: str, tmp_path: Path) -> None:
     make, words = CASES[case]
-    svg = picture.draw(make(tmp_path))
+    svg = figure.draw(make(tmp_path))
     ElementTree.fromstring(svg)
     texts = set(re.findall(r">([^<>]+)</text>", svg)) | set(re.findall(r"<!-- (.+?) -->", svg))
     for word in words:
@@ -48,25 +48,25 @@ def test_every_kind_of_run_is_drawn_with_what_happened(case: str, tmp_path: Path
 
 def test_the_same_journal_gives_the_same_bytes(tmp_path: Path) -> None:
     journal = runs.lost_node(tmp_path, lossy=True)
-    assert picture.draw(journal) == picture.draw(journal)
-    assert picture.file([journal, journal], "svg") == picture.file([journal, journal], "svg")
+    assert figure.draw(journal) == figure.draw(journal)
+    assert figure.file([journal, journal], "svg") == figure.file([journal, journal], "svg")
 
 
 def test_lost_probes_are_counted_in_the_picture(tmp_path: Path) -> None:
     journal = runs.lost_node(tmp_path, lossy=True)
     lost = sum(not probe.ok for probe in journal.probe_log)
     assert lost > 20
-    assert f"answered, {lost} lost" in picture.draw(journal)
+    assert f"answered, {lost} lost" in figure.draw(journal)
 
 
 def test_its_ink_is_the_pages(tmp_path: Path) -> None:
-    svg = picture.draw(runs.lost_node(tmp_path))
-    assert picture.INK not in svg
+    svg = figure.draw(runs.lost_node(tmp_path))
+    assert canvas.INK not in svg
     assert "currentColor" in svg
 
 
 def test_a_file_follows_the_readers_light_or_dark(tmp_path: Path) -> None:
-    content = picture.file([runs.lost_node(tmp_path)], "svg").decode()
+    content = figure.file([runs.lost_node(tmp_path)], "svg").decode()
     assert content.startswith("<svg")
     assert "prefers-color-scheme:dark" in content
     ElementTree.fromstring(content)
@@ -74,22 +74,22 @@ def test_a_file_follows_the_readers_light_or_dark(tmp_path: Path) -> None:
 
 def test_two_pictures_of_one_page_share_no_names(tmp_path: Path) -> None:
     one, other = runs.lost_node(tmp_path / "a"), runs.drained(tmp_path / "b")
-    ids = [set(re.findall(r'\bid="([^"]+)"', picture.draw(run))) for run in (one, other)]
+    ids = [set(re.findall(r'\bid="([^"]+)"', figure.draw(run))) for run in (one, other)]
     assert ids[0]
     assert not ids[0] & ids[1]
-    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", picture.draw(one)))
+    used = set(re.findall(r"(?:url\(#|href=\"#)([^)\"]+)", figure.draw(one)))
     assert used <= ids[0]
 
 
 def test_runs_that_are_compared_fit_the_same_frame(tmp_path: Path) -> None:
     long, short = runs.lost_node(tmp_path / "a"), runs.drained(tmp_path / "b")
-    both = picture.frame([long, short])
-    assert both.right_s == picture.frame([long]).right_s > picture.frame([short]).right_s
+    both = canvas.frame([long, short])
+    assert both.right_s == canvas.frame([long]).right_s > canvas.frame([short]).right_s
 
 
 def test_what_never_came_to_its_fault_has_no_picture() -> None:
-    assert picture.draw(runs.by_hand()) == ""
-    assert picture.file([runs.by_hand()], "png") == b""
+    assert figure.draw(runs.by_hand()) == ""
+    assert figure.file([runs.by_hand()], "png") == b""
 
 
 def test_text_from_outside_cannot_break_out_of_the_picture(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_text_from_outside_cannot_break_out_of_the_picture(tmp_path: Path) -> No
     first.services[evil] = 1
     first.nodes[evil] = 1
     first.states[evil] = "ready"
-    svg = picture.draw(journal)
+    svg = figure.draw(journal)
     assert "<script" not in svg
     ElementTree.fromstring(svg)
 
@@ -108,4 +108,4 @@ def test_a_long_run_is_not_megabytes(tmp_path: Path) -> None:
     journal = runs.lost_node(tmp_path)
     first = journal.probe_log[0]
     journal.probe_log = tuple(replace(first, at_s=i / 1000) for i in range(30_000))
-    assert len(picture.draw(journal)) < 300_000
+    assert len(figure.draw(journal)) < 300_000

@@ -1,0 +1,140 @@
+"""The prediction beside what was seen: the predicted range for every service and node.
+
+Pure functions over a journal's ``prediction``, ``agreement`` and ``after``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from swarmctl.chaos.journal.journal import Journal, Placement
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedOutcome:
+    """One possible outcome: tasks that run, by service and node, and tasks without a node."""
+
+    counts: Mapping[str, Mapping[str, int]]
+    pending: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPrediction:
+    """A journal's prediction.
+
+    Args:
+        before: replicas before the fault.
+        outcomes: what may be afterwards.
+        exhaustive: whether nothing else is possible.
+        reasons: why tasks would have no node, by service.
+    """
+
+    before: Placement
+    outcomes: tuple[PredictedOutcome, ...]
+    exhaustive: bool
+    reasons: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictedRange:
+    """How many replicas of a service were predicted on a node, and how many were seen.
+
+    Args:
+        low: the fewest in any predicted outcome.
+        high: the most.
+        seen: at the verdict; ``None`` when there was no verdict.
+    """
+
+    low: int
+    high: int
+    seen: int | None = None
+
+    @property
+    def differs(self) -> bool:
+        """Whether no predicted outcome has the number that was seen."""
+        return self.seen is not None and not self.low <= self.seen <= self.high
+
+    def __str__(self) -> str:
+        """``4``, or ``4-6``."""
+        return str(self.low) if self.low == self.high else f"{self.low}-{self.high}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceComparison:
+    """One service.
+
+    Args:
+        service: its name.
+        nodes: a range for each node of :func:`nodes`.
+        pending: tasks without a node; only predicted, Swarm's own count is in the verdict.
+        only_apart: every number was predicted, but no outcome has all of them at once.
+    """
+
+    service: str
+    nodes: tuple[PredictedRange, ...]
+    pending: PredictedRange
+    only_apart: bool
+
+
+def recorded(journal: Journal) -> RecordedPrediction | None:
+    """The prediction in a journal; ``None`` without one. Nothing else reads its form."""
+    raw: Mapping[str, Any] | None = journal.prediction
+    if raw is None:
+        return None
+    return RecordedPrediction(
+        before=raw.get("before", {}),
+        outcomes=tuple(
+            PredictedOutcome(o["counts"], o["pending"]) for o in raw.get("outcomes", ())
+        ),
+        exhaustive=raw.get("exhaustive", False),
+        reasons=raw.get("reasons", {}),
+    )
+
+
+def nodes(journal: Journal) -> tuple[str, ...]:
+    """The nodes that were predicted to run replicas or were seen to, in order."""
+    prediction = recorded(journal)
+    counts = [outcome.counts for outcome in prediction.outcomes] if prediction else []
+    places = (journal.before, journal.after, *counts)
+    return tuple(sorted({node for place in places for nodes in place.values() for node in nodes}))
+
+
+def comparisons(journal: Journal) -> tuple[ServiceComparison, ...]:
+    """One for each service; none when nothing was predicted."""
+    prediction = recorded(journal)
+    if prediction is None or not prediction.outcomes:
+        return ()
+    outcomes = prediction.outcomes
+    differences = (journal.agreement or {}).get("differences", {})
+
+    def on_node(service: str, node: str) -> PredictedRange:
+        predicted = [outcome.counts.get(service, {}).get(node, 0) for outcome in outcomes]
+        seen = journal.after.get(service, {}).get(node, 0) if journal.after else None
+        return PredictedRange(min(predicted), max(predicted), seen)
+
+    def pending(service: str) -> PredictedRange:
+        predicted = [outcome.pending.get(service, 0) for outcome in outcomes]
+        return PredictedRange(min(predicted), max(predicted))
+
+    return tuple(
+        ServiceComparison(
+            service=name,
+            nodes=tuple(on_node(name, node) for node in nodes(journal)),
+            pending=pending(name),
+            only_apart=name in differences and not differences[name],
+        )
+        for name in sorted({*prediction.before, *journal.after})
+    )
+
+
+def agrees(journal: Journal) -> bool | None:
+    """Whether a predicted outcome was seen; ``None`` when there is nothing to compare."""
+    return bool(journal.agreement["agrees"]) if journal.agreement else None
+
+
+def ruled_out(journal: Journal) -> bool:
+    """Whether what was seen had been predicted to be impossible."""
+    found = journal.agreement
+    return bool(found and not found["agrees"] and found["exhaustive"])

@@ -1,0 +1,222 @@
+"""The whole picture of one run or of several side by side, as SVG or PNG.
+
+Everything that is not data has one colour. In an SVG it becomes ``currentColor``, so the picture
+follows the page's light or dark text. The same journals give the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.report.picture.canvas import (
+    INK,
+    MAX_SHOWN,
+    Frame,
+    View,
+    frame,
+    is_drawable,
+    legend_columns,
+    mark_moments,
+)
+from swarmctl.chaos.report.picture.nodes import draw_nodes
+from swarmctl.chaos.report.picture.panels import draw_probes, draw_services
+from swarmctl.chaos.report.picture.strip import draw_strip
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+# At most this many runs stand beside one another in a file; in a page the browser decides.
+_BESIDE = 3
+_LONG = 36  # characters of the targets' names in a title
+_PNG_DPI = 110
+_LEGEND_LINE = 0.26  # height of a legend's line, in units of the rows below
+# An element's id, and references to it.
+_NAMED = re.compile(r'(\bid="|href="#|url\(#)([^")]+)')
+# A file has no page around it: it follows the reader's own choice of light or dark.
+_FILE_STYLE = (
+    "<style>svg{color:#16191d;background:#fff}"
+    "@media (prefers-color-scheme:dark){svg{color:#e7eaee;background:#101317}}</style>"
+)
+
+
+def draw(journal: Journal, shared: Frame | None = None, *, narrow: bool = False) -> str:
+    """The SVG element of a run; ``""`` when it has no samples or never reached its fault.
+
+    Args:
+        journal: a run that is over.
+        shared: limits shared with the runs it is compared with; by default its own.
+        narrow: for half a page.
+    """
+    if not is_drawable(journal):
+        return ""
+    with _style(journal.id):
+        view = View(journal, shared or frame([journal]), narrow)
+        figure = _figure(1, view.limits, narrow=narrow)
+        _draw_run(figure, view)
+        svg = _svg(figure)
+    # Several pictures of one page must not share ids.
+    prefix = re.sub(r"[^A-Za-z0-9]+", "-", journal.id)
+    svg = _NAMED.sub(rf"\g<1>{prefix}-\g<2>", svg)
+    return svg.replace("<svg ", '<svg role="img" aria-label="Replicas over time" ', 1)
+
+
+def file(journals: Sequence[Journal], kind: str) -> bytes:
+    """A picture file: one run, or several side by side on the same axes.
+
+    Args:
+        journals: the runs; those that never reached their fault are left out.
+        kind: ``svg`` or ``png``.
+
+    Returns:
+        The file's content; empty when there is nothing to draw.
+    """
+    drawn = [journal for journal in journals if is_drawable(journal)]
+    if not drawn:
+        return b""
+    several, shared = len(drawn) > 1, frame(drawn)
+    with _style(" ".join(journal.id for journal in drawn)):
+        figure = _figure(len(drawn), shared, narrow=several)
+        parts: Sequence[SubFigure | Figure] = [figure]
+        if several:
+            columns = _columns(len(drawn))
+            grid = figure.subfigures(-(-len(drawn) // columns), columns, squeeze=False)
+            parts = list(grid.flat)
+        for part, journal in zip(parts, drawn, strict=False):
+            part.suptitle(_title(journal), fontsize=11, fontweight="bold")
+            _draw_run(part, View(journal, shared, several))
+        if kind == "png":
+            out = io.BytesIO()
+            figure.savefig(out, format="png", dpi=_PNG_DPI, metadata={"Software": None})
+            return out.getvalue()
+        svg = _svg(figure)
+    at = svg.index(">") + 1
+    return f"{svg[:at]}{_FILE_STYLE}{svg[at:]}".encode()
+
+
+@contextmanager
+def _style(salt: str) -> Iterator[None]:
+    # Imported here: it takes a second.
+    import matplotlib as mpl
+
+    settings: dict[str, Any] = {
+        "svg.fonttype": "none",  # text stays text: it can be searched, and uses the page's font
+        "svg.hashsalt": salt,  # the same journal gives the same bytes
+        "font.family": "sans-serif",
+        "font.size": 10,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "hatch.linewidth": 0.8,
+    }
+    with mpl.rc_context(settings):  # type: ignore[arg-type]  # its stubs want literal keys
+        yield
+
+
+def _columns(count: int) -> int:
+    return 2 if count == 4 else min(count, _BESIDE)
+
+
+def _title(journal: Journal) -> str:
+    """The fault, its targets and the outcome, short enough to stand beside another title."""
+    names = [target.what for target in journal.targets]
+    listed = ", ".join(names)
+    if len(listed) > _LONG and len(names) > 1:
+        listed = f"{names[0]} and {len(names) - 1} more"
+    return f"{journal.experiment}: {listed} ({journal.outcome or 'not ended'})"
+
+
+def _figure(count: int, limits: Frame, *, narrow: bool) -> Figure:
+    from matplotlib.figure import Figure
+
+    if not narrow:
+        return Figure(figsize=(11, 8.2), layout="constrained")
+    columns = _columns(count)
+    height = 0.8 * sum(_narrow_rows(limits, has_probes=True).values())
+    return Figure(figsize=(6.4 * columns, height * -(-count // columns)), layout=None)
+
+
+def _draw_run(part: Figure | SubFigure, view: View) -> None:
+    """One run's panels, one above the other on one time axis."""
+    axes = _narrow_axes(part, view) if view.narrow else _wide_axes(part, view)
+    axes[-1].set_xlim(view.limits.left_s, view.limits.right_s)
+    draw_strip(axes[0], view)
+    draw_nodes(axes[1], view)
+    draw_services(axes[2], view)
+    if view.journal.probe_log:
+        draw_probes(axes[3], view)
+    for panel in axes[1:]:
+        mark_moments(panel, view)
+    axes[-1].set_xlabel("seconds since the fault")
+    part.align_ylabels(axes[1:])
+
+
+def _wide_axes(part: Figure | SubFigure, view: View) -> Sequence[Axes]:
+    """Legends beside the panels take the room they need."""
+    ratios = [0.55, 3.0, 2.4, 1.4] if view.journal.probe_log else [0.55, 3.0, 2.4]
+    axes: Sequence[Axes] = part.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
+    return axes
+
+
+def _narrow_rows(limits: Frame, *, has_probes: bool) -> dict[str, float]:
+    """The heights of panels and of the gaps for the legends below them.
+
+    They depend on the frame alone, so the axes of all pictures that share it are aligned.
+    """
+
+    def gap(names: Sequence[str], others: int) -> float:
+        """Room for the legend of these names and of so many other entries, and for a title."""
+        entries = min(len(names), MAX_SHOWN + 1) + others
+        return 0.5 + _LEGEND_LINE * -(-entries // legend_columns([*names, " " * 25]))
+
+    rows = {"strip": 0.5, "title": 0.3, "nodes": 2.8, "nodes-legend": gap(limits.nodes, 4)}
+    rows |= {"services": 2.0, "services-legend": gap(limits.services, 0)}
+    return {**rows, "probes": 1.3} if has_probes else rows
+
+
+def _narrow_axes(part: Figure | SubFigure, view: View) -> Sequence[Axes]:
+    """Legends below the panels, in gaps of their own."""
+    rows = _narrow_rows(view.limits, has_probes=bool(view.journal.probe_log))
+    grid = part.add_gridspec(
+        len(rows),
+        1,
+        height_ratios=list(rows.values()),
+        left=0.105,
+        right=0.985,
+        top=0.92 if part.get_suptitle() == "" else 0.88,  # room for the moments' names
+        bottom=0.06,
+        hspace=0.03,
+    )
+    axes: list[Axes] = []
+    for index, name in enumerate(rows):
+        if name in ("strip", "nodes", "services", "probes"):
+            axes.append(part.add_subplot(grid[index], sharex=axes[0] if axes else None))
+    for panel in axes[:-1]:
+        panel.tick_params(labelbottom=False)
+    return axes
+
+
+def _svg(figure: Figure) -> str:
+    out = io.StringIO()
+    figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    return _numbered(text[text.index("<svg") :].replace(INK, "currentColor"))
+
+
+def _numbered(svg: str) -> str:
+    """The SVG with Matplotlib's hashed ids replaced by numbers.
+
+    The hashes depend on positions whose last bits vary from run to run.
+    """
+    names = dict.fromkeys(re.findall(r'\bid="([a-z][0-9a-f]{10})"', svg))
+    numbers = {name: f"n{number}" for number, name in enumerate(names)}
+    return _NAMED.sub(lambda found: found[1] + numbers.get(found[2], found[2]), svg)

@@ -1,0 +1,135 @@
+"""The panel of replicas by node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from swarmctl.chaos.journal.journal import Sample
+from swarmctl.chaos.journal.phases import phases, unnoticed, wanted
+from swarmctl.chaos.report.picture.canvas import (
+    COLOURS,
+    DOUBT,
+    INK,
+    LOST,
+    View,
+    count_axis,
+    legend,
+    most_changed,
+    step_times,
+    steps,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_TARGETS = (LOST, "#b3303a", "#f29396")
+
+
+def draw_nodes(axes: Axes, view: View) -> None:
+    """Replicas by node, stacked: the targets' part shrinks, the others' grow."""
+    samples = view.journal.samples
+    names = sorted({name for sample in samples for name in sample.nodes})
+    counts = {name: [_on_live(sample, name) for sample in samples] for name in names}
+    counts = {name: values for name, values in counts.items() if any(values)}
+    shown = most_changed(counts, view.targets)
+    rest = [values for name, values in counts.items() if name not in shown]
+    # The targets on top: when they shrink, nothing else moves.
+    order = sorted(shown, key=lambda name: (name in view.targets, name))
+    layers = [(name, counts[name]) for name in order]
+    if rest:
+        layers.insert(0, (f"{len(rest)} other nodes", [sum(at) for at in zip(*rest, strict=True)]))
+    base = [0] * len(samples)
+    reds = iter(_TARGETS * len(names))
+    for name, values in layers:
+        top = [low + count for low, count in zip(base, values, strict=True)]
+        is_target = name in view.targets
+        axes.fill_between(
+            view.step_times,
+            steps(base),
+            steps(top),
+            lw=0.5,
+            edgecolor=INK,
+            alpha=0.85,
+            facecolor=next(reds) if is_target else view.limits.colour(name),
+            label=f"{name} (target)" if is_target else name,
+        )
+        if is_target:
+            _cross_out_unnoticed(axes, view, base, top)
+        base = top
+    _hatch_missing(axes, view, base)
+    axes.set_ylim(0, view.limits.replicas * 1.08)
+    count_axis(axes, "Replicas serving, by node")
+    legend(axes, view, view.limits.nodes, top_down=True)
+
+
+def _on_live(sample: Sample, node: str) -> int:
+    return sample.nodes.get(node, 0) if sample.states.get(node) == "ready" else 0
+
+
+def _hatch_missing(axes: Axes, view: View, serving: Sequence[int]) -> None:
+    """What is wanted, and what is missing of it."""
+    at = phases(view.journal)
+    back = at["t_reverted"]
+    # The wanted number changes at the fault and at the revert, between two samples.
+    cuts = sorted({*view.times, 0.0, *([back] if back is not None else [])})
+    cuts = [cut for cut in cuts if view.times[0] <= cut <= view.end]
+    times = step_times([*cuts, view.end])
+    low = steps([serving[view.sample_at(cut)] for cut in cuts])
+    high = steps([wanted(view.journal, at, cut) for cut in cuts])
+    doubt = steps([view.is_in_doubt(cut) for cut in cuts])
+    for colour, label, when in ((LOST, "missing", False), (DOUBT, "in doubt", True)):
+        short = [a < b and bool(d) == when for a, b, d in zip(low, high, doubt, strict=True)]
+        if any(short):
+            _hatch(axes, times, low, high, colour, "///", label, where=short)
+    _hatch_duplicates(axes, view, max(high))
+    axes.plot(times, high, color=INK, lw=1.1, ls=":", label="wanted")
+
+
+def _cross_out_unnoticed(axes: Axes, view: View, base: Sequence[int], top: Sequence[int]) -> None:
+    """What the managers still count although it is gone."""
+    at = phases(view.journal)
+    since, until = unnoticed(view.journal, at)
+    since = max(since, at["t_unreachable"] or 0.0)
+    index = view.sample_at(since)
+    if until > since and top[index] > base[index]:
+        label = "out of reach, not noticed"
+        low, high = [base[index]] * 2, [top[index]] * 2
+        _hatch(axes, [since, until], low, high, INK, "xx", label, alpha=0.55)
+
+
+def _hatch_duplicates(axes: Axes, view: View, level: float) -> None:
+    """Replicas that ran on both sides of a partition: on top of what is wanted."""
+    count, at = sum(view.journal.duplicates.values()), view.moments()
+    if count:
+        since = at.get("t_running", at.get("t_down", 0.0))
+        times = [since, at.get("t_reverted", view.end)]
+        low, high = [level] * 2, [level + count] * 2
+        _hatch(axes, times, low, high, COLOURS[5], "\\\\\\", "running twice", lw=0.8)
+
+
+def _hatch(
+    axes: Axes,
+    times: Sequence[float],
+    low: Sequence[float],
+    high: Sequence[float],
+    colour: str,
+    pattern: str,
+    label: str,
+    *,
+    where: Sequence[bool] | None = None,
+    lw: float = 0.0,
+    alpha: float = 1.0,
+) -> None:
+    axes.fill_between(
+        times,
+        low,
+        high,
+        where=where,
+        facecolor="none",
+        edgecolor=colour,
+        hatch=pattern,
+        lw=lw,
+        alpha=alpha,
+        label=label,
+    )

@@ -1,0 +1,83 @@
+"""The figures of a run that people ask for first, as plain data: for tables and other programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from swarmctl.chaos.journal.journal import GuardRecord, Journal
+from swarmctl.chaos.journal.phases import phases
+from swarmctl.chaos.report.comparison import agrees
+
+
+@dataclass(frozen=True, slots=True)
+class RunSummary:
+    """One run in a row.
+
+    Args:
+        id: of the run.
+        started_at: ISO 8601.
+        fault: its name.
+        title: of the experiment's file.
+        targets: their names.
+        outcome: as the journal has it; ``""`` for a run that has not ended.
+        phases: see :mod:`swarmctl.chaos.journal.phases`.
+        probes: how many were sent.
+        lost: how many of them were lost.
+        longest_outage_s: of any probed service; ``None`` when nothing was probed.
+        agreed: whether a predicted outcome was seen; ``None`` without a prediction.
+        overridden: the guards that refused and were overridden.
+        duplicates: replicas that ran twice, by service.
+    """
+
+    id: str
+    started_at: str
+    fault: str
+    title: str
+    targets: tuple[str, ...]
+    outcome: str
+    phases: dict[str, float | None]
+    probes: int
+    lost: int
+    longest_outage_s: float | None
+    agreed: bool | None
+    overridden: tuple[str, ...]
+    duplicates: dict[str, int]
+
+    @property
+    def detection_s(self) -> float | None:
+        """Seconds until the managers called the targets Down."""
+        return self.phases["t_down"]
+
+    @property
+    def recovery_s(self) -> float | None:
+        """Seconds until every replica served again."""
+        return self.phases["t_healthy"]
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def summarize(journal: Journal) -> RunSummary:
+    """The summary of a journal."""
+    return RunSummary(
+        id=journal.id,
+        started_at=journal.started_at,
+        fault=journal.experiment,
+        title=journal.title,
+        targets=tuple(target.what for target in journal.targets),
+        outcome=journal.outcome,
+        phases=phases(journal),
+        probes=sum(probe.sent for probe in journal.probes),
+        lost=sum(probe.lost for probe in journal.probes),
+        longest_outage_s=max((p.longest_outage_s for p in journal.probes), default=None),
+        agreed=agrees(journal),
+        overridden=tuple(guard.name for guard in overridden(journal)),
+        duplicates={name: count for name, count in journal.duplicates.items() if count},
+    )
+
+
+def overridden(journal: Journal) -> tuple[GuardRecord, ...]:
+    """The guards that refused and were overridden."""
+    return tuple(guard for guard in journal.guards if guard.overridden)

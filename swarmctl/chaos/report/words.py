@@ -1,0 +1,109 @@
+"""The sentences of all reports."""
+
+from __future__ import annotations
+
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.report.comparison import RecordedPrediction, agrees, recorded
+from swarmctl.chaos.report.run_summary import summarize
+
+NONE = "-"
+OUTCOMES = {
+    "held": "HELD",
+    "refuted": "REFUTED",
+    "refused": "REFUSED",
+    "interrupted": "INTERRUPTED",
+    "error": "ENDED BY AN ERROR",
+    "revert-failed": "REVERT FAILED",
+}
+
+
+def badge(journal: Journal) -> str:
+    """How the run ended, in capitals."""
+    return OUTCOMES.get(journal.outcome, "NOT ENDED")
+
+
+def outcome(journal_outcome: str) -> str:
+    """How a run ended, in a table."""
+    return journal_outcome if journal_outcome in OUTCOMES else "not ended"
+
+
+def title(journal: Journal) -> str:
+    """The fault and its targets."""
+    targets = ", ".join(target.what for target in journal.targets)
+    return f"{journal.experiment} of {targets or 'nothing'}"
+
+
+def result(journal: Journal) -> str:
+    """The run in one sentence, after its badge: verdict and probes, or why there is no verdict."""
+    return f"{badge(journal)}{_after_badge(journal)}"
+
+
+def result_without_badge(journal: Journal) -> str:
+    """:func:`result` for where the badge stands before it anyway."""
+    text = _after_badge(journal).lstrip(": ")
+    return text[:1].upper() + text[1:] if journal.verdict is None else text
+
+
+def _after_badge(journal: Journal) -> str:
+    if journal.verdict is None:
+        names = ", ".join(guard.name for guard in journal.refusals)
+        by = f" by guard {names}" if names and journal.outcome == "refused" else ""
+        return f"{by}: no verdict; {_reverted(journal)}"
+    verdict = journal.verdict.sentence
+    if journal.outcome not in ("held", "refuted"):
+        return f" after the verdict; {_reverted(journal)}. {verdict}"
+    return f": {verdict.removeprefix(f'{badge(journal)}: ')}{_probes(journal)}"
+
+
+def _probes(journal: Journal) -> str:
+    run = summarize(journal)
+    if not run.probes:
+        return ""
+    outage = run.longest_outage_s or 0.0
+    longest = f", longest outage {outage:.1f} s" if outage >= 0.05 else ""
+    return f"; {run.lost} of {run.probes} probes lost{longest}"
+
+
+def _reverted(journal: Journal) -> str:
+    if journal.undo.pending:
+        return f"not everything is reverted: swarmctl chaos revert {journal.id}"
+    return "everything is reverted" if journal.undo.steps else "nothing was touched"
+
+
+def duplicates(journal: Journal) -> str:
+    """Which replicas ran twice; ``""`` when none did."""
+    found = sorted(summarize(journal).duplicates.items())
+    listing = ", ".join(f"{count} of {name}" for name, count in found)
+    return f"Ran twice, on the target and elsewhere: {listing}" if found else ""
+
+
+def possible_outcomes(prediction: RecordedPrediction) -> str:
+    """``24 possible outcomes (exhaustive)``."""
+    count = len(prediction.outcomes)
+    noun = "outcome" if count == 1 else "outcomes"
+    return f"{count} possible {noun} ({_completeness(prediction)})"
+
+
+def agreement(journal: Journal) -> str:
+    """``as predicted (1 of 24 outcomes, exhaustive)``, or not; ``""`` without a prediction."""
+    prediction, agreed = recorded(journal), agrees(journal)
+    if prediction is None or not prediction.outcomes:
+        return ""
+    if agreed is None:
+        return f"not compared: {possible_outcomes(prediction)}"
+    count = len(prediction.outcomes)
+    listed = f"{count} outcome{'s' if count > 1 else ''}, {_completeness(prediction)}"
+    if agreed:
+        return f"as predicted (1 of {listed})"
+    if prediction.exhaustive:
+        return f"not as predicted (none of {listed})"
+    return f"not among the predicted ({listed})"
+
+
+def _completeness(prediction: RecordedPrediction) -> str:
+    return "exhaustive" if prediction.exhaustive else "others are possible"
+
+
+def seconds(value: float | None) -> str:
+    """A time, or a dash."""
+    return NONE if value is None else f"{value:.1f} s"

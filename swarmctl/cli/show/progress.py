@@ -1,0 +1,92 @@
+"""The progress of an experiment, on stderr."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from swarmctl.cli import console
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+# Without a terminal the status is printed at most this often.
+_STATUS_EVERY_S = 5.0
+
+
+class ConsoleProgress:
+    """Progress on stderr: steps and notes as lines, the status as a line that moves.
+
+    It never raises: a closed terminal or a broken pipe must not end an experiment half way.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is shown yet."""
+        self._status: Status | None = None
+        self._gone = False
+        self._last, self._last_at = "", 0.0
+
+    def step(self, title: str) -> None:
+        """A phase begins."""
+        self._print(f"• {title}", "bold")
+
+    def note(self, text: str) -> None:
+        """Something happened."""
+        style = {"✗": "red", "✓": "green", "!": "yellow"}.get(text[:1], "")
+        self._print(f"  {text}", style)
+
+    def status(self, text: str) -> None:
+        """How things stand."""
+        if not console.err().is_terminal:
+            now = time.monotonic()
+            if text != self._last and now - self._last_at >= _STATUS_EVERY_S:
+                self._last, self._last_at = text, now
+                self._print(f"  … {text}", "")
+            return
+        self._safely(lambda: self._spin(text))
+
+    def ask(self, lines: Sequence[str]) -> None:
+        """Show what will happen and let the user call it off.
+
+        Raises:
+            InterruptedRunError: the answer is no.
+        """
+        from swarmctl.chaos.run.interrupts import InterruptedRunError
+
+        self.close()
+        for line in lines:
+            self._print(f"  {line}", "")
+        if not typer.confirm("Go on?", err=True):
+            raise InterruptedRunError("called off; nothing was touched")
+
+    def close(self) -> None:
+        """Stop what moves."""
+        status, self._status = self._status, None
+        if status is not None:
+            self._safely(status.stop)
+
+    def _spin(self, text: str) -> None:
+        from rich.markup import escape
+
+        line = escape(text)
+        if self._status is None:
+            self._status = console.err().status(line)
+            self._status.start()
+        else:
+            self._status.update(line)
+
+    def _print(self, text: str, style: str) -> None:
+        from rich.text import Text
+
+        self._safely(lambda: console.err().print(Text(text, style=style), soft_wrap=True))
+
+    def _safely(self, write: Callable[[], None]) -> None:
+        if self._gone:
+            return
+        try:
+            write()
+        except (OSError, SystemExit):  # Rich answers a broken pipe with SystemExit
+            self._gone = True
