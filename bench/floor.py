@@ -22,7 +22,8 @@ import requests
 
 from swarmctl.lab.api import GOLDEN_AMI
 from swarmctl.lab.firewall import OPERATOR
-from swarmctl.swarm.model import Swarm, parse_swarm
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.ssh import Endpoint, EngineAdapter
 from swarmctl.wait import wait_for
 
@@ -75,7 +76,7 @@ class Engine:
 
     def swarm(self) -> Swarm:
         """The Swarm as this manager sees it."""
-        return parse_swarm(self.get("/nodes"), self.get("/services"), self.get("/tasks"))
+        return parse_swarm({kind: self.get(f"/{kind}") for kind in ("nodes", "services", "tasks")})
 
     @staticmethod
     def _json(answer: requests.Response) -> Any:

@@ -18,7 +18,7 @@ SIZES = ((10, 100), (100, 1_000), (300, 3_000), (1_000, 10_000))
 _CHILD = """
 import json, resource, sys, time
 from swarmctl.prediction import Predictor
-from swarmctl.scheduler.snapshot import parse_snapshot
+from swarmctl.swarm.parse import parse_swarm
 from swarmctl.prediction.each import each
 from tests.unit.scheduler.swarms import big
 nodes, tasks = int(sys.argv[1]), int(sys.argv[2])
@@ -27,7 +27,7 @@ def timed(work):
     begin = time.perf_counter()
     result = work()
     return time.perf_counter() - begin, result
-parse, snapshot = timed(lambda: parse_snapshot(raw))
+parse, snapshot = timed(lambda: parse_swarm(raw))
 predictor = Predictor(snapshot)
 one, _ = timed(lambda: predictor.predict([snapshot.nodes[-1].id]))
 every, _ = timed(lambda: each(Predictor(snapshot)))

@@ -60,7 +60,7 @@ def _run(
 ) -> Exit:
     # The same manners as an experiment's: a signal ends it at a moment when nothing is half done.
     from swarmctl.chaos.run.interrupts import Interrupts
-    from swarmctl.rebalance.look import refuse_unless_whole, take_look
+    from swarmctl.rebalance.look import refuse_unless_whole, whole_swarm
     from swarmctl.rebalance.move import Means
     from swarmctl.rebalance.mover import carry_out
     from swarmctl.rebalance.plan import propose
@@ -70,9 +70,9 @@ def _run(
     with Interrupts() as signals, target.failover() as swarm:
         swarm.client()  # whoever cannot be reached at all is not waited for
         engine = Patient(SwarmEngine(swarm), timeout, console.note)
-        look = take_look(engine)
-        refuse_unless_whole(engine, look.swarm)
-        proposals = propose(look, names)
+        swarm_now = whole_swarm(engine)
+        refuse_unless_whole(engine, swarm_now)
+        proposals = propose(swarm_now, names)
         moves = sum(len(p.moves) for p in proposals)
         asked = not dry_run and not yes and moves > 0
         if dry_run or not moves or (asked and format_ is Format.TABLE):

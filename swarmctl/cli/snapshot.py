@@ -28,7 +28,7 @@ def snapshot(
     Environment variables of services are part of it: keep it as you keep those.
     """
     from swarmctl.cluster import resolve
-    from swarmctl.prediction.request import take_snapshot
+    from swarmctl.swarm.snapshot import take_snapshot
 
     with resolve(cluster, host).connect() as client:
         raw = take_snapshot(client)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from swarmctl.prediction.predict import ONE_TRANSACTION, Prediction, Predictor
-from swarmctl.scheduler.snapshot import RUNNING, Network, Node, Service
 from swarmctl.swarm.constraints import label
+from swarmctl.swarm.model import Network, Node, Service
 
 # A node is called a hot spot when it ends up with so many times the average, and gained so many.
 HOT, HOT_GAIN = 2.0, 3
@@ -60,17 +60,17 @@ class _View:
         self.predictor = predictor
         self.prediction = prediction
         self.loss = prediction.loss
-        snapshot = predictor.snapshot
-        self.networks = snapshot.networks
-        self.lost = [n for n in snapshot.nodes if n.name in self.loss.nodes]
-        self.stay = [n for n in snapshot.nodes if n.name not in self.loss.nodes and not n.invalid]
-        self.managers = [n for n in snapshot.nodes if n.manager]
+        swarm, nodes = predictor.swarm, predictor.nodes
+        self.networks = swarm.networks
+        self.lost = [n for n in nodes if n.name in self.loss.nodes]
+        self.stay = [n for n in nodes if n.name not in self.loss.nodes and not n.invalid]
+        self.managers = swarm.managers
         names = {*self.loss.moved, *self.loss.gone}
-        self.affected = [s for s in snapshot.services if s.name in names]
+        self.affected = [s for s in swarm.services if s.name in names]
 
     def suited(self, service: Service) -> list[Node]:
         """The remaining nodes that could run the service if they had room."""
-        nodes = self.predictor.snapshot.nodes
+        nodes = self.predictor.nodes
         lost = {n.id for n in self.lost}
         suited = self.predictor.board.suited(service)
         return [nodes[i] for i in sorted(suited) if nodes[i].id not in lost]
@@ -81,7 +81,8 @@ def _managers(view: _View) -> Iterator[Notice]:
     if not lost:
         return
     total = len(view.managers)
-    left, needed = sum(n.reachable and n not in lost for n in view.managers), total // 2 + 1
+    left = sum(n.reachability == "reachable" and n not in lost for n in view.managers)
+    needed = total // 2 + 1
     if not view.loss.quorum:
         yield Notice(
             "quorum",
@@ -192,18 +193,18 @@ def _size(subnet: str) -> int:
 
 def _used(view: _View, network: Network) -> int:
     """Addresses taken: tasks that are not over, virtual IPs, and one for each node with tasks."""
-    snapshot = view.predictor.snapshot
+    swarm = view.predictor.swarm
     taken, nodes = set[str](), set[str]()
-    for task in snapshot.tasks:
-        if task.state > RUNNING:
+    for task in swarm.tasks:
+        if task.ended:
             continue
         mine = {address for network_id, address in task.addresses if network_id == network.id}
         taken |= mine
         nodes |= {task.node_id} if mine else set()
     taken |= {
-        address for s in snapshot.services for net, address in s.virtual_ips if net == network.id
+        address for s in swarm.services for net, address in s.virtual_ips if net == network.id
     }
-    return len(taken) + (len(snapshot.nodes) if network.ingress else len(nodes))
+    return len(taken) + (len(swarm.nodes) if network.ingress else len(nodes))
 
 
 def _preferences(view: _View) -> Iterator[Notice]:
@@ -265,7 +266,7 @@ def _not_modelled(view: _View) -> Iterator[Notice]:
         if any(mount.kind == "cluster" for mount in service.mounts):
             text = f"{service.name}: cluster (CSI) volumes are not part of the prediction"
             yield Notice("csi", text, service.name)
-        if service.updating:
+        if service.update_state in ("updating", "rollback_started"):
             text = f"{service.name}: an update is under way; what it does meanwhile is left out"
             yield Notice("update", text, service.name)
     moved = sum(view.loss.moved.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from swarmctl.prediction.predict import Loss, Predictor
-from swarmctl.scheduler.snapshot import Node
+from swarmctl.swarm.model import Node
 
 # Outcomes drawn for a node: order and ties change which replicas fit, hardly ever how many.
 DRAWS = 5
@@ -66,7 +66,7 @@ GRADES = ("quorum", "capacity", "data", "outage", "fine")
 def each(predictor: Predictor) -> tuple[Risk, ...]:
     """The risk of every node that is up, worst first."""
     alone = _services_on_one_node(predictor)
-    risks = [_risk(predictor, n, alone) for n in predictor.snapshot.nodes if n.state != "down"]
+    risks = [_risk(predictor, n, alone) for n in predictor.nodes if n.state != "down"]
     return tuple(sorted(risks, key=_weight))
 
 
@@ -79,10 +79,10 @@ def _weight(risk: Risk) -> tuple[int, int, int, int, int, str]:
 def _services_on_one_node(predictor: Predictor) -> dict[str, set[str]]:
     """By node id, the names of the services that run there only."""
     hosts: dict[str, set[str]] = {}
-    for task in predictor.snapshot.tasks:
+    for task in predictor.swarm.tasks:
         if task.active:
             hosts.setdefault(task.service_id, set()).add(task.node_id)
-    names = {s.id: s.name for s in predictor.snapshot.services}
+    names = {s.id: s.name for s in predictor.swarm.services}
     alone: dict[str, set[str]] = {}
     for service_id, nodes in hosts.items():
         if len(nodes) == 1 and service_id in names:
@@ -91,7 +91,7 @@ def _services_on_one_node(predictor: Predictor) -> dict[str, set[str]]:
 
 
 def _risk(predictor: Predictor, node: Node, alone: dict[str, set[str]]) -> Risk:
-    many = len(predictor.snapshot.nodes) > MANY_NODES
+    many = len(predictor.nodes) > MANY_NODES
     prediction = predictor.sketch([node.id], FEW_DRAWS if many else DRAWS)
     loss, pending = prediction.loss, prediction.pending()
     before = predictor.waiting_now() if pending and loss.quorum else {}
@@ -118,6 +118,6 @@ def _left(predictor: Predictor, loss: Loss) -> tuple[str, ...]:
     touched = {*loss.moved, *loss.gone}
     return tuple(
         s.name
-        for s in predictor.snapshot.services
+        for s in predictor.swarm.services
         if s.name in touched and any(mount.stays_behind for mount in s.mounts)
     )

@@ -9,10 +9,11 @@ from itertools import combinations
 from random import Random
 
 from swarmctl.prediction.search import Chance, Everything, Search, State, Tally, add, tally
+from swarmctl.reading.times import seconds
 from swarmctl.scheduler.batch import TooManyError
 from swarmctl.scheduler.board import Board
 from swarmctl.scheduler.restart import Displaced, History, displaced
-from swarmctl.scheduler.snapshot import COMPLETE, PENDING, RUNNING, Snapshot, Task, seconds
+from swarmctl.swarm.model import Swarm, Task
 
 Counts = Mapping[str, Mapping[str, int]]
 
@@ -129,24 +130,28 @@ class Predictor:
     """Predicts losses of one snapshot; keeps what the predictions share.
 
     Args:
-        snapshot: the Swarm before.
+        swarm: the Swarm before.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.board = Board(snapshot)
+    def __init__(self, swarm: Swarm) -> None:
+        self.swarm = swarm
+        self.board = Board(swarm)
+        self.nodes = self.board.nodes
         self._leaderless: Board | None = None
-        self._tasks = snapshot.tasks_by_node()
-        self._known = snapshot.services_by_id()
-        self._managers = [n for n in snapshot.nodes if n.manager]
-        self._history = History(snapshot)
-        self._waiting = tuple(t for t in snapshot.tasks if self._waits(t))
-        self._unfitting = tuple(t for t in snapshot.tasks if self._waits_on_its_node(t))
-        self._names = [node.name for node in snapshot.nodes]
+        self._tasks: dict[str, list[Task]] = {n.id: [] for n in self.nodes}
+        for task in swarm.tasks:
+            if task.node_id:
+                self._tasks.setdefault(task.node_id, []).append(task)
+        self._known = self.board.services
+        self._managers = swarm.managers
+        self._history = History(swarm)
+        self._waiting = tuple(t for t in swarm.tasks if self._waits(t))
+        self._unfitting = tuple(t for t in swarm.tasks if self._waits_on_its_node(t))
+        self._names = [node.name for node in self.nodes]
         self._gone_already = frozenset(
-            place for place, node in enumerate(snapshot.nodes) if node.invalid
+            place for place, node in enumerate(self.nodes) if node.invalid
         )
-        self._restless = self._displaced(t for t in snapshot.tasks if self._moves_anyway(t))
+        self._restless = self._displaced(t for t in swarm.tasks if self._moves_anyway(t))
 
     def _displaced(self, tasks: Iterable[Task]) -> Displaced:
         return displaced(tasks, self._known, self._history)
@@ -205,12 +210,12 @@ class Predictor:
         if not loss.leader:
             return self.board
         if self._leaderless is None:  # a new leader's scheduler has seen no failures
-            self._leaderless = Board(self.snapshot, forget_failures=True)
+            self._leaderless = Board(self.swarm, forget_failures=True)
         return self._leaderless
 
     def _fitting(self, bounds: Bounds) -> Bounds:
         """Fewer outcomes where each of them is long."""
-        entries = max(1, len(self.snapshot.tasks))
+        entries = max(1, len(self.swarm.tasks))
         listed = max(MIN_OUTCOMES, MAX_ENTRIES // entries)
         drawn = max(MIN_OUTCOMES, MAX_DRAWN_ENTRIES // entries)
         return replace(
@@ -219,12 +224,12 @@ class Predictor:
 
     def loss(self, places: frozenset[int]) -> tuple[Loss, Displaced]:
         """What the loss of nodes (by index) takes away, before anything is replaced."""
-        nodes = [self.snapshot.nodes[place] for place in sorted(places)]
+        nodes = [self.nodes[place] for place in sorted(places)]
         taken = self._displaced(t for n in nodes for t in self._tasks[n.id])
         gone = {task.service_id: reason for task, reason in taken.lost}
         lost = self._tally(task for task, _ in taken.lost)
         managers = self._managers
-        left = sum(n.reachable and n not in nodes for n in managers)
+        left = sum(n.reachability == "reachable" and n not in nodes for n in managers)
         return Loss(
             nodes=tuple(n.name for n in nodes),
             moved=self._tally((*taken.prompt, *taken.late)),
@@ -247,7 +252,7 @@ class Predictor:
         states = {replace(state, late=delayed) for state in search.follow.some(self._starts())}
         down, batches = self._gone_already, Counter(t.service_id for t in first.prompt)
         for nodes in stages:
-            tasks = [t for i in nodes for t in self._tasks[self.snapshot.nodes[i].id]]
+            tasks = [t for i in nodes for t in self._tasks[self.nodes[i].id]]
             taken = self._displaced(tasks)
             down |= nodes
             batches += Counter(t.service_id for t in taken.prompt)
@@ -269,7 +274,7 @@ class Predictor:
         old = Counter(
             t.service_id
             for t in self._waiting
-            if seconds(t.created) < seconds(self._known[t.service_id].updated)
+            if seconds(t.created_at) < seconds(self._known[t.service_id].updated_at)
         )
         starts = [State(waiting=tally(all_of_them))]
         if old:
@@ -284,26 +289,26 @@ class Predictor:
         place = self.board.index.get(task.node_id)
         if task.node_id and (place is None or place in self._gone_already):
             return True
-        return task.state > RUNNING and task.desired <= RUNNING and not service.is_job
+        return task.ended and task.meant_to_run and not service.is_job
 
     def _waits(self, task: Task) -> bool:
         """Whether it has no node and wants one."""
         service = self._known.get(task.service_id)
         if service is None or service.is_global or task.node_id:
             return False
-        return task.state <= PENDING and task.desired <= COMPLETE
+        return task.unscheduled and task.meant_to_finish
 
     def _waits_on_its_node(self, task: Task) -> bool:
         """Whether it is of a global service and its node has no room for it yet."""
         known = task.service_id in self._known
-        return known and bool(task.node_id) and task.state <= PENDING and task.desired <= COMPLETE
+        return known and bool(task.node_id) and task.unscheduled and task.meant_to_finish
 
     def _draw(
         self, board: Board, places: frozenset[int], bounds: Bounds, fewest: int = MIN_DRAWS
     ) -> set[State]:
         rng = Random(bounds.seed)  # noqa: S311 - a simulation, not a secret
-        services = {t.service_id for i in places for t in self._tasks[self.snapshot.nodes[i].id]}
-        affordable = DRAW_WORK // (len(self.snapshot.nodes) * max(1, len(services)))
+        services = {t.service_id for i in places for t in self._tasks[self.nodes[i].id]}
+        affordable = DRAW_WORK // (len(self.nodes) * max(1, len(services)))
         orders = list(_stages(places, rng))
         states = set[State]()
         for turn in range(max(fewest, min(bounds.draws, affordable))):
@@ -346,7 +351,7 @@ class Predictor:
 
     def _stuck(self, places: frozenset[int]) -> Counter[str]:
         """Tasks of global services that wait for room on nodes that stay."""
-        dead = {self.snapshot.nodes[i].id for i in places | self._gone_already}
+        dead = {self.nodes[i].id for i in places | self._gone_already}
         return Counter(
             self._known[t.service_id].name for t in self._unfitting if t.node_id not in dead
         )
@@ -370,7 +375,7 @@ class Predictor:
     def _running(self, without: frozenset[int]) -> dict[str, dict[str, int]]:
         """Tasks that run, or are about to, on the nodes that stay, by service and node."""
         counts: dict[str, dict[str, int]] = {s.name: {} for s in self._known.values()}
-        for place, node in enumerate(self.snapshot.nodes):
+        for place, node in enumerate(self.nodes):
             if place in without or place in self._gone_already:
                 continue
             for task in self._tasks[node.id]:
@@ -378,8 +383,8 @@ class Predictor:
                 if service is None:
                     continue
                 # A failed task of a global service starts again where it is.
-                again = service.is_global and task.desired <= RUNNING < task.state
-                if (task.active and task.state <= RUNNING) or again:
+                again = service.is_global and task.meant_to_run and task.ended
+                if task.active or again:
                     per_node = counts[service.name]
                     per_node[node.name] = per_node.get(node.name, 0) + 1
         return dict(sorted(counts.items()))

@@ -6,92 +6,25 @@ docs/prediction.md describes the forms.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from swarmctl.errors import UsageError
 from swarmctl.prediction.advice import Notice, warnings
 from swarmctl.prediction.each import Risk
 from swarmctl.prediction.predict import Bounds, Prediction, Predictor
 from swarmctl.reading.names import unknown
-from swarmctl.scheduler.snapshot import Node, Snapshot, SnapshotError, parse_snapshot
-
-if TYPE_CHECKING:
-    from swarmctl.swarm.client import SwarmClient
+from swarmctl.swarm.model import Node, Swarm
 
 # The node label that the role swarm gives every node.
 ZONE_LABEL = "az"
 
-PARTS = ("nodes", "services", "tasks", "networks")
 
-
-def take_snapshot(client: SwarmClient) -> dict[str, Any]:
-    """Everything a prediction needs, as the Engine API gives it.
-
-    Args:
-        client: of a manager.
-
-    Returns:
-        The Engine's own JSON under ``nodes``, ``services``, ``tasks`` and ``networks``, and the
-        time under ``taken_at`` (RFC 3339).
-
-    Raises:
-        ManagerError: the manager does not answer.
-    """
-    taken_at = datetime.now(UTC).isoformat()
-    raw = client.raw_snapshot()
-    networks = client.ask(client.docker.api.networks)
-    return {**raw, "networks": networks, "taken_at": taken_at}
-
-
-def load_snapshot(path: Path) -> Snapshot:
-    """Read a file that ``swarmctl snapshot`` wrote.
-
-    Raises:
-        UsageError: it cannot be read or is no snapshot; says which key, and what is expected.
-    """
-    try:
-        raw = json.loads(path.read_bytes())
-    except OSError as fault:
-        hint = "make one: swarmctl snapshot -o FILE"
-        raise UsageError(f"cannot read {path}: {fault.strerror}", hint) from fault
-    except UnicodeDecodeError as fault:
-        raise UsageError(f"{path}: not JSON: it is not text", _FORM) from fault
-    except json.JSONDecodeError as fault:
-        raise UsageError(f"{path}:{fault.lineno}: not JSON: {fault.msg}", _FORM) from fault
-    return read_snapshot(raw, str(path))
-
-
-_FORM = (
-    'expected is {"nodes": […], "services": […], "tasks": […], "networks": […]}, '
-    "as `swarmctl snapshot -o FILE` writes it"
-)
-
-
-def read_snapshot(raw: object, source: str) -> Snapshot:
-    """Parse a snapshot.
-
-    Args:
-        raw: parsed JSON.
-        source: where it is from, for errors.
-
-    Raises:
-        UsageError: a key is missing or wrong.
-    """
-    try:
-        return parse_snapshot(raw)
-    except SnapshotError as fault:
-        raise UsageError(f"{source}: {fault}", _FORM) from fault
-
-
-def choose(snapshot: Snapshot, names: Iterable[str], zone: str | None) -> list[str]:
+def choose(swarm: Swarm, names: Iterable[str], zone: str | None) -> list[str]:
     """The ids of the nodes to lose.
 
     Args:
-        snapshot: of the Swarm.
+        swarm: a snapshot.
         names: hostnames or ids; several may be in one, separated by commas.
         zone: an availability zone (label ``az``), whose every node is meant.
 
@@ -99,9 +32,9 @@ def choose(snapshot: Snapshot, names: Iterable[str], zone: str | None) -> list[s
         UsageError: a node or zone is unknown.
     """
     wanted = [name.strip() for item in names for name in item.split(",") if name.strip()]
-    chosen = [_find(snapshot.nodes, name).id for name in wanted]
+    chosen = [_find(swarm.nodes, name).id for name in wanted]
     if zone is not None:
-        chosen += [node.id for node in _in_zone(snapshot.nodes, zone)]
+        chosen += [node.id for node in _in_zone(swarm.nodes, zone)]
     return list(dict.fromkeys(chosen))
 
 
@@ -130,16 +63,16 @@ def _in_zone(nodes: Sequence[Node], zone: str) -> list[Node]:
 
 
 def predict(
-    snapshot: Snapshot, lost: Iterable[str], bounds: Bounds | None = None
+    swarm: Swarm, lost: Iterable[str], bounds: Bounds | None = None
 ) -> tuple[Prediction, tuple[Notice, ...]]:
     """What happens when nodes are lost, and what to know about it.
 
     Args:
-        snapshot: of the Swarm before.
+        swarm: the Swarm before.
         lost: ids of nodes.
         bounds: of the search.
     """
-    predictor = Predictor(snapshot)
+    predictor = Predictor(swarm)
     prediction = predictor.predict(lost, bounds)
     return prediction, warnings(predictor, prediction)
 

@@ -25,3 +25,9 @@ def time_or_none(text: str) -> datetime | None:
         return parse_time(text)
     except ValueError:
         return None
+
+
+def seconds(text: str) -> float:
+    """A time as seconds since 1970; 0 when it is missing or not a time."""
+    moment = time_or_none(text)
+    return moment.timestamp() if moment else 0.0

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from swarmctl.errors import RefusedError
-from swarmctl.rebalance.plan import Look
-from swarmctl.scheduler.snapshot import parse_snapshot
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine
-from swarmctl.swarm.model import Swarm, parse_swarm
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.parse import parse_swarm
 
 
-def take_look(engine: Engine) -> Look:
-    """The Swarm now.
+def whole_swarm(engine: Engine) -> Swarm:
+    """The Swarm now, with networks and the managers' time.
 
     Raises:
         ManagerError: no manager answers.
@@ -19,8 +18,7 @@ def take_look(engine: Engine) -> Look:
     raw = {kind: engine.get(f"/{kind}") or [] for kind in ("nodes", "services", "tasks")}
     networks = engine.get("/networks", scope=["swarm"]) or []
     taken_at = lock.manager_time(engine).isoformat()
-    snapshot = parse_snapshot({**raw, "networks": networks, "taken_at": taken_at})
-    return Look(snapshot, parse_swarm(**raw))
+    return parse_swarm({**raw, "networks": networks, "taken_at": taken_at})
 
 
 def refuse_unless_whole(engine: Engine, swarm: Swarm) -> None:

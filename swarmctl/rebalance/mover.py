@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from swarmctl.errors import DeadlineExceededError, RefusedError
-from swarmctl.rebalance.look import take_look
+from swarmctl.rebalance.look import whole_swarm
 from swarmctl.rebalance.move import Means, Move, NotMovedError
 from swarmctl.rebalance.plan import Proposal, propose, unevenness
 from swarmctl.swarm import lock
@@ -96,7 +96,7 @@ def _even_out(first: Proposal, means: Means) -> Result:
 
 
 def _look_again(first: Proposal, means: Means) -> Proposal | None:
-    found = propose(take_look(means.engine))
+    found = propose(whole_swarm(means.engine))
     return next((proposal for proposal in found if proposal.id == first.id), None)
 
 

@@ -1,4 +1,4 @@
-"""Which replicas to move, and which services to leave alone: pure, from one look at the Swarm.
+"""Which replicas to move, and which services to leave alone: pure, from one snapshot of the Swarm.
 
 A move is what the Swarm itself does when a service gets one replica more and then one less: the new
 one goes where the scheduler puts it (manager/scheduler), and one goes away from the node that has
@@ -15,22 +15,12 @@ from dataclasses import dataclass, field
 from swarmctl.reading.names import unknown
 from swarmctl.scheduler.board import MAX_FAILURES, Board, Column
 from swarmctl.scheduler.filters import capacity, explain
-from swarmctl.scheduler.snapshot import Service, Snapshot
-from swarmctl.swarm.model import Service as Listed
-from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.model import Service, Swarm
 
 _UNFINISHED = ("updating", "paused", "rollback_started", "rollback_paused")
 
 # Two nodes are uneven when their counts differ by so many: one less could not be made better.
 _UNEVEN = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The Swarm at one moment, as the scheduler sees it and as it is watched."""
-
-    snapshot: Snapshot
-    swarm: Swarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +77,7 @@ def unevenness(counts: Mapping[str, int]) -> int:
     return sum(count * count for count in counts.values())
 
 
-def propose(look: Look, names: Iterable[str] = ()) -> list[Proposal]:
+def propose(swarm: Swarm, names: Iterable[str] = ()) -> list[Proposal]:
     """What to do about each service, or about those of these names or ids; sorted by name.
 
     A later service's moves reckon with those of the earlier ones.
@@ -95,7 +85,7 @@ def propose(look: Look, names: Iterable[str] = ()) -> list[Proposal]:
     Raises:
         UsageError: there is no service of such a name.
     """
-    known = {s.id: s for s in look.swarm.services}
+    known = {s.id: s for s in swarm.services}
     wanted = set(known)
     if chosen := list(names):
         by_name = {key: s.id for s in known.values() for key in (s.name, s.id)}
@@ -103,18 +93,13 @@ def propose(look: Look, names: Iterable[str] = ()) -> list[Proposal]:
             if name not in by_name:
                 raise unknown("service", name, [s.name for s in known.values()])
         wanted = {by_name[name] for name in chosen}
-    table = _Table(look.snapshot)
-    services = sorted(look.snapshot.services, key=lambda s: s.name)
-    return [
-        _proposal(table, service, known[service.id], look.swarm)
-        for service in services
-        if service.id in wanted and service.id in known
-    ]
+    table = _Table(swarm)
+    return [_proposal(table, service, swarm) for service in swarm.services if service.id in wanted]
 
 
-def _proposal(table: _Table, service: Service, listed: Listed, swarm: Swarm) -> Proposal:
-    here = Proposal(service.name, service.id, listed.stack, service.replicas)
-    if reason := _left_alone(service, listed, swarm):
+def _proposal(table: _Table, service: Service, swarm: Swarm) -> Proposal:
+    here = Proposal(service.name, service.id, service.stack, service.replicas)
+    if reason := _left_alone(service, swarm):
         return Proposal(here.service, here.id, here.stack, here.replicas, reason=reason)
     before = table.counts(service)
     suited = frozenset(table.names[i] for i in table.board.suited(service))
@@ -124,7 +109,7 @@ def _proposal(table: _Table, service: Service, listed: Listed, swarm: Swarm) -> 
     )
 
 
-def _left_alone(service: Service, listed: Listed, swarm: Swarm) -> str:
+def _left_alone(service: Service, swarm: Swarm) -> str:
     """Why a service is not touched, or ``""``."""
     if service.is_job:
         return "a job: its tasks end by themselves"
@@ -142,27 +127,27 @@ def _left_alone(service: Service, listed: Listed, swarm: Swarm) -> str:
             "placement preferences: Swarm heeds them when it adds a replica, "
             "but not when it takes one away"
         )
-    return _unsettled(listed, swarm)
+    return _unsettled(service, swarm)
 
 
-def _unsettled(listed: Listed, swarm: Swarm) -> str:
-    if listed.update_state in _UNFINISHED:
-        return f"its update is not over: {listed.update_state.replace('_', ' ')}"
-    serving = swarm.serving(listed)
-    if any(task.spec_hash != listed.spec_hash for task in serving):
+def _unsettled(service: Service, swarm: Swarm) -> str:
+    if service.update_state in _UNFINISHED:
+        return f"its update is not over: {service.update_state.replace('_', ' ')}"
+    serving = swarm.serving(service)
+    if any(not service.is_current(task) for task in serving):
         return "some of its tasks are still of an older version"
-    if (running := swarm.running(listed)) != listed.replicas or len(serving) != listed.replicas:
-        return f"not at its strength: {running} of {listed.replicas} replicas run"
+    if (running := swarm.running(service)) != service.replicas or len(serving) != service.replicas:
+        return f"not at its strength: {running} of {service.replicas} replicas run"
     return ""
 
 
 class _Table:
     """All nodes with their load, changed by every move that is planned."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.board = Board(snapshot)
-        self.nodes = snapshot.nodes
-        self.names = [node.name for node in snapshot.nodes]
+    def __init__(self, swarm: Swarm) -> None:
+        self.board = Board(swarm)
+        self.nodes = self.board.nodes
+        self.names = [node.name for node in self.nodes]
         self.columns = [column.copy() for column in self.board.columns]
 
     def counts(self, service: Service) -> dict[str, int]:

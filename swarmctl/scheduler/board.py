@@ -9,26 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from swarmctl.reading.times import seconds
 from swarmctl.scheduler.batch import Allocation, Kind, Rank, best_ranks
 from swarmctl.scheduler.filters import Room, capacity, explain, suits
-from swarmctl.scheduler.snapshot import (
-    STATE,
-    HostPort,
-    Node,
-    Resources,
-    Service,
-    Snapshot,
-    Task,
-    seconds,
-)
 from swarmctl.scheduler.tree import Branch, Path, build
 from swarmctl.swarm.constraints import label
+from swarmctl.swarm.model import HostPort, Node, Resources, Service, Swarm, Task, same_spec
 
 # scheduler.go: so many failures of a service within so many seconds make a node worse than others.
 MAX_FAILURES = 5
 MONITOR_FAILURES = 300.0
 
-_FAILED = (STATE["failed"], STATE["rejected"])
+_FAILED = ("failed", "rejected")
 
 # What a state of the search adds to the board: for each batch placed, its service and where.
 Placed = tuple[tuple[str, Allocation], ...]
@@ -143,20 +135,20 @@ class Board:
     """All nodes with their load in the beginning; searches share it, and what it remembers.
 
     Args:
-        snapshot: of the Swarm.
+        swarm: a snapshot.
         forget_failures: after a change of leader the new one knows of no failures.
     """
 
-    def __init__(self, snapshot: Snapshot, *, forget_failures: bool = False) -> None:
-        self.nodes = snapshot.nodes
-        self.services = snapshot.services_by_id()
+    def __init__(self, swarm: Swarm, *, forget_failures: bool = False) -> None:
+        self.nodes = tuple(sorted(swarm.nodes, key=lambda n: (n.name, n.id)))
+        self.services = {s.id: s for s in swarm.services}
         self.index = {node.id: place for place, node in enumerate(self.nodes)}
         self.columns = [_empty(node) for node in self.nodes]
-        for task in snapshot.tasks:
+        for task in swarm.tasks:
             place = self.index.get(task.node_id)
             if place is not None and task.occupies:
                 self._add(self.columns[place], task)
-        self._failures = {} if forget_failures else _failures(snapshot, self.index)
+        self._failures = {} if forget_failures else _failures(swarm, self.index)
         self._last: tuple[Placed, dict[int, Column]] = ((), {})
         self._suited: dict[str, frozenset[int]] = {}
         self._fields: dict[str, tuple[dict[Path, Leaf], Branch]] = {}
@@ -274,34 +266,40 @@ class Board:
 
 
 def _as_down(node: Node) -> Node:
-
     return replace(node, state="down")
 
 
 def _empty(node: Node) -> Column:
     return Column(
-        nano_cpus=node.total.nano_cpus,
-        memory_bytes=node.total.memory_bytes,
-        generic=dict(node.total.generic),
+        nano_cpus=node.resources.nano_cpus,
+        memory_bytes=node.resources.memory_bytes,
+        generic=dict(node.resources.generic),
     )
 
 
-def _failures(snapshot: Snapshot, index: Mapping[str, int]) -> dict[tuple[str, int], int]:
+def _failures(swarm: Swarm, index: Mapping[str, int]) -> dict[tuple[str, int], int]:
     """Recent failures by service and node; those of global services do not count."""
-    failed = [t for t in snapshot.tasks if t.state in _FAILED and t.node_id in index]
-    return _count_failures(failed, snapshot, index) if failed else {}
+    failed = [t for t in swarm.tasks if t.state in _FAILED and t.node_id in index]
+    return _count_failures(failed, swarm, index) if failed else {}
 
 
 def _count_failures(
-    failed: Iterable[Task], snapshot: Snapshot, index: Mapping[str, int]
+    failed: Iterable[Task], swarm: Swarm, index: Mapping[str, int]
 ) -> dict[tuple[str, int], int]:
-    services, since = snapshot.services_by_id(), snapshot.now() - MONITOR_FAILURES
+    services, since = {s.id: s for s in swarm.services}, _now(swarm) - MONITOR_FAILURES
     counts: dict[tuple[str, int], int] = {}
     for task in failed:
         service = services.get(task.service_id)
-        if service is None or service.is_global or task.spec != service.template:
+        if service is None or service.is_global or not same_spec(task.spec, service.task_spec):
             continue
-        if seconds(task.timestamp) > since:
+        if seconds(task.updated_at) > since:
             key = (service.id, index[task.node_id])
             counts[key] = counts.get(key, 0) + 1
     return counts
+
+
+def _now(swarm: Swarm) -> float:
+    """The moment of a snapshot, in seconds since 1970; its newest task's if it does not say."""
+    if swarm.taken_at:
+        return seconds(swarm.taken_at)
+    return max((seconds(t.updated_at) for t in swarm.tasks), default=0.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from swarmctl.scheduler.snapshot import HostPort, Node, Service
+from swarmctl.swarm.model import HostPort, Node, Service
 
 # More than any group of tasks: the capacity of a node that nothing limits.
 UNLIMITED = 1 << 30

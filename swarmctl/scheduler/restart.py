@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from swarmctl.scheduler.snapshot import COMPLETE, READY, RUNNING, Service, Snapshot, Task, seconds
+from swarmctl.reading.times import seconds
+from swarmctl.swarm.model import Service, Swarm, Task, same_spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ def displaced(
             ended.append(task)
         elif why := _why_not(task, service, history):
             lost.append((task, why))
-        elif task.desired == READY and service.restart.delay > 0:
+        elif task.desired_state == "ready" and service.restart.delay > 0:
             late.append(task)
         else:
             prompt.append(task)
@@ -63,8 +64,8 @@ def displaced(
 def _wanted(task: Task, service: Service) -> bool:
     """Whether the orchestrator still looks after it (desired RUNNING; COMPLETE in a job)."""
     if service.is_job:
-        return task.desired <= COMPLETE and task.state <= RUNNING
-    return task.desired <= RUNNING
+        return task.meant_to_finish and not task.ended
+    return task.meant_to_run
 
 
 def _why_not(task: Task, service: Service, history: History) -> str:
@@ -72,7 +73,7 @@ def _why_not(task: Task, service: Service, history: History) -> str:
     policy = service.restart
     if policy.condition == "none":
         return "restart condition none"
-    finished = task.state == COMPLETE
+    finished = task.state == "complete"
     if finished and (policy.condition == "on-failure" or service.is_job):
         return f"restart condition {policy.condition}, and it had finished"
     if not policy.max_attempts:
@@ -87,34 +88,28 @@ class History:
     """How often each slot was restarted.
 
     Args:
-        snapshot: of the Swarm.
+        swarm: a snapshot.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        limited = {s.id for s in snapshot.services if s.restart.max_attempts}
+    def __init__(self, swarm: Swarm) -> None:
+        limited = {s.id for s in swarm.services if s.restart.max_attempts}
         self._slots: dict[tuple[str, int], list[Task]] = {}
-        for task in snapshot.tasks:
+        for task in swarm.tasks:
             if task.service_id in limited:
                 self._slots.setdefault((task.service_id, task.slot), []).append(task)
 
     def restarts(self, task: Task, service: Service) -> int:
         """The restarts that count against ``max_attempts`` when this task ends.
 
-        Every task of the slot with the same spec but the first was a restart. (The API does not
-        tell a task's spec version, so equal specs stand for equal versions.)
+        Every task of the slot with the same spec but the first was a restart.
         """
         same = [
             other
             for other in self._slots[task.service_id, task.slot]
             if same_spec(other.spec, task.spec)
         ]
-        restarted = sorted(seconds(t.created) for t in same)[1:]
+        restarted = sorted(seconds(t.created_at) for t in same)[1:]
         if not service.restart.window:
             return len(restarted)
-        moment = seconds(task.timestamp)
+        moment = seconds(task.updated_at)
         return sum(moment - service.restart.window < at < moment for at in restarted)
-
-
-def same_spec(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
-    """Whether two tasks are of one version of their service, as far as the API tells."""
-    return one == other

@@ -21,7 +21,8 @@ from docker.constants import DEFAULT_DOCKER_API_VERSION
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.manager_errors import broken, innermost, is_managers_fault, not_ready
-from swarmctl.swarm.model import Swarm, parse_swarm
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.ssh import Endpoint, EngineAdapter, ManagerError, NotNowError
 
 T = TypeVar("T")
@@ -96,7 +97,7 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         Raises:
             ManagerError: it does not answer, or the managers have no leader.
         """
-        return parse_swarm(**self.raw_snapshot())
+        return parse_swarm(self.raw_snapshot())
 
     def raw_snapshot(self) -> dict[str, list[Mapping[str, Any]]]:
         """The Engine's own JSON for nodes, services and tasks, asked for at the same time.

@@ -10,7 +10,10 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from swarmctl.swarm.model import Node
 
 LABELS = NODE_LABEL, ENGINE_LABEL = ("node.labels.", "engine.labels.")
 _KEY = re.compile(r"[a-z_][a-z0-9\-_.]+", re.ASCII | re.IGNORECASE)
@@ -31,7 +34,7 @@ class Constraint:
     value: str
     problem: str = ""
 
-    def holds(self, node: Any) -> bool:
+    def holds(self, node: Node) -> bool:
         """Whether the node satisfies it (``NodeMatches``); a malformed one never holds."""
         if self.problem:
             return False
@@ -59,7 +62,7 @@ class Constraint:
         return self.key.lower().startswith(LABELS)
 
 
-_BUILT_IN: Mapping[str, Callable[[Any], str]] = {
+_BUILT_IN: Mapping[str, Callable[[Node], str]] = {
     "node.id": lambda node: node.id,
     "node.hostname": lambda node: node.hostname,
     "node.role": lambda node: node.role,
@@ -94,7 +97,7 @@ def parse_all(expressions: Iterable[str]) -> tuple[Constraint, ...]:
     return () if any(constraint.problem for constraint in parsed) else parsed
 
 
-def label(node: Any, name: str) -> str | None:
+def label(node: Node, name: str) -> str | None:
     """The value of a node's label.
 
     Args:

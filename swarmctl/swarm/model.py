@@ -1,18 +1,17 @@
 """A Swarm as plain, frozen data: no I/O, no clock.
 
-Built from the Engine API's own JSON (``GET /nodes``, ``/services``, ``/tasks``), so that a stored
-snapshot and a live Swarm are the same thing. https://docs.docker.com/reference/api/engine/
+The one model of nodes, services and tasks, for status, deploys, experiments, lint and the scheduler
+alike. :mod:`swarmctl.swarm.parse` builds it from the Engine API's JSON, so that a stored snapshot
+and a live Swarm are the same thing. https://docs.docker.com/reference/api/engine/
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from swarmctl.swarm import constraints
+from swarmctl.swarm.constraints import Constraint
 
 STACK_LABEL = "com.docker.stack.namespace"
 
@@ -21,6 +20,16 @@ TASK_STATES = (
     "new", "pending", "assigned", "accepted", "preparing", "ready", "starting", "running",
     "complete", "shutdown", "failed", "rejected", "remove", "orphaned",
 )  # fmt: skip
+_TO_PENDING, _TO_RUNNING, _TO_COMPLETE = (
+    frozenset(TASK_STATES[: TASK_STATES.index(last) + 1])
+    for last in ("pending", "running", "complete")
+)
+
+# Swarm's default when a restart policy names no delay (api/defaults/service.go).
+DEFAULT_RESTART_DELAY = 5.0
+
+# (protocol, published port)
+HostPort = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,20 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
+class Resources:
+    """CPU in billionths of a core, memory in bytes, and the user's own kinds with amounts."""
+
+    nano_cpus: int = 0
+    memory_bytes: int = 0
+    generic: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return not (self.nano_cpus or self.memory_bytes or self.generic)
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A member of the Swarm."""
 
@@ -43,12 +66,13 @@ class Node:
     availability: str  # "active", "pause" or "drain"
     state: str  # "ready", "down", "disconnected" or "unknown"
     address: str
+    name: str = ""  # unique: the hostname, with the id where several nodes have it
     labels: Mapping[str, str] = field(default_factory=dict)
     leader: bool = False
     reachability: str = ""  # managers only: "reachable" or "unreachable"
     engine_version: str = ""
-    nano_cpus: int = 0
-    memory_bytes: int = 0
+    resources: Resources = Resources()
+    plugins: tuple[tuple[str, str], ...] | None = None  # (type, name); None: not known
     message: str = ""
     status_address: str = ""  # Status.Addr, which ``node.ip`` is compared with
     platform_os: str = ""
@@ -60,6 +84,40 @@ class Node:
     def live(self) -> bool:
         """Whether the managers can talk to it."""
         return self.state == "ready"
+
+    @property
+    def manager(self) -> bool:
+        """Whether it takes part in the quorum."""
+        return self.role == "manager"
+
+    @property
+    def invalid(self) -> bool:
+        """Whether the orchestrators take its tasks away (orchestrator/task.go, InvalidNode)."""
+        return self.state == "down" or self.availability == "drain"
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPolicy:
+    """When a task is replaced; times in seconds."""
+
+    condition: str = "any"
+    max_attempts: int = 0
+    window: float = 0.0
+    delay: float = DEFAULT_RESTART_DELAY
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A mount of a task's container."""
+
+    kind: str  # "volume", "bind", "tmpfs", "cluster" …
+    source: str
+    driver: str = ""
+
+    @property
+    def stays_behind(self) -> bool:
+        """Whether what it holds is on one node only."""
+        return self.kind == "bind" or (self.kind == "volume" and self.driver in ("", "local"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +131,26 @@ class Service:
     image: str
     version: int  # Version.Index
     labels: Mapping[str, str] = field(default_factory=dict)
-    constraints: tuple[str, ...] = ()
     ports: tuple[Port, ...] = ()
     update_state: str = ""  # UpdateStatus.State, "" when the service was never updated
     update_message: str = ""
     update_started_at: str = ""  # RFC 3339
+    updated_at: str = ""  # RFC 3339
     job_iteration: int = 0
-    spec_hash: str = ""  # equal to that of a task made from the current spec
+    constraints: tuple[Constraint, ...] = ()
+    preferences: tuple[str, ...] = ()  # spread descriptors
+    max_replicas: int = 0  # a node; 0: no limit
+    platforms: tuple[tuple[str, str], ...] = ()  # (os, architecture), each "" for any
+    reservations: Resources = Resources()
+    host_ports: frozenset[HostPort] = frozenset()
+    volume_drivers: tuple[str, ...] = ()
+    network_drivers: tuple[str, ...] = ()
+    log_driver: str = ""
+    networks: tuple[str, ...] = ()  # ids of the overlays whose addresses its tasks take
+    restart: RestartPolicy = RestartPolicy()
+    mounts: tuple[Mount, ...] = ()
+    virtual_ips: tuple[tuple[str, str], ...] = ()  # (network id, address)
+    task_spec: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_job(self) -> bool:
@@ -95,6 +166,14 @@ class Service:
     def stack(self) -> str:
         """The stack it was deployed with, or ``""``."""
         return self.labels.get(STACK_LABEL, "")
+
+    def is_current(self, task: Task) -> bool:
+        """Whether a task need not be replaced to be of the service's current spec.
+
+        ``Placement`` is ignored: a changed constraint leaves tasks that still satisfy it as they
+        are (swarmkit manager/orchestrator/task.go, IsTaskDirty).
+        """
+        return same_spec(task.spec, self.task_spec, ignoring=("Runtime", "Placement"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +194,68 @@ class Task:
     container_id: str = ""
     ports: tuple[Port, ...] = ()
     job_iteration: int = 0
-    spec_hash: str = ""
+    reservations: Resources = Resources()
+    addresses: tuple[tuple[str, str], ...] = ()  # (network id, address)
+    spec: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def place(self) -> tuple[int, str]:
         """What it fills: a slot, or (in a global service) a node."""
         return (self.slot, "") if self.slot else (0, self.node_id)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run any more."""
+        return self.state not in _TO_RUNNING
+
+    @property
+    def meant_to_run(self) -> bool:
+        """Whether the orchestrator counts it as a replica."""
+        return self.desired_state in _TO_RUNNING
+
+    @property
+    def meant_to_finish(self) -> bool:
+        """Whether it is to run, or (of a job) to complete: it was not told to stop."""
+        return self.desired_state in _TO_COMPLETE
+
+    @property
+    def unscheduled(self) -> bool:
+        """Whether the scheduler has not let it go to a node yet."""
+        return self.state in _TO_PENDING
+
+    @property
+    def occupies(self) -> bool:
+        """Whether it holds resources: assigned and not ended, told to shut down or not."""
+        return bool(self.node_id) and not self.ended and not self.unscheduled
+
+    @property
+    def active(self) -> bool:
+        """Whether the scheduler counts it (NodeInfo.ActiveTasksCount)."""
+        return self.occupies and self.meant_to_finish
+
+
+def same_spec(
+    one: Mapping[str, Any], other: Mapping[str, Any], *, ignoring: Collection[str] = ("Runtime",)
+) -> bool:
+    """Whether two task specs are of one version of their service.
+
+    The API does not show a task's SpecVersion, so contents are compared. ``Runtime`` is ignored
+    because the Engine adds it to the service's copy alone.
+    """
+    return one == other or all(
+        one.get(key) == other.get(key) for key in {*one, *other}.difference(ignoring)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A network of the whole Swarm and its subnets."""
+
+    id: str
+    name: str
+    driver: str
+    subnets: tuple[str, ...] = ()
+    ingress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +265,8 @@ class Swarm:
     nodes: tuple[Node, ...]
     services: tuple[Service, ...]
     tasks: tuple[Task, ...]
+    networks: tuple[Network, ...] = ()
+    taken_at: str = ""  # RFC 3339; "" when the snapshot does not say
 
     def node_by_id(self, node_id: str) -> Node | None:
         """The node of that id, or ``None`` when it is not (or no longer) a member."""
@@ -158,7 +295,7 @@ class Swarm:
     @property
     def managers(self) -> tuple[Node, ...]:
         """The nodes that are managers, whatever their state."""
-        return tuple(n for n in self.nodes if n.role == "manager")
+        return tuple(n for n in self.nodes if n.manager)
 
     @property
     def leader(self) -> Node | None:
@@ -196,14 +333,13 @@ class Swarm:
         which keep it but get no new one (swarmkit manager/orchestrator/global/global.go).
         """
         held = {t.node_id for t in self.serving(service)}
-        required = constraints.parse_all(service.constraints)
         return frozenset(
             node.id
             for node in self.nodes
             if node.live
             and node.availability != "drain"
             and (node.availability != "pause" or node.id in held)
-            and all(constraint.holds(node) for constraint in required)
+            and all(constraint.holds(node) for constraint in service.constraints)
         )
 
     def running(self, service: Service) -> int:
@@ -247,123 +383,3 @@ class Swarm:
         return all(n.live for n in self.nodes) and not any(
             self.missing(s) for s in self.services if not s.is_job
         )
-
-
-def parse_swarm(
-    nodes: Iterable[Mapping[str, Any]],
-    services: Iterable[Mapping[str, Any]],
-    tasks: Iterable[Mapping[str, Any]],
-) -> Swarm:
-    """Build the model from the Engine API's JSON."""
-    return Swarm(
-        nodes=tuple(sorted(map(_node, nodes), key=lambda n: (n.role, n.hostname, n.id))),
-        services=tuple(sorted(map(_service, services), key=lambda s: s.name)),
-        tasks=tuple(sorted(map(_task, tasks), key=lambda t: (t.service_id, t.slot, t.created_at))),
-    )
-
-
-def _node(raw: Mapping[str, Any]) -> Node:
-    spec, status = raw.get("Spec", {}), raw.get("Status", {})
-    description = raw.get("Description", {})
-    manager = raw.get("ManagerStatus") or {}
-    resources = description.get("Resources", {})
-    # A manager's Status.Addr may be 0.0.0.0; its Raft address is the one the others use.
-    address = manager.get("Addr", "").rpartition(":")[0] or status.get("Addr", "")
-    return Node(
-        id=raw["ID"],
-        hostname=description.get("Hostname", ""),
-        role=spec.get("Role", ""),
-        availability=spec.get("Availability", ""),
-        state=status.get("State", ""),
-        address=address,
-        labels=spec.get("Labels") or {},
-        leader=manager.get("Leader", False),
-        reachability=manager.get("Reachability", ""),
-        engine_version=description.get("Engine", {}).get("EngineVersion", ""),
-        nano_cpus=resources.get("NanoCPUs", 0),
-        memory_bytes=resources.get("MemoryBytes", 0),
-        message=status.get("Message", ""),
-        status_address=status.get("Addr", ""),
-        platform_os=description.get("Platform", {}).get("OS", ""),
-        platform_arch=description.get("Platform", {}).get("Architecture", ""),
-        engine_labels=description.get("Engine", {}).get("Labels") or {},
-        updated_at=raw.get("UpdatedAt", ""),
-    )
-
-
-_MODES = {
-    "Replicated": "replicated",
-    "Global": "global",
-    "ReplicatedJob": "replicated-job",
-    "GlobalJob": "global-job",
-}
-
-
-def _service(raw: Mapping[str, Any]) -> Service:
-    spec = raw["Spec"]
-    template = spec.get("TaskTemplate", {})
-    mode_key = next(iter(spec.get("Mode", {})), "Replicated")
-    mode = spec.get("Mode", {}).get(mode_key) or {}
-    update = raw.get("UpdateStatus") or {}
-    default_replicas = 1 if mode_key == "Replicated" else 0
-    return Service(
-        id=raw["ID"],
-        name=spec["Name"],
-        mode=_MODES[mode_key],
-        replicas=mode.get("Replicas", mode.get("TotalCompletions", default_replicas)),
-        image=template.get("ContainerSpec", {}).get("Image", ""),
-        version=raw.get("Version", {}).get("Index", 0),
-        labels=spec.get("Labels") or {},
-        constraints=tuple((template.get("Placement") or {}).get("Constraints") or ()),
-        ports=_ports((spec.get("EndpointSpec") or {}).get("Ports") or ()),
-        update_state=update.get("State", ""),
-        update_message=update.get("Message", ""),
-        update_started_at=update.get("StartedAt") or "",
-        job_iteration=((raw.get("JobStatus") or {}).get("JobIteration") or {}).get("Index", 0),
-        spec_hash=_spec_hash(template),
-    )
-
-
-def _task(raw: Mapping[str, Any]) -> Task:
-    status = raw.get("Status", {})
-    return Task(
-        id=raw["ID"],
-        service_id=raw.get("ServiceID", ""),
-        slot=raw.get("Slot", 0),
-        node_id=raw.get("NodeID", ""),
-        state=status.get("State", ""),
-        desired_state=raw.get("DesiredState", ""),
-        created_at=raw.get("CreatedAt", ""),
-        updated_at=status.get("Timestamp", ""),
-        message=status.get("Message", ""),
-        error=status.get("Err", ""),
-        image=raw.get("Spec", {}).get("ContainerSpec", {}).get("Image", ""),
-        container_id=(status.get("ContainerStatus") or {}).get("ContainerID", ""),
-        ports=_ports((status.get("PortStatus") or {}).get("Ports") or ()),
-        job_iteration=(raw.get("JobIteration") or {}).get("Index", 0),
-        spec_hash=_spec_hash(raw.get("Spec", {})),
-    )
-
-
-def _spec_hash(task_spec: Mapping[str, Any]) -> str:
-    """A digest that tells whether a task was made from a service's current spec.
-
-    The API shows no SpecVersion of a task, so contents are compared. ``Runtime`` is only in the
-    service's copy. ``Placement`` does not count: a changed constraint leaves tasks that still
-    satisfy it as they are (swarmkit manager/orchestrator/task.go, IsTaskDirty).
-    """
-    relevant = {k: v for k, v in task_spec.items() if k not in ("Runtime", "Placement")}
-    text = json.dumps(relevant, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _ports(raw: Sequence[Mapping[str, Any]]) -> tuple[Port, ...]:
-    return tuple(
-        Port(
-            protocol=p.get("Protocol", "tcp"),
-            target=p.get("TargetPort", 0),
-            published=p.get("PublishedPort", 0),
-            mode=p.get("PublishMode", "ingress"),
-        )
-        for p in raw
-    )

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Protocol
 
 from swarmctl.prediction import Prediction, Predictor
-from swarmctl.scheduler.snapshot import parse_snapshot
+from swarmctl.swarm.parse import parse_swarm
 from swarmctl.wait import wait_for
 
 IMAGE = "tiny:1"
@@ -250,7 +250,7 @@ class Bench:
     def _kill(self, scenario: Scenario, kills: int) -> Trial:
         snapshot = self._settled("the Swarm to settle before the kill")
         victims = self._victims(scenario, snapshot, kills)
-        prediction = Predictor(parse_snapshot(snapshot)).predict(victims)
+        prediction = Predictor(parse_swarm(snapshot)).predict(victims)
         for name in victims.values():
             self.machines.kill(name)
         after = self._settled(f"{list(victims.values())} to be replaced", dead=set(victims))

@@ -18,7 +18,7 @@ import pytest
 from swarmctl.lab.api import GOLDEN_AMI
 from swarmctl.lab.machine import container_name
 from swarmctl.prediction import Predictor
-from swarmctl.scheduler.snapshot import parse_snapshot
+from swarmctl.swarm.parse import parse_swarm
 from swarmctl.wait import wait_for
 from tests.lab.prediction import Bench, Trial, draw
 from tests.lab.support import NAME, Lab
@@ -162,8 +162,8 @@ def test_a_stored_snapshot_predicts_the_same_as_a_live_swarm(bench: Bench) -> No
     live = bench.snapshot()
     stored = json.loads(json.dumps(live))
     lost = live["nodes"][-1]["ID"]
-    now = Predictor(parse_snapshot(live)).predict([lost])
-    assert Predictor(parse_snapshot(stored)).predict([lost]) == now
+    now = Predictor(parse_swarm(live)).predict([lost])
+    assert Predictor(parse_swarm(stored)).predict([lost]) == now
 
 
 def _story(trial: Trial, folder: Path) -> str:

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from swarmctl.swarm.model import Swarm, parse_swarm
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.parse import parse_swarm
 
 _ids = itertools.count()
 
@@ -102,4 +103,4 @@ def swarm(
     nodes: list[dict[str, Any]], services: list[dict[str, Any]], tasks: list[dict[str, Any]]
 ) -> Swarm:
     """The model of all that."""
-    return parse_swarm(nodes, services, tasks)
+    return parse_swarm({"nodes": nodes, "services": services, "tasks": tasks})

@@ -21,7 +21,9 @@ from swarmctl.swarm.client import SwarmClient
 from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.failover import Failover
 from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.shell import Shells
+from swarmctl.swarm.snapshot import take_snapshot
 from swarmctl.swarm.ssh import Endpoint
 
 T = TypeVar("T")
@@ -63,9 +65,8 @@ class LiveManagers:
 
     def forecast(self, lost: Collection[str]) -> Forecast | None:
         """What will happen when these nodes are lost."""
-        raw = self._ask(predict.take_snapshot)
-        snapshot = predict.read_snapshot(raw, self.address)
-        return predict.as_json(*predict.predict(snapshot, lost, _BOUNDS))
+        swarm = parse_swarm(self._ask(take_snapshot))
+        return predict.as_json(*predict.predict(swarm, lost, _BOUNDS))
 
     @property
     def engine(self) -> Engine:

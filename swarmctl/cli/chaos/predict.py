@@ -13,7 +13,7 @@ from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 from swarmctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from swarmctl.scheduler.snapshot import Snapshot
+    from swarmctl.swarm.model import Swarm
 
 app = typer.Typer()
 
@@ -60,25 +60,24 @@ def predict(
         _print_one(found, lose or [], zone, format_, seed)
 
 
-def _snapshot(path: Path | None, cluster: str | None, host: str | None) -> Snapshot:
-    from swarmctl.prediction.request import load_snapshot, read_snapshot, take_snapshot
+def _snapshot(path: Path | None, cluster: str | None, host: str | None) -> Swarm:
+    from swarmctl.swarm.parse import parse_swarm
+    from swarmctl.swarm.snapshot import load_snapshot, take_snapshot
 
     if path is not None:
         return load_snapshot(path)
     from swarmctl.cluster import resolve
 
     with resolve(cluster, host).connect() as client:
-        return read_snapshot(take_snapshot(client), client.address)
+        return parse_swarm(take_snapshot(client))
 
 
-def _print_one(
-    snapshot: Snapshot, lose: list[str], zone: str | None, format_: Format, seed: int
-) -> None:
+def _print_one(swarm: Swarm, lose: list[str], zone: str | None, format_: Format, seed: int) -> None:
     from swarmctl.prediction import Bounds
     from swarmctl.prediction import request as predictions
 
-    nodes = predictions.choose(snapshot, lose, zone)
-    prediction, notices = predictions.predict(snapshot, nodes, Bounds(seed=seed))
+    nodes = predictions.choose(swarm, lose, zone)
+    prediction, notices = predictions.predict(swarm, nodes, Bounds(seed=seed))
     if format_ is Format.JSON:
         _emit_outcomes(predictions.as_json(prediction, notices))
         return
@@ -95,11 +94,11 @@ def _emit_outcomes(data: dict[str, Any]) -> None:
         console.emit(json.dumps(data, ensure_ascii=False))
 
 
-def _print_each(snapshot: Snapshot, format_: Format) -> None:
+def _print_each(swarm: Swarm, format_: Format) -> None:
     from swarmctl.prediction import Predictor
     from swarmctl.prediction.each import each
 
-    risks = each(Predictor(snapshot))
+    risks = each(Predictor(swarm))
     if format_ is Format.JSON:
         from swarmctl.prediction.request import each_as_json
 

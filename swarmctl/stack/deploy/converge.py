@@ -153,7 +153,7 @@ def _open_reason(
 
 
 def _is_current(service: Service, task: Task) -> bool:
-    return task.spec_hash == service.spec_hash and task.job_iteration == service.job_iteration
+    return service.is_current(task) and task.job_iteration == service.job_iteration
 
 
 def _is_older(service: Service, since: datetime | None) -> bool:

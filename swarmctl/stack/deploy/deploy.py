@@ -284,7 +284,7 @@ def carry_out(
         )
         _check_specs(engine, plan)
     except (SwarmctlError, KeyboardInterrupt) as fault:
-        changed = bool(keeper.hashes) and not plan.empty
+        changed = bool(keeper.deployed) and not plan.empty
         failure = DeployFailure(fault, plan.stack, tuple(keeper.evidence()), changed)
         if not options.rollback:
             raise failure.without_rollback() from fault

@@ -44,17 +44,17 @@ class TaskFailure:
         return lines + [f"  | {line}" for line in self.log]
 
 
-def task_failures(swarm: Swarm, hashes: Mapping[str, str]) -> list[TaskFailure]:
+def task_failures(swarm: Swarm, deployed: Mapping[str, Service]) -> list[TaskFailure]:
     """The failed and stuck tasks: the newest of each kind, at most two kinds per service.
 
     Args:
         swarm: a snapshot.
-        hashes: service name → ``spec_hash`` of the deployed version.
+        deployed: the services by name, as they were deployed.
     """
     found: list[TaskFailure] = []
     for service in swarm.services:
-        if service.name in hashes:
-            tasks = [t for t in swarm.tasks_of(service) if t.spec_hash == hashes[service.name]]
+        if version := deployed.get(service.name):
+            tasks = [t for t in swarm.tasks_of(service) if version.is_current(t)]
             found += _failures_of(swarm, service, tasks)
     return found
 

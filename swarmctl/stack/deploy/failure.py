@@ -12,7 +12,7 @@ from swarmctl.stack.deploy.converge import NotConvergedError, Progress
 from swarmctl.stack.deploy.current import CurrentStack, read_current
 from swarmctl.stack.deploy.plan import CREATE, UPDATE, DeployPlan
 from swarmctl.swarm.engine import Engine
-from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.model import Service, Swarm
 
 
 class NotDeployedError(SwarmctlError):
@@ -59,7 +59,7 @@ class SnapshotKeeper:
 
     engine: Engine
     swarm: Swarm | None = None
-    hashes: dict[str, str] = field(default_factory=dict)  # service → spec_hash, as deployed
+    deployed: dict[str, Service] = field(default_factory=dict)  # by name
 
     def snapshot(self) -> Swarm:
         """The Swarm now."""
@@ -73,14 +73,14 @@ class SnapshotKeeper:
         """
         changed = {change.name for change in plan.of("services", CREATE, UPDATE)}
         services = self.snapshot().stack_services(plan.stack)
-        self.hashes = {s.name: s.spec_hash for s in services if not changed or s.name in changed}
+        self.deployed = {s.name: s for s in services if not changed or s.name in changed}
         return bool(services)
 
     def evidence(self) -> list[str]:
         """The tasks that failed, and the last lines of their logs."""
         if self.swarm is None:
             return []
-        found = evidence.with_logs(self.engine, evidence.task_failures(self.swarm, self.hashes))
+        found = evidence.with_logs(self.engine, evidence.task_failures(self.swarm, self.deployed))
         return [line for failure in found for line in failure.lines()]
 
 

@@ -1,31 +1,29 @@
 """Whether a stack's replicas fit the nodes by what they reserve, with all nodes and with one less.
 
-A greedy packing, largest first onto the emptiest node: about what SwarmKit's spread does, and
-enough to say that something surely does not fit.
+The stack is deployed on paper by the scheduler's own rules, and then each node is lost in turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
+from random import Random
 
+from swarmctl.prediction.predict import Predictor
+from swarmctl.prediction.search import Chance, Search, State
 from swarmctl.reading import quantities
+from swarmctl.scheduler.board import Board
 from swarmctl.stack.compose.view import Service, Stack
-from swarmctl.stack.lint.snapshot import Reservation, Snapshot
-from swarmctl.swarm.constraints import Constraint, parse_all
-from swarmctl.swarm.model import Node, Task
+from swarmctl.stack.lint.snapshot import Snapshot
+from swarmctl.swarm import model
+from swarmctl.swarm.constraints import parse_all
 
-_OVER = ("complete", "shutdown", "failed", "rejected", "remove", "orphaned")
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    need: Reservation
-    fits: Callable[[Node], bool]
-    service: Service | None  # None: a task of another stack
+# Outcomes drawn for each lost node: ties hardly ever change how many replicas fit.
+_DRAWS = 5
+_MOST_REPLICAS = 1000
 
 
-def misfits(stack: Stack, snapshot: Snapshot, own: str) -> Iterator[tuple[Service, str]]:
+def without_room(stack: Stack, snapshot: Snapshot, own: str) -> Iterator[tuple[Service, str]]:
     """Each service that does not fit, with the node whose loss causes it (``""``: none is needed).
 
     Args:
@@ -33,84 +31,83 @@ def misfits(stack: Stack, snapshot: Snapshot, own: str) -> Iterator[tuple[Servic
         snapshot: the Swarm.
         own: the name under which the file is deployed already; those tasks are replaced.
     """
-    ours = [item for service in stack.services for item in _items(service)]
-    if not ours or not snapshot.nodes:
+    ours = {s.name: s for s in stack.services if _may_lack_room(s, snapshot)}
+    if not ours:
         return
-    theirs = _foreign_tasks(snapshot, own)
-    reported: set[str] = set()
-    for lost in (None, *snapshot.nodes):
-        for service in _unplaced(snapshot, lost, ours, theirs):
-            if service.name not in reported:
-                reported.add(service.name)
-                yield service, lost.hostname if lost else ""
+    deployed, missing = _deploy(snapshot.swarm, own, [_as_service(s) for s in ours.values()])
+    yield from ((ours[name], "") for name in sorted(missing))
+    predictor = Predictor(deployed)
+    for node in snapshot.nodes:
+        prediction = predictor.sketch([node.id], _DRAWS)
+        if not prediction.loss.quorum:  # nothing is replaced then, whatever the room
+            continue
+        short = {name.removeprefix(_NEW) for name in prediction.pending() if name.startswith(_NEW)}
+        yield from ((ours[name], node.hostname) for name in sorted(short - missing))
+        missing |= short
 
 
-def _items(service: Service) -> Iterator[_Item]:
-    need = _reserves(service)
-    if need == Reservation() or service.is_global:
-        return
-    required = parse_all(text for text, _ in service.constraints)
-
-    def fits(node: Node) -> bool:
-        return all(constraint.holds(node) for constraint in required)
-
-    # Enough to find what does not fit; nobody has a thousand nodes in a snapshot.
-    yield from [_Item(need, fits, service)] * min(service.replicas, 1000)
+def _may_lack_room(service: Service, snapshot: Snapshot) -> bool:
+    reserves = not service.is_global and not _reservations(service).empty
+    return reserves and bool(snapshot.eligible([text for text, _ in service.constraints]))
 
 
-def _reserves(service: Service) -> Reservation:
+def _reservations(service: Service) -> model.Resources:
     path = ("deploy", "resources", "reservations")
     try:
         memory = quantities.size(service.text(*path, "memory") or "0")
         cpus = float(service.text(*path, "cpus") or 0)
-        return Reservation(int(cpus * 1e9), memory)
+        return model.Resources(int(cpus * 1e9), memory)
     except (ValueError, OverflowError):  # refused already
-        return Reservation()
+        return model.Resources()
 
 
-def _foreign_tasks(snapshot: Snapshot, own: str) -> list[tuple[Task, _Item]]:
-    services = {s.id: s for s in snapshot.swarm.services if not own or s.stack != own}
-    found = []
-    for task in snapshot.swarm.tasks:
-        service = services.get(task.service_id)
-        if service is None or task.state in _OVER or task.desired_state != "running":
-            continue
-
-        required = parse_all(service.constraints)
-
-        def fits(node: Node, required: Sequence[Constraint] = required) -> bool:
-            return all(constraint.holds(node) for constraint in required)
-
-        found.append((task, _Item(snapshot.reserved(service), fits, None)))
-    return found
+# No name of a running service begins so.
+_NEW = "new/"
 
 
-def _unplaced(
-    snapshot: Snapshot,
-    lost: Node | None,
-    ours: Sequence[_Item],
-    theirs: Sequence[tuple[Task, _Item]],
-) -> Iterator[Service]:
-    """The services of which a replica finds no room."""
-    nodes = [node for node in snapshot.nodes if node is not lost]
-    free = {node.id: [node.nano_cpus, node.memory_bytes] for node in nodes}
-    moving = [item for task, item in theirs if lost and task.node_id == lost.id]
-    for task, item in theirs:
-        if task.node_id in free:
-            free[task.node_id][0] -= item.need.nano_cpus
-            free[task.node_id][1] -= item.need.memory
-    waiting = sorted([*ours, *moving], key=lambda i: (-i.need.memory, -i.need.nano_cpus))
-    for item in waiting:
-        room = [
-            node
-            for node in nodes
-            if free[node.id][0] >= item.need.nano_cpus
-            and free[node.id][1] >= item.need.memory
-            and item.fits(node)
-        ]
-        if room:
-            best = free[max(room, key=lambda node: free[node.id][1]).id]
-            best[0] -= item.need.nano_cpus
-            best[1] -= item.need.memory
-        elif item.service and any(item.fits(node) for node in nodes):
-            yield item.service
+def _as_service(service: Service) -> model.Service:
+    return model.Service(
+        id=f"{_NEW}{service.name}",
+        name=f"{_NEW}{service.name}",
+        mode="replicated",
+        replicas=min(service.replicas, _MOST_REPLICAS),
+        image="",
+        version=0,
+        constraints=parse_all(text for text, _ in service.constraints),
+        reservations=_reservations(service),
+    )
+
+
+def _deploy(
+    swarm: model.Swarm, own: str, ours: list[model.Service]
+) -> tuple[model.Swarm, set[str]]:
+    """The Swarm with the stack deployed in place of its older version, and what found no room."""
+    theirs = [service for service in swarm.services if not own or service.stack != own]
+    ids = {service.id for service in theirs}
+    tasks = [task for task in swarm.tasks if task.service_id in ids]
+    before = replace(swarm, services=(*theirs, *ours), tasks=tuple(tasks))
+    board = Board(before)
+    search = Search(board, Chance(Random(1)))  # noqa: S311 - a simulation, not a secret
+    (state,) = search.tick([State()], {s.id: s.replicas for s in ours}, frozenset())
+    new = [
+        _task(board.services[service_id], board.nodes[place].id, f"{place}.{number}")
+        for service_id, allocation in state.placed
+        for place, amount in allocation
+        for number in range(amount)
+    ]
+    missing = {service_id.removeprefix(_NEW) for service_id, _ in state.waiting}
+    return replace(before, tasks=(*tasks, *new)), missing
+
+
+def _task(service: model.Service, node_id: str, suffix: str) -> model.Task:
+    return model.Task(
+        id=f"{service.id}.{suffix}",
+        service_id=service.id,
+        slot=1,
+        node_id=node_id,
+        state="running",
+        desired_state="running",
+        created_at="",
+        updated_at="",
+        reservations=service.reservations,
+    )

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swarmctl.swarm.engine import EngineError
-from swarmctl.swarm.model import STACK_LABEL, Swarm, parse_swarm
+from swarmctl.swarm.model import STACK_LABEL, Swarm
+from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.ssh import ManagerError, NotNowError
 from tests.unit.engine_fake import FakeEngine
 from tests.unit.scheduler.swarms import Raw, nodes, service, task
@@ -119,7 +120,9 @@ class FakeSwarm(FakeEngine):
     def snapshot(self) -> Swarm:
         self._reachable()
         services = list(self.store["services"].values())
-        found = parse_swarm(*copy.deepcopy((self.machines, services, self.tasks)))
+        found = parse_swarm(
+            copy.deepcopy({"nodes": self.machines, "services": services, "tasks": self.tasks})
+        )
         for one in found.services:
             running = found.running(one)
             self.least[one.name] = min(self.least.get(one.name, running), running)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from swarmctl.errors import Exit, RefusedError
-from swarmctl.rebalance.look import refuse_unless_whole, take_look
+from swarmctl.rebalance.look import refuse_unless_whole, whole_swarm
 from swarmctl.rebalance.move import Means, NotPutBackError
 from swarmctl.rebalance.mover import Result, carry_out
 from swarmctl.rebalance.plan import propose
@@ -27,7 +27,7 @@ def means(fake: FakeSwarm, signals: FakeSignals | None = None, timeout: float = 
 
 
 def run(fake: FakeSwarm, signals: FakeSignals | None = None, timeout: float = 30) -> list[Result]:
-    return carry_out(propose(take_look(fake)), means(fake, signals, timeout))
+    return carry_out(propose(whole_swarm(fake)), means(fake, signals, timeout))
 
 
 def test_an_empty_node_is_filled_and_never_one_too_few_runs() -> None:
@@ -115,7 +115,7 @@ def test_an_election_in_the_middle_moves_nothing_twice(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(fake, "_update", hide_the_first)
     patient = Patient(fake, 5)
-    todo = propose(take_look(patient))
+    todo = propose(whole_swarm(patient))
     carry_out(todo, Means(patient, FakeSignals(), 30, clock=lambda: fake.now, pause=fake.pause))
     assert fake.replicas("web") == 6
     assert fake.counts("web") == {"a": 2, "b": 2, "c": 2}

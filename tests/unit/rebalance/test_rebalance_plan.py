@@ -7,19 +7,13 @@ from typing import Any
 import pytest
 
 from swarmctl.errors import UsageError
-from swarmctl.rebalance.plan import Look, Proposal, propose, unevenness
-from swarmctl.scheduler.snapshot import parse_snapshot
-from swarmctl.swarm.model import parse_swarm
+from swarmctl.rebalance.plan import Proposal, propose, unevenness
+from swarmctl.swarm.parse import parse_swarm
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, task
 
 
-def look(raw: Raw) -> Look:
-    model = parse_swarm(raw["nodes"], raw["services"], raw["tasks"])
-    return Look(parse_snapshot(raw), model)
-
-
 def only(raw: Raw) -> Proposal:
-    (proposal,) = propose(look(raw))
+    (proposal,) = propose(parse_swarm(raw))
     return proposal
 
 
@@ -84,7 +78,7 @@ def test_a_fixed_host_port_needs_a_free_node() -> None:
     other = service("other", 1, ports=[80])
     of = web(2, ports=[80])
     raw = swarm(nodes("a b c"), [(of, {"a": 1, "b": 1}), (other, {"c": 1})])
-    found = next(p for p in propose(look(raw)) if p.service == "web")
+    found = next(p for p in propose(parse_swarm(raw)) if p.service == "web")
     assert found.moves == ()
 
 
@@ -110,7 +104,7 @@ def test_later_services_reckon_with_what_earlier_ones_have_taken() -> None:
     first = service("aaa", 4, cpus=1)
     second = service("bbb", 4, cpus=1)
     machines = [node("big", cpus=8), node("small", cpus=3)]
-    found = propose(look(swarm(machines, [(first, {"big": 4}), (second, {"big": 4})])))
+    found = propose(parse_swarm(swarm(machines, [(first, {"big": 4}), (second, {"big": 4})])))
     assert [p.after["small"] for p in found] == [2, 1]
 
 
@@ -157,7 +151,7 @@ def test_tasks_of_an_older_version_are_left_to_swarm() -> None:
 
 def test_only_the_services_that_are_named() -> None:
     raw = swarm(nodes("a b"), [(web(2), {"a": 2}), (service("api", 2), {"a": 2})])
-    assert [p.service for p in propose(look(raw), ["api"])] == ["api"]
+    assert [p.service for p in propose(parse_swarm(raw), ["api"])] == ["api"]
     with pytest.raises(UsageError) as caught:
-        propose(look(raw), ["apy"])
+        propose(parse_swarm(raw), ["apy"])
     assert "did you mean 'api'" in caught.value.hint

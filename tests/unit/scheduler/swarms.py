@@ -89,7 +89,7 @@ def service(name: str, replicas: int = 1, **more: Any) -> Raw:
         "Spec": {
             "Name": name,
             "Mode": {mode: details},
-            "TaskTemplate": template,
+            "TaskTemplate": {**template, "Runtime": "container"},  # not in a task's spec
             "EndpointSpec": {"Ports": ports},
         },
         "Endpoint": {"Ports": ports, "VirtualIPs": more.get("virtual_ips", [])},
@@ -107,7 +107,7 @@ def task(of: Raw, slot: int, on: str, **more: Any) -> Raw:
         "DesiredState": more.get("desired", "running"),
         "Status": {"State": more.get("state", "running"), "Timestamp": at},
         "CreatedAt": more.get("created", at),
-        "Spec": of["Spec"]["TaskTemplate"],
+        "Spec": {k: v for k, v in of["Spec"]["TaskTemplate"].items() if k != "Runtime"},
         "NetworksAttachments": [
             {"Network": {"ID": network}, "Addresses": [address]}
             for network, address in more.get("addresses", [])

@@ -7,13 +7,13 @@ import pytest
 from swarmctl.prediction import Predictor
 from swarmctl.prediction.advice import warnings
 from swarmctl.prediction.each import each
-from swarmctl.scheduler.snapshot import parse_snapshot
+from swarmctl.swarm.parse import parse_swarm
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, tasks
 
 
 def told(raw: Raw, *names: str) -> dict[str, str]:
     """The warnings by kind (the last of each)."""
-    predictor = Predictor(parse_snapshot(raw))
+    predictor = Predictor(parse_swarm(raw))
     prediction = predictor.predict([f"id-{name}" for name in names])
     return {notice.kind: notice.text for notice in warnings(predictor, prediction)}
 
@@ -87,7 +87,7 @@ def test_the_branch_of_nodes_without_the_label() -> None:
 
 def test_single_points_of_failure() -> None:
     raw = swarm(nodes("a b"), [(service("web", 2), {"b": 2})])
-    predictor = Predictor(parse_snapshot(raw))
+    predictor = Predictor(parse_swarm(raw))
     said = [n.text for n in warnings(predictor, predictor.predict(["id-b"]))]
     assert "web: all of its replicas (2) are lost at once; it is down until one runs again" in said
     assert "web: after that only a can run it" in said
@@ -109,7 +109,7 @@ def test_every_node_in_turn_the_worst_first() -> None:
     pinned = service("pinned", 1, constraints=["node.hostname == a"])
     db = service("db", 1, mounts=[{"Type": "volume", "Source": "v"}])
     raw = swarm(machines, [(pinned, {"a": 1}), (db, {"b": 1}), (service("web", 2), {"c": 2})])
-    risks = each(Predictor(parse_snapshot(raw)))
+    risks = each(Predictor(parse_swarm(raw)))
     assert [(r.node, r.grade, r.affordable) for r in risks] == [
         ("m", "quorum", False),
         ("a", "capacity", False),
@@ -125,4 +125,4 @@ def test_what_waits_already_is_not_blamed_on_a_node() -> None:
     web = service("web", 3, constraints=["node.labels.none == x"])
     waiting = tasks(web, {"": 3}, state="pending")
     raw = swarm(nodes("a b"), [(web, {})], extra=waiting)
-    assert {r.grade for r in each(Predictor(parse_snapshot(raw)))} == {"fine"}
+    assert {r.grade for r in each(Predictor(parse_swarm(raw)))} == {"fine"}

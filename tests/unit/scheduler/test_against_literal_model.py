@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swarmctl.prediction import Predictor
-from swarmctl.scheduler.snapshot import parse_snapshot
+from swarmctl.swarm.parse import parse_swarm
 from tests.unit.scheduler import swarms
 from tests.unit.scheduler.literal import Group, Host, schedule
 
@@ -19,7 +19,7 @@ ZONES, DISKS = ("a", "b", ""), ("x", "y")
 @pytest.mark.parametrize("seed", range(100))
 def test_every_outcome_of_the_algorithm_is_listed(seed: int) -> None:
     case = _Case(Random(seed))
-    prediction = Predictor(parse_snapshot(case.raw)).predict(["id-victim"])
+    prediction = Predictor(parse_swarm(case.raw)).predict(["id-victim"])
     assert prediction.exhaustive
     listed = {_key(o.counts, o.pending) for o in prediction.outcomes}
     rng = Random(seed)

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from swarmctl.prediction import Bounds, Prediction, Predictor
-from swarmctl.scheduler.snapshot import parse_snapshot
+from swarmctl.swarm.parse import parse_swarm
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, task, tasks
 
 Seen = dict[str, int]
 
 
 def lose(raw: Raw, *names: str, bounds: Bounds | None = None) -> Prediction:
-    return Predictor(parse_snapshot(raw)).predict([f"id-{name}" for name in names], bounds)
+    return Predictor(parse_swarm(raw)).predict([f"id-{name}" for name in names], bounds)
 
 
 def counts(prediction: Prediction, of: str = "web") -> list[Seen]:
@@ -380,7 +380,7 @@ def test_too_many_outcomes_are_drawn_from_a_seed() -> None:
 
 def test_a_node_that_joined_again_keeps_its_name_and_the_old_entry_gets_its_id() -> None:
     machines: Sequence[Any] = [node("a"), node("b", id="old", state="down"), node("b"), node("c")]
-    snapshot = parse_snapshot(swarm(machines, [(service("web", 2), {"b": 1, "c": 1})]))
+    snapshot = parse_swarm(swarm(machines, [(service("web", 2), {"b": 1, "c": 1})]))
     assert [n.name for n in snapshot.nodes] == ["a", "b", "b (old)", "c"]
 
 

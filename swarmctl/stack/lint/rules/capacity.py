@@ -72,7 +72,7 @@ def no_spare_room(stack: Stack, swarm: Context) -> Iterator[Hit]:
     if swarm.snapshot is None:
         return
     own = facts.own_stack(stack, swarm.snapshot)
-    for service, lost in room.misfits(stack, swarm.snapshot, own):
+    for service, lost in room.without_room(stack, swarm.snapshot, own):
         path = (*service.path, "deploy", "resources", "reservations")
         if lost:
             words = f"if {lost} dies, not all replicas of {service.name!r} fit on the other nodes"

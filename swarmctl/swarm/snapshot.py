@@ -1,0 +1,63 @@
+"""A whole Swarm as the Engine API's JSON: taken from a manager, or read from a file."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from swarmctl.errors import UsageError
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.parse import FORM, SnapshotError, parse_swarm
+
+if TYPE_CHECKING:
+    from swarmctl.swarm.client import SwarmClient
+
+
+def take_snapshot(client: SwarmClient) -> dict[str, Any]:
+    """Everything a prediction needs, as the Engine API gives it.
+
+    Args:
+        client: of a manager.
+
+    Returns:
+        The Engine's own JSON under ``nodes``, ``services``, ``tasks`` and ``networks``, and the
+        time under ``taken_at`` (RFC 3339).
+
+    Raises:
+        ManagerError: the manager does not answer.
+    """
+    taken_at = datetime.now(UTC).isoformat()
+    raw = client.raw_snapshot()
+    networks = client.ask(client.docker.api.networks)
+    return {**raw, "networks": networks, "taken_at": taken_at}
+
+
+def load_snapshot(path: Path) -> Swarm:
+    """Read a file that ``swarmctl snapshot`` wrote.
+
+    Raises:
+        UsageError: it cannot be read or is no snapshot; says which key, and what is expected.
+    """
+    try:
+        return parse_swarm(read_json(path))
+    except SnapshotError as fault:
+        raise UsageError(f"{path}: {fault.message}", fault.hint) from fault
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in a file.
+
+    Raises:
+        UsageError: it cannot be read, or is not JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as fault:
+        hint = "make one: swarmctl snapshot -o FILE"
+        raise UsageError(f"cannot read {path}: {fault.strerror}", hint) from fault
+    except UnicodeDecodeError as fault:
+        raise UsageError(f"{path}: not JSON: it is not text", FORM) from fault
+    except json.JSONDecodeError as fault:
+        raise UsageError(f"{path}:{fault.lineno}: not JSON: {fault.msg}", FORM) from fault
