@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code that says so.
+"""The errors meant for a person, and their exit codes.
 
 Every error a user may meet is a ``SwarmctlError``: one message that says what happened and where,
 and a hint that says what to do. ``swarmctl.cli.main.run`` turns it into two lines and an exit code.

@@ -1,4 +1,4 @@
-"""What a lab keeps on disk, and the locks that keep two commands apart."""
+"""The files of a lab, and the lock that lets one command at a time work on it."""
 
 from __future__ import annotations
 

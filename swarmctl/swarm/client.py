@@ -112,7 +112,7 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
             "tasks": api.tasks,
         }
         try:
-            waiting = {n: self._workers.submit(self._read, look) for n, look in asked.items()}
+            waiting = {n: self._workers.submit(self._read, call) for n, call in asked.items()}
             return {name: future.result() for name, future in waiting.items()}
         except (CancelledError, RuntimeError) as fault:  # what an executor raises after shutdown()
             raise ManagerError(f"{self.endpoint}: the connection was closed") from fault
@@ -133,24 +133,26 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         except docker.errors.DockerException as fault:
             raise ManagerError(
                 f"{self.endpoint}: the Docker Engine cannot be used: {innermost(fault)}",
-                "docker version, as the same user there, tells more",
+                "find out why: run `docker version` there, as the same user",
             ) from fault
         except requests.exceptions.Timeout as fault:
             # Without a leader some requests hang: the manager still tries to reach the dead one.
             raise NotNowError(
                 f"{self.endpoint}: no answer from the Docker Engine",
-                "is the machine still up? on it: systemctl status docker",
+                "is the machine up? run there: systemctl status docker",
             ) from fault
         except _BREAKS as fault:
             complaint = self._adapter.explain() if self._adapter else ""
             raise broken(self.endpoint, complaint, fault) from fault
 
     def _read(self, question: Callable[[], T]) -> T:
-        """Like :meth:`ask`, where the Engine has no reason to refuse."""
+        """Like :meth:`ask`, for requests that the Engine has no reason to refuse."""
         try:
             return self.ask(question)
         except docker.errors.APIError as fault:
-            raise ManagerError(f"{self.endpoint}: the Engine says: {fault.explanation}") from fault
+            raise ManagerError(
+                f"{self.endpoint}: the Engine refused: {fault.explanation}"
+            ) from fault
 
     def __exit__(self, *fault: object) -> None:
         self.close()

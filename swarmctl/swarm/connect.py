@@ -73,14 +73,16 @@ class _Race:
         raise _all_failed(failures)
 
     def _try(self, endpoint: Endpoint) -> None:
-        outcome: SwarmClient | ManagerError = ManagerError(f"{endpoint}: swarmctl itself failed")
+        outcome: SwarmClient | ManagerError = ManagerError(
+            f"{endpoint}: internal error of swarmctl"
+        )
         try:
             outcome = SwarmClient(
                 endpoint, connect_timeout=self._timeout, request_timeout=self._request_timeout
             )
         except ManagerError as fault:
             outcome = fault
-        finally:  # whatever happened: somebody waits for it
+        finally:  # winner() waits for an outcome, whatever happened
             self._deliver(outcome)
 
     def _deliver(self, outcome: SwarmClient | ManagerError) -> None:

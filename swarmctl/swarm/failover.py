@@ -21,7 +21,7 @@ class Failover(AbstractContextManager["Failover"]):
     Keeps one connection; when its manager fails, the next call goes to another one. Each call
     tries at most one reconnection, so it ends within about ``request_timeout`` plus
     ``connect_timeout`` seconds, with a result or a ManagerError (during an election, for example);
-    whoever polls just asks again.
+    callers that poll ask again.
 
     Args:
         endpoints: the managers.
@@ -98,7 +98,7 @@ class Failover(AbstractContextManager["Failover"]):
             client.close()
 
     def only(self, endpoints: Sequence[Endpoint]) -> None:
-        """From now on use these managers and no others."""
+        """Use these managers and no others from now on."""
         with self._lock:
             self._endpoints = tuple(endpoints)
         self.close()

@@ -15,7 +15,7 @@ _COMPLAINTS = (
     (
         "cannot connect to the docker daemon",
         "the Docker Engine is not running",
-        "on the node: sudo systemctl start docker; sudo journalctl -u docker tells why it ended",
+        "on the node: sudo systemctl start docker; why it ended: sudo journalctl -u docker",
     ),
     (
         "not found",
@@ -44,7 +44,7 @@ _NOT_NOW = (
 
 
 def not_now(words: str) -> bool:
-    """Whether these words of the Engine mean that the managers are busy with themselves.
+    """Whether these words of the Engine mean that the managers have no leader at the moment.
 
     Another manager, or the same one later, may answer the same request; whether it was carried
     out is not known.
@@ -66,7 +66,7 @@ def not_ready(endpoint: Endpoint, explanation: str) -> ManagerError:
     if "swarm manager" in explanation:
         return ManagerError(
             f"{endpoint}: it is not a manager of a Swarm",
-            "name a manager; playbooks/swarm.yml makes the Swarm",
+            "name a manager, or create the Swarm: ansible-playbook playbooks/swarm.yml",
         )
     if any(word in explanation for word in ("leader", "quorum", "raft")):
         return NotNowError(

@@ -1,9 +1,9 @@
 """The Engine API through SSH: HTTP inside ``docker system dial-stdio`` on a manager.
 
 The docker SDK has such an adapter, but it looks host keys up by address in ``~/.ssh/known_hosts``,
-offers every key of the user's agent, has no time limits, and hides what the remote command said.
-This one checks the host key under an alias in a file of the cluster's own, uses the key it is
-given, limits every wait, and keeps the remote command's complaint for the error message.
+offers every key of the user's agent, has no time limits, and hides the remote command's errors.
+This one checks the host key under an alias in a file of the cluster, uses the key it is given,
+limits every wait, and keeps the remote command's standard error for the message.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from swarmctl.errors import SwarmctlError
 
 COMMAND = "docker system dial-stdio"
 
-# Every failure is raised as well; paramiko's thread would also print a traceback of it.
+# Every failure is raised; without this, paramiko's thread prints a traceback of it as well.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 # sshd allows ten sessions on a connection by default (MaxSessions); each pooled one is a session.
@@ -40,7 +40,7 @@ class ManagerError(SwarmctlError):
 
 
 class NotNowError(ManagerError):
-    """This manager is there, but does not answer now: an election, for example, or no quorum."""
+    """This manager is up, but cannot answer now: an election, for example, or no quorum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Endpoint:
 
 
 class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
-    """No key is ever learnt here: the playbooks record them when they make the machines."""
+    """Accepts recorded host keys only; the playbooks record them at first contact."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -97,7 +97,7 @@ def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
         timeout: seconds, for each of: TCP connection, SSH banner, key exchange, authentication.
 
     Raises:
-        ManagerError: it does not answer, shows another or an unknown key, or refuses the login.
+        ManagerError: it does not answer, its host key is unknown or another, or login is refused.
     """
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(_RefuseUnknown(endpoint))
@@ -123,7 +123,7 @@ def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
     except (paramiko.SSHException, OSError, EOFError) as fault:
         client.close()
         wire.close()
-        raise _worded(endpoint, fault) from fault
+        raise _login_error(endpoint, fault) from fault
     except SwarmctlError:
         client.close()
         wire.close()
@@ -138,7 +138,7 @@ def _load_key(endpoint: Endpoint) -> paramiko.PKey | None:
     """The key to log in with.
 
     Not left to ``SSHClient.connect(key_filename=…)``: that tries the file as every kind of key,
-    and tells of the last failure instead of the first.
+    and reports the last failure instead of the first.
     """
     if endpoint.key_file is None:
         return None
@@ -151,7 +151,7 @@ def _load_key(endpoint: Endpoint) -> paramiko.PKey | None:
     except TypeError:  # what the cryptography package raises for it
         why = "has a passphrase"
     except (ValueError, UnknownKeyType, paramiko.SSHException) as fault:
-        why = f"is no private key that can be read: {fault}"
+        why = f"is no private key: {fault}"
     raise ManagerError(f"{endpoint}: the key {endpoint.key_file} {why}")
 
 
@@ -159,13 +159,13 @@ def _open_wire(endpoint: Endpoint, timeout: float) -> socket.socket:
     try:
         wire = socket.create_connection((endpoint.address, endpoint.port), timeout)
     except OSError as fault:
-        raise _worded(endpoint, fault) from fault
+        raise _login_error(endpoint, fault) from fault
     # Requests are small and answers are waited for: Nagle's delay would be felt.
     wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return wire
 
 
-def _worded(endpoint: Endpoint, fault: Exception) -> ManagerError:
+def _login_error(endpoint: Endpoint, fault: Exception) -> ManagerError:
     if isinstance(fault, paramiko.BadHostKeyException):
         return ManagerError(
             f"{endpoint}: its host key ({fault.key.fingerprint}) is not the recorded one "
@@ -175,7 +175,7 @@ def _worded(endpoint: Endpoint, fault: Exception) -> ManagerError:
             f"-R {endpoint.host_key_alias or endpoint.address}, then run playbooks/site.yml",
         )
     if isinstance(fault, paramiko.AuthenticationException):
-        key = f"the key {endpoint.key_file}" if endpoint.key_file else "no key of yours"
+        key = f"the key {endpoint.key_file}" if endpoint.key_file else "none of your SSH keys"
         verb = "was refused" if endpoint.key_file else "was accepted"
         return ManagerError(
             f"{endpoint}: {key} {verb} for the user {endpoint.user!r}",
@@ -183,7 +183,7 @@ def _worded(endpoint: Endpoint, fault: Exception) -> ManagerError:
         )
     if "No authentication methods" in str(fault):
         return ManagerError(
-            f"{endpoint}: you have no SSH key to offer", "ssh-add one, or make one: ssh-keygen"
+            f"{endpoint}: you have no SSH key", "add one: ssh-add; or create one: ssh-keygen"
         )
     if isinstance(fault, TimeoutError):
         return ManagerError(
@@ -281,7 +281,7 @@ class EngineAdapter(BaseHTTPAdapter):
         return channel
 
     def explain(self) -> str:
-        """What the remote command said on stderr before it ended, or ``""``."""
+        """What the remote command wrote to stderr before it ended, or ``""``."""
         channel = self._channel
         if channel is None or not (channel.closed or channel.eof_received):
             return ""  # still running: reading would wait

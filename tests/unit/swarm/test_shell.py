@@ -26,7 +26,8 @@ class Node(SshServer):
     """Plays one of some programs; the script or the first word says which."""
 
     def answer(self, channel: paramiko.Channel, command: str) -> None:
-        if command.startswith("deaf"):  # neither reads nor writes
+        if command.startswith("deaf"):  # reads no more than one byte
+            channel.recv(1)
             channel.sendall_stderr(b"I do not listen")
             channel.send_exit_status(3)
             channel.close()
