@@ -1,4 +1,4 @@
-"""What must be true before anything is broken. Each guard is a pure function with a name."""
+"""What must be true before a fault. Each guard is a pure function; its record has its name."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ PROTECT_LABEL = "swarmctl.protect"
 _UNFINISHED_UPDATES = ("updating", "paused", "rollback_started", "rollback_paused")
 
 
-def refuse(guards: Sequence[GuardRecord]) -> None:
-    """Stop the experiment if any guard forbids it.
+def refuse(journal: Journal) -> None:
+    """End the run if a guard refused and is not overridden.
 
     Raises:
         RefusedError: names every guard that refused, why, and what to do about it.
     """
-    against = [guard for guard in guards if not guard.ok and not guard.overridden]
+    against = journal.refusals
     if against:
         # Each guard's own line has been printed by now; the error names them once more.
         raise RefusedError(
@@ -38,110 +38,14 @@ def refuse(guards: Sequence[GuardRecord]) -> None:
 
 
 def nothing_pending(pending: Sequence[Journal]) -> GuardRecord:
-    """No earlier experiment left something that is not undone."""
-    if not pending:
-        return GuardRecord("no-pending-undo", True, "no earlier run has anything left to undo")
-    return GuardRecord(
+    """No earlier run left something that is not undone."""
+    ids = [run.id for run in pending]
+    return _result(
         "no-pending-undo",
-        False,
-        f"not undone: {', '.join(run.id for run in pending)}",
-        f"undo it first: swarmctl chaos revert {pending[0].id}",
+        f"not undone: {', '.join(ids)}" if ids else "",
+        f"undo it first: swarmctl chaos revert {ids[0]}" if ids else "",
+        "no earlier run has anything left to undo",
     )
-
-
-def healthy(swarm: Swarm) -> GuardRecord:
-    """All nodes are Ready, all managers reachable, all replicas serve, no update is under way."""
-    short = map(words.reason, shortages(swarm))
-    troubles = [*_node_troubles(swarm.nodes), *_update_troubles(swarm), *short]
-    if troubles:
-        return GuardRecord(
-            "swarm-healthy",
-            False,
-            "; ".join(troubles),
-            "a proof needs a healthy Swarm to begin with: see swarmctl status",
-        )
-    return GuardRecord(
-        "swarm-healthy",
-        True,
-        f"{len(swarm.nodes)} nodes ready, {len(swarm.services)} services at full strength",
-    )
-
-
-def quorum(swarm: Swarm, targets: Sequence[Node]) -> GuardRecord:
-    """After the loss, N/2+1 of the N managers remain: fewer, and the Swarm can't change a thing.
-
-    https://docs.docker.com/engine/swarm/admin_guide/#add-manager-nodes-for-fault-tolerance
-    """
-    lost = {node.id for node in targets}
-    managers = [node for node in swarm.nodes if node.role == "manager"]
-    left = [n for n in managers if n.id not in lost and n.live and n.reachability != "unreachable"]
-    needed = len(managers) // 2 + 1
-    detail = f"{len(left)} of {len(managers)} managers would be left, {needed} are needed"
-    if len(left) >= needed:
-        return GuardRecord("quorum", True, detail)
-    return GuardRecord("quorum", False, detail, "choose workers, or fewer managers")
-
-
-def owned(
-    cluster: str, targets: Sequence[Node], machines: Mapping[str, Sequence[Machine]]
-) -> GuardRecord:
-    """Every target is exactly one running EC2 instance that this cluster's tag owns.
-
-    Args:
-        cluster: the cluster's name.
-        targets: the nodes.
-        machines: the cluster's instances by name.
-    """
-    troubles = [
-        trouble for node in targets for trouble in _machine_troubles(node, cluster, machines)
-    ]
-    if troubles:
-        return GuardRecord(
-            "instance",
-            False,
-            "; ".join(troubles),
-            f"instances are found by their tags Name and swarmctl:cluster={cluster}",
-        )
-    pairs = ", ".join(f"{node.hostname} is {machines[node.hostname][0].id}" for node in targets)
-    return GuardRecord("instance", True, f"{pairs}, running and tagged {cluster}")
-
-
-def answering(silent: Sequence[str], asked: int, forgotten: Sequence[str] = ()) -> GuardRecord:
-    """Every place the probes ask answers before the fault, so that silence after it means much.
-
-    Args:
-        silent: the places that don't, each with its error.
-        asked: how many places there are.
-        forgotten: services whose host ports the managers have forgotten.
-    """
-    if not silent:
-        text = f"{asked} places answer" if asked else "nothing is probed"
-        return GuardRecord("probes-answer", True, text)
-    if forgotten:
-        return GuardRecord(
-            "probes-answer",
-            False,
-            f"neither the managers nor the nodes tell the host ports of {', '.join(forgotten)}"
-            " (a change of leader makes managers forget)",
-            f"docker service update --force {forgotten[0]} gives out new ones; "
-            "or choose what is probed: --probe-service NAME|none",
-        )
-    return GuardRecord(
-        "probes-answer",
-        False,
-        "; ".join(silent),
-        "open the published port to this machine (security group), "
-        "or choose what is probed: --probe-service NAME|none",
-    )
-
-
-def possible(refusal: str) -> GuardRecord:
-    """The fault itself can be done to its targets.
-
-    Args:
-        refusal: what the fault says against it.
-    """
-    return GuardRecord("possible", not refusal, refusal or "the fault can be done to its targets")
 
 
 def no_other(lock: Lock | None, now: datetime) -> GuardRecord:
@@ -151,129 +55,192 @@ def no_other(lock: Lock | None, now: datetime) -> GuardRecord:
         lock: the chaos lock that is there.
         now: the managers' time.
     """
-    if lock is None or (lock.plan is None and not lock.active(now)):
-        return GuardRecord("no-other-experiment", True, "the Swarm's chaos lock is free")
-    since = f"since {lock.since:%Y-%m-%d %H:%M:%S} UTC"
-    if lock.active(now):
-        return GuardRecord(
-            "no-other-experiment",
-            False,
-            f"{lock.owner} runs one {since}",
-            f"wait for it to end; if that process is gone: {CHAOS.unlock}",
-        )
-    return GuardRecord(
-        "no-other-experiment",
-        False,
-        f"{lock.owner} left something undone {since}",
-        f"undo it first: {CHAOS.unlock}",
+    trouble = remedy = ""
+    if lock is not None and lock.active(now):
+        trouble = f"{lock.owner} runs one since {lock.since:%Y-%m-%d %H:%M:%S} UTC"
+        remedy = f"wait for it to end; if that process is gone: {CHAOS.unlock}"
+    elif lock is not None and lock.plan is not None:
+        trouble = f"{lock.owner} left something undone since {lock.since:%Y-%m-%d %H:%M:%S} UTC"
+        remedy = f"undo it first: {CHAOS.unlock}"
+    return _result("no-other-experiment", trouble, remedy, "the Swarm's chaos lock is free")
+
+
+def healthy(swarm: Swarm) -> GuardRecord:
+    """All nodes are Ready, all managers reachable, all replicas serve, no update is under way."""
+    short = map(words.reason, shortages(swarm))
+    return _result(
+        "swarm-healthy",
+        "; ".join([*_node_troubles(swarm.nodes), *_update_troubles(swarm), *short]),
+        "a proof needs a healthy Swarm to begin with: see swarmctl status",
+        f"{len(swarm.nodes)} nodes ready, {len(swarm.services)} services at full strength",
     )
 
 
+def quorum(swarm: Swarm, targets: Sequence[Node]) -> GuardRecord:
+    """After the loss, N/2+1 of the N managers remain; with fewer, the Swarm cannot be changed.
+
+    https://docs.docker.com/engine/swarm/admin_guide/#add-manager-nodes-for-fault-tolerance
+    """
+    lost, managers = {node.id for node in targets}, swarm.managers
+    left = [n for n in managers if n.id not in lost and n.live and n.reachability != "unreachable"]
+    needed = len(managers) // 2 + 1
+    detail = f"{len(left)} of {len(managers)} managers would be left, {needed} are needed"
+    trouble = "" if len(left) >= needed else detail
+    return _result("quorum", trouble, "choose workers, or fewer managers", detail)
+
+
 def leader(targets: Sequence[Node], *, asked: bool) -> GuardRecord:
-    """The leader is only lost by somebody who asked for it: an election takes the managers away."""
-    led = [node.hostname for node in targets if node.leader]
-    if not led:
-        return GuardRecord("leader", True, "the leader is no target")
-    if asked:
-        return GuardRecord("leader", True, f"{led[0]} is the leader, as asked for")
-    return GuardRecord(
+    """The leader is lost only if the user asked for it: no manager answers during an election."""
+    led = next((node.hostname for node in targets if node.leader), "")
+    return _result(
         "leader",
-        False,
-        f"{led[0]} is the leader, and was drawn",
+        f"{led} is the leader, and was drawn" if led and not asked else "",
         "ask for it: --target leader, or name the node",
+        f"{led} is the leader, as asked for" if led else "the leader is no target",
     )
 
 
 def blast_radius(hit: int, of: int, what: str, max_nodes: int, max_percent: float) -> GuardRecord:
-    """Not too much is taken away at once.
+    """Not too much is lost at once.
 
     Args:
-        hit: how many are taken away.
+        hit: how many would be lost.
         of: how many there are.
         what: what they are: ``nodes``, or ``tasks of web``.
-        max_nodes: so many are always allowed.
-        max_percent: so large a share of all is allowed.
+        max_nodes: this number is always allowed.
+        max_percent: this share of all is always allowed.
     """
     share = 100 * hit / of if of else 100.0
-    detail = f"{hit} of {of} {what} ({share:.0f} %)"
-    allowed = f"{max_nodes} or {max_percent:g} % are allowed"
-    if hit <= max_nodes or share <= max_percent:
-        return GuardRecord("blast-radius", True, f"{detail}; {allowed}")
-    return GuardRecord(
+    detail = f"{hit} of {of} {what} ({share:.0f} %); {max_nodes} or {max_percent:g} % are allowed"
+    return _result(
         "blast-radius",
-        False,
-        f"{detail}; {allowed}",
+        "" if hit <= max_nodes or share <= max_percent else detail,
         "choose fewer, raise --max-nodes or --max-percent, or --override blast-radius",
+        detail,
     )
 
 
-# Words of Swarm for "there is no room", as opposed to "it may not run there".
+# SwarmKit's words for "there is no room", as opposed to "it may not run there".
 _NO_ROOM = ("insufficient resources", "max replicas per node", "host-mode port")
 
 
 def capacity(forecast: Forecast | None) -> GuardRecord:
-    """By prediction, everything that is lost finds room on the nodes that are left.
+    """By prediction, the nodes that are left have room for every lost replica.
 
-    A service that is bound to a node by its constraints is not short of room: whether losing its
-    node is a problem is what the experiment is to show.
+    A service that its constraints bind to a node is not short of room: whether losing its node is
+    a problem is what the experiment shows.
     """
     if forecast is None:
-        return GuardRecord("capacity", True, "nothing has to move")
+        return _result("capacity", "", "", "nothing has to move")
     reasons: dict[str, str] = forecast["reasons"]
     short = [
         f"{service}: {text}"
         for service, text in reasons.items()
-        if any(words in text for words in _NO_ROOM)
+        if any(phrase in text for phrase in _NO_ROOM)
     ]
-    if not short:
-        return GuardRecord("capacity", True, "by prediction, there is room for what is lost")
-    return GuardRecord(
+    return _result(
         "capacity",
-        False,
-        f"by prediction there is no room: {'; '.join(short)}",
+        f"by prediction there is no room: {'; '.join(short)}" if short else "",
         "add a node, or lower reservations; --override capacity runs it all the same",
+        "by prediction, there is room for what is lost",
+    )
+
+
+def owned(
+    cluster: str, targets: Sequence[Node], machines: Mapping[str, Sequence[Machine]]
+) -> GuardRecord:
+    """Every target is exactly one running EC2 instance with this cluster's tag.
+
+    Args:
+        cluster: the cluster's name.
+        targets: the nodes.
+        machines: the cluster's instances by name.
+    """
+    found = [trouble for node in targets for trouble in _machine_troubles(node, cluster, machines)]
+    ids = [f"{n.hostname} is {m.id}" for n in targets for m in machines.get(n.hostname, ())]
+    return _result(
+        "instance",
+        "; ".join(found),
+        f"instances are found by their tags Name and swarmctl:cluster={cluster}",
+        f"{', '.join(ids)}, running and tagged {cluster}",
     )
 
 
 def stoppable(targets: Sequence[Node], machines: Mapping[str, Sequence[Machine]]) -> GuardRecord:
-    """Every target can be stopped without being lost or replaced behind our back."""
+    """Every target can be stopped without being lost, or replaced by an Auto Scaling group."""
     troubles = [
         f"{node.hostname} ({machine.id}): {machine.unstoppable}"
         for node in targets
         for machine in machines.get(node.hostname, ())
         if machine.unstoppable
     ]
-    if troubles:
-        return GuardRecord(
-            "stoppable",
-            False,
-            "; ".join(troubles),
-            "use a fault that leaves the instance running: partition, engine-stop",
-        )
-    return GuardRecord("stoppable", True, "no spot, instance-store or Auto Scaling instance")
+    return _result(
+        "stoppable",
+        "; ".join(troubles),
+        "use a fault that leaves the instance running: partition, engine-stop",
+        "no spot, instance-store or Auto Scaling instance",
+    )
 
 
 def unprotected(targets: Sequence[Node], services: Sequence[Service] = ()) -> GuardRecord:
     """No target carries the label that keeps experiments away."""
     held = [n.hostname for n in targets if n.labels.get(PROTECT_LABEL, "").lower() == "true"]
     held += [s.name for s in services if s.labels.get(PROTECT_LABEL, "").lower() == "true"]
-    if held:
-        return GuardRecord(
-            "protected",
-            False,
-            f"{', '.join(held)}: label {PROTECT_LABEL}=true",
-            "choose another target, or take the label away",
-        )
-    return GuardRecord("protected", True, f"no target has the label {PROTECT_LABEL}=true")
+    return _result(
+        "protected",
+        f"{', '.join(held)}: label {PROTECT_LABEL}=true" if held else "",
+        "choose another target, or remove the label",
+        f"no target has the label {PROTECT_LABEL}=true",
+    )
 
 
 def in_window(window: Window | None, now: datetime) -> GuardRecord:
     """Now is a time at which experiments are allowed."""
-    if window is None:
-        return GuardRecord("time-window", True, "no time window is set")
-    if window.contains(now):
-        return GuardRecord("time-window", True, f"within {window}")
-    return GuardRecord("time-window", False, f"now is not within {window}", "wait, or override")
+    outside = window is not None and not window.contains(now)
+    return _result(
+        "time-window",
+        f"now is not within {window}" if outside else "",
+        "wait, or --override time-window",
+        f"within {window}" if window else "no time window is set",
+    )
+
+
+def possible(refusal: str) -> GuardRecord:
+    """The fault itself can be done to its targets.
+
+    Args:
+        refusal: the fault's objection; ``""`` for none.
+    """
+    return _result("possible", refusal, "", "the fault can be done to its targets")
+
+
+def answering(silent: Sequence[str], asked: int, forgotten: Sequence[str] = ()) -> GuardRecord:
+    """Every probed place answers before the fault, so that silence after it proves something.
+
+    Args:
+        silent: the places that don't, each with its error.
+        asked: how many places there are.
+        forgotten: services whose host ports the managers have forgotten.
+    """
+    trouble = "; ".join(silent)
+    remedy = "open the published port to this machine (security group)"
+    if silent and forgotten:
+        trouble = (
+            f"neither the managers nor the nodes know the host ports of {', '.join(forgotten)} "
+            "(managers forget them after a change of leader)"
+        )
+        remedy = f"docker service update --force {forgotten[0]} assigns new ones"
+    return _result(
+        "probes-answer",
+        trouble,
+        f"{remedy}, or choose what is probed: --probe-service NAME|none",
+        f"{asked} places answer" if asked else "nothing is probed",
+    )
+
+
+def _result(name: str, trouble: str, remedy: str, passed: str) -> GuardRecord:
+    """A guard's result: refused with the trouble, if there is any, else passed."""
+    return GuardRecord(name, False, trouble, remedy) if trouble else GuardRecord(name, True, passed)
 
 
 def by_name(machines: Iterable[Machine]) -> dict[str, list[Machine]]:

@@ -75,13 +75,6 @@ class Observer:
         self._saw(self.log.clock.now(), swarm)
         return swarm
 
-    def try_snapshot(self) -> Swarm | None:
-        """The same; ``None`` when no manager answered."""
-        try:
-            return self.snapshot()
-        except SwarmctlError:
-            return None
-
     def ignore_tasks_of(self, swarm: Swarm) -> None:
         """From now on record only tasks that are not in this snapshot."""
         self._old_tasks = frozenset(task.id for task in swarm.tasks)

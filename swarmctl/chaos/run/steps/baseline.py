@@ -41,7 +41,7 @@ def take(context: Context) -> None:
         # No later question may hang on a machine that is about to go away.
         world.managers.avoid(context.targets.addresses())
     context.watch.observer.set_clock()
-    context.watch.observer.try_snapshot()
+    context.watch.observer.snapshot()
 
 
 def choose(swarm: Swarm, kind: Kind, selection: Selection, machines: Sequence[Machine]) -> Targets:

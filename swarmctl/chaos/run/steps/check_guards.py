@@ -32,7 +32,7 @@ def refuse(context: Context) -> None:
     Raises:
         RefusedError: names every guard that refused.
     """
-    guards.refuse(context.journal.guards)
+    guards.refuse(context.journal)
 
 
 def _no_other_experiment(managers: Managers) -> GuardRecord:

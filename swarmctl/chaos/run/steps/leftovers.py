@@ -13,4 +13,4 @@ def check(context: Context) -> None:
         RefusedError: names the run and the command that reverts it.
     """
     context.log.guard(guards.nothing_pending(context.log.runs.pending()))
-    guards.refuse(context.journal.guards)
+    guards.refuse(context.journal)

@@ -23,4 +23,4 @@ def watch(context: Context) -> None:
     silent = watch.await_answers(named)
     asked = sum(map(len, watch.probed.values()))
     context.log.guard(guards.answering(silent, asked, places.without_ports(watch.newest())))
-    guards.refuse(context.journal.guards)
+    guards.refuse(context.journal)
