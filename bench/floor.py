@@ -1,7 +1,7 @@
 """The floor: the same work as the playbooks and ``chaos run``, in one script.
 
-boto3 and the Engine API through SSH, no Ansible, nothing checked, nothing idempotent, no error
-handling: what is left is what AWS and Swarm themselves cost. Each function is one phase.
+boto3 and the Engine API over SSH; no Ansible, no checks, no idempotence, no error handling. What
+remains is the time that AWS and Swarm themselves need. Each function is one phase.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Many kills, one after the other: how soon a lost worker is noticed and made good.
+"""Many kills, one after the other: how soon a lost worker is noticed and its replicas run again.
 
-Beside it what SwarmKit's own timing allows. A node is given up three heartbeats after its last one
-(moby/swarmkit manager/dispatcher/period.go and dispatcher.go, ``gracePeriodMultiplier``), and that
-last one came up to one heartbeat before the fault: 2 to 3 heartbeats, 2.5 in the middle. Replicas
-then wait for the service's restart delay. Nothing a tool does can make that faster.
+SwarmKit's own timing is the lower bound. A node is marked Down three heartbeats after its last one
+(moby/swarmkit manager/dispatcher/period.go and dispatcher.go, ``gracePeriodMultiplier``), and the
+last one came up to one heartbeat before the fault: 2 to 3 heartbeats, on average 2.5. Replicas then
+wait for the service's restart delay. No tool can make that faster.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bench.support import BIN, CIDR, CLUSTER, ROOT, command, lab
 
 HEARTBEATS_S = (5, 1)
 GRACE = 3
-# Not the database's node: it can't be made good.
+# Not the database's node: the database cannot move.
 VICTIMS = (f"{CLUSTER}_wkr2", f"{CLUSTER}_wkr3")
 SIZES = ["-e", f"vpc_cidr={CIDR}", "-e", "managers=1", "-e", "workers=4"]
 
@@ -46,19 +46,19 @@ class Kill:
     moved: int
 
 
-def measure(kills: int, work: Path, say: Callable[[str], None]) -> dict[int, list[Kill]]:
+def measure(kills: int, work: Path, note: Callable[[str], None]) -> dict[int, list[Kill]]:
     """Kill workers at each heartbeat.
 
     Args:
         kills: how many, at each heartbeat.
         work: for the journals.
-        say: told what is going on.
+        note: told the progress.
     """
     found: dict[int, list[Kill]] = {}
     with lab() as (variables, _):
         env = os.environ | variables | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
         for heartbeat in HEARTBEATS_S:
-            say(f"{kills} kills at a heartbeat of {heartbeat} s")
+            note(f"{kills} kills at a heartbeat of {heartbeat} s")
             more = [*SIZES, "-e", f"swarm_dispatcher_heartbeat={heartbeat}"]
             command([str(BIN / "ansible-playbook"), "playbooks/site.yml", *more], env)
             runs = work / f"heartbeat-{heartbeat}"

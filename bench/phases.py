@@ -27,19 +27,19 @@ PHASES = ("lab up", "provision", "bootstrap", "deploy", "second run", "detect", 
 Times = dict[str, float]
 
 
-def measure(nodes: int, mirror: str, say: Callable[[str], None]) -> dict[str, Times]:
+def measure(nodes: int, mirror: str, note: Callable[[str], None]) -> dict[str, Times]:
     """Measure one size.
 
     Args:
         nodes: how many; one manager up to 5, three above.
         mirror: the lab's image mirror, for the floor.
-        say: told what is going on.
+        note: told the progress.
     """
     managers = managers_of(nodes)
     with tempfile.TemporaryDirectory() as work:
-        say(f"{nodes} nodes: product")
+        note(f"{nodes} nodes: product")
         product, stack = measure_product(managers, nodes - managers, Path(work))
-        say(f"{nodes} nodes: floor")
+        note(f"{nodes} nodes: floor")
         below = measure_floor(managers, nodes - managers, stack, mirror, Path(work))
     return {"product": product, "floor": below}
 

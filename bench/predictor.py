@@ -36,11 +36,11 @@ print(json.dumps({"parse": parse, "one": one, "each": every, "mib": peak}))
 """
 
 
-def measure(say: Callable[[str], None]) -> dict[str, dict[str, float]]:
+def measure(note: Callable[[str], None]) -> dict[str, dict[str, float]]:
     """Every size once; ``{"1000x10000": {"parse": …, "one": …, "each": …, "mib": …}}``."""
     found = {}
     for nodes, tasks in SIZES:
-        say(f"predictor: {nodes} nodes, {tasks} tasks")
+        note(f"predictor: {nodes} nodes, {tasks} tasks")
         done = subprocess.run(
             [sys.executable, "-c", _CHILD, str(nodes), str(tasks)],
             cwd=ROOT, capture_output=True, text=True, check=True,

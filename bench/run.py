@@ -1,6 +1,6 @@
-"""``make bench``: the whole of it; every figure beside what it could be at best.
+"""``make bench``: all measurements; each figure beside its lower bound.
 
-Usage: python -m bench.run [--sizes 4,12] [--kills 10]   (0 leaves a part out)
+Usage: python -m bench.run [--sizes 4,12] [--kills 10]   (0 skips a part)
 
 Writes ``runs/bench-<time>.json``.
 """
@@ -25,7 +25,7 @@ from swarmctl.lab.image.ensure import ensure_images
 
 
 def main() -> None:
-    """Measure, print a table as soon as it is known, keep the figures."""
+    """Measure, print each table as soon as it is complete, and write the figures to a file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="4,12", help="nodes of each Swarm that is built")
     parser.add_argument("--kills", type=int, default=10, help="at each heartbeat")

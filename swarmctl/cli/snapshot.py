@@ -18,14 +18,15 @@ app = typer.Typer()
 @app.command()
 def snapshot(
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write here, not to stdout."),
     ] = None,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Write nodes, services, tasks and networks as the Engine API gives them (JSON).
+    """Write nodes, services, tasks and networks as the Engine API's JSON.
 
-    Environment variables of services are part of it: keep it as you keep those.
+    It contains the services' environment variables: protect the file if these are secret.
     """
     from swarmctl.cluster import resolve
     from swarmctl.swarm.snapshot import take_snapshot

@@ -38,7 +38,7 @@ class Check:
     what: str
     ok: bool
     seen: str
-    mend: str = ""
+    remedy: str = ""
     required: bool = True
 
     @property
@@ -50,7 +50,7 @@ class Check:
         """The check as one line."""
         mark = "✓" if self.ok else "✗" if self.required else "!"
         return f"{mark} {self.what}: {self.seen}" + (
-            f" — {self.mend}" if self.mend and not self.ok else ""
+            f" — {self.remedy}" if self.remedy and not self.ok else ""
         )
 
 

@@ -1,8 +1,8 @@
-"""When two specs of a service are the same, and in what they differ.
+"""Compare two specs of a service.
 
-The Engine gives a spec back with its defaults filled in and names turned into ids, so a spec that
-is to be sent and the one that is there are first brought into one form: no empty values, no
-defaults, networks, secrets and configs by name. What is left is compared path by path.
+The Engine returns a spec with its defaults filled in and names turned into ids. So the spec to send
+and the current one are first normalised: no empty values, no defaults; networks, secrets and
+configs by name. The rest is compared path by path.
 https://docs.docker.com/reference/api/engine/ (ServiceSpec)
 """
 
@@ -19,14 +19,16 @@ from swarmctl.swarm.engine import Json
 IMAGE_LABEL = "com.docker.stack.image"
 MASK = "********"
 
-# A name that says that its value is not for everyone's eyes; that of a file may be seen.
+# A name that suggests a secret value; the name of a file (…_FILE) may be shown.
 _SENSITIVE = re.compile(r"(?!.*_FILE$).*(passw|passphrase|secret|token|credential|_?key\b)", re.I)
 _FREE_TEXT = re.compile(r"\.(Env|Options|Labels)\.(?P<name>.+)|^Labels\.(?P<label>.+)")
 _OBVIOUS = re.compile(r"^TaskTemplate\.(ContainerSpec\.)?")
-_DIGEST = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}")  # as much as a person can compare
+_DIGEST = re.compile(
+    r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}"
+)  # as many digits as a person can compare
 _IN_A_URL = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@")
 
-# What the Engine fills in by itself (moby daemon/cluster/convert/service.go, swarmkit api/defaults)
+# Defaults that the Engine fills in (moby daemon/cluster/convert/service.go, swarmkit api/defaults)
 _DEFAULTS: Mapping[str, Any] = {
     "EndpointSpec.Mode": "vip",
     "EndpointSpec.Ports.Protocol": "tcp",
@@ -45,7 +47,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "UpdateConfig.Parallelism": 1,
 }
 
-# Where zero or false is something else than nothing.
+# Paths where zero or false differs from unset.
 _ZERO_COUNTS = {
     "RollbackConfig.Parallelism",
     "TaskTemplate.ContainerSpec.Init",
@@ -53,7 +55,7 @@ _ZERO_COUNTS = {
     "UpdateConfig.Parallelism",
 }
 
-# Follow from something else: platforms and the label from the image, ids from names.
+# Derived values: platforms and the label come from the image, ids from names.
 _DERIVED = {
     f"Labels.{IMAGE_LABEL}",
     "TaskTemplate.Placement.Platforms",
@@ -64,14 +66,14 @@ _DERIVED = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One value that is another; ``None`` where there is none."""
+    """A value that differs; ``None`` where it is unset."""
 
     path: str
     old: Any
     new: Any
 
     def __str__(self) -> str:
-        """As a line for people, with what is secret masked."""
+        """One line, with secrets masked."""
         free = _FREE_TEXT.search(self.path)
         hidden = free is not None and _SENSITIVE.match(free["name"] or free["label"])
         old, new = (MASK if hidden and v is not None else _shown(v) for v in (self.old, self.new))
@@ -84,10 +86,10 @@ class Difference:
 
 
 def normal(spec: Mapping[str, Any], network_names: Mapping[str, str] | None = None) -> Json:
-    """A service's spec in the form in which it can be compared.
+    """A service's spec, normalised for comparison.
 
     Args:
-        spec: as the API takes or gives it.
+        spec: as sent to or returned by the API.
         network_names: id → name.
     """
     plain = dict(spec)
@@ -98,7 +100,7 @@ def normal(spec: Mapping[str, Any], network_names: Mapping[str, str] | None = No
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Difference, ...]:
-    """In what two normal forms differ, in the order of their paths."""
+    """The differences of two normalised specs, in the order of their paths."""
     before, after = dict(_flat(old, "")), dict(_flat(new, ""))
     return tuple(
         Difference(path, before.get(path), after.get(path))
@@ -147,7 +149,7 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _listed(entries: list[Any], path: str) -> Iterator[tuple[str, Any]]:
-    """A list's entries under names that stay theirs when another one is added before them."""
+    """A list's entries by names that do not change when another entry is added before them."""
     if path.endswith(".Env"):
         for entry in entries:
             name, equals, text = str(entry).partition("=")
@@ -165,7 +167,7 @@ def _listed(entries: list[Any], path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _identity(entry: Mapping[str, Any]) -> str:
-    """What a person would call an entry of a list: a mount's target, a port's number …"""
+    """A readable name for an entry of a list: a mount's target, a port's number …"""
     file = entry.get("File") or {}
     for name in (file.get("Name"), entry.get("Target"), entry.get("Name")):
         if name:

@@ -124,7 +124,7 @@ def read(stack: Path, name: str) -> bytes:
 
 
 class _Undefined(jinja2.StrictUndefined):
-    """Any use is an error that carries the name."""
+    """An undefined variable: any use raises an error with its name."""
 
     __slots__ = ()
 
@@ -136,7 +136,7 @@ class _Undefined(jinja2.StrictUndefined):
         exc: type[jinja2.TemplateRuntimeError] = jinja2.UndefinedError,
     ) -> None:
         if exc is jinja2.UndefinedError:
-            # Jinja only ever calls it with the message.
+            # Jinja calls it with the message only.
             exc = functools.partial(UndefinedVariableError, obj, name)  # type: ignore[assignment]  # see above
         super().__init__(hint, obj, name, exc)
 
@@ -151,7 +151,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 class _StackLoader(jinja2.BaseLoader):
-    """Loads templates of one stack's folder, and from nowhere else."""
+    """Loads templates from one stack's folder only."""
 
     def __init__(self, stack: Path) -> None:
         self.stack = stack
@@ -164,9 +164,9 @@ class _StackLoader(jinja2.BaseLoader):
 
 
 class _MarkStrings(Extension):
-    """Makes ``{{ x }}`` to ``{{ (x) | marked }}``, so that ``quoting`` knows what is a string.
+    """Turns ``{{ x }}`` into ``{{ (x) | marked }}``; ``quoting`` then knows what is a string.
 
-    Not where the text is kept (``{% set %}…{% endset %}``, macros, …): a template may compare it.
+    Not inside ``{% set %}…{% endset %}``, macros and the like: a template may compare that text.
     """
 
     _KEEPS = ("macro", "call", "filter", "set")

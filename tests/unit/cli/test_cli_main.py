@@ -45,7 +45,7 @@ def test_ctrl_c_exits_130(
     assert capsys.readouterr().err == "error: interrupted\n"
 
 
-def test_debug_shows_the_traceback_wherever_it_stands(
+def test_debug_prints_the_traceback_wherever_it_is_given(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     raising(monkeypatch, SwarmctlError("it broke"))
@@ -117,7 +117,7 @@ def test_help_does_not_wait_for_heavy_imports() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_fault_of_swarmctl_itself_is_no_bare_traceback(tmp_path: Path) -> None:
+def test_a_bug_of_swarmctl_is_not_a_bare_traceback(tmp_path: Path) -> None:
     program = (
         "import sys; from swarmctl.cli import main; from swarmctl.stack.render import source\n"
         "source.stack_names = lambda: 1 / 0\n"

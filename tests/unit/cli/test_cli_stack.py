@@ -22,7 +22,7 @@ def test_times_are_read_with_their_unit(text: str, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "0s", "-1", "soon", "2 m", "-5s", "inf", "1d", "9999999h"])
-def test_a_time_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_time_is_refused(text: str) -> None:
     with pytest.raises(
         typer.BadParameter, match=r"is not a duration|is negative|is not between|too long"
     ):

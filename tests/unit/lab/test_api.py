@@ -107,9 +107,7 @@ def test_a_terminated_instance_cannot_be_started(api: Api, ec2: "EC2Client", ins
         ec2.start_instances(InstanceIds=[instance])
 
 
-def test_what_was_asked_in_between_is_not_overwritten(
-    api: Api, ec2: "EC2Client", instance: str
-) -> None:
+def test_a_request_in_between_is_not_overwritten(api: Api, ec2: "EC2Client", instance: str) -> None:
     ec2.terminate_instances(InstanceIds=[instance])
     api.move(instance, "running", was="pending")
     assert state(ec2, instance) == "shutting-down"

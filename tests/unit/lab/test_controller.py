@@ -32,6 +32,6 @@ def test_each_difference_has_one_next_step(state: str, container: str | None, st
     assert next_step(instance(state), container) == step
 
 
-def test_a_reboot_is_done_only_to_a_machine_that_runs() -> None:
+def test_only_a_running_machine_is_rebooted() -> None:
     assert next_step(instance("running", reboot=True), "running") == "reboot"
     assert next_step(instance("running", reboot=True), "exited") == "ended"

@@ -1,4 +1,4 @@
-"""The doctor says what is wrong in one line, with the command that mends it."""
+"""The doctor says what is wrong in one line, with the command that repairs it."""
 
 import pytest
 
@@ -21,12 +21,12 @@ def test_a_missing_capability_is_named() -> None:
     assert "SYS_ADMIN" in check.seen
 
 
-def test_an_engine_that_cannot_be_reached_is_told_from_one_that_may_not() -> None:
-    assert doctor._engine({}, "Connection refused").mend == doctor.FIX
-    assert "usermod" in doctor._engine({}, "Permission denied").mend
+def test_an_unreachable_engine_and_a_forbidden_one_have_different_hints() -> None:
+    assert doctor._engine({}, "Connection refused").remedy == doctor.FIX
+    assert "usermod" in doctor._engine({}, "Permission denied").remedy
 
 
-def test_a_kernel_without_ip_vs_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_without_ip_vs_is_not_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     check = doctor.Check("ip_vs", False, "not in this kernel", required=False)
     assert not check.failed
     assert check.line().startswith("! ")

@@ -19,7 +19,7 @@ def accepts(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip().startswith("ip saddr {")]
 
 
-def test_without_a_rule_nothing_comes_in() -> None:
+def test_without_a_rule_nothing_is_accepted() -> None:
     text = compiled()
     assert accepts(text) == []
     assert text.count("    drop\n") == 2
@@ -47,7 +47,7 @@ def test_esp_is_matched_by_its_protocol_number() -> None:
     ]
 
 
-def test_the_operator_comes_in_only_by_a_rule_for_the_operators_address() -> None:
+def test_the_operator_is_accepted_only_by_a_rule_for_its_address() -> None:
     ssh_for_the_vpc = Rule("tcp", 22, 22, cidr="10.42.0.0/16")
     ssh_for_the_operator = Rule("tcp", 22, 22, cidr=f"{OPERATOR}/32")
     operator_chain = "chain from_operator {\n    drop"

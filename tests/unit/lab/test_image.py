@@ -31,7 +31,7 @@ def differing(one: ImageTags, other: ImageTags) -> set[str]:
     return {name for name, reference in vars(one).items() if vars(other)[name] != reference}
 
 
-def test_the_same_recipes_give_the_same_tags_wherever_they_lie(recipes: Path) -> None:
+def test_the_same_recipes_give_the_same_tags_in_any_folder(recipes: Path) -> None:
     (recipes / "node" / "Dockerfile").chmod(0o600)
     (recipes / "node" / "Dockerfile").touch()
 
@@ -118,7 +118,7 @@ def engine(fake: FakeEngine) -> docker.DockerClient:
     return cast(docker.DockerClient, fake)
 
 
-def test_nothing_is_built_or_said_when_the_images_exist() -> None:
+def test_nothing_is_built_or_printed_when_the_images_exist() -> None:
     wanted = image_tags()
     fake = FakeEngine({wanted.node, wanted.node_bare, wanted.registry})
     said: list[str] = []

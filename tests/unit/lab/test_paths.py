@@ -8,7 +8,7 @@ from swarmctl.errors import RefusedError, UsageError
 from swarmctl.lab.paths import LabPaths, held
 
 
-def test_a_second_holder_is_refused_and_told_who_is_first(tmp_path: Path) -> None:
+def test_a_second_holder_is_refused_and_the_first_is_named(tmp_path: Path) -> None:
     lock = tmp_path / "lab.lock"
     with (
         held(lock),

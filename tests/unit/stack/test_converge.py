@@ -40,7 +40,7 @@ def test_all_tasks_of_the_new_spec_on_live_nodes_is_converged() -> None:
     assert judged(seen(of(1), of(2), **update("completed"))).converged
 
 
-def test_nothing_there_yet_is_progress() -> None:
+def test_a_service_without_tasks_is_progressing() -> None:
     assert str(judged(seen())) == "three_tier_web 0/2: starting"
 
 
@@ -71,13 +71,13 @@ def test_an_update_under_way_is_not_done() -> None:
 @pytest.mark.parametrize(
     "state", ["paused", "rollback_started", "rollback_paused", "rollback_completed"]
 )
-def test_an_update_that_went_wrong_is_a_failure_even_if_everything_runs(state: str) -> None:
+def test_a_failed_update_is_a_failure_even_if_everything_runs(state: str) -> None:
     now = judged(seen(of(1), of(2), **update(state)))
     assert now.state == "failed"
     assert "task x" in now.reason
 
 
-def test_a_rollback_from_before_this_deploy_is_of_no_account() -> None:
+def test_a_rollback_from_before_this_deploy_is_ignored() -> None:
     old = seen(of(1), of(2), **update("rollback_completed", "2026-01-30T00:00:00.123456789Z"))
     assert judged(old, datetime(2026, 1, 31, tzinfo=UTC)).converged
     assert judged(old, datetime(2026, 1, 29, tzinfo=UTC)).state == "failed"
@@ -145,7 +145,7 @@ def test_waiting_ends_when_the_state_has_held_for_a_while() -> None:
     assert film.now == 4  # two pictures, then two seconds of settling
 
 
-def test_a_restarted_task_starts_the_settling_anew() -> None:
+def test_a_restarted_task_restarts_the_settling() -> None:
     film = Film(DONE, DONE, seen(of(1, id="a"), of(2, id="c")))
     waited(film)
     assert film.now == 4
@@ -188,16 +188,16 @@ def test_the_deadline_names_service_numbers_and_errors() -> None:
     assert film.now == 3
 
 
-def test_a_manager_that_is_away_for_a_moment_does_not_end_the_wait() -> None:
+def test_a_manager_that_does_not_answer_for_a_moment_does_not_end_the_wait() -> None:
     assert waited(Film(SwarmctlError("no answer"), SwarmctlError("no leader"), DONE))
 
 
-def test_a_swarm_that_never_answers_is_said_at_the_deadline() -> None:
+def test_a_swarm_that_never_answers_is_reported_at_the_deadline() -> None:
     with pytest.raises(SwarmctlError, match="no answer"):
         waited(Film(SwarmctlError("no answer")), timeout=2)
 
 
-def test_an_unknown_stack_is_answered_with_the_deployed_ones() -> None:
+def test_the_error_for_an_unknown_stack_lists_the_deployed_ones() -> None:
     film = Film(DONE)
     with pytest.raises(UsageError) as caught:
         wait(film, "three_teir", timeout=1)

@@ -29,19 +29,19 @@ def test_every_service_behind_the_entry_has_a_dynamic_port_of_the_node(publish: 
         assert services[name]["ports"] == [{"target": port, "protocol": "tcp", "mode": "host"}]
 
 
-def test_only_the_entry_takes_a_port_of_the_mesh_and_not_that_of_three_tier() -> None:
+def test_only_the_entry_has_a_mesh_port_and_not_that_of_three_tier() -> None:
     mesh = compose("mesh")["services"]["entry"]["ports"]
     assert [(port["published"], port["mode"]) for port in mesh] == [(8080, "ingress")]
 
 
 @pytest.mark.parametrize("publish", MODES)
-def test_nothing_has_a_virtual_address_where_there_is_no_ip_vs(publish: str) -> None:
+def test_host_mode_has_no_virtual_addresses(publish: str) -> None:
     modes = {s["deploy"].get("endpoint_mode") for s in compose(publish)["services"].values()}
     assert modes == ({"dnsrr"} if publish == "host" else {None})
 
 
 @pytest.mark.parametrize("publish", MODES)
-def test_every_service_is_checked_limited_and_taken_back_when_bad(publish: str) -> None:
+def test_every_service_has_a_health_check_limits_and_rollback(publish: str) -> None:
     for name, service in compose(publish)["services"].items():
         deploy = service["deploy"]
         assert service["healthcheck"]["test"], name
@@ -51,7 +51,7 @@ def test_every_service_is_checked_limited_and_taken_back_when_bad(publish: str) 
         assert deploy["update_config"]["failure_action"] == "rollback", name
 
 
-def test_each_has_a_number_of_replicas_of_its_own() -> None:
+def test_each_service_has_its_own_number_of_replicas() -> None:
     values = {"web.replicas": 5, "auth.replicas": 6, "service.replicas": 7, "entry.replicas": 8}
     services = compose("mesh", **values)["services"]
     counts = {name: service["deploy"]["replicas"] for name, service in services.items()}
@@ -76,6 +76,6 @@ def test_an_unknown_way_to_publish_is_an_error_that_names_the_allowed_ones() -> 
         compose("ingress")
 
 
-def test_two_stacks_of_it_can_stand_side_by_side() -> None:
+def test_it_can_be_deployed_twice_under_two_names() -> None:
     names = {c["name"] for c in compose("host", stack_name="shop")["configs"].values()}
     assert all(name.startswith("shop_") for name in names)

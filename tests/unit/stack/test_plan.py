@@ -38,7 +38,7 @@ def services(*specs: dict[str, object]) -> DesiredStack:
     return DesiredStack("shop", services={str(spec["Name"]): spec for spec in specs})
 
 
-def test_a_service_as_it_should_be_is_not_touched() -> None:
+def test_a_service_that_needs_no_change_is_not_touched() -> None:
     fake = engine("web")
     todo = planned(fake, services(service_spec("web")))
     assert todo.empty
@@ -47,7 +47,7 @@ def test_a_service_as_it_should_be_is_not_touched() -> None:
     assert fake.sent == []
 
 
-def test_new_changed_and_gone_services_are_told_apart() -> None:
+def test_new_changed_and_removed_services_are_distinguished() -> None:
     todo = planned(
         engine("web", "old"), services(service_spec("web", replicas=3), service_spec("api"))
     )
@@ -63,7 +63,7 @@ def test_without_prune_what_is_not_in_the_file_stays() -> None:
     assert planned(engine("web", "old"), services(service_spec("web")), prune=False).empty
 
 
-def test_a_config_with_another_content_under_the_same_name_is_refused() -> None:
+def test_a_config_with_other_content_under_the_same_name_is_refused() -> None:
     fake = FakeEngine()
     fake.add("configs", object_spec("conf"))
     with pytest.raises(UsageError, match="conf exists with other content") as caught:
@@ -71,7 +71,7 @@ def test_a_config_with_another_content_under_the_same_name_is_refused() -> None:
     assert "hashed" in caught.value.hint
 
 
-def test_a_secret_that_exists_is_checked_unless_its_name_follows_its_content() -> None:
+def test_a_secret_that_exists_is_checked_unless_its_name_has_its_hash() -> None:
     fake = FakeEngine()
     name = f"pw-{hashlib.sha256(b'x').hexdigest()[:12]}"
     data = base64.b64encode(b"x").decode()
@@ -84,7 +84,7 @@ def test_a_secret_that_exists_is_checked_unless_its_name_follows_its_content() -
     assert todo.lines() == []
 
 
-def test_a_secret_with_another_content_says_how_to_mend_it() -> None:
+def test_the_error_for_a_secret_with_other_content_shows_a_name_with_a_hash() -> None:
     fake = FakeEngine(
         refuse={"POST /secrets/secrets-1/update": "only updates to Labels are allowed"}
     )
@@ -95,7 +95,7 @@ def test_a_secret_with_another_content_says_how_to_mend_it() -> None:
         apply(todo, current, fake, no_credentials)
 
 
-def test_services_are_sent_with_the_ids_of_what_was_just_made() -> None:
+def test_services_are_sent_with_the_ids_of_new_configs() -> None:
     fake = FakeEngine()
     reference = {"File": {"Name": "/c"}, "ConfigID": "new-conf", "ConfigName": "conf"}
     spec = service_spec("web", container={"Configs": [reference]})
@@ -110,7 +110,7 @@ def test_services_are_sent_with_the_ids_of_what_was_just_made() -> None:
     assert planned(fake, wanted).empty
 
 
-def test_a_service_that_goes_frees_its_port_first_if_another_wants_it() -> None:
+def test_an_old_service_is_removed_first_if_a_new_one_needs_its_port() -> None:
     fake = FakeEngine()
     fake.add("services", service_spec("old", **PORT))
     fake.add("services", service_spec("other"))
@@ -118,7 +118,7 @@ def test_a_service_that_goes_frees_its_port_first_if_another_wants_it() -> None:
     assert port_holders_to_remove(todo, read_current(fake, "shop")) == ["shop_old"]
 
 
-def test_an_update_that_swarm_itself_has_overtaken_is_sent_again() -> None:
+def test_an_update_is_sent_again_if_swarm_itself_raised_the_version() -> None:
     fake = engine("web")
     there = {**fake.named("services", "shop_web")}
     fake.named("services", "shop_web")["Version"] = {"Index": 7}
@@ -126,7 +126,7 @@ def test_an_update_that_swarm_itself_has_overtaken_is_sent_again() -> None:
     assert fake.named("services", "shop_web")["Spec"]["Mode"]["Replicated"]["Replicas"] == 5
 
 
-def test_an_update_that_somebody_else_has_overtaken_is_refused() -> None:
+def test_an_update_is_refused_if_another_client_changed_the_service() -> None:
     fake = engine("web")
     there = {**fake.named("services", "shop_web")}
     update_service(fake, there, service_spec("web", replicas=9))
@@ -166,7 +166,7 @@ def test_an_image_of_the_same_name_keeps_its_digest() -> None:
     assert not [line for line in fake.sent if "distribution" in line]
 
 
-def test_an_image_given_by_hand_is_not_kept() -> None:
+def test_an_image_set_by_hand_is_not_kept() -> None:
     fake = FakeEngine(digests={"httpd:2.4": DIGEST})
     there = service_spec("web")
     there["TaskTemplate"]["ContainerSpec"]["Image"] = "httpd:2.6@sha256:byhand"
@@ -174,7 +174,7 @@ def test_an_image_given_by_hand_is_not_kept() -> None:
     assert resolved(fake, services(service_spec("web")))[0].startswith("httpd:2.4@sha256:abab")
 
 
-def test_a_registry_that_knows_nothing_is_a_note_and_no_end() -> None:
+def test_a_registry_without_an_answer_is_a_note_and_not_an_error() -> None:
     image, notes = resolved(FakeEngine(), services(service_spec("web", image="httpd:nosuch")))
     assert image == "httpd:nosuch"
     assert notes == ["httpd:nosuch: deployed by name, no digest: manifest unknown"]
@@ -207,7 +207,7 @@ def answer(code: int = 0, said: str = "", *paths: str) -> dict[str, object]:
     return {"code": code, "stderr": said, "requests": requests}
 
 
-def test_what_the_cli_refuses_is_told_with_the_way_out() -> None:
+def test_an_error_of_the_cli_has_a_hint() -> None:
     with pytest.raises(UsageError, match="secret not found: key") as caught:
         from_recording("shop", answer(1, "service auth: secret not found: key\n"))
     assert "docker secret create key" in caught.value.hint
@@ -219,7 +219,7 @@ def test_a_request_that_is_not_known_stops_the_deploy() -> None:
         from_recording("shop", answer(0, "", "/v1.45/volumes/create"))
 
 
-def test_no_cli_on_the_manager_is_no_fault_of_the_file() -> None:
+def test_a_missing_cli_is_not_reported_as_an_error_in_the_file() -> None:
     with pytest.raises(SwarmctlError, match="could not be run") as caught:
         from_recording("shop", answer(127, "no such file: docker"))
     assert not isinstance(caught.value, UsageError)

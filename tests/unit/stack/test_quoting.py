@@ -27,7 +27,7 @@ def rendered(folder: Path, template: str, values: str = "{}") -> str:
 
 
 @pytest.mark.parametrize("text", MISREAD)
-def test_a_string_alone_as_a_value_stays_that_string(tmp_path: Path, text: str) -> None:
+def test_a_string_that_is_the_whole_value_stays_that_string(tmp_path: Path, text: str) -> None:
     line = rendered(tmp_path, "    labels: {a: {{ x }}}\n", f"x: '{text}'\n")
     assert line == f"    labels: {{a: '{text}'}}\n"
     assert yaml.safe_load(line)["labels"]["a"] == text
@@ -41,13 +41,13 @@ def test_to_yaml_quotes_for_docker_as_well(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["true", "false", "null", "80", "-3", "1.5", "a", "80:80", "1.2.3"]
 )
-def test_what_everybody_reads_alike_stays_plain(tmp_path: Path, text: str) -> None:
+def test_values_that_all_readers_agree_on_stay_plain(tmp_path: Path, text: str) -> None:
     line = rendered(tmp_path, "    a: {{ x }}\n", f"x: '{text}'\n")
     assert line == f"    a: {text}\n"
 
 
 @pytest.mark.parametrize("value", [0o755, 80, 1.5, True, None])
-def test_numbers_and_booleans_are_not_made_strings(tmp_path: Path, value: Any) -> None:
+def test_numbers_and_booleans_do_not_become_strings(tmp_path: Path, value: Any) -> None:
     line = rendered(tmp_path, "    a: {{ x }}\n", yaml.safe_dump({"x": value}))
     assert yaml.safe_load(line)["a"] == value
     assert "'" not in line
@@ -64,16 +64,16 @@ def test_numbers_and_booleans_are_not_made_strings(tmp_path: Path, value: Any) -
         "    # on: 8:22\n",
     ],
 )
-def test_the_templates_own_text_keeps_what_docker_reads_in_it(tmp_path: Path, text: str) -> None:
+def test_the_templates_own_text_keeps_the_type_that_docker_reads(tmp_path: Path, text: str) -> None:
     assert rendered(tmp_path, text) == text
 
 
-def test_the_templates_own_traps_of_yaml_1_1_are_quoted(tmp_path: Path) -> None:
+def test_strings_that_yaml_1_1_misreads_are_quoted(tmp_path: Path) -> None:
     text = "    a: [8:22, on]\n    no: off # why\n"
     assert rendered(tmp_path, text) == "    a: ['8:22', 'on']\n    'no': 'off' # why\n"
 
 
-def test_two_values_that_make_a_trap_together_are_quoted(tmp_path: Path) -> None:
+def test_two_values_that_are_misread_together_are_quoted(tmp_path: Path) -> None:
     assert rendered(tmp_path, "    a: {{ 8 }}:{{ 22 }}\n") == "    a: '8:22'\n"
 
 
@@ -94,11 +94,11 @@ def test_two_values_that_make_a_trap_together_are_quoted(tmp_path: Path) -> None
         ("    a: {{ 1, 2 }}\n", "    a: (1, 2)\n"),
     ],
 )
-def test_marks_never_show(tmp_path: Path, template: str, result: str) -> None:
+def test_marks_are_always_removed(tmp_path: Path, template: str, result: str) -> None:
     assert rendered(tmp_path, template, "x: 'on'\n") == result
 
 
-def test_a_rendered_file_that_is_attached_has_its_text_as_it_is(tmp_path: Path) -> None:
+def test_a_rendered_attached_file_is_not_quoted(tmp_path: Path) -> None:
     (tmp_path / "a.conf.j2").write_text("mode {{ x }}")
     (tmp_path / "values.yml").write_text("x: 'on'\n")
     (tmp_path / TEMPLATE).write_text(
@@ -110,7 +110,7 @@ def test_a_rendered_file_that_is_attached_has_its_text_as_it_is(tmp_path: Path) 
     assert filters.hashed("mode on", "c") in result.compose
 
 
-def test_quoting_changes_nothing_of_what_docker_reads() -> None:
+def test_quoting_does_not_change_what_docker_reads() -> None:
     for text in (*MISREAD, "true", "80", "x", "<<"):
         quoted = quoting.quote(f"a: {text}\n").removeprefix("a: ").strip()
         was_quoted = quoted != text
@@ -118,6 +118,6 @@ def test_quoting_changes_nothing_of_what_docker_reads() -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("8:22", "8:22"), ("1:30.5", "1:30.5"), ("=", "=")])
-def test_values_have_no_base_60(text: str, value: Any) -> None:
+def test_values_are_not_read_as_base_60(text: str, value: Any) -> None:
     assert load(f"a: {text}").value == {"a": value}
     assert parse_set([f"a={text}"]) == {"a": value}

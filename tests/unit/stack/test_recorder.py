@@ -88,7 +88,7 @@ HERE = Endpoint(address="unix:///unused")
 STACK = Rendered("services: {web: {image: 'app:${TAG}'}}\n", {"note.txt": b"a note"})
 
 
-def test_what_the_cli_would_send_is_known_and_nothing_is_done(engine: None) -> None:
+def test_the_requests_of_the_cli_are_recorded_and_not_carried_out(engine: None) -> None:
     wanted = translate(
         HERE, "shop", STACK, pretend=["pretended"], environment={"TAG": "7", "X": "y"}
     )
@@ -103,7 +103,7 @@ def test_what_the_cli_would_send_is_known_and_nothing_is_done(engine: None) -> N
     assert "--detach=true" in spec["Words"]
 
 
-def test_what_the_cli_refuses_is_an_error_before_anything_is_done(engine: None) -> None:
+def test_a_file_that_the_cli_refuses_is_a_usage_error(engine: None) -> None:
     with pytest.raises(UsageError, match="secret not found: pretended"):
         translate(HERE, "shop", STACK)
 
@@ -124,6 +124,6 @@ def test_nothing_is_left_behind(engine: None, tmp_path: Path) -> None:
     assert (set(memory.glob("swarmctl-*")) if memory.is_dir() else set()) == before
 
 
-def test_an_old_cli_is_not_given_an_option_it_does_not_know() -> None:
+def test_an_old_cli_does_not_get_an_unknown_option() -> None:
     job = {"compose": ["docker-compose.yml"], "name": "shop"}
     assert "--detach=true" not in recorder.command(job, "")

@@ -41,7 +41,7 @@ def services(line: str) -> str:
     return f"services:\n  web:\n    image: {line}\n"
 
 
-def test_output_is_the_templates_own_text_in_its_order(tmp_path: Path) -> None:
+def test_the_output_keeps_the_templates_text_and_order(tmp_path: Path) -> None:
     text = render.render_stack(make(tmp_path)).compose
     assert text == (
         "# the entry\nservices:\n  web:\n    image: httpd:2.4\n    deploy:\n      replicas: 10\n"
@@ -68,7 +68,7 @@ def test_undefined_variable_names_file_line_variable_and_the_nearest(tmp_path: P
     assert "'web.replicas'" in caught.value.hint
 
 
-def test_undefined_variable_in_an_included_file_is_found_there(tmp_path: Path) -> None:
+def test_an_undefined_variable_in_an_included_file_is_located_there(tmp_path: Path) -> None:
     stack = make(
         tmp_path, services("{{ file('a.conf.j2') | hashed('a') }}"), a__conf__j2="\n{{ pblish }}"
     )
@@ -97,7 +97,7 @@ def test_undefined_variable_in_an_included_file_is_found_there(tmp_path: Path) -
         ("{{ [] | random }}", r"No filter named 'random'"),
     ],
 )
-def test_a_faulty_template_says_where_and_what(tmp_path: Path, line: str, said: str) -> None:
+def test_the_error_of_a_template_has_place_and_reason(tmp_path: Path, line: str, said: str) -> None:
     stack = make(tmp_path, services(line))
     (tmp_path / "secret").write_text("x")
     (stack / "link").symlink_to(tmp_path / "secret")
@@ -131,12 +131,12 @@ def test_config_named_by_content_is_written_beside_the_compose_file(tmp_path: Pa
     assert output.outdated(rendered, target) == [target / "plain.txt"]
 
 
-def test_a_new_content_gives_a_new_config_name() -> None:
+def test_new_content_gives_a_new_config_name() -> None:
     assert filters.hashed("a", "nginx_conf") == "nginx_conf-ca978112ca1b"
     assert filters.hashed("b", "nginx_conf") != filters.hashed("a", "nginx_conf")
 
 
-def test_naming_a_template_as_a_file_tells_to_attach_it(tmp_path: Path) -> None:
+def test_the_error_for_a_template_named_as_a_file_shows_how_to_attach_it(tmp_path: Path) -> None:
     stack = make(tmp_path, services("x") + "configs: {c: {file: a.conf}}\n", a__conf__j2="x")
     with pytest.raises(UsageError) as caught:
         render.render_stack(stack)
@@ -175,7 +175,7 @@ def test_set_below_a_scalar_is_refused(tmp_path: Path) -> None:
         render.render_stack(make(tmp_path), (), {"publish.x": 1})
 
 
-def test_a_misspelt_set_is_noticed(tmp_path: Path) -> None:
+def test_a_misspelt_set_gives_a_note(tmp_path: Path) -> None:
     assert unknown_overrides(make(tmp_path), (), {"web.replica": 1, "publish": "host"}) == [
         "--set web.replica: values.yml has no such value; did you mean web.replicas?"
     ]
@@ -190,12 +190,12 @@ def test_a_misspelt_set_is_noticed(tmp_path: Path) -> None:
         ("a: \x00\n", r"values\.yml:1:1: not valid YAML"),
     ],
 )
-def test_bad_values_say_file_and_line(tmp_path: Path, text: str, said: str) -> None:
+def test_the_error_of_bad_values_has_file_and_line(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         render.render_stack(make(tmp_path, values=text))
 
 
-def test_output_that_is_no_compose_file_is_refused(tmp_path: Path) -> None:
+def test_output_that_is_not_a_compose_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a compose file"):
         render.render_stack(make(tmp_path, "a: 1\n"))
 
@@ -216,7 +216,7 @@ def test_a_stack_is_found_by_name_folder_or_template(
         source.find_stack("nowhere/x")
 
 
-def test_env_file_writes_what_the_docker_cli_reads_back(tmp_path: Path) -> None:
+def test_env_file_is_read_back_by_the_docker_cli(tmp_path: Path) -> None:
     compose = services("x") + "    env_file: [{{ attach('app.env.j2') }}]\n"
     values = "env: {PORT: 80, DEBUG: true, GREETING: 'a b = c', EMPTY: null}\n"
     stack = make(tmp_path, compose, values)
@@ -234,12 +234,12 @@ def test_env_file_writes_what_the_docker_cli_reads_back(tmp_path: Path) -> None:
         ("text", "needs a map"),
     ],
 )
-def test_env_file_refuses_what_such_a_file_cannot_hold(variables: Any, said: str) -> None:
+def test_env_file_refuses_names_and_values_it_cannot_hold(variables: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         filters.env_file(variables)
 
 
-def test_a_compose_file_that_is_no_template_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_compose_file_that_is_not_a_template_is_not_changed(tmp_path: Path) -> None:
     compose = tmp_path / "docker-compose.yml"
     compose.write_text(services("'{{ x }}'") + "configs: {c: {file: ./a.conf}}\n")
     with pytest.raises(UsageError, match=r"docker-compose\.yml: there is no file|names 'a\.conf'"):

@@ -78,7 +78,7 @@ def image(fake: FakeEngine, name: str) -> str:
 BAD = service_spec("web", image="bad:1")
 
 
-def test_a_version_that_does_not_run_is_taken_back_with_all_that_came_with_it() -> None:
+def test_a_version_that_does_not_run_is_rolled_back_with_all_its_objects() -> None:
     fake = deployed("web")
     with pytest.raises(NotDeployedError) as caught:
         run(fake, wanted(BAD, service_spec("new"), configs=("conf",)))
@@ -89,7 +89,7 @@ def test_a_version_that_does_not_run_is_taken_back_with_all_that_came_with_it() 
     assert "shop_web 2/2 on live nodes" in caught.value.message
 
 
-def test_the_reason_and_the_last_words_of_its_tasks_are_told() -> None:
+def test_the_reason_and_the_end_of_the_tasks_logs_are_reported() -> None:
     fake, notes = deployed("web"), list[str]()
     before = StackBefore.read(fake, "shop", {})
     with pytest.raises(NotDeployedError):
@@ -99,7 +99,7 @@ def test_the_reason_and_the_last_words_of_its_tasks_are_told() -> None:
     assert "| last words of /tasks/" in said
 
 
-def test_without_rollback_it_stays_as_it_is_and_says_so() -> None:
+def test_without_rollback_everything_stays_and_the_message_says_so() -> None:
     fake = deployed("web")
     with pytest.raises(NotDeployedError, match="not rolled back") as caught:
         run(fake, wanted(BAD), DeployOptions(wait=0.01, settle=0, rollback=False))
@@ -107,7 +107,7 @@ def test_without_rollback_it_stays_as_it_is_and_says_so() -> None:
     assert "No such image" in caught.value.message
 
 
-def test_a_request_that_is_refused_half_way_undoes_the_other_half() -> None:
+def test_a_refused_request_rolls_back_the_requests_before_it() -> None:
     fake = deployed("web")
     fake.refuse["POST /services/create"] = "port '80' is already in use"
     with pytest.raises(NotDeployedError, match="shop_new was refused: port '80'"):
@@ -115,14 +115,14 @@ def test_a_request_that_is_refused_half_way_undoes_the_other_half() -> None:
     assert image(fake, "shop_web") == "httpd:2.4"
 
 
-def test_a_deploy_that_is_refused_at_once_says_that_nothing_was_changed() -> None:
+def test_a_deploy_refused_at_once_reports_that_nothing_was_changed() -> None:
     fake = deployed("web")
     fake.refuse["POST /services/services-1/update"] = "invalid mount"
     with pytest.raises(NotDeployedError, match="nothing had been changed"):
         run(fake, wanted(service_spec("web", image="httpd:2.6")))
 
 
-def test_an_interrupted_deploy_is_taken_back_and_exits_130() -> None:
+def test_an_interrupted_deploy_is_rolled_back_and_exits_130() -> None:
     fake = deployed("web")
 
     def interrupt(_: object) -> None:
@@ -140,7 +140,7 @@ def test_an_interrupted_deploy_is_taken_back_and_exits_130() -> None:
     assert "interrupted" in caught.value.message
 
 
-def test_an_old_version_that_does_not_come_back_is_another_exit_code() -> None:
+def test_an_old_version_that_does_not_come_back_exits_4() -> None:
     fake = deployed("web")
     fake.refuse["POST /services/services-1/update"] = "no leader"
     before = StackBefore.read(fake, "shop", {})
@@ -154,7 +154,7 @@ def test_an_old_version_that_does_not_come_back_is_another_exit_code() -> None:
     assert "shop_web had 2 tasks serving, now 0" in caught.value.message
 
 
-def test_what_swarm_has_rolled_back_by_itself_is_left_alone() -> None:
+def test_a_service_that_swarm_has_rolled_back_is_not_changed() -> None:
     fake = deployed("web")
     before = read_current(fake, "shop")
     fake.named("services", "shop_web")["Version"] = {"Index": 9}
@@ -163,7 +163,7 @@ def test_what_swarm_has_rolled_back_by_itself_is_left_alone() -> None:
     assert fake.sent == []
 
 
-def test_a_service_is_rolled_back_by_swarm_where_it_still_knows_the_old_spec() -> None:
+def test_swarm_rolls_a_service_back_if_it_still_has_the_old_spec() -> None:
     fake = deployed("web")
     before = read_current(fake, "shop")
     apply(planned(fake, wanted(BAD)), before, fake, no_credentials)
@@ -173,7 +173,7 @@ def test_a_service_is_rolled_back_by_swarm_where_it_still_knows_the_old_spec() -
     assert image(fake, "shop_web") == "httpd:2.4"
 
 
-def test_a_service_that_is_gone_is_made_again() -> None:
+def test_a_service_that_is_gone_is_created_again() -> None:
     fake = deployed("web", "api")
     before = read_current(fake, "shop")
     fake.send("DELETE", f"/services/{fake.named('services', 'shop_api')['ID']}")
@@ -218,13 +218,13 @@ def health(ready: int = 2, answer: proof.ProbeAnswer = OK) -> dict[str, proof.Se
         ({}, True),
     ],
 )
-def test_what_answered_before_must_answer_after(
+def test_a_port_that_answered_before_must_answer_after(
     after: dict[str, proof.ServiceHealth], lost: bool
 ) -> None:
     assert bool(proof.regressions(health(), after)) is lost
 
 
-def test_what_could_not_be_reached_before_proves_nothing_after() -> None:
+def test_a_port_that_could_not_be_reached_before_is_not_compared() -> None:
     before = health(answer=NO_ANSWER)
     assert proof.regressions(before, health(answer=NO_ANSWER)) == []
 
@@ -236,7 +236,7 @@ def test_log_streams_are_read_with_and_without_frames() -> None:
     assert demultiplexed(b"") == b""
 
 
-def test_every_place_of_a_service_is_asked_and_the_best_answer_counts() -> None:
+def test_every_address_of_a_service_is_probed_and_the_best_answer_counts() -> None:
     fake = FakeEngine()
     ports = [{"TargetPort": 80, "PublishedPort": 8080, "Protocol": "tcp", "PublishMode": "ingress"}]
     fake.add("services", service_spec("web", EndpointSpec={"Ports": ports}))
@@ -253,7 +253,7 @@ def test_every_place_of_a_service_is_asked_and_the_best_answer_counts() -> None:
 # --- rm and prune ---------------------------------------------------------------------------------
 
 
-def test_rm_removes_what_is_the_stacks_own() -> None:
+def test_rm_removes_the_objects_of_the_stack_only() -> None:
     fake = deployed("web")
     fake.add("networks", {"Name": "shop_inside", "Labels": object_spec("x")["Labels"]})
     fake.add("configs", object_spec("conf"))
@@ -263,14 +263,14 @@ def test_rm_removes_what_is_the_stacks_own() -> None:
     assert fake.names("secrets") == ["theirs"]
 
 
-def test_rm_says_what_still_uses_a_network_at_the_deadline() -> None:
+def test_rm_reports_at_the_deadline_what_still_uses_a_network() -> None:
     fake = FakeEngine(refuse={"DELETE /networks": "network is in use by task abc"})
     fake.add("networks", {"Name": "shop_inside", "Labels": object_spec("x")["Labels"]})
     with pytest.raises(SwarmctlError, match="shop_inside: network is in use by task abc"):
         remove(fake, read_current(fake, "shop"), timeout=0, clock=NO_PAUSE)
 
 
-def test_prune_keeps_what_a_service_or_its_previous_version_needs() -> None:
+def test_prune_keeps_configs_that_a_service_or_its_previous_version_uses() -> None:
     fake = FakeEngine()
     ids = {name: fake.add("configs", object_spec(name)) for name in ("now", "before", "old")}
 

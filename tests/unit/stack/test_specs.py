@@ -74,11 +74,11 @@ def changed(**container: Any) -> list[str]:
     return [str(d) for d in differences(normal(GIVEN, NETWORKS), normal(spec, NETWORKS))]
 
 
-def test_what_the_engine_fills_in_is_no_difference() -> None:
+def test_defaults_of_the_engine_are_not_a_difference() -> None:
     assert differences(normal(GIVEN, NETWORKS), normal(SENT, NETWORKS)) == ()
 
 
-def test_a_network_of_another_name_is_a_difference() -> None:
+def test_another_network_name_is_a_difference() -> None:
     found = differences(normal(GIVEN, {"net1": "shop_other"}), normal(SENT, NETWORKS))
     assert any("shop_inside" in str(difference) for difference in found)
 
@@ -94,7 +94,7 @@ def test_a_network_of_another_name_is_a_difference() -> None:
         ("Networks", []),
     ],
 )
-def test_what_somebody_meant_is_a_difference(path: str, value: Any) -> None:
+def test_an_explicit_value_is_a_difference(path: str, value: Any) -> None:
     spec = {**SENT, "TaskTemplate": {**SENT["TaskTemplate"], path: value}}
     assert differences(normal(GIVEN, NETWORKS), normal(spec, NETWORKS))
 
@@ -107,7 +107,7 @@ def test_what_somebody_meant_is_a_difference(path: str, value: Any) -> None:
         ({"Global": {}}, "Mode.Kind: Replicated → Global"),
     ],
 )
-def test_modes_and_replicas_are_told_apart(mode: dict[str, Any], said: str) -> None:
+def test_modes_and_replicas_are_compared(mode: dict[str, Any], said: str) -> None:
     found = differences(normal(GIVEN, NETWORKS), normal({**SENT, "Mode": mode}, NETWORKS))
     assert said in [str(difference) for difference in found]
 

@@ -25,7 +25,7 @@ def fault(folder: Path, text: str, time_limit: float = 5) -> UsageError:
     return explained(caught.value, folder, {})
 
 
-def test_a_loop_without_end_is_ended(tmp_path: Path) -> None:
+def test_an_endless_loop_is_stopped(tmp_path: Path) -> None:
     loops = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     said = fault(tmp_path, loops, time_limit=0.05)
     assert said.message.startswith(
@@ -33,7 +33,7 @@ def test_a_loop_without_end_is_ended(tmp_path: Path) -> None:
     )
 
 
-def test_after_a_rendering_no_alarm_is_left(tmp_path: Path) -> None:
+def test_rendering_leaves_no_alarm_behind(tmp_path: Path) -> None:
     template.fill_in(stack(tmp_path, ""), {})
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
@@ -43,7 +43,7 @@ def test_too_much_output_is_refused(tmp_path: Path) -> None:
     assert "more than" in said.message
 
 
-def test_a_template_without_memory_is_explained(tmp_path: Path) -> None:
+def test_a_template_that_needs_too_much_memory_is_an_error(tmp_path: Path) -> None:
     said = explained(MemoryError(), tmp_path, {})
     assert "too much memory" in said.message
 
@@ -54,7 +54,7 @@ def test_undefined_inside_of_a_map_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["docker-compose.yml", "a.conf"])
-def test_two_files_beside_the_compose_file_cannot_have_one_name(tmp_path: Path, name: str) -> None:
+def test_two_attached_files_cannot_have_the_same_name(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("one")
     (tmp_path / f"{name}.j2").unlink(missing_ok=True)
     if name == "a.conf":

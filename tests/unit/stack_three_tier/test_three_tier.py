@@ -48,7 +48,9 @@ def test_replicas_and_tiers_are_what_the_readme_says(publish: str) -> None:
 
 @pytest.mark.parametrize("publish", MODES)
 @pytest.mark.parametrize("service", ["web", "api", "db"])
-def test_every_service_can_be_placed_watched_and_replaced(publish: str, service: str) -> None:
+def test_every_service_has_placement_health_check_and_update_settings(
+    publish: str, service: str
+) -> None:
     definition = compose(publish)["services"][service]
     deploy = definition["deploy"]
 
@@ -167,14 +169,14 @@ def test_swarm_fills_in_slot_and_node_of_each_task() -> None:
     assert environment["NODE_NAME"] == "{{.Node.Hostname}}"
 
 
-def test_the_health_check_reaches_bash_with_a_dollar_that_compose_does_not_eat() -> None:
+def test_the_health_check_escapes_dollar_signs_for_compose() -> None:
     check = compose("mesh")["services"]["web"]["healthcheck"]["test"][-1]
 
     assert "$$status" in check
     assert not re.search(r"(?<!\$)\$(?!\$)", check)
 
 
-def test_apache_resolves_anew_and_gives_up_on_an_address_quickly() -> None:
+def test_apache_resolves_each_request_and_tries_the_next_address_quickly() -> None:
     conf = rendered("mesh").files["web/httpd.conf"].decode()
     (line,) = re.findall(r'^ProxyPass "/" .*$', conf, re.MULTILINE)
 
