@@ -222,7 +222,6 @@ class Experiments:
 
     def _cluster_of(self, plan: Plan) -> closing[Cluster]:
         """The cluster a plan is for, if the plan makes sense."""
-        campaign.check(plan)
         known_fault(plan.fault).check_selection(plan.selection)
         return closing(self.find(self.cluster or plan.cluster or None, None))
 

@@ -101,27 +101,16 @@ class Kind:
         """Seconds it lasts at least before it is undone, unless the user decides otherwise."""
         return PRESSURE_S if self.effect is Effect.STAYS else 0.0
 
+    @property
+    def rolls(self) -> bool:
+        """Whether it can take one node after the other (``--rolling``)."""
+        return not self.needs_zone and not self.selection.leader
+
     def with_options(self, options: Options) -> Kind:
         """The kind under these options: some leave the nodes Ready that others take Down."""
         if self.stays_ready is None or not self.stays_ready(options):
             return self
         return replace(self, effect=Effect.STAYS)
-
-    def check_options(self, given: Mapping[str, Any]) -> Options:
-        """The options, if this fault takes all that were given.
-
-        Args:
-            given: by the names of :class:`Options`; ``None`` is not given.
-
-        Raises:
-            UsageError: it does not take one of them.
-        """
-        said = {name: value for name, value in given.items() if value is not None}
-        for name in said:
-            if name not in self.takes:
-                takes = ", ".join(self.takes) or "none"
-                raise UsageError(f"{self.name} takes no option {name!r}", f"it takes: {takes}")
-        return Options(**said)
 
     def check_selection(self, selection: Selection) -> None:
         """Refuse targets that this fault cannot have.
@@ -130,15 +119,18 @@ class Kind:
             UsageError: says what to choose instead.
         """
         if self.effect is Effect.TASKS and not selection.service:
-            raise UsageError(f"{self.name} needs a service", "--target service:NAME")
+            raise UsageError(
+                f"{self.name} needs a service", "targets.service, or --target service:NAME"
+            )
         if self.effect is not Effect.TASKS and selection.service:
             raise UsageError(
                 f"{self.name} takes nodes, not the tasks of {selection.service}",
-                f"the nodes they run on are --target hosts-service:{selection.service}",
+                f"for the nodes they run on: hosts-service:{selection.service}",
             )
         if self.selection.leader and not selection.leader:
             raise UsageError(
-                f"{self.name} always takes the leader", "leave out --target, or use instance-stop"
+                f"{self.name} always takes the leader",
+                "leave out the targets, or use instance-stop",
             )
         if self.needs_zone and not selection.zone:
-            raise UsageError(f"{self.name} needs a zone", "--az ZONE")
+            raise UsageError(f"{self.name} needs a zone", "targets.az, or --az ZONE")

@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-
-from swarmctl.errors import UsageError
-from swarmctl.reading.names import unknown
-
-_LEADER = "leader"
-_FILTERS = ("role", "label", "az", "hosts-service", "service")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +76,6 @@ def merge(defaults: Selection, given: Mapping[str, Any]) -> Selection:
     if given.keys() & {"count", "percent"}:
         defaults = replace(defaults, count=None, percent=None)
     return replace(defaults, **given)
-
-
-def parse(words: Iterable[str]) -> dict[str, Any]:
-    """Fields of a selection, from the values of ``--target``.
-
-    ``leader``, ``role:worker``, ``label:disk=ssd``, ``az:eu-central-1a``, ``hosts-service:web``,
-    ``service:web``; anything else is a node's name.
-
-    Raises:
-        UsageError: a filter that does not exist, or names together with filters.
-    """
-    found: dict[str, Any] = {}
-    names: list[str] = []
-    for word in words:
-        key, colon, value = word.partition(":")
-        if word == _LEADER:
-            found["leader"] = True
-        elif not colon:
-            names.append(word)
-        elif key == "label":
-            name, _, text = value.partition("=")
-            found.setdefault("labels", {})[name] = text
-        elif key in _FILTERS:
-            found[{"az": "zone", "hosts-service": "hosts"}.get(key, key)] = value
-        else:
-            raise unknown("kind of target", key, [*_FILTERS, _LEADER])
-    if names and found.keys() - {"service"}:
-        raise UsageError(
-            "a target is named or drawn, not both",
-            "give names, or filters like role:worker or az:ZONE that together say where to draw",
-        )
-    return found | ({"names": tuple(names)} if names else {})
 
 
 def new_seed() -> int:

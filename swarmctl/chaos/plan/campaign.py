@@ -10,7 +10,6 @@ from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.world.protocols import Clock
-from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Swarm
 
 
@@ -18,11 +17,11 @@ def rounds(plan: Plan, swarm: Swarm | None) -> tuple[Plan, ...]:
     """The runs a plan asks for, one plan each.
 
     Args:
-        plan: of the user.
-        swarm: needed for a rolling plan only: its nodes as they are now.
+        plan: the user's.
+        swarm: as it is now; only a rolling plan needs it.
 
     Raises:
-        UsageError: rolling, and there is nothing to roll over.
+        UsageError: a rolling plan without a matching node.
     """
     once = replace(plan, repeat=1, every_s=0.0, rolling=False)
     if not plan.rolling:
@@ -41,24 +40,10 @@ def rounds(plan: Plan, swarm: Swarm | None) -> tuple[Plan, ...]:
 
 
 def _seeds(plan: Plan) -> Iterator[Selection]:
-    """A seed that was given counts up: ten times the same node would prove little."""
+    """A given seed counts up: hitting the same node ten times would prove little."""
     for index in range(plan.repeat):
         seed = plan.selection.seed
         yield plan.selection if seed is None else replace(plan.selection, seed=seed + index)
-
-
-def check(plan: Plan) -> None:
-    """Refuse what makes no sense.
-
-    Raises:
-        UsageError: says what.
-    """
-    if plan.repeat < 1:
-        raise UsageError(f"cannot run {plan.repeat} times", "--repeat starts at 1")
-    if plan.every_s and plan.repeat == 1 and not plan.rolling:
-        raise UsageError("--every needs --repeat or --rolling")
-    if plan.rolling and (plan.selection.count or plan.selection.percent):
-        raise UsageError("--rolling takes every node in turn: leave out --count and --percent")
 
 
 def carry_out(
@@ -68,14 +53,14 @@ def carry_out(
     every_s: float,
     keep_going: bool,
 ) -> list[Journal]:
-    """Run them one after the other; each waits for the Swarm to be whole before it ends.
+    """Run them one after the other; a run ends only when the Swarm is healthy again.
 
     Args:
         plans: from :func:`rounds`.
-        run: carries one out; what it raises ends all.
+        run: carries one out; an error ends the campaign.
         clock: for the intervals.
         every_s: seconds from one start to the next, at least.
-        keep_going: also after one that was refuted.
+        keep_going: continue after a refuted run.
     """
     done: list[Journal] = []
     for plan in plans:

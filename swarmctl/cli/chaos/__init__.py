@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
-from swarmctl.cli.chaos import doctor, files, history, predict, report, run
+import typer
 
-app = run.app
-for part in (predict, doctor, files, report, history):
+from swarmctl.cli.chaos import (
+    doctor,
+    faults,
+    history,
+    init,
+    predict,
+    report,
+    revert,
+    run,
+    schema,
+    validate,
+)
+
+app = typer.Typer(no_args_is_help=True)
+for part in (run, faults, revert, predict, doctor, validate, init, schema, report, history):
     app.add_typer(part.app)
+
+
+@app.callback()
+def chaos() -> None:
+    """Break something on purpose, prove that the Swarm recovers, and undo it."""

@@ -10,17 +10,11 @@ from swarmctl.cli.show.table import Column, print_table
 if TYPE_CHECKING:
     from swarmctl.chaos.fault.kind import Kind
 
-_OPTIONS = {
-    "force": "--force",
-    "sever": "--from",
-    "level": "--level",
-    "delay_ms": "--delay",
-    "replace_with": "--replace-with",
-}
-
 
 def show_faults(kinds: Iterable[Kind]) -> None:
     """What each fault does, how it is reverted, and its options."""
+    from swarmctl.chaos.fault.kind import OPTION_KEYS
+
     columns = (
         Column("fault"),
         Column("effect", wraps=True),
@@ -28,7 +22,12 @@ def show_faults(kinds: Iterable[Kind]) -> None:
         Column("options", wraps=True),
     )
     rows = (
-        (kind.name, kind.summary, kind.undo, " ".join(_OPTIONS[name] for name in kind.takes))
+        (
+            kind.name,
+            kind.summary,
+            kind.undo,
+            " ".join(f"--{OPTION_KEYS[name]}" for name in kind.takes),
+        )
         for kind in kinds
     )
     print_table("Faults", columns, rows)

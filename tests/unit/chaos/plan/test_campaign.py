@@ -63,19 +63,6 @@ def test_the_interval_is_from_start_to_start(tmp_path: Path) -> None:
     assert [round(start) for start in starts] == [0, 60, 120]
 
 
-@pytest.mark.parametrize(
-    "plan",
-    [
-        replace(PLAN, repeat=0),
-        replace(PLAN, every_s=5.0),
-        replace(PLAN, rolling=True, selection=Selection(count=2)),
-    ],
-)
-def test_what_makes_no_sense_is_refused(plan: Plan) -> None:
-    with pytest.raises(UsageError):
-        campaign.check(plan)
-
-
 BERLIN = ZoneInfo("Europe/Berlin")
 
 

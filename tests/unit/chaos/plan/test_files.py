@@ -12,17 +12,16 @@ import jsonschema  # type: ignore[import-untyped]  # it comes without types
 import pytest
 import yaml
 
-from swarmctl.chaos.fault.kind import Effect, Kind, Options
+from swarmctl.chaos.fault.kind import OPTION_KEYS, Effect, Kind, Options
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.faults import FAULTS
-from swarmctl.chaos.plan import sentence
-from swarmctl.chaos.plan.file import example
-from swarmctl.chaos.plan.file import read as files
-from swarmctl.chaos.plan.file import schema as file_schema
-from swarmctl.chaos.plan.file.read import load
+from swarmctl.chaos.plan.document import example
+from swarmctl.chaos.plan.document import schema as file_schema
+from swarmctl.chaos.plan.document.read import plan_from_file as load
 from swarmctl.chaos.plan.hypothesis import Tolerance
 from swarmctl.chaos.plan.limits import OVERRIDABLE
 from swarmctl.chaos.plan.plan import Plan
+from swarmctl.chaos.plan.summary import summarise
 from swarmctl.chaos.probes.command import Command
 from swarmctl.chaos.probes.dns import Dns
 from swarmctl.chaos.probes.http import Http
@@ -34,7 +33,7 @@ from swarmctl.reading.document import BadFileError
 
 # Keys and list items of an example that are commented out; `rolling` would contradict `count`.
 _KEYS = "cluster|never-below|max-percent|override|window|repeat|every|keep-going"
-_COMMENTED = re.compile(rf"^( *)# (?=({_KEYS}|{'|'.join(files.OPTIONS)}): |probes:|  - \{{)")
+_COMMENTED = re.compile(rf"^( *)# (?=({_KEYS}|{'|'.join(OPTION_KEYS.values())}): |probes:|  - \{{)")
 ROOT = Path(__file__).parents[4]
 Write = Callable[..., Path]
 
@@ -144,15 +143,18 @@ def test_json_is_read_too_with_its_lines(write: Write) -> None:
     [
         ("version: 2", "version: must be 1, the only version of this form, not 2"),
         ("fualt: drain", "fualt: unknown key (did you mean fault?)"),
-        ("name:", "name: is empty, it must be one line of at most 80 characters"),
+        ("name:", "name: is empty; must be one line of at most 80 characters"),
         ("targets: {role: chief}", 'targets.role: must be worker or manager, not "chief"'),
-        ("targets: {count: 0}", "targets.count: must be a whole number from 1, not 0"),
+        ("targets: {count: 0}", "targets.count: 0 is below the minimum of 1"),
         ("targets: {percent: 101}", "targets.percent: must be per cent, over 0 and up to 100"),
-        ("targets: {percent: 0%}", "targets.percent: must be over 0 %"),
-        ("targets: {count: 1, percent: 5}", "targets.percent: count and percent exclude each"),
-        ("targets: {names: [a], seed: 1}", "targets.seed: names say which nodes; nothing is"),
+        ("targets: {percent: 0%}", "targets.percent: must be above 0 %"),
+        (
+            "targets: {count: 1, percent: 5}",
+            "targets.percent: cannot be combined with targ",
+        ),
+        ("targets: {names: [a], seed: 1}", "targets.seed: cannot be combined with names of nodes"),
         ("targets: {service: web}", "targets.service: drain takes nodes, not the tasks of web"),
-        ("targets: {zone: a}", "targets.zone: unknown key (there are: az, count, hosts-serv"),
+        ("targets: {zone: a}", "targets.zone: unknown key (known: az, count, hosts-servi"),
         ("targets: workers", "targets: must be a mapping that says which nodes or tasks"),
         ("duration: 5 minutes", "duration: must be a duration such as 30s, 1m30s or 2h, or"),
         ("duration: -3", "duration: must be a duration such as 30s, 1m30s or 2h, or a numbe"),
@@ -162,9 +164,9 @@ def test_json_is_read_too_with_its_lines(write: Write) -> None:
         ("guards: {override: [capacty]}", "guards.override[0]: unknown guard capacty (did y"),
         ("guards: {window: Someday}", "guards.window: cannot read the time window 'Someday'"),
         ("guards: {max-percent: 120}", "guards.max-percent: must be per cent, 0 to 100, not"),
-        ("every: 10m", "every: needs repeat over 1, or rolling: true"),
+        ("every: 10m", "every: needs repeat above 1, or rolling"),
         ("rolling: maybe", 'rolling: must be true or false, not "maybe"'),
-        ("repeat: 0", "repeat: must be a whole number from 1, not 0"),
+        ("repeat: 0", "repeat: 0 is below the minimum of 1"),
     ],
 )
 def test_a_mistake_is_said_with_its_line(write: Write, line: str, text: str) -> None:
@@ -180,26 +182,29 @@ def test_a_mistake_is_said_with_its_line(write: Write, line: str, text: str) -> 
     ("probe", "text"),
     [
         ("{name: x}", ": needs service, http, tcp, dns or command"),
-        ('{service: web, tcp: "a:1"}', ": service and tcp exclude each other"),
+        ('{service: web, tcp: "a:1"}', ": service and tcp cannot be combined"),
         ('{tcp: "a:1"}', ": needs a name, for the journal and the report"),
         ("{name: x, tcp: a}", ".tcp: must be host:port, such as 10.42.1.10:5432, not"),
-        ('{name: x, tcp: "a:70000"}', ".tcp: 70000 is no port"),
-        ('{name: x, tcp: "a:1", status: 200}', ".status: goes with a service or with http"),
-        ('{name: x, tcp: "a:1", path: /}', ".path: goes with a service"),
-        ('{name: x, tcp: "a:1", every: 0s}', ".every: must be 0.1 s or more"),
-        ('{name: x, tcp: "a:1", timeout: 0}', ".timeout: must be over 0 and up to 30 s"),
-        ('{name: x, tcp: "a:1", every: 100ms, timeout: 9s}', ".timeout: must not be over 20"),
-        ('{name: x, tcp: "a:1", every: 2m}', ".every: every and timeout leave no time for an"),
+        ('{name: x, tcp: "a:70000"}', ".tcp: 70000 is not a port"),
+        ('{name: x, tcp: "a:1", status: 200}', ".status: needs service or http"),
+        ('{name: x, tcp: "a:1", path: /}', ".path: needs service"),
+        ('{name: x, tcp: "a:1", every: 0s}', ".every: is below the minimum of 0.1 s"),
+        ('{name: x, tcp: "a:1", timeout: 0}', ".timeout: must be above 0 s and at most 30 s"),
+        ('{name: x, tcp: "a:1", every: 100ms, timeout: 9s}', ".timeout: must be at most 20 times"),
+        (
+            '{name: x, tcp: "a:1", every: 2m}',
+            ".every: every and timeout together must be",
+        ),
         ('{name: x, tcp: "a:1", success: 101%}', ".success: must be per cent such as 99% or"),
         ('{name: x, tcp: "a:1", sucess: 99%}', ".sucess: unknown key (did you mean success?)"),
         ("{name: x, http: ftp://a}", ".http: must be an address such as http://lb.example/"),
-        ('{name: x, http: "http://a:b/"}', ".http: is no address: "),
+        ('{name: x, http: "http://a:b/"}', ".http: is not a URL: "),
         ("{name: x, dns: {server: 10.0.0.2}}", ".dns: name is missing"),
-        ("{name: x, dns: {name: a, server: ns}}", ".dns.server: must be an IP address, per"),
+        ("{name: x, dns: {name: a, server: ns}}", ".dns.server: must be an IP address, or"),
         ("{name: x, command: curl -f http://a}", ".command: must be a list: the program and"),
         ("{name: x, command: [sleep, 1]}", ".command[1]: must be one word of a command (wri"),
-        ("{service: web, every: 1s}", ".every: leave this out: a service's probe is asked t"),
-        ("{service: web, name: x}", ".name: leave this out: a service's probe is named afte"),
+        ("{service: web, every: 1s}", ".every: cannot be set: the probe of a service is sent"),
+        ("{service: web, name: x}", ".name: cannot be set: the probe of a service has"),
         ("{service: web, path: api}", ".path: must be a path such as /api/message, not "),
         ("{service: web, status: 42}", ".status: must be an HTTP status "),
         ('{service: "*", path: /api}', ".path: cannot be the same for all services: list th"),
@@ -222,8 +227,11 @@ def test_a_mistake_in_a_probe_is_said_with_its_line(write: Write, probe: str, te
         ("{name: partition, level: 5}", "fault.level: partition does not take this (it takes "),
         ("{name: partition, from: all-of-them}", "fault.from: must be managers, workers or al"),
         ("{name: latency, delay: 200}", "fault.delay: must be a duration with its unit such a"),
-        ("{name: cpu, level: 101}", "fault.level: must be a whole number of per cent, 1 to 10"),
-        ('{name: instance-terminate, replace-with: "a \'b"}', "fault.replace-with: is no com"),
+        ("{name: cpu, level: 101}", "fault.level: 101 is above the maximum of 100"),
+        (
+            '{name: instance-terminate, replace-with: "a \'b"}',
+            "fault.replace-with: is not a com",
+        ),
         ("[drain]", "fault: must be the name of a fault, or a mapping of its name and its opt"),
         ("task-kill", "targets: task-kill needs a service"),
     ],
@@ -250,13 +258,13 @@ def test_two_probes_of_one_name_are_refused(write: Write) -> None:
         "version: 1\nfault: drain\nhypothesis:\n  probes:\n"
         '    - {name: db, tcp: "a:1"}\n    - {name: db, tcp: "b:1"}\n'
     )
-    assert faults_of(path) == ["x.yml:6: hypothesis.probes[1].name: there are two of this name"]
+    assert faults_of(path) == ["x.yml:6: hypothesis.probes[1].name: another probe has this name"]
 
 
 def test_rolling_takes_no_count(write: Write) -> None:
     path = write("version: 1\nfault: drain\nrolling: true\ntargets:\n  role: worker\n  count: 2\n")
     assert faults_of(path) == [
-        "x.yml:6: targets.count: rolling takes every node in turn: leave this out"
+        "x.yml:6: targets.count: cannot be combined with rolling, which takes every node in turn"
     ]
 
 
@@ -320,11 +328,10 @@ def test_the_schema_is_one_and_knows_all_faults_and_guards() -> None:
 
 
 def test_every_option_of_a_fault_has_a_key_in_the_file() -> None:
-    taken = {option for kind in FAULTS.values() for option in kind.takes}
-    assert taken <= set(files.OPTIONS.values())
-    assert set(files.OPTIONS.values()) == {field.name for field in fields(Options)}
+    assert set(OPTION_KEYS) == {field.name for field in fields(Options)}
+    assert {option for kind in FAULTS.values() for option in kind.takes} == set(OPTION_KEYS)
     _, options = file_schema.schema()["properties"]["fault"]["oneOf"]
-    assert set(options["properties"]) == {"name", *files.OPTIONS}
+    assert set(options["properties"]) == {"name", *OPTION_KEYS.values()}
 
 
 @pytest.mark.parametrize("kind", FAULTS.values(), ids=lambda kind: kind.name)
@@ -349,16 +356,16 @@ def test_the_comments_of_an_example_are_valid_too(write: Write, kind: Kind) -> N
 @pytest.mark.parametrize("name", ["worker-dies", "leader-dies", "zone-outage"])
 def test_the_files_that_come_along_are_valid(name: str) -> None:
     path = ROOT / "experiments" / f"{name}.yml"
-    assert sentence.of(load(path))
+    assert summarise(load(path))
     jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), file_schema.schema())
 
 
-def test_a_plan_is_told_in_one_sentence(write: Write) -> None:
-    text = sentence.of(load(write(WHOLE)))
+def test_a_plan_is_summarised_in_one_sentence(write: Write) -> None:
+    text = summarise(load(write(WHOLE)))
     assert text.startswith(
         "instance-stop of 2 nodes (disk=ssd, fast=yes, rack=012, role worker) (seed 7) "
         "for at least 30 s, 3 times, 600 s from start to start, "
-        "only Mon-Fri 09:00-17:00 Europe/Berlin; asks db every 1 s (tcp://10.42.1.10:5432), "
+        "only Mon-Fri 09:00-17:00 Europe/Berlin; probes db every 1 s (tcp://10.42.1.10:5432), "
     )
     assert "web never has less than 6; api never has less than 50%" in text
 
@@ -388,7 +395,7 @@ def test_init_does_not_replace_a_file_that_is_there(
     assert main(["chaos", "init", str(path), "--fault", "task-kill"]) == Exit.OK
     assert load(path).fault == "task-kill"
     assert main(["chaos", "init", str(path)]) == Exit.USAGE
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert load(path).fault == "task-kill"
     assert main(["chaos", "init", str(path), "--force"]) == Exit.OK
     assert load(path).fault == "instance-stop"

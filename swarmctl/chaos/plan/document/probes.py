@@ -1,4 +1,4 @@
-"""The probes of an experiment file."""
+"""The probes of an experiment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from swarmctl.chaos.plan.file.sections import Section
+from swarmctl.chaos.plan.document.section import Section
 from swarmctl.chaos.plan.hypothesis import Tolerance
 from swarmctl.chaos.probes.command import Command
 from swarmctl.chaos.probes.dns import Dns
@@ -24,49 +24,49 @@ from swarmctl.chaos.probes.probe import Probe
 from swarmctl.chaos.probes.tcp import Tcp
 
 _KINDS = ("service", "http", "tcp", "dns", "command")
-_LEAST_EVERY_S = 0.1
-_MOST_TIMEOUT_S = 30.0
+_MIN_EVERY_S = 0.1
+_MAX_TIMEOUT_S = 30.0
 
 
 @dataclass
 class Probes:
-    """What a file says about probes.
+    """The probes of a document.
 
     Args:
-        listed: the probes.
-        tolerances: by their names.
-        service: ``none`` when the file's list is empty, see ``Plan.probe_service``.
+        planned: the probes.
+        tolerances: by the probes' names.
+        service: ``none`` if the list is empty, see ``Plan.probe_service``.
     """
 
-    listed: tuple[PlannedProbe, ...] = ()
+    planned: tuple[PlannedProbe, ...] = ()
     tolerances: dict[str, Tolerance] = field(default_factory=dict)
     service: str | None = None
 
 
 def read(hypothesis: Section, within_s: float) -> Probes:
-    """Read them; what is wrong is added to the section's flaws.
+    """Read the probes; mistakes are added to the section's.
 
     Args:
-        hypothesis: the section they are in.
-        within_s: seconds in which each must answer again.
+        hypothesis: the section that lists them.
+        within_s: seconds within which each must answer again.
     """
     items = hypothesis.value.get("probes")
     if not isinstance(items, list):
         return Probes()
     found = Probes(service=None if items else "none")
-    listing = Section(hypothesis.document, (*hypothesis.place, "probes"), items, hypothesis.flaws)
+    listing = Section(hypothesis.source, (*hypothesis.path, "probes"), items, hypothesis.mistakes)
     for index in range(len(items)):
         item = listing.section(index)
         if sum(kind in item.value for kind in _KINDS) != 1:
-            continue  # the schema has said so
-        probe = _service(item) if "service" in item.value else _custom(item, within_s)
+            continue  # the schema reports it
+        probe = _service(item) if "service" in item.value else _fixed(item, within_s)
         if probe is None:
             continue
-        if probe.name in [other.name for other in found.listed]:
+        if probe.name in [other.name for other in found.planned]:
             item.wrong(
-                "service" if "service" in item.value else "name", "there are two of this name"
+                "service" if "service" in item.value else "name", "another probe has this name"
             )
-        found.listed += (probe,)
+        found.planned += (probe,)
         tolerance = _tolerance(item)
         if tolerance != Tolerance():
             found.tolerances[probe.name] = tolerance
@@ -76,8 +76,8 @@ def read(hypothesis: Section, within_s: float) -> Probes:
 def _service(item: Section) -> PlannedProbe | None:
     for key in ("name", "every", "timeout"):
         if key in item.value:
-            text = "is named after it" if key == "name" else "is asked ten times a second for 2 s"
-            item.wrong(key, f"leave this out: a service's probe {text}")
+            why = "has the service's name" if key == "name" else "is sent ten times a second"
+            item.wrong(key, f"cannot be set: the probe of a service {why}")
     name = item.get("service", "")
     for key in ("path", "status"):
         if name == ALL and key in item.value:
@@ -85,32 +85,32 @@ def _service(item: Section) -> PlannedProbe | None:
     return ServiceProbe(name, item.get("path", ""), _status(item)) if name else None
 
 
-def _custom(item: Section, within_s: float) -> PlannedProbe | None:
+def _fixed(item: Section, within_s: float) -> PlannedProbe | None:
     if "name" not in item.value:
         item.wrong("", "needs a name, for the journal and the report")
     for key in ("path", "status"):
         if key in item.value and (key == "path" or "http" not in item.value):
-            item.wrong(key, "goes with a service" + ("" if key == "path" else " or with http"))
-    how = _how(item)
+            item.wrong(key, "needs service" + ("" if key == "path" else " or http"))
+    probe = _probe(item)
     every_s, timeout_s = item.seconds("every", EVERY_S), item.seconds("timeout", TIMEOUT_S)
-    if every_s < _LEAST_EVERY_S:
-        item.wrong("every", f"must be {_LEAST_EVERY_S:g} s or more")
-    elif not 0 < timeout_s <= _MOST_TIMEOUT_S:
-        item.wrong("timeout", f"must be over 0 and up to {_MOST_TIMEOUT_S:g} s")
+    if every_s < _MIN_EVERY_S:
+        item.wrong("every", f"is below the minimum of {_MIN_EVERY_S:g} s")
+    elif not 0 < timeout_s <= _MAX_TIMEOUT_S:
+        item.wrong("timeout", f"must be above 0 s and at most {_MAX_TIMEOUT_S:g} s")
     elif timeout_s > MAX_UNDER_WAY * every_s:
-        item.wrong("timeout", f"must not be over {MAX_UNDER_WAY} times every ({every_s:g} s)")
+        item.wrong("timeout", f"must be at most {MAX_UNDER_WAY} times every ({every_s:g} s)")
     elif every_s + timeout_s >= within_s:
-        item.wrong("every", f"every and timeout leave no time for an answer within {within_s:g} s")
-    if how is None or not item.has("name"):
+        item.wrong("every", f"every and timeout together must be below within ({within_s:g} s)")
+    if probe is None or not item.has("name"):
         return None
-    return FixedProbe(item.value["name"], how, max(every_s, _LEAST_EVERY_S), timeout_s)
+    return FixedProbe(item.value["name"], probe, max(every_s, _MIN_EVERY_S), timeout_s)
 
 
-def _how(item: Section) -> Probe | None:
-    """What is asked; ``None`` when the file has it wrong."""
+def _probe(item: Section) -> Probe | None:
+    """How it is probed; ``None`` if that is not well formed."""
     if item.has("command"):
         if not item.value["command"][0]:
-            item.wrong("command", "the program has no name")
+            item.wrong("command", "the program's name is empty")
         return Command(tuple(item.value["command"]))
     if item.has("tcp"):
         return _tcp(item)
@@ -122,7 +122,7 @@ def _how(item: Section) -> Probe | None:
 def _tcp(item: Section) -> Probe | None:
     host, _, port = item.value["tcp"].rpartition(":")
     if not 0 < int(port) < 65536:
-        item.wrong("tcp", f"{port} is no port")
+        item.wrong("tcp", f"{port} is not a port")
     return Tcp(host.removeprefix("[").removesuffix("]"), int(port))
 
 
@@ -132,8 +132,8 @@ def _http(item: Section) -> Probe | None:
         if not parts.hostname or parts.port == 0:
             raise ValueError("no host, or no port")
         parts.hostname.encode("idna")
-    except ValueError as fault:
-        item.wrong("http", f"is no address: {fault}")
+    except ValueError as error:
+        item.wrong("http", f"is not a URL: {error}")
         return None
     return Http(item.value["http"], _status(item))
 
@@ -149,7 +149,7 @@ def _dns(section: Section) -> Probe | None:
         if not 0 < port < 65536:
             raise ValueError("no port")
     except ValueError:
-        section.wrong("server", "must be an IP address, perhaps with :port")
+        section.wrong("server", "must be an IP address, or IP:port")
         return None
     return Dns(
         section.get("name", ""),

@@ -9,15 +9,15 @@ import jinja2
 
 from swarmctl.chaos.fault.kind import Effect, Kind
 
-# Options of the faults as the file may say them; the example leaves them as comments.
+# Options of the faults as a file writes them; the example has them as comments.
 _TAKES = {
-    "force": "force: true  # pull the plug instead of a clean shutdown",
+    "force": "force: true  # cut the power instead of a clean shutdown",
     "sever": "from: managers  # or workers, or all (the default)",
     "level": "level: 80  # per cent",
     "delay_ms": "delay: 200ms",
     "replace_with": "replace-with: ansible-playbook playbooks/site.yml",
 }
-# What YAML takes for a text without quotes: not `yes`, not `12`.
+# Words that YAML reads as text without quotes: not `yes`, not `12`.
 _PLAIN = re.compile(r"(?!(?:true|false|null)$)[A-Za-z][\w-]{3,}")
 _WITHIN = {Effect.RETURNS: "3m"}
 
@@ -27,11 +27,11 @@ def write(kind: Kind, file: str, name: str) -> str:
 
     Args:
         kind: the fault.
-        file: what the file will be called, for its comments.
+        file: the name of the file, for its comments.
         name: the experiment's.
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("swarmctl.chaos.plan.file", "."),
+        loader=jinja2.PackageLoader("swarmctl.chaos.plan.document", "."),
         autoescape=False,  # noqa: S701  YAML, not HTML
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

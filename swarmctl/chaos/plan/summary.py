@@ -9,14 +9,13 @@ from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.planned import FixedProbe
 
 
-def of(plan: Plan) -> str:
-    """The sentence.
+def summarise(plan: Plan) -> str:
+    """What the plan will do, and what it expects.
 
     Raises:
         UsageError: there is no such fault.
     """
-    kind = known_fault(plan.fault)
-    what = "task" if kind.effect is Effect.TASKS else "node"
+    what = "task" if known_fault(plan.fault).effect is Effect.TASKS else "node"
     parts = [f"{plan.fault} of {_each(plan, what) if plan.rolling else _targets(plan, what)}"]
     if plan.duration_s:
         parts.append(f" for at least {plan.duration_s:g} s")
@@ -26,10 +25,10 @@ def of(plan: Plan) -> str:
         parts.append(f", {plan.every_s:g} s from start to start")
     if plan.limits.window:
         parts.append(f", only {plan.limits.window}")
-    asked = [p for p in plan.probes if isinstance(p, FixedProbe)]
-    if asked:
-        listed = ", ".join(f"{p.name} every {p.every_s:g} s ({p.probe.address})" for p in asked)
-        parts.append(f"; asks {listed}")
+    fixed = [p for p in plan.probes if isinstance(p, FixedProbe)]
+    if fixed:
+        listed = ", ".join(f"{p.name} every {p.every_s:g} s ({p.probe.address})" for p in fixed)
+        parts.append(f"; probes {listed}")
     return f"{''.join(parts)}; expects that {plan.hypothesis}"
 
 
@@ -38,20 +37,19 @@ def _targets(plan: Plan, what: str) -> str:
     service = f" of {chosen.service}" if chosen.service and what == "task" else ""
     if chosen.names:
         names = ", ".join(chosen.names)
-        return f"{_some(chosen, what)}{service} on {names}" if what == "task" else names
-    seed = "" if chosen.seed is None or not chosen.drawn else f" (seed {chosen.seed})"
+        return f"{_size(chosen, what)}{service} on {names}" if what == "task" else names
     if chosen.leader and what == "node":
         return "the leader"
-    return f"{_some(chosen, what)}{service}{_among(chosen)}{seed}"
+    seed = "" if chosen.seed is None or not chosen.drawn else f" (seed {chosen.seed})"
+    return f"{_size(chosen, what)}{service}{_filters(chosen)}{seed}"
 
 
 def _each(plan: Plan, what: str) -> str:
-    if plan.selection.names:
-        return f"{', '.join(plan.selection.names)}, one after the other"
-    return f"every {what}{_among(plan.selection)}, one after the other"
+    names = ", ".join(plan.selection.names)
+    return f"{names or f'every {what}{_filters(plan.selection)}'}, one after the other"
 
 
-def _some(chosen: Selection, what: str) -> str:
+def _size(chosen: Selection, what: str) -> str:
     if chosen.percent == 100:
         return f"every {what}"
     if chosen.percent is not None:
@@ -60,10 +58,10 @@ def _some(chosen: Selection, what: str) -> str:
     return f"{count} {what}{'s' if count > 1 else ''}"
 
 
-def _among(chosen: Selection) -> str:
-    where = [f"{name}={value}" for name, value in chosen.labels.items()]
-    where += [f"zone {chosen.zone}"] if chosen.zone else []
-    where += ["the leader"] if chosen.leader else []
-    where += [f"role {chosen.role}"] if chosen.role else []
-    where += [f"hosting {chosen.hosts}"] if chosen.hosts else []
-    return f" ({', '.join(where)})" if where else ""
+def _filters(chosen: Selection) -> str:
+    found = [f"{name}={value}" for name, value in chosen.labels.items()]
+    found += [f"zone {chosen.zone}"] if chosen.zone else []
+    found += ["the leader"] if chosen.leader else []
+    found += [f"role {chosen.role}"] if chosen.role else []
+    found += [f"hosting {chosen.hosts}"] if chosen.hosts else []
+    return f" ({', '.join(found)})" if found else ""

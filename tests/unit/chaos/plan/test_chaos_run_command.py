@@ -68,30 +68,28 @@ def test_interrupted_is_130_and_has_a_report(simulated: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "hint"),
+    ("words", "shown"),
     [
-        (["instance-stopp"], "did you mean 'instance-stop'?"),
-        (["instance-stop", "--target", "wkr1", "--seed", "1"], "use one way or the other"),
-        (["drain", "--force"], "it takes: none"),
-        (["instance-stop", "--override", "qorum"], "did you mean 'quorum'?"),
-        (["instance-stop", "--window", "always"], "Mon-Fri 09:00-17:00"),
-        (["instance-stop", "--rolling", "--count", "2"], ""),
-        (["instance-stop", "--every", "5"], ""),
+        (["instance-stopp"], "did you mean instance-stop?"),
+        (["instance-stop", "--target", "wkr1", "--seed", "1"], "--seed: cannot be combined"),
+        (["drain", "--force"], "it takes no option"),
+        (["instance-stop", "--every", "5"], "--every: needs --repeat"),
         (["instance-stop", "--target", "zone:a"], "hosts-service"),
-        (["instance-terminate", "--target", "wkr1"], "--yes"),
+        (["instance-terminate", "--target", "wkr1"], "pass --yes or --dry-run"),
         (["instance-stop", "--target", "service:web"], "hosts-service:web"),
         (["task-kill", "--target", "wkr1"], "service:NAME"),
-        (["leader-kill", "--target", "wkr1"], "leave out --target"),
+        (["leader-kill", "--target", "wkr1"], "leave out the targets"),
         (["az-outage"], "--az ZONE"),
         (["instance-stop", "--timeout", "0"], "see `swarmctl chaos run --help`"),
+        (["instance-stop", "--no-such-option"], "see `swarmctl chaos run --help`"),
     ],
 )
 def test_mistakes_in_the_command_are_2(
-    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+    words: list[str], shown: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     console.err.cache_clear()
     assert main(["chaos", "run", *words]) == 2
-    assert hint in capsys.readouterr().err
+    assert shown in capsys.readouterr().err
 
 
 def test_nothing_to_revert_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

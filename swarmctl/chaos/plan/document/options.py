@@ -1,0 +1,224 @@
+"""The options of ``swarmctl chaos run`` that describe an experiment, as keys of a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from swarmctl.chaos.plan.document.source import Source
+from swarmctl.errors import UsageError
+from swarmctl.reading.names import unknown
+from swarmctl.reading.yaml_nodes import Path
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+def _number(text: str) -> int | float | str:
+    """A number; anything else is left to the schema."""
+    if not _NUMBER.fullmatch(text):
+        return text
+    return float(text) if "." in text else int(text)
+
+
+def _delay(text: str) -> str:
+    """A delay; on the command line a bare number is milliseconds."""
+    return f"{text}ms" if text.isdecimal() else text
+
+
+def _probed(service: str) -> list[dict[str, str]]:
+    """A list of probes; ``none`` is an empty one."""
+    return [] if service == "none" else [{"service": service}]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOption:
+    """One option.
+
+    Args:
+        flag: as it is typed.
+        path: the document's key that it sets.
+        help: one line for ``--help``.
+        metavar: what its value is called there; ``""`` for a switch without a value.
+        read: from the text to the document's value.
+        repeatable: whether it can be given several times.
+        with_file: whether it can be given together with a file.
+    """
+
+    flag: str
+    path: Path
+    help: str
+    metavar: str = ""
+    read: Callable[[str], Any] = str
+    repeatable: bool = False
+    with_file: bool = False
+
+
+# What a user gave, by flag: a text, ``True`` for a switch, a list of texts if repeatable.
+Given: TypeAlias = Mapping[str, str | bool | Sequence[str]]
+
+_TARGET = "--target"
+_TARGETS = ("targets",)
+
+OPTIONS = (
+    PlanOption(
+        _TARGET,
+        _TARGETS,
+        "A node's name (repeatable), or a filter: leader, role:ROLE, label:KEY=VALUE, az:ZONE, "
+        "hosts-service:SERVICE; of several filters all must match. task-kill: service:SERVICE.",
+        "TARGET",
+        repeatable=True,
+    ),
+    PlanOption("--role", ("targets", "role"), "Same as --target role:ROLE.  [worker]", "ROLE"),
+    PlanOption("--az", ("targets", "az"), "Same as --target az:ZONE.", "ZONE"),
+    PlanOption("--count", ("targets", "count"), "How many targets to draw.  [1]", "N", _number),
+    PlanOption(
+        "--percent",
+        ("targets", "percent"),
+        "Share of the matching targets to draw, rounded up.",
+        "PERCENT",
+        _number,
+    ),
+    PlanOption(
+        "--seed",
+        ("targets", "seed"),
+        "Seed of the draw; repeats an earlier draw.  [random, and printed]",
+        "N",
+        _number,
+        with_file=True,
+    ),
+    PlanOption("--force", ("fault", "force"), "instance-stop: cut the power."),
+    PlanOption(
+        "--from", ("fault", "from"), "partition: from managers, workers or all.  [all]", "SIDE"
+    ),
+    PlanOption(
+        "--level", ("fault", "level"), "cpu, memory, disk-full, loss: per cent.", "PERCENT", _number
+    ),
+    PlanOption("--delay", ("fault", "delay"), "latency: milliseconds.  [200]", "MS", _delay),
+    PlanOption(
+        "--replace-with",
+        ("fault", "replace-with"),
+        "instance-terminate: the command that makes the new machine.",
+        "COMMAND",
+    ),
+    PlanOption(
+        "--timeout",
+        ("hypothesis", "within"),
+        "Seconds in which the Swarm must recover, or a duration such as 2m.  [120]",
+        "TIME",
+        _number,
+    ),
+    PlanOption(
+        "--duration",
+        ("duration",),
+        "How long the fault lasts at least.  [30 for pressure, else 0]",
+        "TIME",
+        _number,
+    ),
+    PlanOption(
+        "--probe-service",
+        ("hypothesis", "probes"),
+        "Probe only this published service, or none.  [all of the stacks]",
+        "SERVICE",
+        _probed,
+    ),
+    PlanOption(
+        "--override",
+        ("guards", "override"),
+        "Ignore this guard's refusal; recorded (repeatable).",
+        "GUARD",
+        repeatable=True,
+        with_file=True,
+    ),
+    PlanOption("--max-nodes", ("guards", "max-nodes"), "Blast radius in nodes.  [1]", "N", _number),
+    PlanOption(
+        "--max-percent",
+        ("guards", "max-percent"),
+        "Blast radius as a share of all nodes.  [34]",
+        "PERCENT",
+        _number,
+    ),
+    PlanOption(
+        "--window",
+        ("guards", "window"),
+        "Run only then, for example 'Mon-Fri 09:00-17:00 Europe/Berlin'.",
+        "WINDOW",
+    ),
+    PlanOption("--repeat", ("repeat",), "Number of runs.  [1]", "N", _number),
+    PlanOption(
+        "--every", ("every",), "Time from one start to the next, at least.", "TIME", _number
+    ),
+    PlanOption("--rolling", ("rolling",), "Hit every matching node, one after the other."),
+    PlanOption("--keep-going", ("keep-going",), "Continue after a refuted run."),
+)
+_FLAGS = {option.path: option.flag for option in OPTIONS} | {
+    ("targets", "service"): "--target service:SERVICE"
+}
+
+
+def from_options(fault: str, given: Given) -> Source:
+    """The document of an experiment that is given as options alone.
+
+    Args:
+        fault: the fault's name.
+        given: the options.
+
+    Raises:
+        UsageError: ``--target`` with a filter that does not exist.
+    """
+    source = Source({"version": 1}, flags=_FLAGS)
+    return _with_options(source.with_option(("fault", "name"), "FAULT", fault), given)
+
+
+def add_to_file(source: Source, given: Given) -> Source:
+    """The document of a file, with options added.
+
+    Raises:
+        UsageError: an option that must be in the file instead.
+    """
+    refused = [o.flag for o in OPTIONS if o.flag in given and not o.with_file]
+    if refused:
+        allowed = ", ".join(option.flag for option in OPTIONS if option.with_file)
+        raise UsageError(
+            f"{', '.join(refused)} cannot be combined with a file",
+            f"change the file instead; allowed with a file: {allowed}",
+        )
+    return _with_options(source, given)
+
+
+def _with_options(source: Source, given: Given) -> Source:
+    for option in OPTIONS:
+        if option.flag not in given:
+            continue
+        value = given[option.flag]
+        if option.path == _TARGETS:
+            assert isinstance(value, Sequence)
+            for path, part in _targets(value):
+                source = source.with_option(path, option.flag, part)
+            continue
+        read: Any = option.read(value) if isinstance(value, str) else value
+        source = source.with_option(option.path, option.flag, read)
+    return source
+
+
+def _targets(words: Sequence[str]) -> Iterator[tuple[Path, Any]]:
+    """The keys of ``targets`` that the words after ``--target`` stand for.
+
+    Raises:
+        UsageError: a filter that does not exist.
+    """
+    filters = ("role", "az", "hosts-service", "service")
+    for word in words:
+        key, colon, value = word.partition(":")
+        if word == "leader":
+            yield (*_TARGETS, "leader"), True
+        elif not colon:
+            yield (*_TARGETS, "names"), [word]
+        elif key == "label":
+            name, _, text = value.partition("=")
+            yield (*_TARGETS, "label", name), text
+        elif key in filters:
+            yield (*_TARGETS, key), value
+        else:
+            raise unknown("filter", key, [*filters, "label", "leader"])

@@ -1,0 +1,49 @@
+"""``swarmctl chaos revert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, RunsDirOption
+from swarmctl.cli.show.progress import ConsoleProgress
+from swarmctl.cli.show.run import lock_reverted
+from swarmctl.errors import Exit
+
+app = typer.Typer()
+
+
+@app.command()
+def revert(
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="The run.  [all pending ones]")
+    ] = None,
+    from_swarm: Annotated[
+        bool,
+        typer.Option("--from-swarm", help="The run whose undo plan is in the Swarm's chaos lock."),
+    ] = False,
+    cluster: ClusterOption = None,
+    runs_dir: RunsDirOption = Path("runs"),
+) -> int:
+    """Undo what a run left behind, for example after kill -9. Safe to repeat."""
+    from swarmctl.chaos.experiments import Experiments
+    from swarmctl.chaos.journal.runs import Runs
+
+    progress = ConsoleProgress()
+    experiments = Experiments(Runs(runs_dir), progress, cluster)
+    try:
+        if from_swarm:
+            console.emit(lock_reverted(experiments.revert_from_swarm()))
+            return int(Exit.OK)
+        reverted = experiments.revert(run_id)
+    finally:
+        progress.close()
+    for one in reverted:
+        console.emit(f"reverted {one}")
+    if not reverted:
+        named = f"run {run_id}" if run_id else f"no run in {runs_dir}"
+        console.emit(f"{named}: nothing left to undo")
+    return int(Exit.OK)
