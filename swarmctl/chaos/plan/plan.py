@@ -1,4 +1,4 @@
-"""What an experiment is to do, however it was written: on the command line or in a file."""
+"""What an experiment will do, whether it was written as options or as a file."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Plan:
         selection: which targets.
         hypothesis: what is expected.
         options: of the fault.
-        duration_s: seconds the fault lasts at least; ``None`` for the fault's own.
+        duration_s: seconds the fault lasts at least; ``None`` for the fault's default.
         limits: what the guards allow.
         probe_service: see :func:`swarmctl.chaos.probes.published.published`.
         probes: what is asked meanwhile; services among them take the place of ``probe_service``.
-        title: of an experiment file.
-        cluster: the cluster's name, if the file says it.
-        repeat: how many times.
+        title: the name of an experiment file.
+        cluster: the cluster's name, if a file names it.
+        repeat: number of runs, from 1.
         every_s: seconds from one start to the next.
-        rolling: once for every node that could be drawn, one after the other.
-        keep_going: also after one that was refuted.
+        rolling: once for every matching node, one after the other.
+        keep_going: continue after a refuted run.
     """
 
     fault: str
@@ -46,3 +46,8 @@ class Plan:
     every_s: float = 0.0
     rolling: bool = False
     keep_going: bool = False
+
+    def __post_init__(self) -> None:
+        """A campaign without a run would count as held."""
+        if self.repeat < 1:
+            raise ValueError(f"cannot run {self.repeat} times")

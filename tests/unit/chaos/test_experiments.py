@@ -68,7 +68,7 @@ def test_the_option_wins_over_the_cluster_of_the_file(tmp_path: Path, s: Stage) 
 def test_a_plan_that_makes_no_sense_asks_no_cluster(tmp_path: Path, s: Stage) -> None:
     asked: Asked = []
     with pytest.raises(UsageError):
-        simulated(tmp_path, s, None, asked).run(Plan("instance-stop", DRAWN.selection, repeat=0))
+        simulated(tmp_path, s, None, asked).run(Plan("task-kill", DRAWN.selection))
     assert asked == []
 
 

@@ -9,8 +9,7 @@ from swarmctl.chaos.fault.kind import OPTION_KEYS, Kind, Options
 from swarmctl.chaos.fault.selection import Selection, merge
 from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.plan import window
-from swarmctl.chaos.plan.document import options as plan_options
-from swarmctl.chaos.plan.document import probes, schema
+from swarmctl.chaos.plan.document import from_options, probes, schema
 from swarmctl.chaos.plan.document.options import Given
 from swarmctl.chaos.plan.document.section import Section
 from swarmctl.chaos.plan.document.source import Source
@@ -40,7 +39,7 @@ def plan_from_file(path: Path, given: Given | None = None) -> Plan:
     """
     hint = "for an example: swarmctl chaos init FILE"
     file = documents.read(path, hint=hint, text_keys=True)
-    source = plan_options.add_to_file(Source(file.value, file), given or {})
+    source = from_options.add_to_file(Source(file.value, file), given or {})
     return plan_of(source, path.stem)
 
 
@@ -50,7 +49,7 @@ def plan_from_options(fault: str, given: Given) -> Plan:
     Raises:
         UsageError: it has mistakes; each is named with its option.
     """
-    return plan_of(plan_options.from_options(fault, given), "")
+    return plan_of(from_options.from_options(fault, given), "")
 
 
 def plan_of(source: Source, title: str) -> Plan:

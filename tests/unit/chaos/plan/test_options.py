@@ -9,7 +9,8 @@ import pytest
 
 from swarmctl.chaos.fault.kind import Options
 from swarmctl.chaos.fault.selection import Selection
-from swarmctl.chaos.plan.document.options import OPTIONS, Given, from_options
+from swarmctl.chaos.plan.document.from_options import from_options
+from swarmctl.chaos.plan.document.options import OPTIONS, Given
 from swarmctl.chaos.plan.document.read import plan_from_file, plan_from_options
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.planned import ServiceProbe
