@@ -121,6 +121,15 @@ class Watch:
         ]
         return " · ".join([*states, *services])
 
+    def await_probes(self) -> None:
+        """Wait until every probe sent so far has ended; the time-out of each bounds that."""
+        clock = self.log.clock
+        sent_s = clock.now()
+        while self.prober.unfinished(sent_s) and clock.now() < sent_s + self.patience_s:
+            self.log.interrupts.check()
+            self.log.progress.status("waiting for the answers to the last probes")
+            clock.pause(INTERVAL_S)
+
     def probe_count(self) -> str:
         """How many probes were lost, to follow :meth:`strength`."""
         results = self.prober.results()

@@ -415,9 +415,13 @@ class SimulatedCluster:
 
 @dataclass
 class FakeProber:
-    """Answers at once, at every place it is aimed at, unless ``silent`` says otherwise."""
+    """Answers at once, at every place it is aimed at, unless ``silent`` says otherwise.
+
+    A lost probe is known to be lost only after ``timeout_s``.
+    """
 
     clock: Clock
+    timeout_s: float = 0.0
     silent: Callable[[Endpoint], bool] = lambda endpoint: False
     not_http: Callable[[Endpoint], bool] = lambda endpoint: False
     aims: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
@@ -434,10 +438,13 @@ class FakeProber:
                 detail = "HTTP 200" if ok else "connection refused"
                 other = self.not_http(place)
                 self.done.append(ProbeResult(self.clock.now(), place, ok, 0.004, detail, other))
-        return tuple(self.done)
+        return tuple(result for result in self.done if self._ended(result))
 
     def unfinished(self, before_s: float) -> int:
-        return 0
+        return sum(r.at_s < before_s and not self._ended(r) for r in self.done)
+
+    def _ended(self, result: ProbeResult) -> bool:
+        return result.ok or result.at_s + self.timeout_s <= self.clock.now()
 
     def close(self) -> None:
         self.closed = True

@@ -91,6 +91,7 @@ class _Observation:
         unsettled = self._unsettled()
         gave_up = unsettled or self.held_since is None
         end = log.clock.now() if gave_up or self.held_since is None else self.held_since
+        context.watch.await_probes()
         probes = context.watch.summaries(since=log.fault_s)
         broken = tolerance.broken(context.hypothesis, log.fault_s, journal.samples, probes)
         reasons = (*latest.reasons, *unsettled, *broken)

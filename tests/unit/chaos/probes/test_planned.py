@@ -152,6 +152,24 @@ def test_a_probe_that_failed_more_than_it_may_refutes(
     assert any("database" in reason and text in reason for reason in journal.verdict.reasons)
 
 
+def test_probes_without_an_answer_yet_count_in_the_verdict(tmp_path: Path) -> None:
+    """Broken: a run holds although probes sent into a black hole before its verdict are lost."""
+    tolerances = {"database": Tolerance(success=1.0)}
+    slow = replace(DB, timeout_s=6.0)
+    s = _stage(tmp_path, slow, hypothesis=Hypothesis(60, tolerances=tolerances))
+    s.prober.timeout_s = 6.0
+
+    def silent(endpoint: Endpoint) -> bool:  # for 3 s, and over right before the verdict
+        fault = s.experiment.journal.moment("fault")
+        return fault is not None and fault + 16 <= s.clock.now() < fault + 19
+
+    s.prober.silent = silent
+    journal = s.experiment.run()
+    assert journal.outcome == "refuted"
+    assert journal.verdict
+    assert any("database" in reason for reason in journal.verdict.reasons)
+
+
 def test_a_probe_that_failed_within_its_tolerance_holds(tmp_path: Path) -> None:
     tolerances = {"database": Tolerance(0.5, 8.0)}
     s = _stage(tmp_path, DB, hypothesis=Hypothesis(60, tolerances=tolerances))
