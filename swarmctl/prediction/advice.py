@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
-from swarmctl.prediction.predict import ONE_TRANSACTION, Prediction, Predictor
+from swarmctl.prediction.prediction import Notice, Prediction
+from swarmctl.prediction.predictor import ONE_TRANSACTION, Predictor
 from swarmctl.swarm.constraints import label
 from swarmctl.swarm.model import Network, Node, Service
 
@@ -18,23 +18,6 @@ UNEVEN = 3
 
 # Outcomes looked at for hot spots; many more say nothing new.
 LOOKED_AT = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """One thing to know.
-
-    Attributes:
-        kind: a word for programs: quorum, leader, policy, volume, …
-        text: for people.
-        service: that it is about, or ``""``.
-        node: that it is about, or ``""``.
-    """
-
-    kind: str
-    text: str
-    service: str = ""
-    node: str = ""
 
 
 def warnings(predictor: Predictor, prediction: Prediction) -> tuple[Notice, ...]:
@@ -102,13 +85,14 @@ def _managers(view: _View) -> Iterator[Notice]:
 
 
 def _lost(view: _View) -> Iterator[Notice]:
-    for name, (count, why) in view.loss.gone.items():
-        yield Notice("policy", f"{name}: {_replicas(count)} lost for good ({why})", name)
+    for name, gone in view.loss.gone.items():
+        yield Notice("policy", f"{name}: {_replicas(gone.count)} lost for good ({gone})", name)
 
 
 def _deficits(view: _View) -> Iterator[Notice]:
+    reasons = view.prediction.reasons
     for name, (_, most) in view.prediction.pending().items():
-        reason = view.prediction.reasons.get(name, "")
+        reason = reasons.get(name, "")
         yield Notice("pending", f"{name}: {_replicas(most)} without a node: {reason}", name)
     for service in view.affected:
         nodes, wanted = len(view.suited(service)), service.replicas

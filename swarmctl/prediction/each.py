@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarmctl.prediction.predict import Loss, Predictor
+from swarmctl.prediction.prediction import Loss
+from swarmctl.prediction.predictor import Predictor
 from swarmctl.swarm.model import Node
 
 # Outcomes drawn for a node: order and ties change which replicas fit, hardly ever how many.
@@ -97,8 +98,9 @@ def _risk(predictor: Predictor, node: Node, alone: dict[str, set[str]]) -> Risk:
     before = predictor.waiting_now() if pending and loss.quorum else {}
     new = {name: most - before.get(name, 0) for name, (_, most) in pending.items()}
     new = {name: count for name, count in new.items() if count > 0} if loss.quorum else {}
-    gone = {name: count for name, (count, _) in loss.gone.items()}
-    reasons = {name: prediction.reasons.get(name, "") for name in new}
+    gone = {name: lost.count for name, lost in loss.gone.items()}
+    words = prediction.reasons if new else {}
+    reasons = {name: words.get(name, "") for name in new}
     return Risk(
         node=node.name,
         role="leader" if node.leader else node.role,
@@ -110,7 +112,7 @@ def _risk(predictor: Predictor, node: Node, alone: dict[str, set[str]]) -> Risk:
         down=tuple(sorted(alone.get(node.id, set()))),
         left=_left(predictor, loss),
         quorum=loss.quorum,
-        why=reasons | {name: why for name, (_, why) in loss.gone.items()},
+        why=reasons | {name: str(lost) for name, lost in loss.gone.items()},
     )
 
 

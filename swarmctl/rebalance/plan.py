@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from swarmctl.reading.names import unknown
 from swarmctl.scheduler.board import MAX_FAILURES, Board, Column
-from swarmctl.scheduler.filters import capacity, explain
+from swarmctl.scheduler.filters import capacity, explain, words
 from swarmctl.swarm.model import Service, Swarm
 
 _UNFINISHED = ("updating", "paused", "rollback_started", "rollback_paused")
@@ -215,7 +215,7 @@ class _Table:
         full = [i for i in poor if capacity(service, self.columns[i].room(service)) == 0]
         if full:
             rooms = ((self.nodes[i], self.columns[i].room(service)) for i in full)
-            return f"no better: {names} cannot take more: {explain(service, rooms)}"
+            return f"no better: {names} cannot take more: {words(explain(service, rooms))}"
         if any(i in failures for i in poor):
             return (
                 f"no better: Swarm avoids {names}, where tasks of it have failed "

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from swarmctl.reading.times import seconds
 from swarmctl.scheduler.batch import Allocation, Kind, Rank, best_ranks
-from swarmctl.scheduler.filters import Room, capacity, explain, suits
+from swarmctl.scheduler.filters import Room, Shortages, capacity, explain, suits
 from swarmctl.scheduler.tree import Branch, Path, build
 from swarmctl.swarm.constraints import label
 from swarmctl.swarm.model import HostPort, Node, Resources, Service, Swarm, Task, same_spec
@@ -250,8 +250,8 @@ class Board:
                     column.ports |= service.host_ports
         return found
 
-    def why_pending(self, service: Service, down: frozenset[int], placed: Placed) -> str:
-        """Swarm's words for a task of the service that fits nowhere."""
+    def why_pending(self, service: Service, down: frozenset[int], placed: Placed) -> Shortages:
+        """Why a task of the service fits nowhere."""
         changed = self.changed(placed)
         return explain(
             service,

@@ -1,4 +1,4 @@
-"""Which nodes may take a task, and SwarmKit's own words when none may.
+"""Which nodes may take a task, and which filters refuse when none may.
 
 The filters and their order are those of manager/scheduler/{filter,pipeline}.go: the first that
 fails counts. What the API's JSON does not show is left out: cluster (CSI) volumes.
@@ -6,8 +6,10 @@ fails counts. What the API's JSON does not show is left out: cluster (CSI) volum
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from swarmctl.swarm.model import HostPort, Node, Service
 
@@ -77,23 +79,58 @@ def _max_replicas(_node: Node, service: Service, room: Room) -> bool:
     return not service.max_replicas or room.of_service < service.max_replicas
 
 
+class Filter(StrEnum):
+    """What may refuse a node (defaultFilters, pipeline.go)."""
+
+    READY = "ready"
+    RESOURCES = "resources"
+    PLUGIN = "plugin"
+    CONSTRAINT = "constraint"
+    PLATFORM = "platform"
+    HOST_PORT = "host-port"
+    MAX_REPLICAS = "max-replicas"
+
+
+# Filters that more or bigger nodes would satisfy.
+ROOM = frozenset({Filter.RESOURCES, Filter.HOST_PORT, Filter.MAX_REPLICAS})
+
 Check = Callable[[Node, Service, Room], bool]
 
+# In the order of defaultFilters (pipeline.go).
+FILTERS: Mapping[Filter, Check] = {
+    Filter.READY: _ready,
+    Filter.RESOURCES: _resources,
+    Filter.PLUGIN: _plugins,
+    Filter.CONSTRAINT: _constraints,
+    Filter.PLATFORM: _platform,
+    Filter.HOST_PORT: _host_ports,
+    Filter.MAX_REPLICAS: _max_replicas,
+}
 
-def _nodes(count: int) -> str:
-    return "1 node" if count == 1 else f"{count} nodes"
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A filter and how many nodes it was the first to refuse."""
+
+    filter: Filter
+    nodes: int
+
+    def __str__(self) -> str:
+        """SwarmKit's words (Explain, filter.go)."""
+        nodes = "1 node" if self.nodes == 1 else f"{self.nodes} nodes"
+        return {
+            Filter.READY: f"{nodes} not available for new tasks",
+            Filter.RESOURCES: f"insufficient resources on {nodes}",
+            Filter.PLUGIN: f"missing plugin on {nodes}",
+            Filter.CONSTRAINT: f"scheduling constraints not satisfied on {nodes}",
+            Filter.PLATFORM: f"unsupported platform on {nodes}",
+            Filter.HOST_PORT: f"host-mode port already in use on {nodes}",
+            Filter.MAX_REPLICAS: "max replicas per node limit exceed",
+        }[self.filter]
 
 
-# In the order of defaultFilters (pipeline.go), each with its Explain.
-FILTERS: tuple[tuple[Check, Callable[[int], str]], ...] = (
-    (_ready, lambda n: f"{_nodes(n)} not available for new tasks"),
-    (_resources, lambda n: f"insufficient resources on {_nodes(n)}"),
-    (_plugins, lambda n: f"missing plugin on {_nodes(n)}"),
-    (_constraints, lambda n: f"scheduling constraints not satisfied on {_nodes(n)}"),
-    (_platform, lambda n: f"unsupported platform on {_nodes(n)}"),
-    (_host_ports, lambda n: f"host-mode port already in use on {_nodes(n)}"),
-    (_max_replicas, lambda _: "max replicas per node limit exceed"),
-)
+# Why a task stays pending, the filter that refused most nodes first.
+Shortages = tuple[Shortage, ...]
 
 
 def suits(node: Node, service: Service) -> bool:
@@ -146,20 +183,23 @@ def _fits(service: Service, room: Room) -> bool:
     return wanted.nano_cpus <= room.nano_cpus and wanted.memory_bytes <= room.memory_bytes
 
 
-def explain(service: Service, nodes: Iterable[tuple[Node, Room]]) -> str:
-    """Why a task of the service stays pending, as ``docker service ps`` shows it.
+def explain(service: Service, nodes: Iterable[tuple[Node, Room]]) -> Shortages:
+    """Why a task of the service stays pending.
 
     Args:
         service: of the task.
         nodes: every node of the Swarm, down ones included, with what is left on it.
     """
-    failures = [0] * len(FILTERS)
-    for node, room in nodes:
-        for place, (check, _) in enumerate(FILTERS):
-            if not check(node, service, room):
-                failures[place] += 1
-                break
-    # Most failures first; Go's sort is stable for so few.
-    worst_first = sorted(range(len(FILTERS)), key=lambda place: -failures[place])
-    parts = [FILTERS[place][1](failures[place]) for place in worst_first if failures[place]]
-    return f"no suitable node ({'; '.join(parts)})" if parts else "no suitable node"
+    refused = Counter(
+        next(name for name, check in FILTERS.items() if not check(node, service, room))
+        for node, room in nodes
+        if not all(check(node, service, room) for check in FILTERS.values())
+    )
+    in_order = [Shortage(name, refused[name]) for name in FILTERS if refused[name]]
+    return tuple(sorted(in_order, key=lambda shortage: -shortage.nodes))  # stable, as Go's for few
+
+
+def words(shortages: Shortages) -> str:
+    """The shortages as ``docker service ps`` shows them."""
+    parts = "; ".join(map(str, shortages))
+    return f"no suitable node ({parts})" if parts else "no suitable node"

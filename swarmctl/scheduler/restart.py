@@ -10,9 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from swarmctl.reading.times import seconds
-from swarmctl.swarm.model import Service, Swarm, Task, same_spec
+from swarmctl.swarm.model import RestartPolicy, Service, Swarm, Task, same_spec
+
+
+class NotReplaced(StrEnum):
+    """Why a task that is lost gets no replacement."""
+
+    CONDITION = "condition"
+    FINISHED = "finished"
+    ATTEMPTS = "attempts"
+
+    def words(self, policy: RestartPolicy) -> str:
+        """The reason, with what the service's restart policy says."""
+        return {
+            NotReplaced.CONDITION: f"restart condition {policy.condition}",
+            NotReplaced.FINISHED: f"restart condition {policy.condition}, and it had finished",
+            NotReplaced.ATTEMPTS: f"max_attempts {policy.max_attempts} used up",
+        }[self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +45,7 @@ class Displaced:
 
     prompt: tuple[Task, ...]
     late: tuple[Task, ...]
-    lost: tuple[tuple[Task, str], ...]
+    lost: tuple[tuple[Task, NotReplaced], ...]
     ended: tuple[Task, ...]
 
 
@@ -44,7 +61,7 @@ def displaced(
     """
     prompt: list[Task] = []
     late: list[Task] = []
-    lost: list[tuple[Task, str]] = []
+    lost: list[tuple[Task, NotReplaced]] = []
     ended: list[Task] = []
     for task in tasks:
         service = services.get(task.service_id)
@@ -68,20 +85,17 @@ def _wanted(task: Task, service: Service) -> bool:
     return task.meant_to_run
 
 
-def _why_not(task: Task, service: Service, history: History) -> str:
-    """Why a task is not replaced; ``""`` when it is."""
+def _why_not(task: Task, service: Service, history: History) -> NotReplaced | None:
+    """Why a task is not replaced; ``None`` when it is."""
     policy = service.restart
     if policy.condition == "none":
-        return "restart condition none"
+        return NotReplaced.CONDITION
     finished = task.state == "complete"
     if finished and (policy.condition == "on-failure" or service.is_job):
-        return f"restart condition {policy.condition}, and it had finished"
-    if not policy.max_attempts:
-        return ""
-    used = history.restarts(task, service)
-    if used < policy.max_attempts:
-        return ""
-    return f"max_attempts {policy.max_attempts} used up"
+        return NotReplaced.FINISHED
+    if policy.max_attempts and history.restarts(task, service) >= policy.max_attempts:
+        return NotReplaced.ATTEMPTS
+    return None
 
 
 class History:

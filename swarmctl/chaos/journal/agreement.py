@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from swarmctl.chaos.journal.journal import Placement
-from swarmctl.chaos.world.protocols import Forecast
 
 Counts = Mapping[str, Mapping[str, int]]
 
 
-def compare(forecast: Forecast, seen: Placement) -> dict[str, Any]:
+def compare(prediction: Mapping[str, Any], seen: Placement) -> dict[str, Any]:
     """Compare a placement with a prediction's outcomes.
 
     Args:
-        forecast: as ``swarmctl chaos predict --format json`` gives it.
+        prediction: as ``swarmctl chaos predict --format json`` gives it.
         seen: replicas by service and node; the services that are compared.
 
     Returns:
@@ -23,11 +22,11 @@ def compare(forecast: Forecast, seen: Placement) -> dict[str, Any]:
         ``differences``: by service and node, what was seen and the least and most predicted, where
         no outcome has what was seen.
     """
-    outcomes = [_only(outcome["counts"], seen) for outcome in forecast["outcomes"]]
+    outcomes = [_only(outcome["counts"], seen) for outcome in prediction["outcomes"]]
     plain = _only(seen, seen)
     return {
         "agrees": plain in outcomes,
-        "exhaustive": forecast["exhaustive"],
+        "exhaustive": prediction["exhaustive"],
         "differences": {} if plain in outcomes else _differences(outcomes, plain),
     }
 

@@ -34,6 +34,7 @@ from swarmctl.chaos.world.protocols import (
     Progress,
     Shell,
 )
+from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Node, Swarm, Task
 
@@ -145,6 +146,7 @@ class Context:
     duplicates: Duplicates
     hypothesis: Hypothesis  # from the baseline on: with numbers of replicas
     targets: Targets = field(default_factory=Targets)
+    prediction: Prediction | None = None  # where the lost replicas will go
     baseline: Baseline | None = None  # the Swarm right before the fault
     result: Result | None = None  # what the verdict puts into words
     lock_id: str = ""  # of the Swarm's chaos lock, while it is held

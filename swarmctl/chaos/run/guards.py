@@ -9,8 +9,10 @@ from swarmctl.chaos.journal.journal import GuardRecord, Journal
 from swarmctl.chaos.plan.window import Window
 from swarmctl.chaos.run.judging import words
 from swarmctl.chaos.run.judging.judgement import shortages
-from swarmctl.chaos.world.protocols import Forecast, Machine
+from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import RefusedError
+from swarmctl.prediction import Prediction
+from swarmctl.scheduler.filters import ROOM
 from swarmctl.swarm.lock import CHAOS, Lock
 from swarmctl.swarm.model import Node, Service, Swarm
 
@@ -120,23 +122,19 @@ def blast_radius(hit: int, of: int, what: str, max_nodes: int, max_percent: floa
     )
 
 
-# SwarmKit's words for "there is no room", as opposed to "it may not run there".
-_NO_ROOM = ("insufficient resources", "max replicas per node", "host-mode port")
-
-
-def capacity(forecast: Forecast | None) -> GuardRecord:
+def capacity(prediction: Prediction | None) -> GuardRecord:
     """By prediction, the nodes that are left have room for every lost replica.
 
     A service that its constraints bind to a node is not short of room: whether losing its node is
     a problem is what the experiment shows.
     """
-    if forecast is None:
+    if prediction is None:
         return _result("capacity", "", "", "nothing has to move")
-    reasons: dict[str, str] = forecast["reasons"]
+    reasons = prediction.reasons
     short = [
-        f"{service}: {text}"
-        for service, text in reasons.items()
-        if any(phrase in text for phrase in _NO_ROOM)
+        f"{service}: {reasons[service]}"
+        for service, ways in prediction.shortages.items()
+        if any(shortage.filter in ROOM for way in ways for shortage in way)
     ]
     return _result(
         "capacity",

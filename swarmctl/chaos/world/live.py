@@ -9,13 +9,12 @@ from typing import TypeVar
 import docker.errors
 
 from swarmctl.chaos.world.events import SwarmEvents
-from swarmctl.chaos.world.protocols import Forecast
 from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.cloud.instances import Cloud
 from swarmctl.cluster import endpoint, find, manager_endpoints
 from swarmctl.errors import SwarmctlError
-from swarmctl.prediction import Bounds
-from swarmctl.prediction import request as predict
+from swarmctl.prediction import Bounds, Prediction
+from swarmctl.prediction.predict import predict
 from swarmctl.reading.times import time_or_none
 from swarmctl.swarm.client import SwarmClient
 from swarmctl.swarm.engine import Engine, SwarmEngine
@@ -63,10 +62,10 @@ class LiveManagers:
             raise SwarmctlError(f"{self.address}: the Engine says the time is {stamp!r}")
         return moment
 
-    def forecast(self, lost: Collection[str]) -> Forecast | None:
+    def predict(self, lost: Collection[str]) -> Prediction | None:
         """What will happen when these nodes are lost."""
         swarm = parse_swarm(self._ask(take_snapshot))
-        return predict.as_json(*predict.predict(swarm, lost, _BOUNDS))
+        return predict(swarm, lost, _BOUNDS)
 
     @property
     def engine(self) -> Engine:

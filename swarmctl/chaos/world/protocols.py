@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
+from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Swarm
-
-# A prediction as ``swarmctl chaos predict --format json`` prints it.
-Forecast = dict[str, Any]
 
 
 class Machine(Protocol):
@@ -79,7 +77,7 @@ class Managers(Protocol):
     def avoid(self, addresses: Collection[str]) -> None:
         """From now on ask other managers than these, as far as there are others."""
 
-    def forecast(self, lost: Collection[str]) -> Forecast | None:
+    def predict(self, lost: Collection[str]) -> Prediction | None:
         """What will happen when these nodes (ids) are lost; ``None`` when nothing can be said."""
 
     @property

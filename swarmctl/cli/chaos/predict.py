@@ -74,16 +74,18 @@ def _snapshot(path: Path | None, cluster: str | None, host: str | None) -> Swarm
 
 def _print_one(swarm: Swarm, lose: list[str], zone: str | None, format_: Format, seed: int) -> None:
     from swarmctl.prediction import Bounds
-    from swarmctl.prediction import request as predictions
+    from swarmctl.prediction.as_json import as_json
+    from swarmctl.prediction.lost_nodes import lost_nodes
+    from swarmctl.prediction.predict import predict as predict_loss
 
-    nodes = predictions.choose(swarm, lose, zone)
-    prediction, notices = predictions.predict(swarm, nodes, Bounds(seed=seed))
+    nodes = lost_nodes(swarm, lose, zone)
+    prediction = predict_loss(swarm, nodes, Bounds(seed=seed))
     if format_ is Format.JSON:
-        _emit_outcomes(predictions.as_json(prediction, notices))
+        _emit_outcomes(as_json(prediction))
         return
     from swarmctl.cli.show.prediction import draw
 
-    console.out().print(draw(prediction, notices))
+    console.out().print(draw(prediction))
 
 
 def _emit_outcomes(data: dict[str, Any]) -> None:
@@ -100,7 +102,7 @@ def _print_each(swarm: Swarm, format_: Format) -> None:
 
     risks = each(Predictor(swarm))
     if format_ is Format.JSON:
-        from swarmctl.prediction.request import each_as_json
+        from swarmctl.prediction.as_json import each_as_json
 
         console.emit_json(each_as_json(risks))
         return

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from swarmctl.prediction.advice import Notice
 from swarmctl.prediction.each import Risk
-from swarmctl.prediction.predict import Outcome, Prediction
+from swarmctl.prediction.prediction import Outcome, Prediction
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +20,7 @@ SHOWN_NODES, SHOWN_NAMES = 10, 4
 _SAID_ELSEWHERE = ("pending",)
 
 
-def draw(prediction: Prediction, notices: Sequence[Notice]) -> RenderableType:
+def draw(prediction: Prediction) -> RenderableType:
     """A prediction: placement before and after, what stays pending and why, warnings."""
     from rich.console import Group
     from rich.text import Text
@@ -31,7 +30,7 @@ def draw(prediction: Prediction, notices: Sequence[Notice]) -> RenderableType:
         parts += [Text(), _placement(prediction)]
     if pending := list(_pending(prediction)):
         parts += [Text(), *pending]
-    said = [n for n in notices if n.kind not in _SAID_ELSEWHERE]
+    said = [n for n in prediction.warnings if n.kind not in _SAID_ELSEWHERE]
     if said:
         parts += [Text(), *(_bullet("!", "yellow", n.text) for n in said)]
     return Group(*parts)
@@ -64,7 +63,8 @@ def _placement(prediction: Prediction) -> Table:
     loss = prediction.loss
     for name in sorted({*loss.moved, *loss.gone, *loss.ended, *pending}):
         before = prediction.before.get(name, {})
-        lost = loss.gone.get(name, (0, ""))[0] + loss.ended.get(name, 0)
+        gone = loss.gone.get(name)
+        lost = (gone.count if gone else 0) + loss.ended.get(name, 0)
         table.add_row(
             name,
             str(sum(before.values())),
@@ -100,8 +100,9 @@ def _zero(count: int) -> str:
 
 
 def _pending(prediction: Prediction) -> Iterator[Text]:
+    reasons = prediction.reasons
     for name, (low, high) in prediction.pending().items():
-        words = f"{name}: {_range(low, high)} pending: {prediction.reasons.get(name, '')}"
+        words = f"{name}: {_range(low, high)} pending: {reasons.get(name, '')}"
         yield _bullet("✗", "bold red", words)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
-from swarmctl.prediction.predict import Predictor
+from swarmctl.prediction.predictor import Predictor
 from swarmctl.prediction.search import Chance, Search, State
 from swarmctl.reading import quantities
 from swarmctl.scheduler.board import Board

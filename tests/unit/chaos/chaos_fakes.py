@@ -23,8 +23,9 @@ from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
 from swarmctl.chaos.run.context import Request, World
 from swarmctl.chaos.run.experiment import Experiment
 from swarmctl.chaos.run.interrupts import Interrupts
-from swarmctl.chaos.world.protocols import Forecast, Machine
+from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import SwarmctlError
+from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import Node, Port, Service, Swarm, Task
 from tests.unit.engine_fake import FakeEngine
@@ -203,7 +204,7 @@ class Lab:
     fail: dict[str, Exception] = field(default_factory=dict)
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
     answers: dict[str, str | Callable[[], str]] = field(default_factory=dict)
-    forecasts: Forecast | None = None
+    prediction: Prediction | None = None
     engine: Managers = field(default_factory=Managers)
 
     def __post_init__(self) -> None:
@@ -295,8 +296,8 @@ class Lab:
     def avoid(self, addresses: Collection[str]) -> None:
         self.avoided |= set(addresses)
 
-    def forecast(self, lost: Collection[str]) -> Forecast | None:
-        return self.forecasts
+    def predict(self, lost: Collection[str]) -> Prediction | None:
+        return self.prediction
 
     # -- what happens by itself -----------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.journal.journal import Journal, TaskRecord
 from swarmctl.errors import SwarmctlError
+from swarmctl.prediction.prediction import Loss, Outcome, Prediction
 from swarmctl.swarm.model import Node, Port
 from tests.unit.chaos.chaos_fakes import Stage, node, service, stage, workers
 
@@ -21,17 +22,15 @@ BEFORE = {
 }
 
 
-def forecast(*web: dict[str, int], exhaustive: bool = True) -> dict[str, Any]:
+def prediction(*web: dict[str, int], exhaustive: bool = True) -> Prediction:
     """A prediction with these outcomes for web; wkr2 is lost, api and db have one outcome."""
     others = {"api": {"wkr1": 2, "wkr3": 2}, "db": {"wkr3": 1}}
-    return {
-        "lost": ["wkr2"],
-        "exhaustive": exhaustive,
-        "before": BEFORE,
-        "outcomes": [{"counts": {"web": one, **others}, "pending": {}} for one in web],
-        "reasons": {},
-        "warnings": [],
-    }
+    return Prediction(
+        loss=Loss(("wkr2",), {}, {}, {}, quorum=True, leader=False),
+        before=BEFORE,
+        outcomes=tuple(Outcome({"web": one, **others}, {}) for one in web),
+        exhaustive=exhaustive,
+    )
 
 
 def node_loss(root: Path, *, lossy: bool = False, **options: Any) -> Stage:

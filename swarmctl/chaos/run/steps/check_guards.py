@@ -50,7 +50,7 @@ def _about_the_swarm(context: Context, swarm: Swarm) -> Iterator[GuardRecord]:
         yield guards.leader(chosen.nodes, asked=selection.leader or not selection.drawn)
     yield _blast_radius(context, swarm)
     if kind.effect in (Effect.DOWN, Effect.RETURNS, Effect.DRAINED):
-        yield guards.capacity(context.journal.prediction)
+        yield guards.capacity(context.prediction)
     yield guards.owned(context.cluster, chosen.nodes, chosen.machines)
     if kind.stops:
         yield guards.stoppable(chosen.nodes, chosen.machines)

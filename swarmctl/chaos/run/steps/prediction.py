@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from swarmctl.chaos.run.context import Context
+from swarmctl.prediction.as_json import as_json
 
 
 def predict(context: Context) -> None:
     """Store what Swarm will do; nothing where no replica has to find another node."""
     if context.loses_nodes:
         lost = [node.id for node in context.targets.nodes]
-        context.journal.prediction = context.world.managers.forecast(lost)
+        context.prediction = context.world.managers.predict(lost)
+        if context.prediction is not None:
+            context.journal.prediction = as_json(context.prediction)

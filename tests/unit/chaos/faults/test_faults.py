@@ -17,6 +17,8 @@ from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.run.steps.revert import RevertFailedError
 from swarmctl.errors import RefusedError, SwarmctlError
+from swarmctl.prediction.prediction import Loss, Outcome, Prediction
+from swarmctl.scheduler.filters import Filter, Shortage
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node, Port
 from tests.unit.chaos.chaos_fakes import Stage, node, service, stage
@@ -250,15 +252,17 @@ def test_a_guard_is_overridden_by_name_and_that_is_kept(tmp_path: Path) -> None:
 def test_no_room_by_prediction_is_refused_but_a_pinned_service_is_an_experiment(
     tmp_path: Path,
 ) -> None:
-    def forecast(reason: str) -> dict[str, object]:
-        return {"reasons": {"db": reason}, "outcomes": [], "exhaustive": True}
+    def short_of(refused: Filter, nodes: int) -> Prediction:
+        loss = Loss(("wkr2",), {"db": 1}, {}, {}, quorum=True, leader=False)
+        outcomes = (Outcome({"db": {}}, {"db": 1}),)
+        return Prediction(loss, {}, outcomes, True, {"db": ((Shortage(refused, nodes),),)})
 
     s = stage(tmp_path)
-    s.lab.forecasts = forecast("no suitable node (insufficient resources on 2 nodes)")
+    s.lab.prediction = short_of(Filter.RESOURCES, 2)
     with pytest.raises(RefusedError, match="insufficient resources on 2 nodes"):
         s.experiment.run()
     s = stage(tmp_path / "b", pinned={"db": "wkr2"}, timeout_s=30)
-    s.lab.forecasts = forecast("no suitable node (scheduling constraints not satisfied on 3 nodes)")
+    s.lab.prediction = short_of(Filter.CONSTRAINT, 3)
     assert s.experiment.run().outcome == "refuted"
 
 

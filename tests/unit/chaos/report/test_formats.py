@@ -100,7 +100,7 @@ def tables(text: str) -> None:
 
 def test_one_run_fits_a_comment(tmp_path: Path) -> None:
     s = runs.node_loss(tmp_path)
-    s.lab.forecasts = runs.forecast({"wkr1": 9, "wkr3": 1})
+    s.lab.prediction = runs.prediction({"wkr1": 9, "wkr3": 1})
     journal = s.experiment.run()
     text = markdown.render([journal])
     tables(text)
@@ -246,7 +246,7 @@ def test_a_file_that_cannot_be_written_is_said_before_the_fault(
 def test_the_end_of_a_run_says_what_was_not_foreseen(
     simulated: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    simulated.lab.forecasts = runs.forecast({"wkr1": 9, "wkr3": 1})
+    simulated.lab.prediction = runs.prediction({"wkr1": 9, "wkr3": 1})
     console.out.cache_clear()
     assert run(simulated, tmp_path / "junit.xml") == 0
     shown = capsys.readouterr().out

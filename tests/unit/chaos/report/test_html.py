@@ -53,7 +53,7 @@ def well_formed(page: str) -> None:
 
 def predicted(root: Path, *web: dict[str, int], exhaustive: bool = True) -> str:
     s = runs.node_loss(root)
-    s.lab.forecasts = runs.forecast(*web, exhaustive=exhaustive)
+    s.lab.prediction = runs.prediction(*web, exhaustive=exhaustive)
     return page_of([s.experiment.run()])
 
 
@@ -107,7 +107,7 @@ def test_numbers_that_are_possible_only_apart_are_said(tmp_path: Path) -> None:
 
 def test_outcomes_that_were_not_all_listed_are_no_surprise(tmp_path: Path) -> None:
     s = runs.node_loss(tmp_path)
-    s.lab.forecasts = runs.forecast({"wkr1": 9, "wkr3": 1}, exhaustive=False)
+    s.lab.prediction = runs.prediction({"wkr1": 9, "wkr3": 1}, exhaustive=False)
     journal = s.experiment.run()
     assert "others are possible" in words.agreement(journal)
     assert not comparison.ruled_out(journal)

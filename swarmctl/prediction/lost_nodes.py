@@ -1,0 +1,54 @@
+"""Which nodes are meant: by hostname, id or availability zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from swarmctl.errors import UsageError
+from swarmctl.reading.names import unknown
+from swarmctl.swarm.model import Node, Swarm
+
+# The node label that the role swarm gives every node.
+ZONE_LABEL = "az"
+
+
+def lost_nodes(swarm: Swarm, names: Iterable[str], zone: str | None) -> list[str]:
+    """The ids of the nodes to lose.
+
+    Args:
+        swarm: a snapshot.
+        names: hostnames or ids; several may be in one, separated by commas.
+        zone: an availability zone (label ``az``), whose every node is meant.
+
+    Raises:
+        UsageError: a node or zone is unknown.
+    """
+    wanted = [name.strip() for item in names for name in item.split(",") if name.strip()]
+    chosen = [_find(swarm.nodes, name).id for name in wanted]
+    if zone is not None:
+        chosen += [node.id for node in _in_zone(swarm.nodes, zone)]
+    return list(dict.fromkeys(chosen))
+
+
+def _find(nodes: Sequence[Node], name: str) -> Node:
+    """A node by name or id; among namesakes the one that is up."""
+    found = [n for n in nodes if name in (n.name, n.id)] or [n for n in nodes if n.hostname == name]
+    if not found:
+        raise unknown("node", name, (n.name for n in nodes))
+    up = [n for n in found if n.state != "down"]
+    if len(up) > 1:
+        listing = ", ".join(n.id for n in up)
+        raise UsageError(f"several nodes are called {name!r}", f"give an id: {listing}")
+    return (up or found)[0]
+
+
+def _in_zone(nodes: Sequence[Node], zone: str) -> list[Node]:
+    zones = {n.labels[ZONE_LABEL] for n in nodes if n.labels.get(ZONE_LABEL)}
+    if not zones:
+        raise UsageError(
+            f"no node has a label {ZONE_LABEL!r}, so zones are unknown",
+            f"docker node update --label-add {ZONE_LABEL}=ZONE NODE; playbooks/swarm.yml does so",
+        )
+    if zone not in zones:
+        raise unknown("availability zone", zone, zones)
+    return [n for n in nodes if n.labels.get(ZONE_LABEL) == zone]
