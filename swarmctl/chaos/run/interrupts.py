@@ -1,8 +1,8 @@
-"""Ctrl-C, SIGTERM and a closed terminal, each obeyed at a safe moment.
+"""Ctrl-C, SIGTERM and a closed terminal, each handled at a safe moment.
 
-While nothing is at stake a signal ends the run at once. From the undo plan on it only sets a flag,
-which the experiment looks at between its calls, so that no call to EC2 is torn apart with its
-outcome unknown. And while the undo plan runs, signals are answered but not obeyed.
+Before the undo plan is stored a signal ends the run at once. From then on it only sets a flag that
+the experiment checks between its calls: no call to EC2 is cut off with an unknown outcome.
+While the undo plan is carried out, signals are acknowledged but do not stop it.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class InterruptedRunError(SwarmctlError):
-    """Somebody ended the run."""
+    """A signal, or the user's answer, ended the run."""
 
     exit_code = Exit.INTERRUPTED
 
 
 class _Mode(Enum):
-    FREE = "nothing is at stake"
+    FREE = "nothing has to be undone"
     CAREFUL = "something may have to be undone"
     REVERTING = "it is being undone"
 
 
 @dataclass
 class Interrupts:
-    """The flag, and what a further signal is answered with.
+    """The flag, and the answer to a further signal.
 
     Attributes:
-        doing: what is being awaited; shown when a signal comes in, because people press Ctrl-C
-            again when nothing seems to happen.
+        doing: what is being awaited; shown when a signal comes, because users press Ctrl-C again
+            when nothing seems to happen.
     """
 
     doing: str = ""
@@ -77,15 +77,15 @@ class Interrupts:
         self._mode = _Mode.CAREFUL
 
     def reverting(self) -> None:
-        """From now on nothing is given up any more."""
+        """From now on signals are acknowledged only."""
         self._mode = _Mode.REVERTING
 
     def reverted(self) -> None:
-        """The undo plan has run."""
+        """The undo plan is carried out: signals set the flag again."""
         self._mode = _Mode.CAREFUL
 
     def check(self) -> None:
-        """Stop here if somebody asked for it.
+        """End the run here if a signal came.
 
         Raises:
             InterruptedRunError: a signal came, and nothing is being undone at the moment.
@@ -100,7 +100,7 @@ class Interrupts:
             self.check()
         awaited = f" Waiting for {self.doing}." if self.doing else ""
         if self._mode is _Mode.REVERTING:
-            text = f"Still putting things back; this is not given up.{awaited}"
+            text = f"Still reverting; a signal does not stop it.{awaited}"
         elif first:
             text = f"{self._name}: ending the run and putting back what was taken.{awaited}"
         else:

@@ -199,7 +199,7 @@ def test_a_second_interrupt_does_not_abandon_the_revert(
     assert s.lab.states["wkr2"] == "running"
     assert s.experiment.journal.undo.state == "done"
     said = capfd.readouterr().err
-    assert "Still putting things back; this is not given up." in said
+    assert "Still reverting; a signal does not stop it." in said
     assert "Waiting for EC2 to have the machines running: wkr2" in said
 
 
