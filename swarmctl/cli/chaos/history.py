@@ -18,9 +18,14 @@ def history(
     last: Annotated[
         int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N.")
     ] = None,
-    fault: Annotated[str | None, typer.Option("--fault", help="Only runs of this fault.")] = None,
+    fault: Annotated[
+        str | None, typer.Option("--fault", metavar="FAULT", help="Only runs of this fault.")
+    ] = None,
     outcome: Annotated[
-        str | None, typer.Option("--outcome", help="Only runs with this outcome, e.g. refuted.")
+        str | None,
+        typer.Option(
+            "--outcome", metavar="OUTCOME", help="Only runs with this outcome, e.g. refuted."
+        ),
     ] = None,
     format_: TableOrJson = Format.TABLE,
     runs_dir: RunsDirOption = Path("runs"),

@@ -39,7 +39,10 @@ def predict(
     ] = None,
     format_: TableOrJson = Format.TABLE,
     seed: Annotated[
-        int, typer.Option("--seed", help="Of the draw, if there are too many outcomes to list.")
+        int,
+        typer.Option(
+            "--seed", metavar="N", help="Of the draw, if there are too many outcomes to list."
+        ),
     ] = 1,
     cluster: ClusterOption = None,
     host: HostOption = None,

@@ -100,8 +100,6 @@ PYTHON_TYPE = re.compile(r"<(?:list\[.*?|str|int|float|path|.* range)>")
 def test_help_names_every_value_and_shows_no_python_type(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if words[:1] == ("chaos",):
-        pytest.skip("the options of chaos have no names for their values yet")
     assert cli.main([*words, "--help"]) == 0
     assert PYTHON_TYPE.findall(capsys.readouterr().out) == []
 
