@@ -27,9 +27,9 @@ class Risk:
         pending: at most so many of those, by service, find no node.
         gone: replicas that nothing replaces, by service.
         down: services whose every replica is on it: an outage until they run again.
-        left: services whose data (volumes, bind mounts) stays on it.
+        left_behind: services whose data (volumes, bind mounts) stays on it.
         quorum: whether the managers that are left can decide.
-        why: of what is pending or gone, in a few words, by service.
+        reasons: why replicas are pending or gone, by service.
     """
 
     node: str
@@ -40,9 +40,9 @@ class Risk:
     pending: dict[str, int]
     gone: dict[str, int]
     down: tuple[str, ...]
-    left: tuple[str, ...]
+    left_behind: tuple[str, ...]
     quorum: bool
-    why: dict[str, str]
+    reasons: dict[str, str]
 
     @property
     def grade(self) -> str:
@@ -51,7 +51,7 @@ class Risk:
             return "quorum"
         if self.pending or self.gone:
             return "capacity"
-        if self.left:
+        if self.left_behind:
             return "data"
         return "outage" if self.down else "fine"
 
@@ -74,7 +74,7 @@ def each(predictor: Predictor) -> tuple[Risk, ...]:
 def _weight(risk: Risk) -> tuple[int, int, int, int, int, str]:
     missing = sum(risk.pending.values()) + sum(risk.gone.values())
     grade = GRADES.index(risk.grade)
-    return grade, -missing, -len(risk.left), -len(risk.down), -risk.moved, risk.node
+    return grade, -missing, -len(risk.left_behind), -len(risk.down), -risk.moved, risk.node
 
 
 def _services_on_one_node(predictor: Predictor) -> dict[str, set[str]]:
@@ -110,13 +110,13 @@ def _risk(predictor: Predictor, node: Node, alone: dict[str, set[str]]) -> Risk:
         pending=new,
         gone=gone,
         down=tuple(sorted(alone.get(node.id, set()))),
-        left=_left(predictor, loss),
+        left_behind=_left_behind(predictor, loss),
         quorum=loss.quorum,
-        why=reasons | {name: str(lost) for name, lost in loss.gone.items()},
+        reasons=reasons | {name: str(lost) for name, lost in loss.gone.items()},
     )
 
 
-def _left(predictor: Predictor, loss: Loss) -> tuple[str, ...]:
+def _left_behind(predictor: Predictor, loss: Loss) -> tuple[str, ...]:
     touched = {*loss.moved, *loss.gone}
     return tuple(
         s.name

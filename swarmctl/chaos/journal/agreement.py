@@ -1,56 +1,44 @@
-"""Whether what was seen is what was predicted: pure functions over a journal's own data."""
+"""Whether the placement that was seen is one of those predicted: pure, over a journal's data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
-from swarmctl.chaos.journal.journal import Placement
-
-Counts = Mapping[str, Mapping[str, int]]
+from swarmctl.chaos.journal.journal import Agreement, Difference, Placement
+from swarmctl.prediction.record import PredictionRecord
 
 
-def compare(prediction: Mapping[str, Any], seen: Placement) -> dict[str, Any]:
+def compare(
+    prediction: PredictionRecord, seen: Placement, left_out: Collection[str] = ()
+) -> Agreement:
     """Compare a placement with a prediction's outcomes.
 
     Args:
-        prediction: as ``swarmctl chaos predict --format json`` gives it.
-        seen: replicas by service and node; the services that are compared.
-
-    Returns:
-        ``agrees``: whether it is one of the outcomes; ``exhaustive``: whether there are no others;
-        ``differences``: by service and node, what was seen and the least and most predicted, where
-        no outcome has what was seen.
+        prediction: made before the fault.
+        seen: replicas by service and node, of the services to compare.
+        left_out: services that are not compared.
     """
-    outcomes = [_only(outcome["counts"], seen) for outcome in prediction["outcomes"]]
-    plain = _only(seen, seen)
-    return {
-        "agrees": plain in outcomes,
-        "exhaustive": prediction["exhaustive"],
-        "differences": {} if plain in outcomes else _differences(outcomes, plain),
-    }
+    outcomes = [_only(outcome.counts, seen) for outcome in prediction.outcomes]
+    counts = _only(seen, seen)
+    agrees = counts in outcomes
+    differences = {} if agrees else _differences(outcomes, counts)
+    return Agreement(agrees, prediction.exhaustive, differences, tuple(sorted(left_out)))
 
 
-def _only(counts: Counts, services: Mapping[str, object]) -> dict[str, dict[str, int]]:
+def _only(counts: Mapping[str, Mapping[str, int]], services: Mapping[str, object]) -> Placement:
     return {name: {node: n for node, n in counts.get(name, {}).items() if n} for name in services}
 
 
-def _differences(
-    outcomes: list[dict[str, dict[str, int]]], seen: dict[str, dict[str, int]]
-) -> dict[str, dict[str, dict[str, int]]]:
-    found: dict[str, dict[str, dict[str, int]]] = {}
+def _differences(outcomes: list[Placement], seen: Placement) -> dict[str, dict[str, Difference]]:
+    found: dict[str, dict[str, Difference]] = {}
     for service, counts in seen.items():
-        if any(outcome[service] == counts for outcome in outcomes):
+        predicted = [outcome[service] for outcome in outcomes]
+        if counts in predicted:
             continue
-        nodes = {*counts, *(node for outcome in outcomes for node in outcome[service])}
-        for node in sorted(nodes):
-            predicted = [outcome[service].get(node, 0) for outcome in outcomes] or [0]
-            count = counts.get(node, 0)
-            if not min(predicted) <= count <= max(predicted):
-                found.setdefault(service, {})[node] = {
-                    "seen": count,
-                    "least": min(predicted),
-                    "most": max(predicted),
-                }
-        found.setdefault(service, {})
+        of_service = found.setdefault(service, {})
+        for node in sorted({*counts, *(node for per_node in predicted for node in per_node)}):
+            numbers = [per_node.get(node, 0) for per_node in predicted] or [0]
+            difference = Difference(counts.get(node, 0), min(numbers), max(numbers))
+            if not difference.least <= difference.seen <= difference.most:
+                of_service[node] = difference
     return found

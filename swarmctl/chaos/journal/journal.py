@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from swarmctl.prediction.record import PredictionRecord
+
 SCHEMA = 1
 
 # Service name → node hostname → replicas serving there.
@@ -167,6 +169,33 @@ class ProbeRecord:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Replicas on one node: the number seen, and the fewest and most in any predicted outcome."""
+
+    seen: int
+    least: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A placement compared with a prediction.
+
+    Attributes:
+        agrees: it is one of the predicted outcomes.
+        exhaustive: no other outcome is possible.
+        differences: by service and node, each number that no outcome has; a service without nodes
+            has numbers that were all predicted, but not together.
+        left_out: services that were not compared, because their replicas do not come up.
+    """
+
+    agrees: bool
+    exhaustive: bool
+    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+
+
 @dataclass
 class Journal:
     """Everything about one run. ``phase`` and ``outcome`` say how far it got and how it ended."""
@@ -188,8 +217,8 @@ class Journal:
     targets: tuple[TargetRecord, ...] = ()
     guards: tuple[GuardRecord, ...] = ()
     undo: Undo = field(default_factory=Undo)
-    prediction: dict[str, Any] | None = None  # what was expected before the fault
-    agreement: dict[str, Any] | None = None  # how what was seen compares with it
+    prediction: PredictionRecord | None = None  # made before the fault
+    agreement: Agreement | None = None  # of the placement at the verdict with the prediction
     duplicates: dict[str, int] = field(default_factory=dict)  # service → replicas running twice
     verdict: Verdict | None = None
     phases: dict[str, float | None] = field(default_factory=dict)  # seconds since the fault

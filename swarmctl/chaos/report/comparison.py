@@ -5,36 +5,9 @@ Pure functions over a journal's ``prediction``, ``agreement`` and ``after``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from swarmctl.chaos.journal.journal import Journal, Placement
-
-
-@dataclass(frozen=True, slots=True)
-class PredictedOutcome:
-    """One possible outcome: tasks that run, by service and node, and tasks without a node."""
-
-    counts: Mapping[str, Mapping[str, int]]
-    pending: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedPrediction:
-    """A journal's prediction.
-
-    Args:
-        before: replicas before the fault.
-        outcomes: what may be afterwards.
-        exhaustive: whether nothing else is possible.
-        reasons: why tasks would have no node, by service.
-    """
-
-    before: Placement
-    outcomes: tuple[PredictedOutcome, ...]
-    exhaustive: bool
-    reasons: Mapping[str, str]
+from swarmctl.chaos.journal.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +51,9 @@ class ServiceComparison:
     only_apart: bool
 
 
-def recorded(journal: Journal) -> RecordedPrediction | None:
-    """The prediction in a journal; ``None`` without one. Nothing else reads its form."""
-    raw: Mapping[str, Any] | None = journal.prediction
-    if raw is None:
-        return None
-    return RecordedPrediction(
-        before=raw.get("before", {}),
-        outcomes=tuple(
-            PredictedOutcome(o["counts"], o["pending"]) for o in raw.get("outcomes", ())
-        ),
-        exhaustive=raw.get("exhaustive", False),
-        reasons=raw.get("reasons", {}),
-    )
-
-
 def nodes(journal: Journal) -> tuple[str, ...]:
     """The nodes that were predicted to run replicas or were seen to, in order."""
-    prediction = recorded(journal)
+    prediction = journal.prediction
     counts = [outcome.counts for outcome in prediction.outcomes] if prediction else []
     places = (journal.before, journal.after, *counts)
     return tuple(sorted({node for place in places for nodes in place.values() for node in nodes}))
@@ -103,11 +61,11 @@ def nodes(journal: Journal) -> tuple[str, ...]:
 
 def comparisons(journal: Journal) -> tuple[ServiceComparison, ...]:
     """One for each service; none when nothing was predicted."""
-    prediction = recorded(journal)
+    prediction = journal.prediction
     if prediction is None or not prediction.outcomes:
         return ()
     outcomes = prediction.outcomes
-    differences = (journal.agreement or {}).get("differences", {})
+    differences = journal.agreement.differences if journal.agreement else {}
 
     def on_node(service: str, node: str) -> PredictedRange:
         predicted = [outcome.counts.get(service, {}).get(node, 0) for outcome in outcomes]
@@ -131,10 +89,10 @@ def comparisons(journal: Journal) -> tuple[ServiceComparison, ...]:
 
 def agrees(journal: Journal) -> bool | None:
     """Whether a predicted outcome was seen; ``None`` when there is nothing to compare."""
-    return bool(journal.agreement["agrees"]) if journal.agreement else None
+    return journal.agreement.agrees if journal.agreement else None
 
 
 def ruled_out(journal: Journal) -> bool:
     """Whether what was seen had been predicted to be impossible."""
     found = journal.agreement
-    return bool(found and not found["agrees"] and found["exhaustive"])
+    return found is not None and not found.agrees and found.exhaustive

@@ -140,7 +140,7 @@ def _plain(journal: Journal) -> dict[str, Any]:
         "parameters": journal.parameters,
         "verdict": asdict(journal.verdict) if journal.verdict else None,
         "prediction": words.agreement(journal),
-        "agreement": journal.agreement,
+        "agreement": asdict(journal.agreement) if journal.agreement else None,
         "guards": [asdict(guard) for guard in journal.guards],
         "before": journal.before,
         "after": journal.after,

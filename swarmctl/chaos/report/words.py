@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.report.comparison import RecordedPrediction, agrees, recorded
+from swarmctl.chaos.report.comparison import agrees
 from swarmctl.chaos.report.run_summary import summarize
+from swarmctl.prediction.record import PredictionRecord
 
 NONE = "-"
 OUTCOMES = {
@@ -77,7 +78,7 @@ def duplicates(journal: Journal) -> str:
     return f"Ran twice, on the target and elsewhere: {listing}" if found else ""
 
 
-def possible_outcomes(prediction: RecordedPrediction) -> str:
+def possible_outcomes(prediction: PredictionRecord) -> str:
     """``24 possible outcomes (exhaustive)``."""
     count = len(prediction.outcomes)
     noun = "outcome" if count == 1 else "outcomes"
@@ -86,7 +87,7 @@ def possible_outcomes(prediction: RecordedPrediction) -> str:
 
 def agreement(journal: Journal) -> str:
     """``as predicted (1 of 24 outcomes, exhaustive)``, or not; ``""`` without a prediction."""
-    prediction, agreed = recorded(journal), agrees(journal)
+    prediction, agreed = journal.prediction, agrees(journal)
     if prediction is None or not prediction.outcomes:
         return ""
     if agreed is None:
@@ -100,7 +101,7 @@ def agreement(journal: Journal) -> str:
     return f"not among the predicted ({listed})"
 
 
-def _completeness(prediction: RecordedPrediction) -> str:
+def _completeness(prediction: PredictionRecord) -> str:
     return "exhaustive" if prediction.exhaustive else "others are possible"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -77,14 +78,14 @@ def _snapshot(path: Path | None, cluster: str | None, host: str | None) -> Swarm
 
 def _print_one(swarm: Swarm, lose: list[str], zone: str | None, format_: Format, seed: int) -> None:
     from swarmctl.prediction import Bounds
-    from swarmctl.prediction.as_json import as_json
     from swarmctl.prediction.lost_nodes import lost_nodes
     from swarmctl.prediction.predict import predict as predict_loss
+    from swarmctl.prediction.record import record
 
     nodes = lost_nodes(swarm, lose, zone)
     prediction = predict_loss(swarm, nodes, Bounds(seed=seed))
     if format_ is Format.JSON:
-        _emit_outcomes(as_json(prediction))
+        _emit_outcomes(asdict(record(prediction)))
         return
     from swarmctl.cli.show.prediction import draw
 
@@ -105,7 +106,7 @@ def _print_each(swarm: Swarm, format_: Format) -> None:
 
     risks = each(Predictor(swarm))
     if format_ is Format.JSON:
-        from swarmctl.prediction.as_json import each_as_json
+        from swarmctl.prediction.record import each_as_json
 
         console.emit_json(each_as_json(risks))
         return

@@ -152,10 +152,10 @@ def _why(risk: Risk) -> str:
     if not risk.quorum:
         return "the other managers have no majority: nothing is replaced"
     missing = {**risk.pending, **risk.gone}
-    parts = [f"{name} {n}: {_short(risk.why.get(name, ''))}" for name, n in missing.items()]
+    parts = [f"{name} {n}: {_short(risk.reasons.get(name, ''))}" for name, n in missing.items()]
     parts = _some(parts)
-    if risk.left:
-        parts.append(f"data of {', '.join(_some(risk.left))} stays")
+    if risk.left_behind:
+        parts.append(f"data of {', '.join(_some(risk.left_behind))} stays")
     if risk.down:
         parts.append(f"{', '.join(_some(risk.down))} down until replaced")
     return "; ".join(parts)

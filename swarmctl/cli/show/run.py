@@ -150,7 +150,7 @@ def _show_prediction(journal: Journal) -> None:
 
     from swarmctl.chaos.report import comparison, words
 
-    prediction = comparison.recorded(journal)
+    prediction = journal.prediction
     if prediction is None:
         return
     nodes = comparison.nodes(journal)

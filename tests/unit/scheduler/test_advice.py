@@ -117,8 +117,8 @@ def test_every_node_in_turn_the_worst_first() -> None:
         ("c", "outage", True),
     ]
     assert risks[1].pending == {"pinned": 1}
-    assert "scheduling constraints not satisfied on 3 nodes" in risks[1].why["pinned"]
-    assert risks[2].left == ("db",)
+    assert "scheduling constraints not satisfied on 3 nodes" in risks[1].reasons["pinned"]
+    assert risks[2].left_behind == ("db",)
 
 
 def test_what_waits_already_is_not_blamed_on_a_node() -> None:

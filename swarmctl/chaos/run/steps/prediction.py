@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swarmctl.chaos.run.context import Context
-from swarmctl.prediction.as_json import as_json
+from swarmctl.prediction.record import record
 
 
 def predict(context: Context) -> None:
@@ -12,4 +12,4 @@ def predict(context: Context) -> None:
         lost = [node.id for node in context.targets.nodes]
         context.prediction = context.world.managers.predict(lost)
         if context.prediction is not None:
-            context.journal.prediction = as_json(context.prediction)
+            context.journal.prediction = record(context.prediction)

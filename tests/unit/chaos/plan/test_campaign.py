@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from swarmctl.chaos.fault.selection import Selection
-from swarmctl.chaos.journal import agreement
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan import campaign, window
 from swarmctl.chaos.plan.plan import Plan
@@ -86,25 +85,3 @@ def test_a_time_window_is_read_in_its_own_zone(text: str, moment: datetime, with
 def test_a_time_window_that_cannot_be_read_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError, match="cannot read the time window"):
         window.parse(text)
-
-
-def test_a_placement_is_compared_with_every_outcome() -> None:
-    forecast = {
-        "exhaustive": True,
-        "outcomes": [
-            {"counts": {"web": {"a": 3, "b": 1}, "job": {"a": 1}}, "pending": {}},
-            {"counts": {"web": {"a": 2, "b": 2}, "job": {"a": 1}}, "pending": {}},
-        ],
-    }
-    assert agreement.compare(forecast, {"web": {"b": 2, "a": 2, "c": 0}})["agrees"]
-    found = agreement.compare(forecast, {"web": {"a": 1, "b": 2, "c": 1}})
-    assert found == {
-        "agrees": False,
-        "exhaustive": True,
-        "differences": {
-            "web": {
-                "a": {"seen": 1, "least": 2, "most": 3},
-                "c": {"seen": 1, "least": 0, "most": 0},
-            }
-        },
-    }

@@ -1,0 +1,73 @@
+"""A placement beside the prediction, as a journal keeps both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from swarmctl.chaos.journal import agreement
+from swarmctl.chaos.journal.journal import Agreement, Difference
+from swarmctl.prediction.prediction import Notice, Outcome
+from swarmctl.prediction.record import GoneRecord, PredictionRecord
+from tests.unit.chaos.chaos_fakes import stage
+
+
+def test_a_placement_is_compared_with_every_outcome() -> None:
+    prediction = PredictionRecord(
+        exhaustive=True,
+        outcomes=(
+            Outcome({"web": {"a": 3, "b": 1}, "job": {"a": 1}}, {}),
+            Outcome({"web": {"a": 2, "b": 2}, "job": {"a": 1}}, {}),
+        ),
+    )
+    assert agreement.compare(prediction, {"web": {"b": 2, "a": 2, "c": 0}}).agrees
+    found = agreement.compare(prediction, {"web": {"a": 1, "b": 2, "c": 1}})
+    assert found == Agreement(
+        agrees=False,
+        exhaustive=True,
+        differences={"web": {"a": Difference(1, 2, 3), "c": Difference(1, 0, 0)}},
+    )
+
+
+# As docs/prediction.md documents it, and as every version has written it.
+PREDICTION: dict[str, Any] = {
+    "lost": ["wkr1"],
+    "exhaustive": False,
+    "seed": 1,
+    "quorum": True,
+    "before": {"web": {"wkr1": 2}, "db": {"wkr1": 1}},
+    "moved": {"web": 2},
+    "gone": {"db": {"count": 1, "why": "restart condition none"}},
+    "ended": {"agent": 1},
+    "outcomes": [{"counts": {"web": {"wkr2": 1}, "db": {}}, "pending": {"web": 1}}],
+    "reasons": {"web": "no suitable node (insufficient resources on 1 node)"},
+    "warnings": [{"kind": "policy", "service": "db", "node": "", "text": "db: 1 replica lost"}],
+}
+AGREEMENT: dict[str, Any] = {
+    "agrees": False,
+    "exhaustive": False,
+    "differences": {"web": {"wkr2": {"seen": 2, "least": 1, "most": 1}}},
+}
+
+
+def test_a_recorded_prediction_loads_typed_and_is_written_as_it_was(tmp_path: Path) -> None:
+    s = stage(tmp_path)
+    path = tmp_path / s.experiment.run().id / "journal.json"
+    raw = json.loads(path.read_text()) | {"prediction": PREDICTION, "agreement": AGREEMENT}
+    path.write_text(json.dumps(raw))
+    journal = s.runs.load(path.parent.name)
+    assert journal.prediction is not None
+    assert journal.prediction.gone == {"db": GoneRecord(1, "restart condition none")}
+    assert journal.prediction.outcomes == (
+        Outcome({"web": {"wkr2": 1}, "db": {}}, pending={"web": 1}),
+    )
+    assert journal.prediction.warnings == (Notice("policy", "db: 1 replica lost", "db"),)
+    assert journal.agreement == Agreement(
+        agrees=False, exhaustive=False, differences={"web": {"wkr2": Difference(2, 1, 1)}}
+    )
+    s.runs.save(journal)
+    written = json.loads(path.read_text())
+    assert written["prediction"] == json.loads(json.dumps(asdict(journal.prediction))) == PREDICTION
+    assert written["agreement"] == AGREEMENT | {"left_out": []}
