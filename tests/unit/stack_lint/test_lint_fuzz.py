@@ -12,17 +12,9 @@ from swarmctl.stack.lint import engine, mend, snapshot
 from swarmctl.stack.lint.formats import FORMATS
 from swarmctl.stack.lint.source import Source
 from tests.unit.stack_lint.lint_corpus import CORPUS
+from tests.unit.stack_lint.random_files import ODD, SEEDS, generated, mutated
 
-SEEDS = [path.read_bytes() for path in sorted(CORPUS.glob("*.yml"))]
 SWARM = snapshot.read(CORPUS / "swarm.json")
-# What tends to break readers of YAML, put where a value, a key or anything may stand.
-ODD = [
-    b"null", b"~", b"''", b"-1", b"2.5", b".inf", b"true", b"[]", b"{}", b"[[]]", b"{a: {b: c}}",
-    b"2001-01-01", b"0755", b"*a", b"&a b", b"!x y", b"!!binary AA==", b"<<: *a", b"${", b"$$",
-    b"${A:?}", b"${A:-", b"\t", b"\x00", b"\xff", b"\xe2\x82", b"\xef\xbb\xbf", b"---", b"...",
-    b"99999999999999999999999", b"1e999", b"- - - x", b"? [a]", b"{{.Node.ID}}", b"%", b"`", b"@",
-    b"a" * 300, b"::", b"80-90:1-2", b"[1, 1.0, '1']", b"{1: 2}", b"|\n x", b"'", b'"', b"\\",
-]  # fmt: skip
 
 
 def check(data: bytes) -> engine.Report:
@@ -39,38 +31,12 @@ def check(data: bytes) -> engine.Report:
     return report
 
 
-def mutated(data: bytes, dice: random.Random) -> bytes:
-    """The text with one to four things done to it."""
-    for _ in range(dice.randint(1, 4)):
-        lines = data.split(b"\n")
-        at = dice.randrange(len(lines))
-        line = lines[at]
-        match dice.randrange(7):
-            case 0:
-                del lines[at]
-            case 1:
-                lines.insert(at, lines[dice.randrange(len(lines))])
-            case 2:
-                lines[at] = line.partition(b":")[0] + b": " + dice.choice(ODD)
-            case 3:
-                lines[at] = b" " * dice.randrange(8) + line.lstrip()
-            case 4:
-                cut = dice.randrange(len(line) + 1)
-                lines[at] = line[:cut] + dice.choice(ODD) + line[cut:]
-            case 5:
-                lines[at] = line[: dice.randrange(len(line) + 1)]
-            case _:
-                indent = line[: len(line) - len(line.lstrip())]
-                lines[at] = indent + b"- " + dice.choice(ODD)
-        data = b"\n".join(lines)
-    return data
-
-
 @pytest.mark.parametrize("seed", range(6))
 def test_mutated_files_never_crash(seed: int) -> None:
     dice = random.Random(seed)
     for _ in range(40):
         check(mutated(dice.choice(SEEDS), dice))
+        check(generated(dice))
 
 
 def test_random_bytes_never_crash() -> None:
