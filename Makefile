@@ -90,6 +90,7 @@ lab-test: doctor ## Tests against a real Swarm in a lab of their own
 .PHONY: proof
 proof: doctor ## The same and more: every fault, random Swarms against the predictor (about an hour)
 	SWARMCTL_PREDICTION_SCENARIOS=$${SWARMCTL_PREDICTION_SCENARIOS:-40} pytest tests/lab
+	SWARMCTL_COMPOSE_FUZZ=$${SWARMCTL_COMPOSE_FUZZ:-5000} pytest tests/unit/stack_lint/test_docker_agreement.py
 
 .PHONY: molecule
 molecule: doctor ## The roles' molecule scenarios, on lab nodes

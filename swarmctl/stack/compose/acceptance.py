@@ -130,7 +130,7 @@ def _env_files(service: dict[str, Value], path: Path, read_file: ReadFile) -> It
             yield Refusal(Kind.ENV_FILE, place, words)
             continue
         try:
-            notations.check_env_file(data)
+            notations.env_file(data)
         except notations.NotationError as fault:
             yield Refusal(Kind.ENV_FILE, place, f"{name}: {fault}")
 
@@ -149,8 +149,8 @@ def _objects(config: Mapping[str, Value]) -> Iterator[Refusal]:
 
 def _external(section: str, entry: dict[str, Value], path: Path) -> Iterator[Refusal]:
     if section == "volumes":
-        for key in ("driver", "driver_opts", "labels"):
-            if entry.get(key):
+        for key in ("driver", "driver_opts", "labels", "x-cluster-spec"):
+            if entry.get(key) or (key == "x-cluster-spec" and key in entry):
                 words = f"an external volume cannot have {key}"
                 yield Refusal(Kind.VALUE, (*path, key), words, on_value=False)
     if at(entry, "external", "name") and entry.get("name"):

@@ -184,8 +184,9 @@ def check_words(text: str) -> None:
         raise NotationError(f"the command has a {quote} that is never closed")
 
 
-def check_env_file(data: bytes) -> None:
-    """Raise ``NotationError`` if the docker CLI cannot read an environment file."""
+def env_file(data: bytes) -> dict[str, str | None]:
+    """The variables of an environment file; ``None`` is taken from the deployer's shell."""
+    variables: dict[str, str | None] = {}
     for number, line in enumerate(data.split(b"\n"), start=1):
         if len(line) >= 64 * 1024:
             raise NotationError(f"line {number} is longer than 64 KiB")
@@ -196,8 +197,10 @@ def check_env_file(data: bytes) -> None:
         text = text.removesuffix("\r")
         if not text or text.startswith("#"):
             continue
-        name = text.partition("=")[0]
+        name, equals, value = text.partition("=")
         if not name:
             raise NotationError(f"line {number} has no variable name")
         if " " in name or "\t" in name:
             raise NotationError(f"line {number}: the name {name!r} contains white space")
+        variables[name] = value if equals else None
+    return variables

@@ -77,7 +77,7 @@ def _value(rule: Rule, dice: random.Random, depth: int) -> Any:
         return dice.choice(form.choices or _SINGLE[form.type])
     found: dict[str, Any] = {key: _value(form.keys[key], dice, depth) for key in form.required}
     if form.names is not None:
-        names = dice.sample(("a", "b", "web", "no file", "A.b"), dice.randint(0, 2))
+        names = dice.sample(("a", "b", "web", "A.b", "c_1"), dice.randint(0, 2))
         return {name: _value(form.names.holds, dice, depth + 1) for name in names}
     found |= {key: _value(rule, dice, depth + 1) for key, rule in _some(form.keys, dice, 4)}
     if dice.random() < 0.03:
