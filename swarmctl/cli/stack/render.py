@@ -1,4 +1,4 @@
-"""``swarmctl stack render``."""
+"""``swarmctl stack render`` and ``swarmctl stack list``."""
 
 from __future__ import annotations
 
@@ -55,3 +55,14 @@ def render(
     if stale:
         console.note("the same command without --check updates them")
     return int(Exit.FAILED if stale else Exit.OK)
+
+
+def list_stacks() -> None:
+    """List the stacks that can be rendered."""
+    from swarmctl.stack.render import source
+
+    names = source.stack_names()
+    if not names:
+        console.note(f"no stacks in {source.stacks_dir()}")
+    for name in names:
+        console.emit(name)

@@ -11,9 +11,7 @@ import docker
 import docker.errors
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.lab.image.base import make_base
-from swarmctl.lab.image.build import build_image
-from swarmctl.lab.image.mirror import fill_registry
+from swarmctl.lab.image.build import Note, build_image, fill_registry, make_base
 from swarmctl.lab.image.recipes import (
     BASE_IMAGE_VARIABLE,
     RECIPES,
@@ -22,19 +20,14 @@ from swarmctl.lab.image.recipes import (
     image_tags,
 )
 
-Note = Callable[[str], None]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Images:
     """References of the images a lab starts containers from."""
 
-    node: str
-    """A machine with Docker Engine (a golden AMI)."""
-    node_bare: str
-    """A machine without Engine, with an offline apt source that holds it."""
-    registry: str
-    """The registry, the application images inside."""
+    node: str  # with Docker Engine (a golden AMI)
+    node_bare: str  # without Engine; an offline apt source in it has the packages
+    registry: str  # with the application images inside
 
 
 def ensure_images(client: docker.DockerClient, note: Note) -> Images:
@@ -109,14 +102,11 @@ def _in_parallel(*jobs: Callable[[], None]) -> None:
     """Run the jobs in parallel, wait for all, then report every failure."""
     with ThreadPoolExecutor(len(jobs)) as pool:
         failures = [future.exception() for future in [pool.submit(job) for job in jobs]]
-    errors = [failure for failure in failures if failure is not None]
-    for error in errors:
-        if not isinstance(error, SwarmctlError):
-            raise error
-    if len(errors) == 1:
-        raise errors[0]
+    errors = [failure for failure in failures if isinstance(failure, SwarmctlError)]
+    for failure in failures:
+        if failure and (len(errors) == 1 or failure not in errors):
+            raise failure
     if errors:
         raise SwarmctlError(
-            "\n".join(str(error) for error in errors),
-            next((e.hint for e in errors if isinstance(e, SwarmctlError) and e.hint), ""),
+            "\n".join(map(str, errors)), next((e.hint for e in errors if e.hint), "")
         )

@@ -29,7 +29,7 @@ SERVED = {
 MMDEBSTRAP = (
     "mmdebstrap",
     "--variant=minbase",
-    # What a machine without people on it never reads; a quarter of its size.
+    # Not needed on a machine that nobody logs in to; a quarter of its size.
     "--dpkgopt=path-exclude=/usr/share/man/*",
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-exclude=/usr/share/info/*",

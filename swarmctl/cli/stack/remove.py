@@ -1,4 +1,4 @@
-"""``swarmctl stack rm``."""
+"""``swarmctl stack rm``, ``prune`` and ``unlock``."""
 
 from __future__ import annotations
 
@@ -54,3 +54,50 @@ def rm(
         removed=lambda what: console.emit(f"- {what}"),
         note=console.note,
     )
+
+
+def prune(
+    stack: DeployedArgument,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Remove them; without this they are only shown.")
+    ] = False,
+    previous: Annotated[
+        bool,
+        typer.Option("--previous", help="Include those that `docker service rollback` would need."),
+    ] = False,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
+) -> None:
+    """Show (with --yes: remove) configs and secrets of old versions that no service uses."""
+    from swarmctl.cluster import resolve
+    from swarmctl.stack.deploy import remove
+
+    found = remove.prune(
+        resolve(cluster, host),
+        stack,
+        remove=yes,
+        keep_previous=not previous,
+        note=console.note,
+    )
+    for line in found.lines():
+        console.emit(f"- {line}" if yes else line)
+    if found.empty:
+        console.note(f"{stack}: nothing to remove")
+    elif not yes:
+        console.note("nothing was removed; --yes removes them")
+
+
+def unlock(
+    stack: DeployedArgument,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
+) -> None:
+    """Remove the lock that a killed deploy has left behind."""
+    from swarmctl.cluster import resolve
+    from swarmctl.stack.deploy import remove
+
+    found = remove.unlock(resolve(cluster, host), stack)
+    if found is None:
+        console.note(f"{stack} is not locked")
+        return
+    console.emit(f"{stack} was locked by {found.owner} since {found.since:%Y-%m-%d %H:%M:%S} UTC")

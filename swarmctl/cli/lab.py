@@ -1,0 +1,109 @@
+"""``swarmctl lab``."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.errors import Exit
+
+app = typer.Typer(no_args_is_help=True, help="A local AWS whose EC2 instances are real machines.")
+
+NameOption = Annotated[
+    str,
+    typer.Option(
+        "--name", metavar="LAB", envvar="SWARMCTL_LAB", help="The lab; several can run at once."
+    ),
+]
+
+
+@contextlib.contextmanager
+def _step(title: str) -> Iterator[None]:
+    """Print that a step has begun, then how it ended."""
+    started = time.monotonic()
+    console.note(f"• {title} …")
+    try:
+        yield
+    except BaseException:
+        console.note(f"✗ {title}")
+        raise
+    console.note(f"✓ {title} ({time.monotonic() - started:.1f} s)")
+
+
+@app.command()
+def up(name: NameOption = "lab") -> None:
+    """Start a lab: images, image mirror, AWS API. The first start also builds the images."""
+    from swarmctl.lab import lab
+
+    endpoint = lab.up(name, _step, console.note)
+    flag = "" if name == "lab" else f" --name {name}"
+    console.note(f'lab {name} is up at {endpoint}; use it with: eval "$(swarmctl lab env{flag})"')
+
+
+@app.command()
+def down(name: NameOption = "lab") -> None:
+    """Remove a lab: machines, networks, volumes, process, files. The images stay."""
+    from swarmctl.lab import lab
+
+    lab.down(name, _step)
+
+
+@app.command()
+def env(name: NameOption = "lab") -> None:
+    """Print the variables that point a shell at the lab: eval "$(swarmctl lab env)"."""
+    from swarmctl.lab import lab
+
+    console.emit(lab.shell_exports(lab.environment(name)))
+
+
+@app.command()
+def status(name: NameOption = "lab") -> None:
+    """Show the AWS API, the image mirror and every instance with its machine."""
+    from swarmctl.cli.show.lab import lab_table
+    from swarmctl.lab import instances, lab
+
+    found = lab.status(name)
+    console.out().print(lab_table(found, instances.listed(name) if found.endpoint else ()))
+
+
+@app.command()
+def logs(
+    node: Annotated[
+        str,
+        typer.Argument(metavar="NODE", help="A node's name or id.  [default: the lab itself]"),
+    ] = "",
+    name: NameOption = "lab",
+    lines: Annotated[
+        int, typer.Option("-n", "--lines", min=1, metavar="N", help="How many lines.")
+    ] = 50,
+) -> None:
+    """Print the last lines of a machine's console, or of the lab's own log."""
+    from swarmctl.lab import instances
+
+    console.emit(instances.log_of(name, node, lines))
+
+
+@app.command()
+def doctor(
+    fix: Annotated[
+        bool,
+        typer.Option("--fix", help="Install and start what is missing (Debian, Ubuntu; root)."),
+    ] = False,
+) -> int:
+    """Check what the lab needs on this machine.
+
+    Exit code: 0 nothing is missing, 1 something is.
+    """
+    from swarmctl.lab import doctor as checks
+
+    if fix:
+        checks.fix(_step)
+    found = checks.examine()
+    for check in found:
+        console.emit(check.line())
+    return int(Exit.FAILED if any(check.failed for check in found) else Exit.OK)
