@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from swarmctl.cli import console
 from swarmctl.stack.deploy.converge import Convergence
-from swarmctl.stack.deploy.plan import CHECK, DeployPlan
+from swarmctl.stack.deploy.deploy import DeployProgress
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,24 +16,8 @@ if TYPE_CHECKING:
 _STYLES = {"converged": "green", "failed": "bold red", "progressing": "yellow"}
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleDeployProgress:
-    """Prints what a deploy does; see :class:`swarmctl.stack.deploy.deploy.DeployProgress`."""
-
-    services: Callable[[Sequence[Convergence]], None]
-
-    def note(self, text: str) -> None:
-        """Print a remark."""
-        console.note(text)
-
-    def planned(self, plan: DeployPlan) -> None:
-        """Print how many changes there are."""
-        count = sum(change.action != CHECK for change in plan.changes)
-        console.note(f"{plan.stack}: {count or 'nothing'} to change")
-
-
 @contextmanager
-def deploy_progress() -> Iterator[ConsoleDeployProgress]:
+def deploy_progress() -> Iterator[DeployProgress]:
     """A live line per service on a terminal; elsewhere a line whenever a service changes."""
     if not console.err().is_terminal:
         last: dict[str, str] = {}
@@ -45,14 +28,15 @@ def deploy_progress() -> Iterator[ConsoleDeployProgress]:
                     console.note(f"  {service}")
                 last[service.service] = str(service)
 
-        yield ConsoleDeployProgress(changes)
+        yield DeployProgress(console.note, changes)
         return
     from rich.live import Live
     from rich.text import Text
 
     with Live(Text(), console=console.err(), auto_refresh=False, transient=True) as live:
-        yield ConsoleDeployProgress(
-            lambda services: live.update(Text("\n").join(map(_line, services)), refresh=True)
+        yield DeployProgress(
+            console.note,
+            lambda services: live.update(Text("\n").join(map(_line, services)), refresh=True),
         )
 
 

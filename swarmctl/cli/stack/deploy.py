@@ -65,8 +65,8 @@ def deploy(
     with deploys.sigterm_rolls_back(), deploy_progress() as progress:
         for line in source.notes:
             progress.note(line)
-        done = deploys.deploy(resolve(cluster, host), source, options, progress)
-    for line in done.lines():
+        lines = deploys.deploy(resolve(cluster, host), source, options, progress)
+    for line in lines:
         console.emit(line)
 
 
@@ -87,7 +87,6 @@ def diff(
     host: HostOption = None,
 ) -> int:
     """Show what a deploy would change in the Swarm; change nothing. Secrets are masked."""
-    from swarmctl.cli.show.deploy import deploy_progress
     from swarmctl.cluster import resolve
     from swarmctl.stack.deploy.deploy import DeployOptions, preview
     from swarmctl.stack.render.source import load_source
@@ -99,13 +98,9 @@ def diff(
         registry_auth=registry_auth,
         make_secrets=tuple(secrets or ()),
     )
-    with deploy_progress() as progress:
-        for line in source.notes:
-            progress.note(line)
-        found = preview(resolve(cluster, host), source, options, progress)
-    lines = found.lines()
+    for line in source.notes:
+        console.note(line)
+    lines = preview(resolve(cluster, host), source, options, console.note)
     for line in lines:
         console.emit(line)
-    for secret in found.unchecked_secrets():
-        console.note(f"note: only a deploy can compare the content of the secret {secret}")
     return int(Exit.FAILED if lines and exit_code else Exit.OK)

@@ -72,16 +72,11 @@ def prune(
     from swarmctl.cluster import resolve
     from swarmctl.stack.deploy import remove
 
-    found = remove.prune(
-        resolve(cluster, host),
-        stack,
-        remove=yes,
-        keep_previous=not previous,
-        note=console.note,
-    )
-    for line in found.lines():
+    target, note = resolve(cluster, host), console.note
+    found = remove.prune(target, stack, remove=yes, keep_previous=not previous, note=note)
+    for line in found:
         console.emit(f"- {line}" if yes else line)
-    if found.empty:
+    if not found:
         console.note(f"{stack}: nothing to remove")
     elif not yes:
         console.note("nothing was removed; --yes removes them")

@@ -50,7 +50,12 @@ def wait(
     started = time.monotonic()
     with resolve(cluster, host).failover() as swarm, deploy_progress() as progress:
         done = converge.wait(
-            swarm, stack, timeout=timeout, settle=settle, since=since, progress=progress.services
+            swarm.snapshot,
+            stack,
+            timeout=timeout,
+            settle=settle,
+            since=since,
+            progress=progress.services,
         )
     seconds = time.monotonic() - started
     console.emit(f"{stack} has converged after {seconds:.1f} s: {converge.totals(done)}")

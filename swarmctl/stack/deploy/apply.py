@@ -9,7 +9,15 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.stack.deploy import specs
 from swarmctl.stack.deploy.current import CurrentStack, read_current
 from swarmctl.stack.deploy.images import Credentials
-from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, Change, DeployPlan
+from swarmctl.stack.deploy.plan import (
+    CHECK,
+    CREATE,
+    REMOVE,
+    UPDATE,
+    Change,
+    DeployPlan,
+    hashed_name_hint,
+)
 from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 from swarmctl.swarm.ssh import ManagerError
 from swarmctl.wait import CLOCK, Clock, wait_for
@@ -30,30 +38,30 @@ def apply(
         plan: what to change.
         current: the stack that the plan was made from.
         engine: the Swarm.
-        credentials: registry credentials, which Swarm keeps for the nodes that pull the images.
+        credentials: of the registries; Swarm keeps them for the nodes that pull the images.
 
     Raises:
         SwarmctlError: the Engine refuses a request; the requests before it have been carried out.
     """
     for change in plan.of("networks", CREATE):
-        _create(engine, change)
+        _create(engine, change, change.spec)
     for kind in ("secrets", "configs"):
         for change in plan.of(kind, CHECK):
             _check_secret(engine, change, current)
         for change in plan.of(kind, CREATE):
-            _create(engine, change)
+            _create(engine, change, change.spec)
     services = plan.of("services", CREATE, UPDATE)
     if not services and not plan.of("services", REMOVE):
         return
-    names = _Names(engine, plan.stack)
+    known = read_current(engine, plan.stack).known  # again: now with the new secrets and configs
     for name in port_holders_to_remove(plan, current):
         delete(engine, f"/services/{current.services[name]['ID']}")
     for change in services:
         assert change.spec is not None
-        spec = names.filled_in(change.spec)
+        spec = _with_ids(change.spec, known)
         image = str(spec["TaskTemplate"]["ContainerSpec"]["Image"])
         if change.action == CREATE:
-            _send(engine, "/services/create", spec, change, auth=credentials(image))
+            _create(engine, change, spec, credentials(image))
         else:
             update_service(engine, current.services[change.name], spec, auth=credentials(image))
 
@@ -82,30 +90,17 @@ def ingress_ports(spec: Mapping[str, Any]) -> set[tuple[str, int]]:
     }
 
 
-class _Names:
-    """Fills in the ids of secrets and configs, all of which exist by now."""
-
-    def __init__(self, engine: Engine, stack: str) -> None:
-        known = read_current(engine, stack).known
-        self._ids = {
-            kind: {name: entry["ID"] for name, entry in known[kind].items()}
-            for kind in ("secrets", "configs")
-        }
-
-    def filled_in(self, spec: Json) -> Json:
-        template = spec["TaskTemplate"]
-        container = dict(template["ContainerSpec"])
-        for kind, prefix in (("secrets", "Secret"), ("configs", "Config")):
-            if container.get(f"{prefix}s"):
-                container[f"{prefix}s"] = [
-                    {**ref, f"{prefix}ID": self._ids[kind][ref[f"{prefix}Name"]]}
-                    for ref in container[f"{prefix}s"]
-                ]
-        return {**spec, "TaskTemplate": {**template, "ContainerSpec": container}}
-
-
-def _create(engine: Engine, change: Change) -> None:
-    _send(engine, f"/{change.kind}/create", change.spec, change)
+def _with_ids(spec: Json, known: Mapping[str, Mapping[str, Json]]) -> Json:
+    """The spec with the ids of its secrets and configs filled in."""
+    template = spec["TaskTemplate"]
+    container = dict(template["ContainerSpec"])
+    for kind, prefix in (("secrets", "Secret"), ("configs", "Config")):
+        if container.get(f"{prefix}s"):
+            container[f"{prefix}s"] = [
+                {**ref, f"{prefix}ID": known[kind][ref[f"{prefix}Name"]]["ID"]}
+                for ref in container[f"{prefix}s"]
+            ]
+    return {**spec, "TaskTemplate": {**template, "ContainerSpec": container}}
 
 
 def _check_secret(engine: Engine, change: Change, current: CurrentStack) -> None:
@@ -120,15 +115,13 @@ def _check_secret(engine: Engine, change: Change, current: CurrentStack) -> None
         raise SwarmctlError(
             f"the secret {change.name} exists with other content, and secrets cannot be changed "
             f"({fault.message})",
-            "put a hash of the content into its name: name: {{ file('…') | hashed('"
-            + change.name
-            + "') }}",
+            hashed_name_hint(change.name),
         ) from fault
 
 
-def _send(engine: Engine, path: str, spec: Json | None, change: Change, auth: str = "") -> None:
+def _create(engine: Engine, change: Change, spec: Json | None, auth: str = "") -> None:
     try:
-        create(engine, path, spec, auth)
+        create(engine, f"/{change.kind}/create", spec, auth)
     except EngineError as fault:
         kind = change.kind.removesuffix("s")
         raise SwarmctlError(f"the {kind} {change.name} was refused: {fault.message}") from fault
@@ -152,14 +145,14 @@ def update_service(
 ) -> None:
     """Give a service a new spec, unless another client has changed it meanwhile.
 
-    A version that Swarm itself has raised, at the end of an update, is no obstacle. Neither is a
-    service that has the new spec already: during an election the first attempt may have been
-    carried out without an answer.
+    If only the version has changed (Swarm raises it at the end of an update), the request is sent
+    again. A service that has the new spec already is accepted: during an election, the first
+    attempt may have been carried out without an answer.
 
     Args:
         engine: the Swarm.
         there: the service as last read.
-        spec: its new spec.
+        spec: the new spec.
         auth: the header X-Registry-Auth.
         params: for example ``{"rollback": "previous"}``.
     """
@@ -190,16 +183,10 @@ def _same(engine: Engine, one: Json, other: Json) -> bool:
 def remove_services(
     engine: Engine, services: Mapping[str, str], timeout: float, clock: Clock = CLOCK
 ) -> None:
-    """Remove services and wait until their tasks on live nodes have ended.
-
-    Args:
-        engine: the Swarm.
-        services: name → id.
-        timeout: seconds for their containers to stop.
-        clock: replaced in tests.
+    """Remove services (name → id) and wait until their tasks on live nodes have ended.
 
     Raises:
-        DeadlineExceededError: some tasks still run.
+        DeadlineExceededError: some tasks still run after ``timeout`` seconds.
     """
     for service in services.values():
         delete(engine, f"/services/{service}")

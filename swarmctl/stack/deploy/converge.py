@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.names import unknown
@@ -204,13 +204,6 @@ def totals(services: Sequence[Convergence]) -> str:
     return ", ".join(f"{s.service} {s.ready}/{s.wanted}" for s in services)
 
 
-class SnapshotSource(Protocol):
-    """Gives snapshots: a SwarmClient, or better a Failover."""
-
-    def snapshot(self) -> Swarm:
-        """The Swarm now; raises SwarmctlError while no manager answers."""
-
-
 @dataclass(slots=True)
 class _Settling:
     """For how long the same tasks have been serving."""
@@ -232,7 +225,7 @@ class _Settling:
 
 
 def wait(
-    swarm: SnapshotSource,
+    snapshot: Callable[[], Swarm],
     stack: str,
     *,
     timeout: float,
@@ -245,13 +238,13 @@ def wait(
     """Wait until every service of a stack has converged.
 
     Args:
-        swarm: gives the snapshots; while it fails, the wait goes on.
+        snapshot: returns the Swarm now; while it raises SwarmctlError, the wait goes on.
         stack: the name it was deployed under.
         timeout: seconds until the wait fails.
         settle: seconds the state must last; at least five once tasks have failed, unless 0.
         since: as in :func:`convergence_of`.
-        interval: seconds between two polls.
-        progress: called after every poll.
+        interval: seconds between two polls; ``progress`` is called after each.
+        progress: shows how far the services are.
         clock: replaced in tests.
 
     Returns:
@@ -267,11 +260,11 @@ def wait(
     while True:
         silence: SwarmctlError | None = None
         try:
-            snapshot = swarm.snapshot()
+            swarm = snapshot()
         except SwarmctlError as fault:
             silence = fault
         else:
-            services = convergence_of_stack(snapshot, stack, since)
+            services = convergence_of_stack(swarm, stack, since)
             progress(services)
             if failed := [service for service in services if service.state == "failed"]:
                 raise NotConvergedError(f"the stack {stack} was not deployed", failed)

@@ -79,7 +79,7 @@ def _by_name(listed: list[Json] | None) -> dict[str, Json]:
     return {entry["Spec"]["Name"]: entry for entry in listed or []}
 
 
-def used(services: Iterable[Json]) -> dict[str, set[str]]:
+def ids_in_use(services: Iterable[Json]) -> dict[str, set[str]]:
     """The ids of the secrets and configs that these services use.
 
     Previous specs count as well: ``docker service rollback`` returns to them.

@@ -12,11 +12,11 @@ import base64
 import secrets
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.stack.deploy import converge, desired, images
@@ -81,71 +81,23 @@ class DeployOptions:
         return images.local_credentials() if self.registry_auth else images.no_credentials
 
 
-class DeployProgress(Protocol):
-    """Receives the progress of a deploy, to print it or to show it elsewhere."""
-
-    def note(self, text: str) -> None:
-        """A remark for the user; may have several lines."""
-
-    def planned(self, plan: DeployPlan) -> None:
-        """The plan is made; nothing has been changed yet."""
-
-    def services(self, services: Sequence[converge.Convergence]) -> None:
-        """How far each service is; called after every poll."""
-
-
 @dataclass(frozen=True, slots=True)
-class DeployResult:
-    """A deploy that succeeded."""
+class DeployProgress:
+    """Called with the progress of a deploy.
 
-    plan: DeployPlan
-    made_secrets: tuple[str, ...]
-    services: tuple[converge.Convergence, ...]
-    seconds: float
+    Attributes:
+        note: a remark for the user; may have several lines.
+        services: how far each service is, after every poll.
+    """
 
-    @property
-    def changed(self) -> bool:
-        """Whether anything was changed in the Swarm."""
-        return bool(self.made_secrets) or not self.plan.empty
-
-    def lines(self) -> list[str]:
-        """What was changed, and how many tasks of each service run."""
-        what = "deployed" if self.changed else "unchanged"
-        total = converge.totals(self.services) or "no services"
-        last = f"{self.plan.stack}: {what} after {self.seconds:.1f} s: {total}"
-        return [*_secret_lines(self.made_secrets), *self.plan.lines(), last]
-
-
-@dataclass(frozen=True, slots=True)
-class DeployPreview:
-    """What a deploy would change."""
-
-    plan: DeployPlan
-    missing_secrets: tuple[str, ...]  # that would get a random value
-
-    def lines(self) -> list[str]:
-        """The changes; empty when there are none."""
-        return [*_secret_lines(self.missing_secrets), *self.plan.lines()]
-
-    def unchecked_secrets(self) -> list[str]:
-        """The secrets whose content only a deploy can compare."""
-        return [change.name for change in self.plan.changes if change.action == CHECK]
-
-
-def _secret_lines(names: Sequence[str]) -> list[str]:
-    return [f"+ secret {name} (random value)" for name in names]
+    note: Callable[[str], None]
+    services: converge.Progress = lambda _: None
 
 
 def deploy(
     target: Target, source: StackSource, options: DeployOptions, progress: DeployProgress
-) -> DeployResult:
-    """Deploy a rendered stack.
-
-    Args:
-        target: the Swarm.
-        source: the stack's name and rendered files.
-        options: see there.
-        progress: told what happens.
+) -> list[str]:
+    """Deploy a rendered stack; returns what was changed, and how many tasks of each service run.
 
     Raises:
         NotDeployedError: the new version did not run; it was rolled back unless disabled.
@@ -162,17 +114,20 @@ def deploy(
         with lock.held(engine, lock.of_stack(stack), lock_time, lock.this_process("deploy"), note):
             made = make_secrets(engine, options.make_secrets)
             before = again(lambda: StackBefore.read(engine, stack, addresses(target)), options.wait)
-            plan = make_plan(swarm, engine, source, before.current, options, progress)
-            progress.planned(plan)
+            plan = make_plan(swarm, engine, source, before.current, options, note)
+            count = sum(change.action != CHECK for change in plan.changes)
+            note(f"{stack}: {count or 'nothing'} to change")
             services = carry_out(engine, plan, before, options, progress)
             _remove_old_services(engine, plan, before.current)
-    return DeployResult(plan, tuple(made), tuple(services), time.monotonic() - started)
+    lines = [*_secret_lines(made), *plan.lines()]
+    what, total = "deployed" if lines else "unchanged", converge.totals(services) or "no services"
+    return [*lines, f"{stack}: {what} after {time.monotonic() - started:.1f} s: {total}"]
 
 
 def preview(
-    target: Target, source: StackSource, options: DeployOptions, progress: DeployProgress
-) -> DeployPreview:
-    """What :func:`deploy` would change. Changes nothing.
+    target: Target, source: StackSource, options: DeployOptions, note: Callable[[str], None]
+) -> list[str]:
+    """What :func:`deploy` would change, one line each. Changes nothing.
 
     Raises:
         UsageError: docker refuses the compose file, or a config has other content.
@@ -180,9 +135,15 @@ def preview(
     with connect(target) as swarm:
         engine = SwarmEngine(swarm)
         current = read_current(engine, source.name)
-        plan = make_plan(swarm, engine, source, current, options, progress)
-    known = current.known["secrets"]
-    return DeployPreview(plan, tuple(name for name in options.make_secrets if name not in known))
+        plan = make_plan(swarm, engine, source, current, options, note)
+    for change in plan.of("secrets", CHECK):
+        note(f"note: only a deploy can compare the content of the secret {change.name}")
+    missing = [name for name in options.make_secrets if name not in current.known["secrets"]]
+    return [*_secret_lines(missing), *plan.lines()]
+
+
+def _secret_lines(names: Sequence[str]) -> list[str]:
+    return [f"+ secret {name} (random value)" for name in names]
 
 
 def connect(target: Target) -> Failover:
@@ -203,7 +164,7 @@ def make_plan(
     source: StackSource,
     current: CurrentStack,
     options: DeployOptions,
-    progress: DeployProgress,
+    note: Callable[[str], None],
 ) -> DeployPlan:
     """Let a manager's docker CLI translate the compose file, and compare the result.
 
@@ -213,18 +174,12 @@ def make_plan(
     wanted = again(
         lambda: swarm.ask(lambda manager: _translate(manager.endpoint, source, options)),
         options.wait,
-        note=progress.note,
+        note=note,
     )
     for line in wanted.notes:
-        progress.note(f"docker: {line}")
-    exact = images.resolve_images(
-        wanted,
-        current,
-        engine,
-        mode=options.resolve,
-        credentials=options.credentials(),
-        note=progress.note,
-    )
+        note(f"docker: {line}")
+    mode, credentials = options.resolve, options.credentials()
+    exact = images.resolve_images(wanted, current, engine, mode, credentials, note)
     return plan_changes(exact, current, prune=options.prune)
 
 
@@ -233,10 +188,9 @@ def _translate(
 ) -> desired.DesiredStack:
     from swarmctl.swarm.manager_errors import not_now
 
+    pretend = options.make_secrets
     try:
-        return desired.translate(
-            manager, source.name, source.rendered, pretend=options.make_secrets
-        )
+        return desired.translate(manager, source.name, source.rendered, pretend=pretend)
     except SwarmctlError as fault:
         if not not_now(fault.message):
             raise
@@ -275,7 +229,7 @@ def carry_out(
         if not again(lambda: keeper.remember(plan), options.wait):
             return []  # a file without services
         services = converge.wait(
-            keeper,
+            keeper.snapshot,
             plan.stack,
             timeout=options.wait,
             settle=0.0 if plan.empty else options.settle,
@@ -334,8 +288,7 @@ def sigterm_rolls_back() -> Iterator[None]:
     Only in the main thread.
     """
 
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        del number, frame
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

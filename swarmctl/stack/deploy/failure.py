@@ -144,16 +144,7 @@ def roll_back_failed(
 ) -> NotDeployedError:
     """Roll a failed deploy back and compare how the old version serves with before.
 
-    Args:
-        engine: the Swarm.
-        failure: why.
-        before: the stack before the deploy.
-        timeout: seconds for the rollback.
-        settle: seconds the old version must keep running.
-        progress: told how far the services are.
-
-    Returns:
-        The error to raise.
+    Args as for :func:`swarmctl.stack.deploy.rollback.roll_back`. Returns the error to raise.
     """
     lines = [f"the stack {failure.stack} was not deployed: {failure.headline}"]
     trouble = ""

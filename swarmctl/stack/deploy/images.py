@@ -4,8 +4,8 @@ As the docker CLI does (docker/cli cli/command/stack/swarm/deploy_composefile.go
 client/service_create.go), a service gets its image by digest, so that all its tasks run the same.
 A manager asks the registry. The credentials come from this machine's Docker configuration
 (``docker login`` writes it; ``$DOCKER_CONFIG`` is its folder). They go to the manager inside the
-request, and Swarm keeps them for the nodes that pull; there they are on no disk and in no command
-line.
+request, and Swarm keeps them for the nodes that pull. They are never written to a disk there, nor
+passed in a command line.
 """
 
 from __future__ import annotations
@@ -25,16 +25,14 @@ from swarmctl.stack.deploy.specs import IMAGE_LABEL
 from swarmctl.swarm.engine import Engine, Json
 
 ALWAYS, CHANGED, NEVER = "always", "changed", "never"
-RESOLVE = (ALWAYS, CHANGED, NEVER)
 
 Note = Callable[[str], None]
 # Image → header X-Registry-Auth; "" without credentials.
 Credentials = Callable[[str], str]
 
 
-def no_credentials(image: str) -> str:
+def no_credentials(_image: str) -> str:
     """For registries without authentication."""
-    del image
     return ""
 
 
@@ -77,7 +75,6 @@ def resolve_images(
     desired: DesiredStack,
     current: CurrentStack,
     engine: Engine,
-    *,
     mode: str = CHANGED,
     credentials: Credentials = no_credentials,
     note: Note = lambda _: None,
@@ -122,11 +119,10 @@ def _name(spec: Json) -> str:
 
 def _keeps_image(name: str, spec: Json, current: CurrentStack) -> bool:
     """Whether a service has the image that the file names, and not one set by hand."""
-    there = current.services.get(name)
-    if there is None or _name(there["Spec"]) != _name(spec):
+    there, wanted = current.services.get(name), _name(spec)
+    if there is None or _name(there["Spec"]) != wanted:
         return False
     image = str(there["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
-    wanted = _name(spec)
     return image == wanted or image.partition("@")[0] in (wanted, _with_tag(wanted))
 
 

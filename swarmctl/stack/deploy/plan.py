@@ -106,10 +106,14 @@ def _configs(desired: Mapping[str, Json], there: Mapping[str, Json]) -> Iterator
         elif there[name]["Spec"].get("Data", "") != spec.get("Data", ""):
             raise UsageError(
                 f"the config {name} exists with other content, and configs cannot be changed",
-                "put a hash of its content into the name: name: {{ file('…') | hashed('"
-                + name
-                + "') }}",
+                hashed_name_hint(name),
             )
+
+
+def hashed_name_hint(name: str) -> str:
+    """How to give a config or secret a new name for each content."""
+    expression = f"{{{{ file('…') | hashed('{name}') }}}}"
+    return f"put a hash of the content into its name: name: {expression}"
 
 
 def _named_by_content(name: str, spec: Mapping[str, str]) -> bool:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from swarmctl.cluster import Target, endpoint
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.reading.names import unknown
 from swarmctl.stack.deploy.apply import remove_services
-from swarmctl.stack.deploy.current import CurrentStack, object_id, read_current, used
+from swarmctl.stack.deploy.current import CurrentStack, ids_in_use, object_id, read_current
 from swarmctl.stack.deploy.deploy import connect
 from swarmctl.stack.deploy.rollback import remove_objects
-from swarmctl.stack.deploy.volumes import NodeVolumes, find_volumes, remove_volumes
-from swarmctl.swarm import lock
+from swarmctl.swarm import lock, shell
 from swarmctl.swarm.engine import Engine, SwarmEngine
+from swarmctl.swarm.model import STACK_LABEL
 from swarmctl.swarm.ssh import Endpoint
-from swarmctl.wait import CLOCK, Clock
+from swarmctl.wait import CLOCK, Clock, wait_for
 
 Note = Callable[[str], None]
+
+# Seconds for one node's volumes.
+_NODE_TIMEOUT = 30.0
+
+# Not every user may use a worker's Engine; on EC2's images the login user may always use sudo.
+_DOCKER = 'if docker version >/dev/null 2>&1; then docker "$@"; else sudo -n docker "$@"; fi'
+
+
+@dataclass(frozen=True, slots=True)
+class NodeVolumes:
+    """A stack's volumes on one node, or the error of that node."""
+
+    node: str
+    names: tuple[str, ...] = ()
+    error: str = ""
 
 
 def remove_stack(
@@ -39,8 +55,8 @@ def remove_stack(
         volumes: whether its volumes are removed as well, on every node.
         timeout: seconds for the tasks and networks.
         confirm: asked before volumes are removed ("NAME on NODE"); raises to refuse.
-        removed: told each object that has been removed.
-        note: told remarks.
+        removed: called with each object that has been removed.
+        note: called with remarks.
 
     Raises:
         UsageError: there is no such stack.
@@ -101,14 +117,9 @@ def read_deployed(engine: Engine, stack: str) -> CurrentStack:
 def remove(engine: Engine, current: CurrentStack, *, timeout: float, clock: Clock = CLOCK) -> None:
     """Remove a stack's services, wait until their tasks have ended, then its other objects.
 
-    Args:
-        engine: the Swarm.
-        current: the stack.
-        timeout: seconds for everything.
-        clock: replaced in tests.
-
     Raises:
-        DeadlineExceededError: some tasks still run, or an object is still in use.
+        DeadlineExceededError: after ``timeout`` seconds for everything, some tasks still run, or an
+            object is still in use.
     """
     deadline = clock.now() + timeout
     ids = {name: service["ID"] for name, service in current.services.items()}
@@ -120,35 +131,13 @@ def remove(engine: Engine, current: CurrentStack, *, timeout: float, clock: Cloc
     remove_objects(engine, objects, max(1.0, deadline - clock.now()), clock)
 
 
-@dataclass(frozen=True, slots=True)
-class Leftovers:
-    """Secrets and configs of a stack that no service uses: kind → name → id."""
-
-    found: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-
-    @property
-    def empty(self) -> bool:
-        """Whether there are none."""
-        return not any(self.found.values())
-
-    def lines(self) -> list[str]:
-        """One line each."""
-        return [
-            f"{kind.removesuffix('s')} {name}" for kind, all_ in self.found.items() for name in all_
-        ]
-
-
 def prune(
     target: Target, stack: str, *, remove: bool, keep_previous: bool, note: Note
-) -> Leftovers:
-    """Find, and remove if told so, the secrets and configs that no service of a stack uses.
+) -> list[str]:
+    """Find, and remove if ``remove``, the secrets and configs that no service of a stack uses.
 
-    Args:
-        target: the Swarm.
-        stack: the name it was deployed under.
-        remove: whether they are removed.
-        keep_previous: see :func:`leftovers`.
-        note: told remarks.
+    Returns:
+        One line each: ``config NAME``.
 
     Raises:
         UsageError: there is no such stack.
@@ -159,30 +148,27 @@ def prune(
         read_deployed(engine, stack)
         with lock.held(engine, lock.of_stack(stack), 60, lock.this_process("prune"), note):
             found = leftovers(engine, read_current(engine, stack), keep_previous=keep_previous)
-            if remove and not found.empty:
-                remove_objects(engine, found.found, timeout=20)
-    return found
+            if remove:
+                remove_objects(engine, found, timeout=20)
+    return [f"{kind.removesuffix('s')} {name}" for kind, names in found.items() for name in names]
 
 
-def leftovers(engine: Engine, current: CurrentStack, *, keep_previous: bool = True) -> Leftovers:
-    """The secrets and configs of a stack that no service uses.
+def leftovers(
+    engine: Engine, current: CurrentStack, *, keep_previous: bool = True
+) -> dict[str, dict[str, str]]:
+    """The secrets and configs of a stack that no service uses: kind → name → id.
 
-    Args:
-        engine: the Swarm.
-        current: the stack.
-        keep_previous: whether to keep what only a service's previous version uses, so that
-            ``docker service rollback`` still works.
+    With ``keep_previous``, those that only a service's previous version uses count as used, so that
+    ``docker service rollback`` still works.
     """
     services = list(engine.get("/services") or ())
     if not keep_previous:
         services = [{**service, "PreviousSpec": None} for service in services]
-    needed = used(services)
-    return Leftovers(
-        {
-            kind: {n: e["ID"] for n, e in current.of(kind).items() if e["ID"] not in needed[kind]}
-            for kind in ("configs", "secrets")
-        }
-    )
+    needed = ids_in_use(services)
+    return {
+        kind: {n: e["ID"] for n, e in current.of(kind).items() if e["ID"] not in needed[kind]}
+        for kind in ("configs", "secrets")
+    }
 
 
 def unlock(target: Target, stack: str) -> lock.Lock | None:
@@ -193,3 +179,61 @@ def unlock(target: Target, stack: str) -> lock.Lock | None:
         if found is not None:
             lock.release(engine, found.id)
     return found
+
+
+# --- volumes: each is on one node, and only that node's Engine knows it ---------------------------
+
+
+def find_volumes(nodes: Mapping[str, Endpoint], stack: str) -> list[NodeVolumes]:
+    """The volumes of a stack on each of these nodes, or the error of a node."""
+    argv = ["volume", "ls", "--quiet", "--filter", f"label={STACK_LABEL}={stack}"]
+    return _everywhere(nodes, lambda name, where: _docker(name, where, argv))
+
+
+def remove_volumes(
+    nodes: Mapping[str, Endpoint], found: Iterable[NodeVolumes], timeout: float = _NODE_TIMEOUT
+) -> list[NodeVolumes]:
+    """Remove volumes as soon as no container uses them any more.
+
+    Returns:
+        The volumes that are left after ``timeout`` seconds for each node, with the reason.
+    """
+    there = {on.node: on.names for on in found if on.names}
+
+    def remove_on(name: str, where: Endpoint) -> NodeVolumes:
+        left, error = list(there[name]), ""
+
+        def all_gone() -> tuple[bool | None, str]:
+            nonlocal error
+            done = _docker(name, where, ["volume", "rm", *left])
+            left[:] = [volume for volume in left if volume not in done.names]
+            error = done.error
+            return (None if left else True), error
+
+        try:
+            wait_for(f"volumes of {name} to be free", all_gone, timeout=timeout, interval=0.5)
+        except DeadlineExceededError:
+            return NodeVolumes(name, tuple(left), error)
+        return NodeVolumes(name)
+
+    results = _everywhere({n: nodes[n] for n in there}, remove_on)
+    return [result for result in results if result.names]
+
+
+def _everywhere(
+    nodes: Mapping[str, Endpoint], on_node: Callable[[str, Endpoint], NodeVolumes]
+) -> list[NodeVolumes]:
+    if not nodes:
+        return []
+    with ThreadPoolExecutor(min(16, len(nodes))) as pool:
+        return list(pool.map(lambda item: on_node(*item), nodes.items()))
+
+
+def _docker(name: str, where: Endpoint, argv: Sequence[str]) -> NodeVolumes:
+    try:
+        done = shell.run(where, ["sh", "-c", _DOCKER, "docker", *argv], timeout=_NODE_TIMEOUT)
+    except SwarmctlError as fault:
+        return NodeVolumes(name, error=fault.message)
+    names = tuple(done.output.decode(errors="replace").split())
+    error = " ".join(done.errors.split()) if done.code else ""
+    return NodeVolumes(name, names, error)

@@ -19,9 +19,6 @@ from swarmctl.stack.deploy.specs import normal
 from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 from swarmctl.wait import CLOCK, Clock, wait_for
 
-PREVIOUS = {"rollback": "previous"}
-_PREVIOUS_AUTH = {"registryAuthFrom": "previous-spec"}
-
 # Ignore every failed update: all that matters is that the old version runs.
 _IGNORE_UPDATES = datetime.max.replace(tzinfo=UTC)
 
@@ -42,14 +39,8 @@ class RollbackPlan:
     remove: tuple[str, ...] = ()
     objects: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing has to be done."""
-        services = self.revert or self.recreate or self.remove
-        return not services and not any(self.objects.values())
-
     def lines(self) -> list[str]:
-        """The plan as text."""
+        """The plan as text; empty when nothing has to be done."""
         lines = [f"{name}: back to the previous version" for name in (*self.revert, *self.recreate)]
         lines += [f"{name}: removed, it did not exist before" for name in self.remove]
         for kind, names in self.objects.items():
@@ -89,18 +80,15 @@ def roll_back(
     progress: converge.Progress = lambda _: None,
     clock: Clock = CLOCK,
 ) -> RollbackPlan:
-    """Restore a stack and wait until the old version runs.
+    """Restore a stack and wait until the old version runs; returns what was done.
 
     Args:
         engine: the Swarm.
         before: the stack before the deploy.
         timeout: seconds for everything.
         settle: seconds the old version must keep running.
-        progress: told how far the services are.
+        progress: shows how far the services are.
         clock: replaced in tests.
-
-    Returns:
-        What was done.
 
     Raises:
         SwarmctlError: the Engine refuses a request, or the old version does not run in time.
@@ -121,7 +109,7 @@ def roll_back(
         create(engine, "/services/create", before.services[name]["Spec"])
     if before.services:
         converge.wait(
-            engine,
+            engine.snapshot,
             before.stack,
             timeout=left(),
             settle=settle,
@@ -143,9 +131,9 @@ def revert_service(engine: Engine, before: Json, now: Json) -> None:
     """
     previous = now.get("PreviousSpec")
     if previous and normal(previous) == normal(before["Spec"]):
-        update_service(engine, now, now["Spec"], params=PREVIOUS)
+        update_service(engine, now, now["Spec"], params={"rollback": "previous"})
     else:
-        params = _PREVIOUS_AUTH if previous else {}
+        params = {"registryAuthFrom": "previous-spec"} if previous else {}
         update_service(engine, now, before["Spec"], params=params)
 
 
@@ -155,16 +143,11 @@ def remove_objects(
     timeout: float,
     clock: Clock = CLOCK,
 ) -> None:
-    """Remove networks, secrets and configs; those still in use are retried until they are free.
-
-    Args:
-        engine: the Swarm.
-        objects: kind → name → id.
-        timeout: seconds.
-        clock: replaced in tests.
+    """Remove networks, secrets and configs (kind → name → id); retry while they are in use.
 
     Raises:
-        DeadlineExceededError: something is still in use; the message has the Engine's reason.
+        DeadlineExceededError: something is still in use after ``timeout`` seconds; the message has
+            the Engine's reason.
     """
     left = {(kind, name): id_ for kind, names in objects.items() for name, id_ in names.items()}
 

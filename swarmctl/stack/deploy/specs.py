@@ -23,9 +23,8 @@ MASK = "********"
 _SENSITIVE = re.compile(r"(?!.*_FILE$).*(passw|passphrase|secret|token|credential|_?key\b)", re.I)
 _FREE_TEXT = re.compile(r"\.(Env|Options|Labels)\.(?P<name>.+)|^Labels\.(?P<label>.+)")
 _OBVIOUS = re.compile(r"^TaskTemplate\.(ContainerSpec\.)?")
-_DIGEST = re.compile(
-    r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}"
-)  # as many digits as a person can compare
+# Of a digest, as many digits are shown as a person can compare.
+_DIGEST = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _IN_A_URL = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@")
 
 # Defaults that the Engine fills in (moby daemon/cluster/convert/service.go, swarmkit api/defaults)

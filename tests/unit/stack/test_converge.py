@@ -127,7 +127,7 @@ class Film:
 
 def waited(film: Film, timeout: float = 30, settle: float = 2) -> list[Convergence]:
     return wait(
-        film,
+        film.snapshot,
         "three_tier",
         timeout=timeout,
         settle=settle,
@@ -200,5 +200,5 @@ def test_a_swarm_that_never_answers_is_reported_at_the_deadline() -> None:
 def test_the_error_for_an_unknown_stack_lists_the_deployed_ones() -> None:
     film = Film(DONE)
     with pytest.raises(UsageError) as caught:
-        wait(film, "three_teir", timeout=1)
+        wait(film.snapshot, "three_teir", timeout=1)
     assert "did you mean 'three_tier'" in caught.value.hint

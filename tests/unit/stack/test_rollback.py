@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-
 import pytest
 
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.stack.deploy import proof
 from swarmctl.stack.deploy.apply import apply
-from swarmctl.stack.deploy.converge import Convergence
 from swarmctl.stack.deploy.current import read_current
-from swarmctl.stack.deploy.deploy import DeployOptions, carry_out, make_secrets
+from swarmctl.stack.deploy.deploy import DeployOptions, DeployProgress, carry_out, make_secrets
 from swarmctl.stack.deploy.desired import DesiredStack
 from swarmctl.stack.deploy.evidence import demultiplexed
 from swarmctl.stack.deploy.failure import NotDeployedError, NotRolledBackError, StackBefore
@@ -25,23 +21,6 @@ from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
 NO_WAIT = DeployOptions(wait=0.01, settle=0)
 NO_PAUSE = Clock(pause=lambda _: None)
-
-
-@dataclass
-class FakeProgress:
-    """Keeps the notes of a deploy."""
-
-    notes: list[str] = field(default_factory=list)
-    on_services: Callable[[object], None] = lambda _: None
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def planned(self, plan: DeployPlan) -> None:
-        pass
-
-    def services(self, services: Sequence[Convergence]) -> None:
-        self.on_services(services)
 
 
 def deployed(*names: str) -> FakeEngine:
@@ -66,7 +45,7 @@ def planned(fake: FakeEngine, what: DesiredStack) -> DeployPlan:
 def run(fake: FakeEngine, what: DesiredStack, options: DeployOptions = NO_WAIT) -> list[str]:
     notes: list[str] = []
     before = StackBefore.read(fake, "shop", {})
-    carry_out(fake, planned(fake, what), before, options, FakeProgress(notes))
+    carry_out(fake, planned(fake, what), before, options, DeployProgress(notes.append))
     return notes
 
 
@@ -93,7 +72,7 @@ def test_the_reason_and_the_end_of_the_tasks_logs_are_reported() -> None:
     fake, notes = deployed("web"), list[str]()
     before = StackBefore.read(fake, "shop", {})
     with pytest.raises(NotDeployedError):
-        carry_out(fake, planned(fake, wanted(BAD)), before, NO_WAIT, FakeProgress(notes))
+        carry_out(fake, planned(fake, wanted(BAD)), before, NO_WAIT, DeployProgress(notes.append))
     said = "\n".join(notes)
     assert "a task on wkr1 is rejected (2 times): No such image: bad" in said
     assert "| last words of /tasks/" in said
@@ -133,7 +112,11 @@ def test_an_interrupted_deploy_is_rolled_back_and_exits_130() -> None:
     todo = planned(fake, wanted(service_spec("web", image="httpd:2.6")))
     with pytest.raises(NotDeployedError) as caught:
         carry_out(
-            fake, todo, before, DeployOptions(wait=5, settle=0), FakeProgress(on_services=interrupt)
+            fake,
+            todo,
+            before,
+            DeployOptions(wait=5, settle=0),
+            DeployProgress(lambda _: None, interrupt),
         )
     assert caught.value.exit_code == Exit.INTERRUPTED
     assert image(fake, "shop_web") == "httpd:2.4"
@@ -149,7 +132,7 @@ def test_an_old_version_that_does_not_come_back_exits_4() -> None:
     apply(todo, before.current, fake, no_credentials)
     fake.refuse["POST /services/services-1/update"] = "no leader"
     with pytest.raises(NotRolledBackError) as caught:
-        carry_out(fake, DeployPlan("shop"), before, NO_WAIT, FakeProgress())
+        carry_out(fake, DeployPlan("shop"), before, NO_WAIT, DeployProgress(lambda _: None))
     assert caught.value.exit_code == Exit.REVERT_FAILED
     assert "shop_web had 2 tasks serving, now 0" in caught.value.message
 
@@ -159,7 +142,7 @@ def test_a_service_that_swarm_has_rolled_back_is_not_changed() -> None:
     before = read_current(fake, "shop")
     fake.named("services", "shop_web")["Version"] = {"Index": 9}
     fake.sent.clear()
-    assert roll_back(fake, before, timeout=5, settle=0, clock=NO_PAUSE).empty
+    assert roll_back(fake, before, timeout=5, settle=0, clock=NO_PAUSE).lines() == []
     assert fake.sent == []
 
 
@@ -187,7 +170,7 @@ def test_other_stacks_are_never_touched() -> None:
     before = read_current(fake, "shop")
     fake.add("services", service_spec("web", stack="other"))
     fake.add("configs", object_spec("theirs", stack="other"))
-    assert plan_rollback(before, read_current(fake, "shop")).empty
+    assert plan_rollback(before, read_current(fake, "shop")).lines() == []
 
 
 def test_a_secret_that_exists_keeps_its_value() -> None:
@@ -282,6 +265,6 @@ def test_prune_keeps_configs_that_a_service_or_its_previous_version_uses() -> No
     there = fake.named("services", "shop_web")
     there["PreviousSpec"], there["Spec"] = there["Spec"], using("now")
     current = read_current(fake, "shop")
-    assert leftovers(fake, current).lines() == ["config old"]
+    assert leftovers(fake, current) == {"configs": {"old": ids["old"]}, "secrets": {}}
     both = leftovers(fake, current, keep_previous=False)
-    assert both.lines() == ["config before", "config old"]
+    assert list(both["configs"]) == ["before", "old"]
