@@ -14,6 +14,9 @@ from typing import Any
 from swarmctl.swarm.constraints import Constraint
 
 STACK_LABEL = "com.docker.stack.namespace"
+# A service's label (deploy.labels) with the path to probe: one that goes through all its parts, not
+# just a static page.
+PROBE_PATH_LABEL = "swarmctl.probe.path"
 
 # Task states in the order a task goes through them (swarmkit api/types.proto, TaskState).
 TASK_STATES = (
@@ -166,6 +169,11 @@ class Service:
     def stack(self) -> str:
         """The stack it was deployed with, or ``""``."""
         return self.labels.get(STACK_LABEL, "")
+
+    @property
+    def probe_path(self) -> str:
+        """The HTTP path that probes request: its label's, or ``/``."""
+        return "/" + self.labels.get(PROBE_PATH_LABEL, "").lstrip("/")
 
     def is_current(self, task: Task) -> bool:
         """Whether a task need not be replaced to be of the service's current spec.

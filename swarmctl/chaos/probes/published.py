@@ -17,10 +17,6 @@ from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
 from swarmctl.swarm.model import Node, Port, Service, Swarm
 
-# With this label (deploy.labels) a service names the path to probe: one that goes through all its
-# parts, not just a static page.
-PATH_LABEL = "swarmctl.probe.path"
-
 
 def published(swarm: Swarm, named: str | None) -> tuple[Service, ...]:
     """The published services of a name.
@@ -137,7 +133,7 @@ class ServiceEndpoints:
     ) -> tuple[Endpoint, ...]:
         found = _mesh_ports(service, nodes) | self._host_ports(swarm, service, nodes)
         planned = self.planned.get(service.name) or ServiceProbe(service.name)
-        path = planned.path or "/" + service.labels.get(PATH_LABEL, "").lstrip("/")
+        path = planned.path or service.probe_path
         places = sorted(
             (nodes[node_id].hostname, port, address)
             for node_id, port in found

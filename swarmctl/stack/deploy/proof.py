@@ -14,9 +14,6 @@ from swarmctl import http
 from swarmctl.stack.deploy.converge import convergence_of
 from swarmctl.swarm.model import Service, Swarm
 
-# A service's label with the path to request; the chaos probes use it too.
-PATH_LABEL = "swarmctl.probe.path"
-
 _TIMEOUT = 2.0
 _ADDRESSES = 3  # how many addresses of a service get a request
 
@@ -119,15 +116,17 @@ def probe_addresses(
     swarm: Swarm, service: Service, addresses: Mapping[str, str]
 ) -> Iterator[ProbeAddress]:
     """A service's published TCP ports: mesh ports on every node, host ports where tasks run."""
-    path = "/" + service.labels.get(PATH_LABEL, "").lstrip("/")
     live = {n.id: addresses.get(n.hostname) or n.address for n in swarm.nodes if n.live}
     for port in service.ports:
         if port.protocol == "tcp" and port.mode != "host" and port.published:
-            yield from (ProbeAddress(address, port.published, path) for address in live.values())
+            yield from (
+                ProbeAddress(address, port.published, service.probe_path)
+                for address in live.values()
+            )
     for task in swarm.serving(service):
         for port in task.ports:
             if port.protocol == "tcp" and port.mode == "host" and port.published:
-                yield ProbeAddress(live[task.node_id], port.published, path)
+                yield ProbeAddress(live[task.node_id], port.published, service.probe_path)
 
 
 def http_probe(address: ProbeAddress) -> ProbeAnswer:
