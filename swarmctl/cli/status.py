@@ -1,9 +1,8 @@
-"""``swarmctl status``: the Swarm as a person wants to see it."""
+"""``swarmctl status``: the Swarm as tables or JSON, once or until Ctrl-C."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,26 +14,23 @@ from swarmctl.errors import Exit, SwarmctlError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
     from swarmctl.cluster import Target
     from swarmctl.swarm.failover import Failover
-    from swarmctl.swarm.overview import NodeView, Overview, PublishedPort, ServiceView
+    from swarmctl.swarm.overview import Overview
 
 app = typer.Typer()
-
-# More host ports than these are only counted: ten replicas would fill the table.
-SHOWN_PORTS = 3
 
 
 @app.command()
 def status(
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Redraw until Ctrl-C; survives its manager.")
+        bool,
+        typer.Option("--watch", "-w", help="Redraw until Ctrl-C; fails over to another manager."),
     ] = False,
     interval: Annotated[
-        float, typer.Option("--interval", min=0.2, metavar="S", help="Seconds between two looks.")
+        float,
+        typer.Option("--interval", min=0.2, metavar="S", help="Seconds between two snapshots."),
     ] = 1,
     format_: TableOrJson = Format.TABLE,
     check: Annotated[
@@ -45,7 +41,9 @@ def status(
 ) -> None:
     """Show the nodes, where each service runs, and what is missing and why."""
     if watch and format_ is Format.JSON:
-        raise UsageError("--watch draws tables; it has no JSON", "call status --format json again")
+        raise UsageError(
+            "--watch cannot be combined with --format json", "call status --format json repeatedly"
+        )
     from swarmctl.cluster import resolve
 
     target = resolve(cluster, host)
@@ -54,18 +52,20 @@ def status(
             with suppress(KeyboardInterrupt):  # the way to end it
                 _watch(swarm, target, interval)
             return
-        view = _look(swarm, target)
+        view = _overview(swarm, target)
         if format_ is Format.JSON:
             from swarmctl.swarm.overview import as_json
 
             console.emit_json(as_json(view, cluster=target.cluster, manager=swarm.address))
         else:
-            console.out().print(draw(view, swarm.address))
+            from swarmctl.cli.show.status import status_tables
+
+            console.out().print(status_tables(view, swarm.address))
     if check and not view.healthy:
         raise typer.Exit(int(Exit.FAILED))
 
 
-def _look(swarm: Failover, target: Target) -> Overview:
+def _overview(swarm: Failover, target: Target) -> Overview:
     from swarmctl.swarm.overview import overview
 
     return overview(swarm.snapshot(), target.instances)
@@ -76,140 +76,15 @@ def _watch(swarm: Failover, target: Target, interval: float) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    # EC2's states are those of the start: asking EC2 at every look would be slow and cost calls.
-    shown: RenderableType = Text("looking …")
+    from swarmctl.cli.show.status import status_tables
+
+    # EC2 is asked only once, at the start: asking it for every snapshot would be slow.
+    shown: RenderableType = Text("reading the Swarm …")
     with Live(shown, console=console.out(), auto_refresh=False) as live:
         while True:
             try:
-                shown = drawn = draw(_look(swarm, target), swarm.address)
+                shown = drawn = status_tables(_overview(swarm, target), swarm.address)
             except SwarmctlError as fault:
                 drawn = Group(shown, Text(f"{fault.message}", style="bold red"))
             live.update(drawn, refresh=True)
             time.sleep(interval)
-
-
-def draw(view: Overview, manager: str) -> RenderableType:
-    """The overview as tables.
-
-    Args:
-        view: what to show.
-        manager: the address of the manager that was asked.
-    """
-    from rich.console import Group
-    from rich.text import Text
-
-    parts: list[RenderableType] = [_summary(view, manager), Text(), _nodes(view.nodes), Text()]
-    parts.append(_services(view.services) if view.services else Text("no services", style="dim"))
-    if lines := list(_remarks(view.services)):
-        parts += [Text(), *lines]
-    return Group(*parts)
-
-
-def _summary(view: Overview, manager: str) -> Text:
-    from rich.text import Text
-
-    live = sum(node.state == "ready" for node in view.nodes)
-    wanted = sum(service.wanted for service in view.services)
-    missing = sum(service.missing for service in view.services)
-    verdict = ("healthy", "bold green") if view.healthy else ("not healthy", "bold red")
-    engines = " and ".join(sorted({node.engine for node in view.nodes if node.engine}))
-    return Text.assemble(
-        verdict,
-        f": {live}/{len(view.nodes)} nodes ready, {wanted - missing}/{wanted} tasks as wanted",
-        (f"  (Engine {engines}; asked {manager})", "dim"),
-    )
-
-
-def _table(*columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    for column in columns:
-        name, _, justify = column.partition(":")
-        table.add_column(name, justify="right" if justify else "left", overflow="fold")
-    return table
-
-
-def _nodes(nodes: Iterable[NodeView]) -> Table:
-    from rich.text import Text
-
-    table = _table("NODE", "ROLE", "STATE", "ADDRESS", "ZONE", "TASKS")
-    for node in nodes:
-        role = Text(node.role)
-        if node.leader:
-            role.append(" (leader)", style="bold cyan")
-        table.add_row(
-            Text(node.name, style="bold"),
-            role,
-            _state(node),
-            node.address,
-            node.instance.az if node.instance else node.labels.get("az", ""),
-            _counts(node.tasks),
-        )
-    return table
-
-
-def _state(node: NodeView) -> Text:
-    from rich.text import Text
-
-    text = Text(node.state, style="green" if node.state == "ready" else "bold red")
-    if node.availability != "active":
-        text.append(f", {_AVAILABILITY.get(node.availability, node.availability)}", style="yellow")
-    if node.reachability == "unreachable":
-        text.append(", unreachable", style="bold red")
-    if node.instance and node.instance.state != "running":
-        text.append(f" (instance {node.instance.state})", style="red")
-    return text
-
-
-_AVAILABILITY = {"drain": "drained", "pause": "paused"}
-
-
-def _services(services: Iterable[ServiceView]) -> Table:
-    from rich.text import Text
-
-    table = _table("SERVICE", "RUNNING:right", "WHERE", "PORTS", "IMAGE")
-    for service in services:
-        table.add_row(
-            Text(service.name, style="bold"),
-            Text(
-                f"{service.running}/{service.wanted}",
-                style="bold red" if service.missing else "green",
-            ),
-            _counts(service.nodes),
-            ", ".join(_ports(service.ports)),
-            service.image,
-        )
-    return table
-
-
-def _remarks(services: Iterable[ServiceView]) -> Iterator[Text]:
-    """A line for each thing that is not as it should be."""
-    from rich.text import Text
-
-    for service in services:
-        notes = list(service.reasons)
-        if service.missing and not notes:
-            notes = [f"{service.missing} not there yet"]
-        yield from (
-            Text.assemble((f"{service.name}: ", "bold"), (note, "red"), overflow="fold")
-            for note in notes
-        )
-        if service.update not in ("", "completed"):
-            update = f"update {service.update.replace('_', ' ')}"
-            yield Text.assemble((f"{service.name}: ", "bold"), (update, "yellow"))
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" if count > 1 else name for name, count in counts.items())
-
-
-def _ports(ports: Iterable[PublishedPort]) -> list[str]:
-    """``*:80→80`` for the mesh, ``wkr1:32768→80`` for a port of one node."""
-    texts = []
-    for port in ports:
-        protocol = "" if port.protocol == "tcp" else f"/{port.protocol}"
-        texts.append(f"{port.node or '*'}:{port.published}→{port.target}{protocol}")
-    more = len(texts) - SHOWN_PORTS
-    return [*texts[:SHOWN_PORTS], f"{more} more"] if more > 1 else texts

@@ -116,10 +116,6 @@ class Prediction:
             return dict.fromkeys(self.pending(), NO_LEADER)
         return {name: " or ".join(map(words, ways)) for name, ways in self.shortages.items()}
 
-    def allows(self, counts: Counts) -> bool:
-        """Whether an observed placement is among the outcomes; zeros do not matter."""
-        return any(_plain(outcome.counts) == _plain(counts) for outcome in self.outcomes)
-
     def pending(self) -> dict[str, tuple[int, int]]:
         """The least and the most pending tasks of each service that has any."""
         names = {name for outcome in self.outcomes for name in outcome.pending}
@@ -130,7 +126,3 @@ class Prediction:
             )
             for name in sorted(names)
         }
-
-
-def _plain(counts: Counts) -> dict[tuple[str, str], int]:
-    return {(s, node): n for s, per_node in counts.items() for node, n in per_node.items() if n}

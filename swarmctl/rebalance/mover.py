@@ -1,123 +1,230 @@
-"""Move after move, service after service, each looked at anew before it; under the locks."""
+"""One move: add a replica, wait until it runs, remove one; in the end the number is as before.
+
+The service's spec is sent back unchanged except for the number of replicas, with the version that
+was read. During a move a signal only sets a flag. However the move ends, the number is put back
+first, but not before Swarm can remove a replica and enough still serve.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from swarmctl.errors import DeadlineExceededError, RefusedError
-from swarmctl.rebalance.look import whole_swarm
-from swarmctl.rebalance.move import Means, Move, NotMovedError
-from swarmctl.rebalance.plan import Proposal, propose, unevenness
-from swarmctl.swarm import lock
+from swarmctl.errors import DeadlineExceededError, Exit, SwarmctlError
+from swarmctl.rebalance.removal import can_lose_one
+from swarmctl.swarm.engine import Engine, EngineError, Json
+from swarmctl.swarm.model import Service, Swarm, Task
+from swarmctl.swarm.ssh import ManagerError
+from swarmctl.wait import CLOCK, Clock, wait_for
 
-# Seconds a move may take beside its waits: reading, sending, an election.
-_OVERHEAD = 60.0
+_TRIES = 5
+_GRACE = 10.0  # seconds that putting back has at least, an election included
+
+Check = Callable[[Swarm, Service], tuple[bool | None, str]]
+
+
+class NotPutBackError(SwarmctlError):
+    """A service has one replica more than it should."""
+
+    exit_code = Exit.REVERT_FAILED
+
+
+class NotMovedError(SwarmctlError):
+    """A move failed; the service has as many replicas as before."""
+
+
+class Interrupts(Protocol):
+    """Ctrl-C and the like, handled only at safe moments (swarmctl.chaos.run.interrupts)."""
+
+    doing: str
+
+    def check(self) -> None:
+        """Raise if a signal came and nothing is being put back."""
+
+    def reverting(self) -> None:
+        """From now on signals do not end anything."""
+
+    def reverted(self) -> None:
+        """From now on signals end the run again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """What became of one service.
+class Context:
+    """What every move needs.
 
     Attributes:
-        proposal: as it was planned in the beginning.
-        after: replicas by node at the end.
-        moved: replicas that were moved.
-        least: the fewest that were seen running.
-        problem: why it was not finished; ``""`` when it was.
+        engine: the Swarm; should survive an election (swarmctl.swarm.patience).
+        interrupts: checked between two requests.
+        timeout: seconds for a new replica to run, and for one to go.
+        note: called with a line for each move.
+        clock: replaced in tests.
     """
 
-    proposal: Proposal
-    after: Mapping[str, int]
-    moved: int
-    least: int
-    problem: str = ""
+    engine: Engine
+    interrupts: Interrupts
+    timeout: float = 120.0
+    note: Callable[[str], None] = lambda _: None
+    clock: Clock = CLOCK
 
 
-def carry_out(proposals: Sequence[Proposal], means: Means) -> list[Result]:
-    """Move what was proposed.
+class Mover:
+    """Moves replicas of one service.
 
     Args:
-        proposals: see :func:`swarmctl.rebalance.plan.propose`.
-        means: what with.
+        context: see there.
+        service: its name.
+        id_: its id.
+        wanted: its replicas, before and after each move.
 
-    Raises:
-        RefusedError: an experiment is under way.
-        NotPutBackError: a service has one replica too many; says what to type.
-        ManagerError: no manager answers any more.
+    Attributes:
+        fewest: the fewest replicas seen running.
     """
-    todo = [proposal for proposal in proposals if proposal.moves]
-    if not todo:
-        return []
-    seconds = sum(_seconds(proposal, means) for proposal in todo)
-    me = lock.this_process("rebalance")
-    with lock.held(means.engine, lock.CHAOS, seconds, me, means.say):
-        return [_locked(proposal, means, me) for proposal in todo]
 
+    def __init__(self, context: Context, service: str, id_: str, wanted: int) -> None:
+        self._context = context
+        self._name, self._id, self._wanted = service, id_, wanted
+        self.fewest = wanted
 
-def _seconds(proposal: Proposal, means: Means) -> float:
-    return len(proposal.moves) * (2 * means.timeout + _OVERHEAD)
+    def move_one(self) -> None:
+        """Add a replica and remove one; Swarm chooses both nodes.
 
-
-def _locked(first: Proposal, means: Means, me: lock.Owner) -> Result:
-    """Even out one service while nobody deploys its stack."""
-    with ExitStack() as stack:
-        if first.stack:
-            subject, seconds = lock.of_stack(first.stack), _seconds(first, means)
-            try:
-                stack.enter_context(lock.held(means.engine, subject, seconds, me, means.say))
-            except RefusedError as fault:
-                return Result(first, first.before, 0, first.replicas, fault.message)
-        return _even_out(first, means)
-
-
-def _even_out(first: Proposal, means: Means) -> Result:
-    now, moved, least, problem = first, 0, first.replicas, ""
-    while now.moves and not problem:
-        means.signals.check()
-        means.say(f"{first.service}: {now.moves[0]}: one more first …")
-        move, begun = Move(means, first.service, first.id, first.replicas), means.clock()
+        Raises:
+            NotMovedError: it failed; the number is as before, or another client's.
+            NotPutBackError: there is one replica too many; the hint has the command.
+        """
+        deadline = self._deadline()
         try:
-            move.carry_out()
-        except (NotMovedError, DeadlineExceededError) as fault:
-            problem = fault.message
-        least = min(least, move.least)
-        then = _look_again(first, means)
-        problem = problem or _trouble(first, now, then)
-        if then is None or not then.before:
-            break
-        if not problem:
-            moved += 1
-            took = means.clock() - begun
-            means.say(f"{first.service}: one {_what_moved(now, then)}, {took:.1f} s")
-        now = then
-    return Result(first, now.before, moved, least, problem)
+            self._scale(self._wanted + 1)
+            self._wait(f"one more replica of {self._name} to run", self._one_more, deadline)
+        except BaseException:  # also a signal: one replica too many must not stay
+            self._put_back(deadline)
+            self._context.note(f"{self._name}: back to {self._wanted} replicas")
+            raise
+        self._put_back(deadline)
+        self._wait(f"{self._name} to be {self._wanted} again", self._settled, self._deadline())
+
+    def _deadline(self) -> float:
+        return self._context.clock.now() + self._context.timeout
+
+    # --- changing ---
+
+    def _scale(self, replicas: int) -> None:
+        for _ in range(_TRIES):
+            there = self._read()
+            spec, now = there["Spec"], _replicas(there)
+            if now == replicas:
+                return
+            if now not in (self._wanted, self._wanted + 1):
+                raise NotMovedError(f"another client has scaled it to {now} meanwhile")
+            mode = {"Replicated": {**spec["Mode"]["Replicated"], "Replicas": replicas}}
+            version = {"version": str(there["Version"]["Index"])}
+            path = f"/services/{self._id}/update"
+            try:
+                self._context.engine.send("POST", path, {**spec, "Mode": mode}, params=version)
+            except EngineError as fault:
+                # Another client was faster, or an election hid that it is done: read it again.
+                if "out of sequence" not in fault.message:
+                    raise NotMovedError(f"Swarm refuses: {fault.message}") from fault
+            else:
+                return
+        raise NotMovedError("another client keeps updating the service")
+
+    def _put_back(self, deadline: float) -> None:
+        """Scale back, as soon as Swarm cannot remove a replica that is needed."""
+        self._context.interrupts.reverting()
+        words = f"{self._name} has {self._wanted + 1} replicas instead of {self._wanted}"
+        by_hand = f"on a manager: docker service scale --detach {self._name}={self._wanted}"
+        try:
+            if self._changed_by_others():
+                return
+            deadline = max(deadline, self._context.clock.now() + _GRACE)
+            self._wait(f"the new replica of {self._name} to run", self._can_lose_one, deadline)
+            self._scale(self._wanted)
+        except DeadlineExceededError as fault:
+            raise NotPutBackError(
+                f"{words}; not scaled back, because Swarm would remove a replica that serves, not "
+                f"the new one ({fault.message})",
+                "let it start elsewhere: docker node update --availability pause NODE; once it "
+                f"runs, {by_hand}",
+            ) from fault
+        except SwarmctlError as fault:
+            if not self._changed_by_others():
+                words = words.replace(" has ", " may have ", 1)
+                raise NotPutBackError(f"{words}: {fault.message}", by_hand) from fault
+        finally:
+            self._context.interrupts.reverted()
+
+    def _changed_by_others(self) -> bool:
+        """Whether the extra replica is gone already; ``False`` while no manager answers."""
+        try:
+            return _replicas(self._read()) != self._wanted + 1
+        except NotMovedError:
+            return True
+        except ManagerError:
+            return False
+
+    def _read(self) -> Json:
+        try:
+            found: Json = self._context.engine.get(f"/services/{self._id}")
+        except EngineError as fault:
+            raise NotMovedError(f"the service cannot be read: {fault.message}") from fault
+        return found
+
+    # --- waiting ---
+
+    def _wait(self, what: str, check: Check, deadline: float) -> None:
+        """Poll until the check holds; raises DeadlineExceededError."""
+        context = self._context
+        context.interrupts.doing = what
+
+        def poll() -> tuple[bool | None, str]:
+            context.interrupts.check()
+            try:
+                swarm = context.engine.snapshot()
+            except ManagerError as fault:  # an election, for example
+                return None, fault.message
+            service = swarm.service_by_name(self._id)
+            if service is None:
+                raise NotMovedError("the service was removed meanwhile")
+            self.fewest = min(self.fewest, swarm.running(service))
+            return check(swarm, service)
+
+        clock = context.clock
+        left = round(max(0.0, deadline - clock.now()), 1)
+        wait_for(what, poll, timeout=left, clock=clock.now, pause=clock.pause)
+
+    def _one_more(self, swarm: Swarm, service: Service) -> tuple[bool | None, str]:
+        if swarm.running(service) > self._wanted:
+            return True, ""
+        starting = [t for t in _counted(swarm, service) if t.state != "running"]
+        unplaced = [t.error or t.message for t in starting if not t.node_id]
+        if any("no suitable node" in error for error in unplaced):
+            raise NotMovedError(f"no room for one more: {unplaced[0]}")
+        return None, "; ".join(_words(swarm, task) for task in starting) or "no new task"
+
+    def _can_lose_one(self, swarm: Swarm, service: Service) -> tuple[bool | None, str]:
+        tasks = _counted(swarm, service)
+        live = {node.id for node in swarm.nodes if node.live}
+        if can_lose_one(tasks, live, self._wanted):
+            return True, ""
+        return None, "; ".join(_words(swarm, t) for t in tasks if t.state != "running")
+
+    def _settled(self, swarm: Swarm, service: Service) -> tuple[bool | None, str]:
+        tasks, running = len(_counted(swarm, service)), swarm.running(service)
+        return (True if tasks == running == self._wanted else None), f"{running} run of {tasks}"
 
 
-def _look_again(first: Proposal, means: Means) -> Proposal | None:
-    found = propose(whole_swarm(means.engine))
-    return next((proposal for proposal in found if proposal.id == first.id), None)
+def _counted(swarm: Swarm, service: Service) -> list[Task]:
+    """The tasks that Swarm compares with the wanted number."""
+    return [t for t in swarm.tasks_of(service) if t.meant_to_run]
 
 
-def _trouble(first: Proposal, before: Proposal, then: Proposal | None) -> str:
-    """Why not to go on, or ``""``."""
-    if then is None:
-        return "it was removed meanwhile"
-    if not then.before:
-        return then.reason
-    if then.replicas != first.replicas:
-        return f"somebody has scaled it to {then.replicas} meanwhile"
-    if unevenness(then.before) >= unevenness(before.before):
-        return (
-            "no progress: Swarm has put the new replica, or taken one away, elsewhere than wanted"
-        )
-    return ""
+def _replicas(service: Json) -> int:
+    return int(service["Spec"]["Mode"]["Replicated"].get("Replicas", 1))
 
 
-def _what_moved(before: Proposal, then: Proposal) -> str:
-    nodes = dict.fromkeys([*before.before, *then.before])
-    changes = {n: then.before.get(n, 0) - before.before.get(n, 0) for n in nodes}
-    less = ", ".join(n for n, change in changes.items() if change < 0)
-    more = ", ".join(n for n, change in changes.items() if change > 0)
-    return f"from {less} to {more}"
+def _words(swarm: Swarm, task: Task) -> str:
+    node = swarm.node_by_id(task.node_id)
+    where = f"on {node.hostname}" if node else "without a node"
+    return f"{task.state} {where}" + (f": {task.error}" if task.error else "")

@@ -1,16 +1,16 @@
 """Which replicas to move, and which services to leave alone: pure, from one snapshot of the Swarm.
 
-A move is what the Swarm itself does when a service gets one replica more and then one less: the new
-one goes where the scheduler puts it (manager/scheduler), and one goes away from the node that has
-most of them (manager/orchestrator/replicated/services.go, reconcile). Each move makes the sum of
-the squares of the counts smaller, so there is an end.
+A move is what Swarm does when a service gets one replica more and then one less: the scheduler
+chooses the node of the new one (manager/scheduler), and a replica is removed from the node that has
+most (manager/orchestrator/replicated/services.go, reconcile). Each move makes the sum of the
+squares of the counts smaller, so the moves come to an end.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from swarmctl.reading.names import unknown
 from swarmctl.scheduler.board import MAX_FAILURES, Board, Column
@@ -19,7 +19,7 @@ from swarmctl.swarm.model import Service, Swarm
 
 _UNFINISHED = ("updating", "paused", "rollback_started", "rollback_paused")
 
-# Two nodes are uneven when their counts differ by so many: one less could not be made better.
+# Two nodes are uneven when their counts differ by this many; a move cannot improve a smaller gap.
 _UNEVEN = 2
 
 
@@ -36,17 +36,18 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What to do about one service.
+    """The moves for one service.
 
     Attributes:
         service: its name.
         id: its id.
-        stack: that it belongs to, or ``""``.
-        replicas: that are wanted.
-        before: replicas by node: every node that could take one or has one.
-        suited: the nodes that could take one, if they had room.
+        stack: the stack it belongs to, or ``""``.
+        replicas: how many are wanted.
+        before: replicas by node, of every node that could take one or has one; empty when the
+            service is left alone.
+        suited: the nodes that could take a replica if they had room.
         moves: in this order; Swarm may break ties in another way.
-        reason: why it is left alone, or why it gets no better than that; ``""`` when it is even.
+        reason: why the service is left alone, or cannot become even; ``""`` when it is even.
     """
 
     service: str
@@ -60,89 +61,89 @@ class Proposal:
 
     @property
     def after(self) -> dict[str, int]:
-        """Replicas by node when all moves are done."""
+        """Replicas by node after all moves."""
         counts = Counter(self.before)
         counts.subtract(move.source for move in self.moves)
         counts.update(move.target for move in self.moves)
         return {node: counts[node] for node in self.before}
 
     def spread(self, counts: Mapping[str, int]) -> int:
-        """Most less fewest, among the nodes that could take one."""
+        """The most minus the fewest replicas, among the nodes that could take one."""
         found = [counts.get(node, 0) for node in self.suited] or [0]
         return max(found) - min(found)
 
 
 def unevenness(counts: Mapping[str, int]) -> int:
-    """A number that every move makes smaller."""
+    """The sum of the squares, which every move makes smaller."""
     return sum(count * count for count in counts.values())
 
 
 def propose(swarm: Swarm, names: Iterable[str] = ()) -> list[Proposal]:
-    """What to do about each service, or about those of these names or ids; sorted by name.
+    """The moves for each service, sorted by name; a later service's follow the earlier ones'.
 
-    A later service's moves reckon with those of the earlier ones.
+    Args:
+        swarm: a snapshot, with the managers' time.
+        names: names or ids of services; none for all of them.
 
     Raises:
         UsageError: there is no service of such a name.
     """
-    known = {s.id: s for s in swarm.services}
-    wanted = set(known)
-    if chosen := list(names):
-        by_name = {key: s.id for s in known.values() for key in (s.name, s.id)}
+    services = swarm.services
+    if chosen := set(names):
         for name in chosen:
-            if name not in by_name:
-                raise unknown("service", name, [s.name for s in known.values()])
-        wanted = {by_name[name] for name in chosen}
-    table = _Table(swarm)
-    return [_proposal(table, service, swarm) for service in swarm.services if service.id in wanted]
+            if swarm.service_by_name(name) is None:
+                raise unknown("service", name, [s.name for s in services])
+        services = tuple(s for s in services if chosen & {s.name, s.id})
+    load = _Load(swarm)
+    return [_proposal(load, service, swarm) for service in services]
 
 
-def _proposal(table: _Table, service: Service, swarm: Swarm) -> Proposal:
-    here = Proposal(service.name, service.id, service.stack, service.replicas)
-    if reason := _left_alone(service, swarm):
-        return Proposal(here.service, here.id, here.stack, here.replicas, reason=reason)
-    before = table.counts(service)
-    suited = frozenset(table.names[i] for i in table.board.suited(service))
-    moves, reason = table.even_out(service)
-    return Proposal(
-        here.service, here.id, here.stack, here.replicas, before, suited, tuple(moves), reason
-    )
+def _proposal(load: _Load, service: Service, swarm: Swarm) -> Proposal:
+    empty = Proposal(service.name, service.id, service.stack, service.replicas)
+    if reason := _why_left_alone(service, swarm):
+        return replace(empty, reason=reason)
+    before = load.counts(service)
+    suited = frozenset(load.names[i] for i in load.board.suited(service))
+    moves, reason = load.even_out(service)
+    return replace(empty, before=before, suited=suited, moves=tuple(moves), reason=reason)
 
 
-def _left_alone(service: Service, swarm: Swarm) -> str:
+def _why_left_alone(service: Service, swarm: Swarm) -> str:
     """Why a service is not touched, or ``""``."""
     if service.is_job:
         return "a job: its tasks end by themselves"
     if service.is_global:
-        return "global: Swarm keeps one task on each node by itself"
+        return "global: Swarm keeps one task on each node"
     if service.replicas < 2:
         return "fewer than two replicas"
     if stays := [m for m in service.mounts if m.stays_behind]:
         kind = "path" if stays[0].kind == "bind" else "volume"
-        return f"the {kind} {stays[0].source or '(anonymous)'} is its node's own: data would stay"
+        return (
+            f"the {kind} {stays[0].source or '(anonymous)'} is local to its node: data would stay"
+        )
     if any(m.kind == "cluster" for m in service.mounts):
-        return "cluster (CSI) volumes: whether they can follow is not known"
+        return "cluster (CSI) volumes: not known whether they can move"
     if service.preferences:
         return (
-            "placement preferences: Swarm heeds them when it adds a replica, "
-            "but not when it takes one away"
+            "placement preferences: Swarm applies them when it adds a replica, "
+            "but not when it removes one"
         )
     return _unsettled(service, swarm)
 
 
 def _unsettled(service: Service, swarm: Swarm) -> str:
     if service.update_state in _UNFINISHED:
-        return f"its update is not over: {service.update_state.replace('_', ' ')}"
+        return f"its update is not finished: {service.update_state.replace('_', ' ')}"
     serving = swarm.serving(service)
     if any(not service.is_current(task) for task in serving):
         return "some of its tasks are still of an older version"
     if (running := swarm.running(service)) != service.replicas or len(serving) != service.replicas:
-        return f"not at its strength: {running} of {service.replicas} replicas run"
+        return f"not at full strength: {running} of {service.replicas} replicas run"
     return ""
 
 
-class _Table:
-    """All nodes with their load, changed by every move that is planned."""
+class _Load:
+    """The load of all nodes, updated by every planned move."""
 
     def __init__(self, swarm: Swarm) -> None:
         self.board = Board(swarm)
@@ -151,14 +152,14 @@ class _Table:
         self.columns = [column.copy() for column in self.board.columns]
 
     def counts(self, service: Service) -> dict[str, int]:
-        """Replicas by node: every node that could take one or has one."""
+        """Replicas by node, of every node that could take one or has one."""
         places = self.board.suited(service) | {
             i for i, column in enumerate(self.columns) if column.of_service.get(service.id)
         }
         return {self.names[i]: self._count(service, i) for i in sorted(places)}
 
     def even_out(self, service: Service) -> tuple[list[Move], str]:
-        """Move replicas until it is even or gets no better; and why it gets no better."""
+        """Moves until the service is even or cannot become more even; and why it cannot."""
         suited = self.board.suited(service)
         failures = self._failures(service)
         moves: list[Move] = []
@@ -180,12 +181,12 @@ class _Table:
         return self.columns[place].of_service.get(service.id, 0)
 
     def _failures(self, service: Service) -> dict[int, int]:
-        """Nodes that the scheduler avoids, because tasks of the service have failed there."""
+        """Failures by node, of nodes that the scheduler avoids because of them."""
         kinds = self.board.field(service, frozenset(), ()).leaves.values()
         return {i: rank[0] for leaf in kinds for i, (rank, _) in leaf.kinds.items() if rank[0]}
 
     def _target(self, service: Service, failures: Mapping[int, int]) -> int | None:
-        """The node that the scheduler takes for one more; of equal ones, the first."""
+        """The node on which the scheduler puts the next replica; the first of equal ones."""
         room = [
             i
             for i in self.board.suited(service)
@@ -215,10 +216,10 @@ class _Table:
         full = [i for i in poor if capacity(service, self.columns[i].room(service)) == 0]
         if full:
             rooms = ((self.nodes[i], self.columns[i].room(service)) for i in full)
-            return f"no better: {names} cannot take more: {words(explain(service, rooms))}"
+            return f"not even: {names} cannot take more: {words(explain(service, rooms))}"
         if any(i in failures for i in poor):
             return (
-                f"no better: Swarm avoids {names}, where tasks of it have failed "
+                f"not even: Swarm avoids {names}, where tasks of the service have failed "
                 f"{MAX_FAILURES} times within 5 minutes"
             )
-        return f"no better: Swarm would put the next one elsewhere than on {names}"
+        return f"not even: Swarm would put the next replica on another node than {names}"

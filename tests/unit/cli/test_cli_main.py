@@ -63,7 +63,7 @@ def test_debug_prints_the_traceback_wherever_it_is_given(
         (["stack", "wait", "x", "--since", "noon"], "Invalid value for '--since'"),
         (["status", "--host", "10.0.0.1"], "cannot read --host"),
         (["status", "--format", "xml"], "Invalid value for '--format'"),
-        (["status", "--watch", "--format", "json"], "--watch draws tables"),
+        (["status", "--watch", "--format", "json"], "--watch cannot be combined"),
     ],
 )
 def test_a_usage_error_exits_2_and_says_what_is_wrong(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from swarmctl.cli.status import draw
+from swarmctl.cli.show.status import status_tables
 from swarmctl.swarm.overview import overview
 from tests.unit.engine_json import node, service, swarm, task
 
@@ -26,13 +26,13 @@ def test_the_tables_show_what_runs_where_and_what_is_missing() -> None:
     ]
     console = Console(width=120, color_system=None)
     with console.capture() as captured:
-        console.print(draw(overview(swarm(nodes, services, tasks)), "10.42.0.4"))
+        console.print(status_tables(overview(swarm(nodes, services, tasks)), "10.42.0.4"))
     lines = [" ".join(line.split()) for line in captured.get().splitlines()]
-    assert lines[0].startswith("not healthy: 2/3 nodes ready, 2/4 tasks as wanted")
+    assert lines[0].startswith("not healthy: 2/3 nodes ready, 2/4 tasks running")
     assert "mgr1 manager (leader) ready 10.42.0.4 three_tier_web 2" in lines
     assert "wkr1 worker ready, drained 10.42.0.5" in lines
     assert "wkr2 worker down 10.42.0.5" in lines
     web = next(line for line in lines if line.startswith("three_tier_web 2/3 mgr1 2"))
     assert "mgr1:32768→80, mgr1:32769→80, mgr1:32770→80, 2 more" in web
     assert "three_tier_web: 1 on wkr2, which is down" in lines
-    assert "agent: 1 not there yet" in lines
+    assert "agent: 1 not created yet" in lines

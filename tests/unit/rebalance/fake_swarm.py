@@ -12,6 +12,7 @@ from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import STACK_LABEL, Swarm
 from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.ssh import ManagerError, NotNowError
+from swarmctl.wait import Clock
 from tests.unit.engine_fake import FakeEngine
 from tests.unit.scheduler.swarms import Raw, nodes, service, task
 
@@ -61,6 +62,11 @@ class FakeSwarm(FakeEngine):
     fails: float = 0.0
     unreachable: bool = False
     slots: Iterator[int] = field(default_factory=lambda: itertools.count(100))
+
+    @property
+    def clock(self) -> Clock:
+        """Its time."""
+        return Clock(lambda: self.now, self.pause)
 
     def have(self, name: str, placed: Mapping[str, int], stack: str = "") -> str:
         """A service with running tasks; its id."""

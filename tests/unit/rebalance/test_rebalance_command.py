@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from functools import partial
 
 import pytest
 
 from swarmctl import cluster
 from swarmctl.cli import console
 from swarmctl.cli.main import main
-from swarmctl.rebalance import move
+from swarmctl.rebalance import mover
 from swarmctl.swarm import engine, lock
 from tests.unit.rebalance.fake_swarm import FakeSwarm
 
@@ -38,15 +38,9 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeSwarm:
     found.have("web", {"a": 5, "b": 5}, stack="shop")
     found.have("db", {"a": 1})
 
-    class Means(move.Means):
-        """Waits in the Swarm's time."""
-
-        def __init__(self, engine: Any, signals: Any, timeout: float, say: Any) -> None:
-            super().__init__(engine, signals, timeout, say, lambda: found.now, found.pause)
-
     monkeypatch.setattr(cluster, "resolve", lambda *_: Target())
     monkeypatch.setattr(engine, "SwarmEngine", lambda _: found)
-    monkeypatch.setattr(move, "Means", Means)
+    monkeypatch.setattr(mover, "Context", partial(mover.Context, clock=found.clock))
     console.out.cache_clear()
     console.err.cache_clear()
     return found
@@ -69,7 +63,7 @@ def test_a_dry_run_shows_the_moves_and_touches_nothing(
     assert row.split("  ")[-1].strip() == "5 → 1"
     assert "0 → 3" in row
     assert "db: left alone: fewer than two replicas" in shown
-    assert shown.rstrip().endswith("3 to move")
+    assert shown.rstrip().endswith("3 replicas to move")
     assert fake.sent == []
 
 
@@ -83,7 +77,7 @@ def test_yes_moves_with_a_line_for_each_move(
     assert (web["spread_before"], web["spread_after"]) == (5, 1)
     assert (web["moved"], web["least_running"], web["problem"]) == (3, 10, None)
     assert db["left_alone"] is True
-    assert seen.err.count("web: one from") == 3
+    assert seen.err.count("web: moved one from") == 3
 
 
 def test_what_cannot_be_finished_exits_1_and_what_is_even_0(
@@ -91,7 +85,7 @@ def test_what_cannot_be_finished_exits_1_and_what_is_even_0(
 ) -> None:
     fake.target = "nowhere"
     assert main(["rebalance", "--yes"]) == 1
-    assert "web: not finished: there is no room any more" in capsys.readouterr().out
+    assert "web: not finished: no room for one more" in capsys.readouterr().out
     fake.target = ""
     assert main(["rebalance", "--yes"]) == 0
     assert main(["rebalance", "--yes"]) == 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from swarmctl.errors import Exit, RefusedError
-from swarmctl.rebalance.look import refuse_unless_whole, whole_swarm
-from swarmctl.rebalance.move import Means, NotPutBackError
-from swarmctl.rebalance.mover import Result, carry_out
+from swarmctl.rebalance.execute import Result, execute
+from swarmctl.rebalance.mover import Context, NotPutBackError
 from swarmctl.rebalance.plan import propose
+from swarmctl.rebalance.precheck import read_swarm, refuse_unless_ready
 from swarmctl.swarm import lock, patience
 from swarmctl.swarm.patience import Patient
 from tests.unit.rebalance.fake_swarm import FakeSignals, FakeSwarm, StoppedError
@@ -16,18 +16,17 @@ from tests.unit.rebalance.fake_swarm import FakeSignals, FakeSwarm, StoppedError
 OTHER = lock.Owner("ann", "laptop", 7, "deploy")
 
 
-def means(fake: FakeSwarm, signals: FakeSignals | None = None, timeout: float = 30) -> Means:
-    return Means(
+def context(fake: FakeSwarm, signals: FakeSignals | None = None, timeout: float = 30) -> Context:
+    return Context(
         fake,
         signals or FakeSignals(),
         timeout,
-        clock=lambda: fake.now,
-        pause=fake.pause,
+        clock=fake.clock,
     )
 
 
 def run(fake: FakeSwarm, signals: FakeSignals | None = None, timeout: float = 30) -> list[Result]:
-    return carry_out(propose(whole_swarm(fake)), means(fake, signals, timeout))
+    return execute(propose(read_swarm(fake)), context(fake, signals, timeout))
 
 
 def test_an_empty_node_is_filled_and_never_one_too_few_runs() -> None:
@@ -35,7 +34,7 @@ def test_an_empty_node_is_filled_and_never_one_too_few_runs() -> None:
     fake.have("web", {"a": 5, "b": 5}, stack="shop")
     (result,) = run(fake)
     assert sorted(fake.counts("web").values()) == [3, 3, 4]
-    assert (result.moved, result.problem, result.least) == (3, "", 10)
+    assert (result.moved, result.problem, result.fewest) == (3, "", 10)
     assert fake.least["web"] == 10
     assert fake.replicas("web") == 10
     assert fake.names("configs") == []  # the locks are gone
@@ -115,8 +114,8 @@ def test_an_election_in_the_middle_moves_nothing_twice(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(fake, "_update", hide_the_first)
     patient = Patient(fake, 5)
-    todo = propose(whole_swarm(patient))
-    carry_out(todo, Means(patient, FakeSignals(), 30, clock=lambda: fake.now, pause=fake.pause))
+    todo = propose(read_swarm(patient))
+    execute(todo, Context(patient, FakeSignals(), 30, clock=fake.clock))
     assert fake.replicas("web") == 6
     assert fake.counts("web") == {"a": 2, "b": 2, "c": 2}
 
@@ -180,14 +179,14 @@ def test_a_service_that_is_removed_meanwhile_is_no_error_of_ours() -> None:
 
 def test_it_does_not_begin_while_a_node_is_down_or_an_experiment_runs() -> None:
     fake = FakeSwarm()
-    refuse_unless_whole(fake, fake.snapshot())
+    refuse_unless_ready(fake, fake.snapshot())
     lock_id = lock.acquire(fake, lock.CHAOS, 600, OTHER)
     with pytest.raises(RefusedError, match="ann@laptop"):
-        refuse_unless_whole(fake, fake.snapshot())
+        refuse_unless_ready(fake, fake.snapshot())
     lock.release(fake, lock_id)
     fake.machines[1]["Status"]["State"] = "down"
     with pytest.raises(RefusedError, match="b is down"):
-        refuse_unless_whole(fake, fake.snapshot())
+        refuse_unless_ready(fake, fake.snapshot())
 
 
 def test_no_experiment_begins_meanwhile() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swarmctl.rebalance.removal import keeps_enough, meant_to_run
+from swarmctl.rebalance.removal import can_lose_one
 from tests.unit.engine_json import node, service, swarm, task
 
 LIVE = {"id-a", "id-b"}
@@ -26,13 +26,13 @@ LIVE = {"id-a", "id-b"}
 def test_one_less_leaves_enough(placed: list[tuple[str, str]], enough: bool) -> None:
     tasks = [task("web", on, slot, state) for slot, (on, state) in enumerate(placed, 1)]
     found = swarm([node("a"), node("b"), node("dead", state="down")], [service("web")], tasks)
-    counted = meant_to_run(found, found.services[0])
-    assert keeps_enough(counted, LIVE, 4) is enough
+    counted = [t for t in found.tasks if t.meant_to_run]
+    assert can_lose_one(counted, LIVE, 4) is enough
 
 
 def test_a_task_that_is_told_to_end_does_not_count() -> None:
     tasks = [task("web", "a", 1), task("web", "a", 1, desired="shutdown"), task("web", "b", 2)]
     found = swarm([node("a"), node("b")], [service("web")], tasks)
-    counted = meant_to_run(found, found.services[0])
+    counted = [t for t in found.tasks if t.meant_to_run]
     assert len(counted) == 2
-    assert keeps_enough(counted, LIVE, 1)
+    assert can_lose_one(counted, LIVE, 1)

@@ -19,6 +19,8 @@ from swarmctl.swarm.client import SwarmClient
 from swarmctl.swarm.connect import connect
 from swarmctl.swarm.failover import Failover
 from swarmctl.swarm.manager_errors import not_now
+from swarmctl.swarm.parse import parse_swarm
+from swarmctl.swarm.snapshot import take_snapshot
 from swarmctl.swarm.ssh import Endpoint, ManagerError, NotNowError
 from tests.unit.engine_json import node, service, task
 from tests.unit.swarm.ssh_server import Site, SshServer
@@ -28,6 +30,7 @@ ANSWERS: dict[str, object] = {
     "/nodes": [node("mgr1", "manager", leader=True)],
     "/services": [service("web")],
     "/tasks": [task("web", "mgr1", 1)],
+    "/networks": [],
 }
 
 
@@ -69,6 +72,21 @@ def test_a_snapshot_comes_through_ssh_from_many_threads_at_once(site: Site) -> N
         assert client.address == "127.0.0.1"
         seen = list(pool.map(lambda _: client.snapshot(), range(24)))
         assert {s.running(s.services[0]) for s in seen} == {1}
+
+
+def test_an_answer_that_is_not_as_documented_is_an_error_that_names_the_place(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: a traceback, at the first Engine that leaves out or renames a key."""
+    _, endpoint = site.add(Manager)
+    odd = {**node("wkr1"), "Status": {"State": 3}}
+    monkeypatch.setitem(ANSWERS, "/nodes", [node("mgr1", "manager", leader=True), odd])
+    with connect([endpoint]) as client:
+        for read in (client.snapshot, lambda: parse_swarm(take_snapshot(client))):
+            with pytest.raises(SwarmctlError) as caught:
+                read()
+            message = "nodes[1].Status.State: expected a text that is not empty, found 3"
+            assert caught.value.message == message
 
 
 def test_an_unknown_host_key_is_refused(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""What rebalancing looks at, and when it does not even begin."""
+"""Before a rebalance: the Swarm as it is now, and whether the rebalance may begin."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.parse import parse_swarm
 
 
-def whole_swarm(engine: Engine) -> Swarm:
-    """The Swarm now, with networks and the managers' time.
+def read_swarm(engine: Engine) -> Swarm:
+    """The Swarm now, with its networks and the managers' time.
 
     Raises:
         ManagerError: no manager answers.
@@ -21,20 +21,20 @@ def whole_swarm(engine: Engine) -> Swarm:
     return parse_swarm({**raw, "networks": networks, "taken_at": taken_at})
 
 
-def refuse_unless_whole(engine: Engine, swarm: Swarm) -> None:
-    """Stop unless every node is ready and no experiment is under way.
+def refuse_unless_ready(engine: Engine, swarm: Swarm) -> None:
+    """Check that every node is ready and that no experiment is under way.
 
     Raises:
-        RefusedError: says which node, or who.
+        RefusedError: a node is not ready, or an experiment holds the lock; says which.
     """
     if down := [f"{node.hostname} is {node.state}" for node in swarm.nodes if not node.live]:
         raise RefusedError(
-            f"{', '.join(down)}: there is nothing to be even about until it is back",
-            "see swarmctl status; a node that is gone for good: docker node rm --force NAME",
+            f"{', '.join(down)}: rebalance only when every node is ready",
+            "see swarmctl status; to remove a lost node: docker node rm --force NAME",
         )
     held = lock.find(engine, lock.CHAOS)
     if held and (held.plan is not None or held.active(lock.manager_time(engine))):
         raise RefusedError(
             f"{lock.CHAOS.what} is locked by {held.owner}",
-            f"wait for its end; if that process is gone: {lock.CHAOS.unlock}",
+            f"wait until it ends; if that process is gone: {lock.CHAOS.unlock}",
         )
