@@ -1,7 +1,7 @@
-"""The floor: the same work as the playbooks and ``chaos run``, in one script.
+"""The floor: the same work as the playbooks and ``chaos run``, without Ansible.
 
-boto3 and the Engine API over SSH; no Ansible, no checks, no idempotence, no error handling. What
-remains is the time that AWS and Swarm themselves need. Each function is one phase.
+Only boto3 and the Engine API over SSH: no checks, no idempotence, no error handling. What remains
+is the time that AWS and Swarm themselves need. One function a phase.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Engine:
 
 @dataclass(frozen=True)
 class RecordedStack:
-    """What a deployed stack is made of, as the Engine told it; to be made again elsewhere."""
+    """The Engine's JSON of a deployed stack, to deploy it again in another Swarm."""
 
     networks: tuple[Mapping[str, Any], ...]
     configs: tuple[Mapping[str, Any], ...]
@@ -124,7 +124,7 @@ def lab_up(client: docker.DockerClient, mirror: str) -> None:
 
 
 def provision(ec2: EC2Client, names: list[str], cidr: str, work: Path) -> list[Node]:
-    """VPC, groups, key, launch template, instances; until all of them run."""
+    """Create VPC, security group, key, launch template and instances; wait until all run."""
     vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
@@ -137,10 +137,7 @@ def provision(ec2: EC2Client, names: list[str], cidr: str, work: Path) -> list[N
         subnets.append(subnet["Subnet"]["SubnetId"])
         ec2.associate_route_table(RouteTableId=table, SubnetId=subnets[-1])
     group = ec2.create_security_group(GroupName="floor", Description="floor", VpcId=vpc)["GroupId"]
-    members: IpPermissionTypeDef = {
-        "IpProtocol": "-1",
-        "UserIdGroupPairs": [{"GroupId": group}],
-    }
+    members: IpPermissionTypeDef = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}
     operator: IpPermissionTypeDef = {
         "IpProtocol": "tcp",
         "FromPort": 0,
@@ -178,16 +175,15 @@ def provision(ec2: EC2Client, names: list[str], cidr: str, work: Path) -> list[N
     ids = in_parallel(run, enumerate(names))
     addresses = wait_for("the instances", lambda: _running(ec2, ids), timeout=300, interval=0.2)
     known_hosts = work / "known_hosts"
-    known_hosts.write_text("".join(in_parallel(host_key, addresses)))
+    known_hosts.write_text("".join(in_parallel(known_hosts_line, addresses)))
     engines = in_parallel(lambda ip: Engine(ip, key, known_hosts), addresses)
     return [Node(*four) for four in zip(names, ids, addresses, engines, strict=True)]
 
 
 def bootstrap(nodes: list[Node], managers: int, stack: RecordedStack) -> None:
-    """Init, join everybody, label; until every node is ready."""
+    """Init the Swarm, join and label all nodes; wait until every node is ready."""
     first = nodes[0]
-    ready = in_parallel(lambda node: _engine_ready(node), nodes)
-    assert all(ready)
+    in_parallel(_wait_for_engine, nodes)
     first.engine.post("/swarm/init", {"ListenAddr": "0.0.0.0:2377", "AdvertiseAddr": first.ip})
     tokens = first.engine.get("/swarm")["JoinTokens"]
 
@@ -222,7 +218,7 @@ def bootstrap(nodes: list[Node], managers: int, stack: RecordedStack) -> None:
 
 
 def deploy(manager: Engine, stack: RecordedStack) -> None:
-    """Networks, configs, secrets, services; until every replica runs."""
+    """Create networks, configs, secrets and services; wait until every replica runs."""
     ids: dict[str, str] = {}
     for network in stack.networks:
         body = {k: network[k] for k in ("Name", "Driver", "Attachable", "Labels", "Options")}
@@ -240,7 +236,7 @@ def deploy(manager: Engine, stack: RecordedStack) -> None:
 
 
 def second_run(ec2: EC2Client, manager: Engine) -> None:
-    """Read all that must be compared."""
+    """Read everything that a second run has to compare."""
     ec2.describe_vpcs()
     ec2.describe_subnets()
     ec2.describe_route_tables()
@@ -258,7 +254,7 @@ def lose(
     """Stop a node's instance.
 
     Returns:
-        Seconds until the manager calls it down, and until every replica serves on live nodes.
+        Seconds until the manager reports it down, and until every replica serves on live nodes.
     """
     started = clock()
     ec2.stop_instances(InstanceIds=[victim.instance])
@@ -280,8 +276,8 @@ def new_key(work: Path) -> tuple[Path, bytes]:
     return path, path.with_suffix(".pub").read_bytes()
 
 
-def host_key(ip: str) -> str:
-    """A line of known_hosts, believed at first sight."""
+def known_hosts_line(ip: str) -> str:
+    """A line of known_hosts; the key is trusted at the first contact."""
     with paramiko.Transport((ip, 22)) as transport:
         transport.start_client(timeout=10)
         key = transport.get_remote_server_key()
@@ -289,7 +285,7 @@ def host_key(ip: str) -> str:
 
 
 def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """``map``, with sixteen at a time."""
+    """``map`` in sixteen threads."""
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(work, items))
 
@@ -305,15 +301,15 @@ def _running(ec2: EC2Client, ids: list[str]) -> tuple[list[str] | None, str]:
     return ([found[i]["PrivateIpAddress"] for i in ids] if done else None), str(states)
 
 
-def _engine_ready(node: Node) -> bool:
-    def looks() -> tuple[bool | None, str]:
+def _wait_for_engine(node: Node) -> None:
+    def answers() -> tuple[bool | None, str]:
         try:
             node.engine.get("/info")
         except (requests.RequestException, RuntimeError) as error:
             return None, str(error)
         return True, ""
 
-    return wait_for(f"the Engine of {node.name}", looks, timeout=60, interval=0.1)
+    wait_for(f"the Engine of {node.name}", answers, timeout=60, interval=0.1)
 
 
 def _all_serve(manager: Engine) -> tuple[bool | None, str]:

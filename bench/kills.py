@@ -1,4 +1,4 @@
-"""Many kills, one after the other: how soon a lost worker is noticed and its replicas run again.
+"""Many kills in sequence: the time until a lost worker is detected and its replicas run again.
 
 SwarmKit's own timing is the lower bound. A node is marked Down three heartbeats after its last one
 (moby/swarmkit manager/dispatcher/period.go and dispatcher.go, ``gracePeriodMultiplier``), and the
@@ -47,13 +47,7 @@ class Kill:
 
 
 def measure(kills: int, work: Path, note: Callable[[str], None]) -> dict[int, list[Kill]]:
-    """Kill workers at each heartbeat.
-
-    Args:
-        kills: how many, at each heartbeat.
-        work: for the journals.
-        note: told the progress.
-    """
+    """Kill workers, ``kills`` times at each heartbeat; the journals are written to ``work``."""
     found: dict[int, list[Kill]] = {}
     with lab() as (variables, _):
         env = os.environ | variables | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
@@ -64,7 +58,7 @@ def measure(kills: int, work: Path, note: Callable[[str], None]) -> dict[int, li
             runs = work / f"heartbeat-{heartbeat}"
             for index in range(kills):
                 victim = VICTIMS[index % len(VICTIMS)]
-                # Swarm leaves a node that came back empty: killing it again would prove nothing.
+                # Swarm moves no task to a node that came back: it must be filled before a kill.
                 command([str(BIN / "swarmctl"), "rebalance", "--yes"], env)
                 command(
                     [str(BIN / "swarmctl"), "chaos", "run", "instance-stop", "--force",
@@ -97,12 +91,12 @@ def table(heartbeat: int, kills: Sequence[Kill]) -> Table:
         values = [getattr(kill, name) for kill in kills]
         cells = [f"{f(values):.2f} s" for f in (statistics.median, min, max)]
         view.add_row(name, *cells, theory.get(name, "detect + restart delay (1 s) + start"))
-    view.add_row("probes lost, in all", "", "", str(sum(kill.lost for kill in kills)), "")
+    view.add_row("probes lost, total", "", "", str(sum(kill.lost for kill in kills)), "")
     moved = [kill.moved for kill in kills]
     view.add_row("replicas moved", *(f"{f(moved):g}" for f in (statistics.median, min, max)), "")
     return view
 
 
 def as_json(found: dict[int, list[Kill]]) -> dict[str, Any]:
-    """For the file."""
+    """The figures for the results file."""
     return {str(heartbeat): [asdict(kill) for kill in kills] for heartbeat, kills in found.items()}

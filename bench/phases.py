@@ -28,13 +28,7 @@ Times = dict[str, float]
 
 
 def measure(nodes: int, mirror: str, note: Callable[[str], None]) -> dict[str, Times]:
-    """Measure one size.
-
-    Args:
-        nodes: how many; one manager up to 5, three above.
-        mirror: the lab's image mirror, for the floor.
-        note: told the progress.
-    """
+    """Measure one size: the product, then the floor, which needs the lab's image ``mirror``."""
     managers = managers_of(nodes)
     with tempfile.TemporaryDirectory() as work:
         note(f"{nodes} nodes: product")
@@ -45,12 +39,12 @@ def measure(nodes: int, mirror: str, note: Callable[[str], None]) -> dict[str, T
 
 
 def managers_of(nodes: int) -> int:
-    """How many of the nodes are managers."""
+    """How many of the nodes are managers: one of up to 5, three of more."""
     return 1 if nodes <= 5 else 3
 
 
 def table(nodes: int, times: dict[str, Times]) -> Table:
-    """One size as a person wants to see it."""
+    """The times of one size as a table, one row a phase."""
     product, below = times["product"], times["floor"]
     title = f"{nodes} nodes, managers among them: {managers_of(nodes)}"
     view = Table("phase", "swarmctl", "floor", "ratio", title=title)
@@ -61,7 +55,7 @@ def table(nodes: int, times: dict[str, Times]) -> Table:
 
 
 def measure_product(managers: int, workers: int, work: Path) -> tuple[Times, floor.RecordedStack]:
-    """Run what a user runs, and record the stack for the floor."""
+    """Time the product's commands, and record the stack for the floor."""
     runs = work / "runs"
     sizes = ["-e", f"vpc_cidr={CIDR}", "-e", f"managers={managers}", "-e", f"workers={workers}"]
     times: Times = {}
@@ -94,7 +88,7 @@ def measure_product(managers: int, workers: int, work: Path) -> tuple[Times, flo
 def measure_floor(
     managers: int, workers: int, stack: floor.RecordedStack, mirror: str, work: Path
 ) -> Times:
-    """Do the same with ``bench/floor.py``."""
+    """Time the same phases of ``bench/floor.py``."""
     names = [f"{CLUSTER}_mgr{n + 1}" for n in range(managers)]
     names += [f"{CLUSTER}_wkr{n + 1}" for n in range(workers)]
     times: Times = {}

@@ -37,7 +37,7 @@ print(json.dumps({"parse": parse, "one": one, "each": every, "mib": peak}))
 
 
 def measure(note: Callable[[str], None]) -> dict[str, dict[str, float]]:
-    """Every size once; ``{"1000x10000": {"parse": …, "one": …, "each": …, "mib": …}}``."""
+    """Measure every size once: ``{"1000x10000": {"parse": …, "one": …, "each": …, "mib": …}}``."""
     found = {}
     for nodes, tasks in SIZES:
         note(f"predictor: {nodes} nodes, {tasks} tasks")
@@ -51,7 +51,7 @@ def measure(note: Callable[[str], None]) -> dict[str, dict[str, float]]:
 
 
 def table(found: dict[str, Any]) -> Table:
-    """The curve as a person wants to see it."""
+    """The figures as a table, one row a size."""
     view = Table("nodes x tasks", "parse", "one loss", "--each", "peak memory", title="predictor")
     for size, figures in found.items():
         seconds = [f"{figures[name]:.2f} s" for name in ("parse", "one", "each")]

@@ -28,8 +28,8 @@ def main() -> None:
     """Measure, print each table as soon as it is complete, and write the figures to a file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="4,12", help="nodes of each Swarm that is built")
-    parser.add_argument("--kills", type=int, default=10, help="at each heartbeat")
-    asked = parser.parse_args()
+    parser.add_argument("--kills", type=int, default=10, help="kills at each heartbeat")
+    options = parser.parse_args()
     console = Console()
     results: dict[str, Any] = {"cores": os.cpu_count()}
     mirror = ensure_images(docker.from_env(), console.log).registry
@@ -37,13 +37,13 @@ def main() -> None:
     results["predictor"] = predictor.measure(console.log)
     console.print(predictor.table(results["predictor"]))
     results["seconds"] = {}
-    for nodes in [int(size) for size in asked.sizes.split(",") if int(size)]:
+    for nodes in [int(size) for size in options.sizes.split(",") if int(size)]:
         times = phases.measure(nodes, mirror, console.log)
         results["seconds"][str(nodes)] = times
         console.print(phases.table(nodes, times))
-    if asked.kills:
+    if options.kills:
         with tempfile.TemporaryDirectory() as work:
-            found = kills.measure(asked.kills, Path(work), console.log)
+            found = kills.measure(options.kills, Path(work), console.log)
         results["kills"] = kills.as_json(found)
         for heartbeat, figures in found.items():
             console.print(kills.table(heartbeat, figures))

@@ -1,4 +1,4 @@
-"""The lab that is measured in, and how commands are run there."""
+"""The lab in which everything is measured, and how commands are run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VICTIM = f"{CLUSTER}_wkr2"
 
 @contextmanager
 def lab() -> Iterator[tuple[dict[str, str], float]]:
-    """A lab that is up: its environment, and the seconds it took."""
+    """Start a lab and remove it afterwards; yields its environment and the seconds to start it."""
     command([str(BIN / "swarmctl"), "lab", "down", "--name", NAME])
     started = time.monotonic()
     command([str(BIN / "swarmctl"), "lab", "up", "--name", NAME])

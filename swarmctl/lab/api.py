@@ -68,7 +68,7 @@ class Api:
         """Load moto; nothing is served yet.
 
         Args:
-            console: returns the console output of an instance id's machine.
+            console: instance id → console output of its machine.
             changed: set after every request that may have changed something.
         """
         # moto reads its environment, and the file, when it is imported: here, and never again.
@@ -88,14 +88,7 @@ class Api:
         self._app = DomainDispatcherApplication(create_backend_app)
 
     def serve(self, port: int) -> int:
-        """Answer requests in a background thread.
-
-        Args:
-            port: TCP port on 127.0.0.1; 0 takes a free one.
-
-        Returns:
-            The port.
-        """
+        """Answer requests in a background thread; returns the TCP port on 127.0.0.1 (0: any)."""
         from werkzeug.serving import WSGIRequestHandler, make_server
 
         class Quiet(WSGIRequestHandler):

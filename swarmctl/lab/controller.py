@@ -11,7 +11,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from functools import partial
 
 import docker
 from docker.errors import DockerException
@@ -19,7 +19,7 @@ from requests.exceptions import RequestException
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab import machine, network
-from swarmctl.lab.api import BARE_AMI, GOLDEN_AMI, Ec2Instance, View
+from swarmctl.lab.api import BARE_AMI, GOLDEN_AMI, Api, Ec2Instance, View
 from swarmctl.lab.firewall import compile_rules
 from swarmctl.lab.image.ensure import Images
 
@@ -28,16 +28,6 @@ log = logging.getLogger(__name__)
 # Seconds between two passes without a request: a machine may stop by itself.
 IDLE = 1.0
 WORKERS = 8
-
-
-class InstanceApi(Protocol):
-    """What the controller needs from the API."""
-
-    def view(self) -> View:
-        """What the API holds now."""
-
-    def move(self, instance_id: str, state: str, *, was: str, reason: str = "") -> None:
-        """Record a machine's new state."""
 
 
 def next_step(instance: Ec2Instance, container: str | None) -> str:
@@ -72,18 +62,10 @@ class Controller:
         client: docker.DockerClient,
         lab: str,
         images: Images,
-        api: InstanceApi,
+        api: Api,
         changed: threading.Event,
     ) -> None:
-        """Nothing is touched before ``run``.
-
-        Args:
-            client: the host's Engine.
-            lab: the lab's name.
-            images: what machines are made from.
-            api: where instances come from and where progress is recorded.
-            changed: set by the API when a request has changed something.
-        """
+        """Store what ``run`` needs; ``changed`` is set by the API after each request."""
         self._client = client
         self._lab = lab
         self._images = {GOLDEN_AMI: images.node, BARE_AMI: images.node_bare}
@@ -119,15 +101,11 @@ class Controller:
                 continue
             step = next_step(instance, containers.get(instance.id))
             if step:
-                self._submit(pool, instance, lambda i=instance.id, s=step: self._do(s, i))  # type: ignore[misc]  # loop variables are bound here
+                self._submit(pool, instance, partial(self._do, step, instance.id))
             elif instance.state == "running":
                 rules = compile_rules(instance, view)
                 if rules != self._firewalls.get(instance.id):
-                    self._submit(
-                        pool,
-                        instance,
-                        lambda i=instance, r=rules: self._apply_firewall(i, r),  # type: ignore[misc]  # as above
-                    )
+                    self._submit(pool, instance, partial(self._apply_firewall, instance, rules))
         with self._networks:
             network.remove_unused(self._client, self._lab, set(view.vpcs))
 
@@ -142,7 +120,10 @@ class Controller:
             except (SwarmctlError, DockerException, RequestException) as error:
                 log.error("%s (%s): %s", instance.name, instance.id, error)
                 if instance.state == "pending":
-                    self._give_up(instance, str(error))
+                    # As on EC2: an instance that cannot be launched goes from pending to
+                    # terminated, with the reason. Its container stays, for `swarmctl lab logs`,
+                    # until the lab goes down.
+                    self._move(instance, "terminated", f"Server.InternalError: {error}")
                 # Everything else is retried at the next idle pass, not at once.
                 self._busy.discard(instance.id)
             else:
@@ -151,12 +132,8 @@ class Controller:
 
         pool.submit(run)
 
-    def _give_up(self, instance: Ec2Instance, why: str) -> None:
-        # As on EC2: an instance that cannot be launched goes from pending to terminated, with the
-        # reason. Its container stays, for `swarmctl lab logs`, until the lab goes down.
-        self._api.move(
-            instance.id, "terminated", was="pending", reason=f"Server.InternalError: {why}"
-        )
+    def _move(self, instance: Ec2Instance, state: str, reason: str = "") -> None:
+        self._api.move(instance.id, state, was=instance.state, reason=reason)
 
     def _do(self, step: str, instance_id: str) -> None:
         # Read again: requests and other workers may have changed it while this one waited.
@@ -169,24 +146,21 @@ class Controller:
         match step:
             case "boot":
                 self._boot(instance)
-                self._api.move(instance.id, "running", was="pending")
-            case "stop" if container is None:
-                self._api.move(instance.id, "stopped", was="stopping", reason="User initiated")
+                self._move(instance, "running")
             case "stop":
-                machine.stop(self._client, self._lab, instance.id, force=instance.force_stop)
-                self._api.move(instance.id, "stopped", was="stopping", reason="User initiated")
+                if container is not None:
+                    machine.stop(self._client, self._lab, instance.id, force=instance.force_stop)
+                self._move(instance, "stopped", "User initiated")
             case "ended":
-                self._api.move(instance.id, "stopped", was="running", reason="Instance initiated")
+                self._move(instance, "stopped", "Instance initiated")
             case "reboot":
                 machine.stop(self._client, self._lab, instance.id, force=False)
                 self._boot(instance)
-                self._api.move(instance.id, "running", was="running")
+                self._move(instance, "running")
             case "remove":
                 machine.remove(self._client, self._lab, instance.id)
                 self._firewalls.pop(instance.id, None)
-                self._api.move(
-                    instance.id, "terminated", was="shutting-down", reason="User initiated"
-                )
+                self._move(instance, "terminated", "User initiated")
 
     def _boot(self, instance: Ec2Instance) -> None:
         view = self._api.view()

@@ -183,13 +183,11 @@ def _run(command: Sequence[str]) -> None:
     done = subprocess.run(
         command,
         env=environment,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
-        stdin=subprocess.DEVNULL,
     )
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-10:])
-        raise SwarmctlError(
-            f"`{' '.join(command)}` failed with exit code {done.returncode}:\n{tail}"
-        )
+        raise SwarmctlError(f"`{' '.join(command)}` failed (exit code {done.returncode}):\n{tail}")

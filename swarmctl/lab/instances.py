@@ -43,12 +43,7 @@ def listed(lab: str) -> tuple[ListedInstance, ...]:
 
 
 def log_of(lab: str, node: str, lines: int) -> str:
-    """The last lines of a machine's console, or of the lab's own log.
-
-    Args:
-        lab: the lab's name.
-        node: an instance's name or id; ``""`` for the lab's own process.
-        lines: how many lines.
+    """The last lines of the console of ``node`` (name or id), or (``""``) of the lab's own log.
 
     Raises:
         UsageError: there is no such node.

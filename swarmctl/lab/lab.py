@@ -80,7 +80,7 @@ def up(name: str, step: Step, note: Note) -> str:
     Args:
         name: the lab's name.
         step: shows each step and how it ended.
-        note: told the progress inside a long step.
+        note: called with the progress inside a long step.
 
     Returns:
         The endpoint of the AWS API.
@@ -164,7 +164,7 @@ def environment(name: str) -> dict[str, str]:
 
 
 def ec2_client(name: str) -> EC2Client:
-    """A boto3 client for a lab's EC2, whatever the environment says.
+    """A boto3 client for a lab's EC2; does not read the environment.
 
     Raises:
         SwarmctlError: the lab is not up.
@@ -200,7 +200,7 @@ def _boots_here(images: Images) -> bool:
 
 
 def _check_boot(client: docker.DockerClient, lab: str, images: Images) -> None:
-    """Boot one throw-away machine, so that a host that cannot boot one fails here."""
+    """Boot and remove one machine: on a host that cannot boot one, ``up`` fails here."""
     instance = Ec2Instance(_CHECK, _CHECK, "pending", "", _CHECK_IP, _CHECK, ())
     view = View((instance,), {_CHECK: _CHECK_CIDR}, {})
     net = network.network_name(lab, _CHECK)
@@ -216,8 +216,6 @@ def _check_boot(client: docker.DockerClient, lab: str, images: Images) -> None:
                 network=net,
                 ip=_CHECK_IP,
                 mirror_ip=network.mirror_ip(_CHECK_CIDR),
-                public_key="",
-                user_data=b"",
                 firewall=compile_rules(instance, view),
             ),
         )

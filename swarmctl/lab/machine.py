@@ -50,9 +50,9 @@ class MachineSpec:
     network: str
     ip: str
     mirror_ip: str
-    public_key: str
-    user_data: bytes
-    firewall: str
+    firewall: str  # a script for nft
+    public_key: str = ""
+    user_data: bytes = b""
 
 
 def container_name(lab: str, instance: str) -> str:
@@ -61,11 +61,7 @@ def container_name(lab: str, instance: str) -> str:
 
 
 def states(client: docker.DockerClient, lab: str) -> dict[str, str]:
-    """The container state of every machine by instance id, in one call.
-
-    Returns:
-        ``created``, ``running``, ``exited`` … as the Engine names them.
-    """
+    """The container state (``created``, ``running``, ``exited`` …) of every machine by instance."""
     listing = client.api.containers(all=True, filters={"label": [f"{LAB_LABEL}={lab}"]})
     return {
         c["Labels"][INSTANCE_LABEL]: c["State"] for c in listing if INSTANCE_LABEL in c["Labels"]
@@ -73,7 +69,7 @@ def states(client: docker.DockerClient, lab: str) -> dict[str, str]:
 
 
 def create(client: docker.DockerClient, spec: MachineSpec) -> None:
-    """Create a machine, ready for its first start. The rest of an earlier attempt is replaced."""
+    """Create a machine, ready for its first start; replace what an earlier attempt has left."""
     name = container_name(spec.lab, spec.instance)
     remove(client, spec.lab, spec.instance)
     host = client.api.create_host_config(
@@ -102,7 +98,7 @@ def create(client: docker.DockerClient, spec: MachineSpec) -> None:
         # The stubs take one endpoint where the SDK takes a mapping by network.
         networking_config=client.api.create_networking_config({spec.network: endpoint}),  # type: ignore[arg-type]
     )
-    files = [("etc/lab/firewall.nft", spec.firewall.encode(), 0o600, 0)]
+    files = [(FIREWALL_FILE[1:], spec.firewall.encode(), 0o600, 0)]
     if spec.public_key:
         keys = f"{spec.public_key.strip()}\n".encode()
         files.append((f"home/{SSH_USER}/.ssh/authorized_keys", keys, 0o600, 1000))
@@ -134,7 +130,7 @@ def _boot_failure(client: docker.DockerClient, lab: str, instance: str, why: str
 
 
 def stop(client: docker.DockerClient, lab: str, instance: str, *, force: bool) -> None:
-    """Shut a machine down, or kill it (``force``). It is no error if it has stopped already."""
+    """Shut a machine down, or kill it (``force``); a stopped machine is no error."""
     container = client.containers.get(container_name(lab, instance))
     if not force:
         container.stop(timeout=STOP_TIMEOUT)
@@ -147,7 +143,7 @@ def stop(client: docker.DockerClient, lab: str, instance: str, *, force: bool) -
 
 
 def remove(client: docker.DockerClient, lab: str, instance: str) -> None:
-    """Remove a machine and its disk. It is no error if it is gone already."""
+    """Remove a machine and its disk; a missing machine is no error."""
     try:
         client.api.remove_container(container_name(lab, instance), force=True, v=True)
     except NotFound:
@@ -161,7 +157,7 @@ def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: st
         SwarmctlError: nft refused the rules.
     """
     container = client.containers.get(container_name(lab, instance))
-    container.put_archive("/", _tar([("etc/lab/firewall.nft", rules.encode(), 0o600, 0)]))
+    container.put_archive("/", _tar([(FIREWALL_FILE[1:], rules.encode(), 0o600, 0)]))
     done = container.exec_run(["nft", "-f", FIREWALL_FILE])
     if done.exit_code != 0:
         raise SwarmctlError(f"nft refused the rules of {instance}: {done.output!r}")

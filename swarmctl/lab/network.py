@@ -12,8 +12,6 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.lab.firewall import gateway_of
 from swarmctl.lab.machine import LAB_LABEL
 
-MIRROR_PORT = 5000
-
 
 def network_name(lab: str, vpc: str) -> str:
     """The Docker network of a VPC."""
@@ -50,14 +48,13 @@ def start_mirror(client: docker.DockerClient, lab: str, image: str) -> None:
 def ensure_network(
     client: docker.DockerClient, lab: str, vpc: str, cidr: str, *, mirror: bool = True
 ) -> None:
-    """Create the Docker network of a VPC, with the image mirror in it.
+    """Create the Docker network of a VPC, with the image mirror in it, unless it exists.
 
     Raises:
         SwarmctlError: another network of this machine uses these addresses.
     """
     name = network_name(lab, vpc)
-    networks = client.networks.list(names=[name])
-    if networks:
+    if client.networks.list(names=[name]):
         return
     pool = IPAMPool(subnet=cidr, gateway=gateway_of(cidr))
     try:
@@ -79,13 +76,7 @@ def ensure_network(
 
 
 def remove_unused(client: docker.DockerClient, lab: str, vpcs: set[str]) -> None:
-    """Remove the networks of VPCs that are gone.
-
-    Args:
-        client: the Engine.
-        lab: whose networks.
-        vpcs: the ids that still exist.
-    """
+    """Remove the networks of a lab's VPCs, except those with an id in ``vpcs``."""
     wanted = {network_name(lab, vpc) for vpc in vpcs}
     for network in client.networks.list(filters={"label": f"{LAB_LABEL}={lab}"}):
         name = str(network.name)

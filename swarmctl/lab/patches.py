@@ -35,28 +35,18 @@ _force_stop: contextvars.ContextVar[bool] = contextvars.ContextVar("force_stop",
 
 
 def apply(console: Callable[[str], str]) -> None:
-    """Patch moto in this process.
-
-    Args:
-        console: returns the console output of an instance id's machine.
-    """
+    """Patch moto in this process; ``console``: instance id → console output of its machine."""
     _numbered_protocols_in_security_groups()
     _launch_template_tags_stay_out_of_its_data()
     _updated_rule_descriptions_are_acknowledged()
     _no_public_addresses()
     _instance_states_follow_the_machines()
-    _forced_stops_are_told_apart()
+    _forced_stops_are_distinguished()
     _console_output_is_the_machines(console)
 
 
 def set_state(instance: Any, name: str, reason: str = "") -> None:
-    """Move an instance to a state.
-
-    Args:
-        instance: moto's ``Instance``.
-        name: a key of ``STATE_CODES``.
-        reason: why, for DescribeInstances' ``StateReason``; ``""`` clears it.
-    """
+    """Move moto's ``Instance`` to a state of ``STATE_CODES``; ``""`` clears its StateReason."""
     instance._state = InstanceState(name, STATE_CODES[name])
     instance._reason = reason
     instance.state_reason = StateReason(reason, "Server.InternalError") if reason else StateReason()
@@ -89,13 +79,9 @@ def _launch_template_tags_stay_out_of_its_data() -> None:
     original = LaunchTemplateBackend.create_launch_template
 
     def create(self: Any, name: str, description: str, template_data: Any, tag_spec: Any) -> Any:
-        specs = [
-            s
-            for s in template_data.get("TagSpecifications", [])
-            if s["ResourceType"] != "launch-template"
-        ]
-        data = {k: v for k, v in template_data.items() if k != "TagSpecifications"}
-        if specs:
+        data = dict(template_data)
+        specs = data.pop("TagSpecifications", [])
+        if specs := [s for s in specs if s["ResourceType"] != "launch-template"]:
             data["TagSpecifications"] = specs
         return original(self, name, description, data, tag_spec)
 
@@ -119,7 +105,7 @@ def _updated_rule_descriptions_are_acknowledged() -> None:
 
 
 def _no_public_addresses() -> None:
-    """Inventories would use moto's invented public addresses, which lead nowhere.
+    """Inventories would use moto's made-up public addresses, which reach nothing.
 
     Permanent: the lab's machines are reached by their private addresses.
     """
@@ -188,7 +174,7 @@ def _refuse_unless(instance: Any, *allowed: str) -> None:
         )
 
 
-def _forced_stops_are_told_apart() -> None:
+def _forced_stops_are_distinguished() -> None:
     """moto does not pass StopInstances' ``Force`` to the instance.
 
     Can be removed when ``Instance.stop`` receives it.

@@ -11,7 +11,7 @@ from pathlib import Path
 from swarmctl.errors import RefusedError, UsageError
 from swarmctl.reading.files import locked
 
-# Labs are found here whatever $SWARMCTL_STATE says: `lab env` points that one into a lab.
+# Does not depend on $SWARMCTL_STATE: `lab env` sets that to a folder inside a lab.
 ROOT = Path.home() / ".local" / "state" / "swarmctl" / "labs"
 
 
@@ -34,12 +34,12 @@ class LabPaths:
 
     @property
     def directory(self) -> Path:
-        """Everything below goes with the lab."""
+        """Removed with the lab, and all files in it."""
         return ROOT / self.name
 
     @property
     def state(self) -> Path:
-        """The clusters' keys and known hosts while this lab is the environment."""
+        """``$SWARMCTL_STATE`` in this lab: the clusters' keys and known hosts."""
         return self.directory / "state"
 
     @property
@@ -49,17 +49,17 @@ class LabPaths:
 
     @property
     def log(self) -> Path:
-        """What the serving process writes."""
+        """Output of the serving process."""
         return self.directory / "serve.log"
 
     @property
     def command_lock(self) -> Path:
-        """Held while ``up`` or ``down`` works. Beside the directory, which ``down`` removes."""
+        """Held during ``up`` and ``down``; outside the directory, which ``down`` removes."""
         return ROOT / f"{self.name}.lock"
 
     @property
     def serve_lock(self) -> Path:
-        """Held by the serving process for as long as it lives."""
+        """Held by the serving process until it ends."""
         return self.directory / "serve.lock"
 
     def recorded_port(self) -> int:

@@ -28,7 +28,7 @@ from swarmctl.reading.times import parse_time
 from swarmctl.swarm.model import Service, Swarm, Task
 from swarmctl.wait import CLOCK, Clock
 
-# Update states of a failed update. "paused" and "rollback_paused" wait for a person.
+# States of a failed update; "paused" and "rollback_paused" last until an operator acts.
 _FAILED_UPDATES = ("paused", "rollback_started", "rollback_paused", "rollback_completed")
 
 # Seconds a state must last. After task failures it is longer: as long as Swarm itself monitors an
@@ -113,30 +113,32 @@ def convergence_of(swarm: Swarm, service: Service, since: datetime | None = None
     if failure := _update_failure(service, since):
         state, reason = "failed", failure
     else:
-        reason = _open_reason(swarm, service, ready, wanted, len(serving), len(old))
+        reason = _waiting_for(swarm, service, ready, wanted, len(serving), len(old))
         state = "progressing" if reason else "converged"
     # After a rollback the current spec is the old one again: the errors are in the other tasks.
-    complaining = {"converged": (), "progressing": current, "failed": tasks}[state]
+    with_errors = {"converged": (), "progressing": current, "failed": tasks}[state]
     return Convergence(
         service=service.name,
         state=state,
         ready=ready,
         wanted=wanted,
         reason=reason,
-        errors=_task_errors(swarm, complaining),
+        errors=_task_errors(swarm, with_errors),
         failures=sum(t.state in ("failed", "rejected") for t in current),
         serving=frozenset(t.id for t in serving),
     )
 
 
 def _update_failure(service: Service, since: datetime | None) -> str:
-    if service.update_state not in _FAILED_UPDATES or _is_older(service, since):
+    if service.update_state not in _FAILED_UPDATES:
+        return ""
+    if since and service.update_started_at and parse_time(service.update_started_at) < since:
         return ""
     text = f"update {service.update_state.replace('_', ' ')}"
     return f"{text}: {service.update_message}" if service.update_message else text
 
 
-def _open_reason(
+def _waiting_for(
     swarm: Swarm, service: Service, ready: int, wanted: int, serving: int, old: int
 ) -> str:
     """What a service still has to do; ``""`` when it has converged."""
@@ -154,12 +156,6 @@ def _open_reason(
 
 def _is_current(service: Service, task: Task) -> bool:
     return service.is_current(task) and task.job_iteration == service.job_iteration
-
-
-def _is_older(service: Service, since: datetime | None) -> bool:
-    if since is None or not service.update_started_at:
-        return False
-    return parse_time(service.update_started_at) < since
 
 
 def _task_errors(swarm: Swarm, tasks: Collection[Task]) -> tuple[str, ...]:
@@ -258,11 +254,11 @@ def wait(
     settling = _Settling(settle)
     services: list[Convergence] = []
     while True:
-        silence: SwarmctlError | None = None
+        no_answer: SwarmctlError | None = None
         try:
             swarm = snapshot()
         except SwarmctlError as fault:
-            silence = fault
+            no_answer = fault
         else:
             services = convergence_of_stack(swarm, stack, since)
             progress(services)
@@ -271,16 +267,17 @@ def wait(
             if settling.has_settled(services, clock.now()):
                 return services
         if clock.now() >= deadline:
-            raise _too_late(stack, timeout, services, silence)
+            raise _too_late(stack, timeout, services, no_answer)
         clock.pause(interval)
 
 
 def _too_late(
-    stack: str, timeout: float, services: Sequence[Convergence], silence: SwarmctlError | None
+    stack: str, timeout: float, services: Sequence[Convergence], no_answer: SwarmctlError | None
 ) -> NotConvergedError:
     waited = f"waited {timeout:g} s for the stack {stack}"
-    if silence:
-        return NotConvergedError(f"{waited}; {silence.message}", timed_out=True, hint=silence.hint)
+    if no_answer:
+        text, hint = f"{waited}; {no_answer.message}", no_answer.hint
+        return NotConvergedError(text, timed_out=True, hint=hint)
     late = [service for service in services if not service.converged]
     if late:
         return NotConvergedError(f"{waited}, which has not converged", late, timed_out=True)

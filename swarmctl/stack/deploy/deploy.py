@@ -107,13 +107,14 @@ def deploy(
     """
     started = time.monotonic()
     stack, note = source.name, progress.note
+    addresses = {instance.name: instance.address for instance in target.instances}
     lock_time = _OVERHEAD + options.wait + options.rollback_timeout + REMOVAL_TIMEOUT
     with connect(target) as swarm:
         again(swarm.client, options.wait, only=NotNowError, note=note)
         engine = Patient(SwarmEngine(swarm), options.wait, note)
         with lock.held(engine, lock.of_stack(stack), lock_time, lock.this_process("deploy"), note):
             made = make_secrets(engine, options.make_secrets)
-            before = again(lambda: StackBefore.read(engine, stack, addresses(target)), options.wait)
+            before = again(lambda: StackBefore.read(engine, stack, addresses), options.wait)
             plan = make_plan(swarm, engine, source, before.current, options, note)
             count = sum(change.action != CHECK for change in plan.changes)
             note(f"{stack}: {count or 'nothing'} to change")
@@ -151,11 +152,6 @@ def connect(target: Target) -> Failover:
     from swarmctl.swarm.failover import Failover
 
     return Failover(target.endpoints, request_timeout=10.0)
-
-
-def addresses(target: Target) -> dict[str, str]:
-    """The address of each node as reachable from here, by hostname; empty without EC2."""
-    return {instance.name: instance.address for instance in target.instances}
 
 
 def make_plan(
@@ -202,8 +198,8 @@ def make_secrets(engine: Engine, names: Sequence[str]) -> list[str]:
 
     They do not carry the stack's label: a database that was set up with one may outlive the stack.
     """
-    there = {entry["Spec"]["Name"] for entry in engine.get("/secrets") or ()} if names else set()
-    made = [name for name in names if name not in there]
+    existing = {s["Spec"]["Name"] for s in engine.get("/secrets") or ()} if names else set()
+    made = [name for name in names if name not in existing]
     for name in made:
         value = secrets.token_urlsafe(24).encode()
         create(engine, "/secrets/create", {"Name": name, "Data": base64.b64encode(value).decode()})
@@ -217,11 +213,7 @@ def carry_out(
     options: DeployOptions,
     progress: DeployProgress,
 ) -> list[converge.Convergence]:
-    """Apply a plan and wait; if that fails, roll back.
-
-    Raises:
-        NotDeployedError: see :func:`deploy`.
-    """
+    """Apply a plan and wait; if that fails, roll back and raise as :func:`deploy` does."""
     keeper = SnapshotKeeper(engine)
     try:
         since = lock.manager_time(engine)
@@ -283,10 +275,7 @@ def _remove_old_services(engine: Engine, plan: DeployPlan, current: CurrentStack
 
 @contextmanager
 def sigterm_rolls_back() -> Iterator[None]:
-    """Treat SIGTERM, with which a CI system cancels a job, like Ctrl-C: the deploy is rolled back.
-
-    Only in the main thread.
-    """
+    """Treat SIGTERM (a CI job is cancelled) like Ctrl-C: roll back. For the main thread only."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.stack.deploy.current import KINDS
 from swarmctl.stack.render.output import Rendered
 from swarmctl.stack.render.template import OUTPUT
 from swarmctl.swarm import shell
@@ -70,7 +71,7 @@ def translate(
         manager: the manager.
         stack: the name to deploy under.
         rendered: the compose files and the files they name.
-        pretend: names of secrets that the CLI shall believe to exist.
+        pretend: secrets that are shown to the CLI as existing.
         environment: the values of ``${VARIABLES}``; by default this process's.
         timeout: seconds.
 
@@ -105,14 +106,14 @@ def from_recording(stack: str, answer: Mapping[str, Any]) -> DesiredStack:
         UsageError: the CLI refused the compose file.
         SwarmctlError: the CLI does not exist, did not end, or sent an unknown request.
     """
-    code, messages = answer["code"], _lines(answer["stderr"])
+    code = answer["code"]
+    messages = [line.strip() for line in answer["stderr"].splitlines() if line.strip()]
     if code in (124, 127):
         raise SwarmctlError(f"the docker CLI could not be run on the manager: {' '.join(messages)}")
     if code != 0:
         reason = " ".join(messages) or f"exit code {code}"
         raise UsageError(f"docker refuses the stack {stack}: {reason}", _advice(reason))
-    found: dict[str, dict[str, Json]] = {k: {} for k in ("networks", "secrets", "configs")}
-    services: dict[str, Json] = {}
+    found: dict[str, dict[str, Json]] = {kind: {} for kind in KINDS}
     for request in answer["requests"]:
         match = _CREATE.match(request["path"]) or _UPDATE.match(request["path"])
         if request["method"] != "POST" or match is None:
@@ -121,9 +122,8 @@ def from_recording(stack: str, answer: Mapping[str, Any]) -> DesiredStack:
                 "which swarmctl does not know",
                 "deploy with `docker stack deploy` on the manager, and report this",
             )
-        into = services if match["kind"] == "services" else found[match["kind"]]
-        into[request["body"]["Name"]] = request["body"]
-    return DesiredStack(stack, services=services, notes=tuple(messages), **found)
+        found[match["kind"]][request["body"]["Name"]] = request["body"]
+    return DesiredStack(stack, notes=tuple(messages), **found)
 
 
 def named_variables(rendered: Rendered) -> list[str]:
@@ -132,17 +132,13 @@ def named_variables(rendered: Rendered) -> list[str]:
     return sorted({name for name in found if name})
 
 
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.splitlines() if line.strip()]
-
-
 def _advice(reason: str) -> str:
     if match := re.search(r"(secret|config) not found: (\S+)", reason):
         kind, name = match[1], match[2]
         return f"it is external; create it on a manager: `docker {kind} create {name} FILE`" + (
             f", or let --make-secret {name} give it a random value" if kind == "secret" else ""
         )
-    return "nothing was changed; `swarmctl stack lint` tells more about a compose file"
+    return "nothing was changed; `swarmctl stack lint` explains what is wrong in a compose file"
 
 
 def _archive(job: Mapping[str, Any], rendered: Rendered) -> bytes:

@@ -19,7 +19,12 @@ _PER_SERVICE = 2
 
 # States before "running": a task that stays in one is reported even without an error.
 _STUCK = ("pending", "assigned", "accepted", "preparing", "ready", "starting")
-
+_EXPLANATIONS = {
+    "starting": "its health check has not passed yet",
+    "preparing": "its image is still being pulled",
+    "pending": "no node has been found for it",
+}
+# The message of a task that the scheduler has not considered yet.
 _UNSEEN = "pending task scheduling"
 
 
@@ -47,9 +52,7 @@ class TaskFailure:
 def task_failures(swarm: Swarm, deployed: Mapping[str, Service]) -> list[TaskFailure]:
     """The failed and stuck tasks: the newest of each kind, at most two kinds per service.
 
-    Args:
-        swarm: a snapshot.
-        deployed: the services by name, as they were deployed.
+    Only tasks of the services ``deployed`` (by name), in the version that was deployed.
     """
     found: list[TaskFailure] = []
     for service in swarm.services:
@@ -72,7 +75,7 @@ def _failures_of(swarm: Swarm, service: Service, tasks: Collection[Task]) -> lis
             alike[0].id,
             node.hostname if (node := swarm.node_by_id(alike[0].node_id)) else "",
             state,
-            text or _explanation(state),
+            text or _EXPLANATIONS.get(state, ""),
             len(alike),
         )
         for (state, text), alike in order[:_PER_SERVICE]
@@ -80,26 +83,13 @@ def _failures_of(swarm: Swarm, service: Service, tasks: Collection[Task]) -> lis
 
 
 def _is_stuck(task: Task) -> bool:
-    return task.state in _STUCK and task.desired_state in ("running", "ready") and not _is_new(task)
-
-
-def _is_new(task: Task) -> bool:
-    """Whether the scheduler has not considered it yet."""
-    return task.state == "pending" and not task.error and task.message == _UNSEEN
+    is_new = task.state == "pending" and not task.error and task.message == _UNSEEN
+    return task.state in _STUCK and task.desired_state in ("running", "ready") and not is_new
 
 
 def _text_of(task: Task) -> str:
     text = task.error or (task.message if task.state == "pending" else "")
     return " ".join(text.split())
-
-
-def _explanation(state: str) -> str:
-    explanations = {
-        "starting": "its health check has not passed yet",
-        "preparing": "its image is still being pulled",
-        "pending": "no node has been found for it",
-    }
-    return explanations.get(state, "")
 
 
 def with_logs(engine: Engine, found: Collection[TaskFailure]) -> list[TaskFailure]:

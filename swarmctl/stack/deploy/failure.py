@@ -55,7 +55,7 @@ class StackBefore:
 
 @dataclass(slots=True)
 class SnapshotKeeper:
-    """Passes snapshots on and keeps the last one: the evidence when the wait fails."""
+    """Takes snapshots and keeps the last one: the evidence when the wait fails."""
 
     engine: Engine
     swarm: Swarm | None = None
@@ -67,9 +67,12 @@ class SnapshotKeeper:
         return self.swarm
 
     def remember(self, plan: DeployPlan) -> bool:
-        """Note the new spec of each service, right after applying; whether there is a service.
+        """Keep the spec of each changed service, right after applying it.
 
-        If the plan changes no service, all are noted: an old one may be what is incomplete.
+        If the plan changes no service, all are kept: one of them may be incomplete.
+
+        Returns:
+            Whether the stack has a service.
         """
         changed = {change.name for change in plan.of("services", CREATE, UPDATE)}
         services = self.snapshot().stack_services(plan.stack)
@@ -128,7 +131,7 @@ class DeployFailure:
         return kind("\n".join(lines), hint)
 
     def without_rollback(self) -> NotDeployedError:
-        """The error for ``--no-rollback``."""
+        """The error to raise with ``--no-rollback``."""
         first = f"the stack {self.stack} was not deployed, and not rolled back (--no-rollback)"
         return self.error([first, *self.lines()], "swarmctl status shows the present state")
 
@@ -152,7 +155,8 @@ def roll_back_failed(
         done = rollback.roll_back(
             engine, before.current, timeout=timeout, settle=settle, progress=progress
         )
-        lines += done.lines() or [_nothing_to_do(failure)]
+        rolled_back = "nothing is left of it: Swarm had already rolled back"
+        lines += done.lines() or [rolled_back if failure.changed else "nothing had been changed"]
     except SwarmctlError as fault:
         trouble = fault.message
     health = before.health_now(engine)
@@ -169,9 +173,3 @@ def roll_back_failed(
         lines.append("there was no version before; nothing is left of this one")
     hint = "if it only needs more time: --wait 5m" if failure.timed_out else ""
     return failure.error(["\n  ".join(lines)], hint)
-
-
-def _nothing_to_do(failure: DeployFailure) -> str:
-    if failure.changed:
-        return "nothing is left of it: Swarm had already rolled back"
-    return "nothing had been changed"

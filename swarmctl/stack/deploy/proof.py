@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from swarmctl import http
 from swarmctl.stack.deploy.converge import convergence_of
@@ -70,13 +70,18 @@ class ServiceHealth:
 
     def __str__(self) -> str:
         text = f"{self.service} {self.ready}/{self.wanted} on live nodes"
-        if self.address is None:
-            return text
-        return f"{text}, {self.address} → {self.answer}"
+        return f"{text}, {self.address} → {self.answer}" if self.address else text
+
+
+def http_probe(address: ProbeAddress) -> ProbeAnswer:
+    """Send one GET request."""
+    answer = http.get(f"http://{address}", _TIMEOUT)
+    silent = answer.failure in (http.Failure.UNREACHABLE, http.Failure.LATE)
+    return ProbeAnswer(answer.status, open=answer.status is None and not silent)
 
 
 def health_of_stack(
-    swarm: Swarm, stack: str, addresses: Mapping[str, str], probe: Probe | None = None
+    swarm: Swarm, stack: str, addresses: Mapping[str, str], probe: Probe = http_probe
 ) -> dict[str, ServiceHealth]:
     """How each service of a stack serves, by name.
 
@@ -87,29 +92,22 @@ def health_of_stack(
         probe: sends one request; replaced in tests.
     """
     services = swarm.stack_services(stack)
-    if not services:
-        return {}
-    ask = probe or http_probe
-    with ThreadPoolExecutor(len(services)) as pool:
-        found = pool.map(lambda service: _health(swarm, service, addresses, ask), services)
+    with ThreadPoolExecutor(len(services) or 1) as pool:
+        found = pool.map(lambda service: _health(swarm, service, addresses, probe), services)
         return {health.service: health for health in found}
 
 
 def _health(
-    swarm: Swarm, service: Service, addresses: Mapping[str, str], ask: Probe
+    swarm: Swarm, service: Service, addresses: Mapping[str, str], probe: Probe
 ) -> ServiceHealth:
-    convergence = convergence_of(swarm, service)
-    bare = ServiceHealth(service.name, convergence.ready, convergence.wanted)
-    asked = list(probe_addresses(swarm, service, addresses))[:_ADDRESSES]
-    if not asked:
-        return bare
-    with ThreadPoolExecutor(len(asked)) as pool:
-        answers = pool.map(ask, asked)
-        found = [
-            replace(bare, address=address, answer=answer)
-            for address, answer in zip(asked, answers, strict=True)
-        ]
-    return max(found, key=lambda health: health.answer.rank)
+    tasks = convergence_of(swarm, service)
+    probed = list(probe_addresses(swarm, service, addresses))[:_ADDRESSES]
+    if not probed:
+        return ServiceHealth(service.name, tasks.ready, tasks.wanted)
+    with ThreadPoolExecutor(len(probed)) as pool:
+        answers = zip(probed, pool.map(probe, probed), strict=True)
+        address, answer = max(answers, key=lambda pair: pair[1].rank)
+    return ServiceHealth(service.name, tasks.ready, tasks.wanted, address, answer)
 
 
 def probe_addresses(
@@ -127,13 +125,6 @@ def probe_addresses(
         for port in task.ports:
             if port.protocol == "tcp" and port.mode == "host" and port.published:
                 yield ProbeAddress(live[task.node_id], port.published, service.probe_path)
-
-
-def http_probe(address: ProbeAddress) -> ProbeAnswer:
-    """Send one GET request."""
-    answer = http.get(f"http://{address}", _TIMEOUT)
-    silent = answer.failure in (http.Failure.UNREACHABLE, http.Failure.LATE)
-    return ProbeAnswer(answer.status, open=answer.status is None and not silent)
 
 
 def regressions(

@@ -11,7 +11,7 @@ CLI there. On stdin it gets a tar with the rendered stack below ``stack/`` and a
      "secrets": [NAME …], "timeout": SECONDS}
 
 The CLI merges several compose files. ``environment`` has the values of their ``${VARIABLES}``;
-``secrets`` are names that the CLI shall believe to exist. On stdout it writes one JSON object::
+``secrets`` are names that are shown to the CLI as existing. On stdout it writes one JSON object::
 
     {"code": EXIT_CODE, "stderr": TEXT, "requests": [{"method", "path", "body"} …]}
 
@@ -48,7 +48,7 @@ _CREATE = re.compile(r"^/v[\d.]+/(secrets|configs|networks|services)/create$")
 
 
 class Journal:
-    """The recorded requests, and the secrets and configs that the CLI shall believe to exist."""
+    """The recorded requests, and the secrets and configs that are shown to the CLI as existing."""
 
     def __init__(self, secrets: list[str]) -> None:
         self.lock = threading.Lock()
@@ -89,7 +89,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     journal: Journal
 
     def do_GET(self) -> None:
-        """Pass a question on to the Engine, and add the pretended objects to its lists."""
+        """Pass a read on to the Engine, and add the pretended objects to its lists."""
         wire = _Wire("localhost")
         try:
             wire.request(self.command, self.path, headers={"Host": "localhost"})
@@ -107,7 +107,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
-        """Record a change and pretend that it is done."""
+        """Record a change and answer as if it had been made."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         status, content = self.journal.record(self.command, self.path, body)
         self._answer(status, {"Content-Type": "application/json"}, json.dumps(content).encode())

@@ -92,12 +92,7 @@ def _relative(path: str) -> Iterator[str]:
 
 
 def read_named(folder: Path, name: str, source: Path) -> bytes:
-    """Read a file that a compose file names.
-
-    Args:
-        folder: the folder that relative paths start at.
-        name: the relative path.
-        source: the compose file or its template, for messages.
+    """Read a file of a folder that a compose file (``source``, for messages) names.
 
     Raises:
         UsageError: the folder has no such file.

@@ -86,8 +86,7 @@ def stacks_dir() -> Path:
     ``$SWARMCTL_STACKS``, else the nearest ``stacks`` folder from the working directory upwards,
     else that of the checkout that swarmctl runs from.
     """
-    configured = os.environ.get("SWARMCTL_STACKS")
-    if configured:
+    if configured := os.environ.get("SWARMCTL_STACKS"):
         return Path(configured)
     here = Path.cwd()
     checkout = Path(__file__).resolve().parents[3]

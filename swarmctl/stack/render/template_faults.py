@@ -17,10 +17,10 @@ from swarmctl.stack.render.template import TEMPLATE, UndefinedVariableError
 
 
 def explained(fault: Exception, stack: Path, values: Mapping[str, Any]) -> UsageError:
-    """The error message for a template that failed.
+    """The error to show for one of :data:`swarmctl.stack.render.template.FAULTS`.
 
     Args:
-        fault: the exception, one of :data:`swarmctl.stack.render.template.FAULTS`.
+        fault: the exception.
         stack: the stack's folder.
         values: what the template could use.
     """
@@ -29,8 +29,6 @@ def explained(fault: Exception, stack: Path, values: Mapping[str, Any]) -> Usage
         return _undefined(fault, where, values)
     if isinstance(fault, jinja2.TemplateNotFound):
         return missing_file(str(fault.name), where, stack)
-    if isinstance(fault, jinja2.TemplateSyntaxError):
-        return UsageError(f"{where}: {fault.message}")
     if isinstance(fault, jinja2.exceptions.SecurityError):
         return UsageError(f"{where}: {fault}", "templates run in a sandbox")
     if isinstance(fault, jinja2.TemplateError):

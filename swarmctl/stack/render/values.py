@@ -101,8 +101,8 @@ def layered(
     values = load_values(own) if own.exists() else {}
     for path in files:
         values = merge(values, load_values(path))
-    for path_of_value, value in (overrides or {}).items():
-        values = put(values, path_of_value, value)
+    for name, value in (overrides or {}).items():
+        values = put(values, name, value)
     return values
 
 
@@ -121,12 +121,9 @@ def unknown_overrides(
 ) -> list[str]:
     """A remark about each ``--set`` name that no values file has: it is probably misspelt."""
     known = names(layered(stack, files))
-    notes = []
-    for name in overrides:
-        if name not in known:
-            near = nearest(name, known)
-            notes.append(
-                f"--set {name}: values.yml has no such value"
-                + (f"; did you mean {near}?" if near else "")
-            )
-    return notes
+    return [
+        f"--set {name}: values.yml has no such value"
+        + (f"; did you mean {near}?" if (near := nearest(name, known)) else "")
+        for name in overrides
+        if name not in known
+    ]
