@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-from types import FrameType
 
 import docker
 
@@ -37,11 +36,8 @@ def main(name: str) -> None:
         api = Api(lambda instance: machine.console(client, name, instance), changed)
         controller = Controller(client, name, ensure_images(client, log.info), api, changed)
 
-        def finish(_signal: int, _frame: FrameType | None) -> None:
-            controller.finish()
-
-        signal.signal(signal.SIGTERM, finish)
-        signal.signal(signal.SIGINT, finish)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: controller.finish())
         port = api.serve(paths.recorded_port())
         write_whole(paths.record, json.dumps({"pid": os.getpid(), "port": port}))
         log.info("serving the AWS API of lab %s on 127.0.0.1:%d", name, port)

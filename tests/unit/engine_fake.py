@@ -35,30 +35,30 @@ def object_spec(name: str, stack: str = "shop", data: str = "eA==") -> Json:
 
 @dataclass
 class FakeEngine:
-    """Runs what it is told to run at once, unless its image is called ``bad``."""
+    """Runs every service at once, unless its image is called ``bad``."""
 
     store: dict[str, dict[str, Json]] = field(
         default_factory=lambda: {k: {} for k in ("networks", "secrets", "configs", "services")}
     )
     time: str = NOW
     sent: list[str] = field(default_factory=list)
-    refuse: dict[str, str] = field(default_factory=dict)  # "METHOD /path" → words
+    refuse: dict[str, str] = field(default_factory=dict)  # "METHOD /path" → message
     digests: dict[str, Json] = field(default_factory=dict)
     auths: list[str] = field(default_factory=list)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
-    # --- what there is ---
+    # --- its contents ---
 
     def add(self, kind: str, spec: Json) -> str:
-        """Have something there from the beginning."""
+        """Create an object before the test; returns its id."""
         return str(self.send("POST", f"/{kind}/create", spec)["ID"])
 
     def names(self, kind: str) -> list[str]:
-        """The names of all there is of a kind."""
+        """The names of all objects of a kind."""
         return sorted(_name(entry) for entry in self.store[kind].values())
 
     def named(self, kind: str, name: str) -> Json:
-        """The one of that name."""
+        """The object of that name."""
         return next(e for e in self.store[kind].values() if _name(e) == name)
 
     # --- the Engine protocol ---
@@ -89,9 +89,9 @@ class FakeEngine:
     ) -> Any:
         self.sent.append(f"{method} {path}")
         self.auths.append(auth)
-        for prefix, words in self.refuse.items():
+        for prefix, message in self.refuse.items():
             if f"{method} {path}".startswith(prefix):
-                raise EngineError(words, 500)
+                raise EngineError(message, 500)
         kind, _, rest = path.lstrip("/").partition("/")
         if kind == "distribution":
             image = rest.removesuffix("/json")

@@ -9,15 +9,7 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.stack.deploy import specs
 from swarmctl.stack.deploy.current import CurrentStack, read_current
 from swarmctl.stack.deploy.images import Credentials
-from swarmctl.stack.deploy.plan import (
-    CHECK,
-    CREATE,
-    REMOVE,
-    UPDATE,
-    Change,
-    DeployPlan,
-    hashed_name_hint,
-)
+from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, Change, DeployPlan
 from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 from swarmctl.swarm.ssh import ManagerError
 from swarmctl.wait import CLOCK, Clock, wait_for
@@ -115,7 +107,7 @@ def _check_secret(engine: Engine, change: Change, current: CurrentStack) -> None
         raise SwarmctlError(
             f"the secret {change.name} exists with other content, and secrets cannot be changed "
             f"({fault.message})",
-            hashed_name_hint(change.name),
+            specs.hashed_name_hint(change.name),
         ) from fault
 
 

@@ -15,9 +15,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
+from swarmctl.cluster import Target
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.stack.deploy import converge, desired, images
 from swarmctl.stack.deploy.apply import apply, create, remove_services
@@ -30,16 +30,13 @@ from swarmctl.stack.deploy.failure import (
 )
 from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, DeployPlan, plan_changes
 from swarmctl.stack.deploy.specs import normal
+from swarmctl.stack.render.source import StackSource
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine, SwarmEngine
+from swarmctl.swarm.failover import Failover
+from swarmctl.swarm.manager_errors import not_now
 from swarmctl.swarm.patience import Patient, again
-from swarmctl.swarm.ssh import NotNowError
-
-if TYPE_CHECKING:
-    from swarmctl.cluster import Target
-    from swarmctl.stack.render.source import StackSource
-    from swarmctl.swarm.failover import Failover
-    from swarmctl.swarm.ssh import Endpoint
+from swarmctl.swarm.ssh import Endpoint, NotNowError
 
 # Seconds. The old version has run before, so its return takes no longer than this, unless the user
 # allows more for a deploy.
@@ -149,8 +146,6 @@ def _secret_lines(names: Sequence[str]) -> list[str]:
 
 def connect(target: Target) -> Failover:
     """A connection for a deploy; registries may take longer to answer than managers."""
-    from swarmctl.swarm.failover import Failover
-
     return Failover(target.endpoints, request_timeout=10.0)
 
 
@@ -182,8 +177,6 @@ def make_plan(
 def _translate(
     manager: Endpoint, source: StackSource, options: DeployOptions
 ) -> desired.DesiredStack:
-    from swarmctl.swarm.manager_errors import not_now
-
     pretend = options.make_secrets
     try:
         return desired.translate(manager, source.name, source.rendered, pretend=pretend)
@@ -277,7 +270,7 @@ def _remove_old_services(engine: Engine, plan: DeployPlan, current: CurrentStack
 def sigterm_rolls_back() -> Iterator[None]:
     """Treat SIGTERM (a CI job is cancelled) like Ctrl-C: roll back. For the main thread only."""
 
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

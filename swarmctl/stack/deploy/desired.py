@@ -15,7 +15,7 @@ import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.stack.deploy.current import KINDS
@@ -23,9 +23,7 @@ from swarmctl.stack.render.output import Rendered
 from swarmctl.stack.render.template import OUTPUT
 from swarmctl.swarm import shell
 from swarmctl.swarm.engine import Json
-
-if TYPE_CHECKING:
-    from swarmctl.swarm.ssh import Endpoint
+from swarmctl.swarm.ssh import Endpoint
 
 # Seconds. The CLI needs less than one; on a busy machine, a few.
 TIMEOUT = 45.0

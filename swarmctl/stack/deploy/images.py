@@ -138,12 +138,10 @@ def _look_up(engine: Engine, image: str, credentials: Credentials) -> Json | Swa
 
 def _with_digest(spec: Json, answer: Json | SwarmctlError | None) -> Json:
     image = _name(spec)
-    placement = dict(spec["TaskTemplate"].get("Placement") or {})
-    if isinstance(answer, Mapping) and answer:
-        image = f"{_with_tag(image)}@{answer['Descriptor']['digest']}"
-        platforms = [_platform(entry) for entry in answer.get("Platforms") or ()]
-        placement |= {"Platforms": platforms} if platforms else {}
-    return _image(spec, image, placement)
+    if not isinstance(answer, Mapping) or not answer:
+        return _with_image(spec, image, [])
+    platforms = [_platform(entry) for entry in answer.get("Platforms") or ()]
+    return _with_image(spec, f"{_with_tag(image)}@{answer['Descriptor']['digest']}", platforms)
 
 
 def _with_tag(image: str) -> str:
@@ -159,16 +157,17 @@ def _platform(entry: Mapping[str, str]) -> Json:
     }
 
 
-def _with_current_image(spec: Json, there: Json) -> Json:
-    before = there["TaskTemplate"]
-    placement = dict(spec["TaskTemplate"].get("Placement") or {})
-    if platforms := (before.get("Placement") or {}).get("Platforms"):
-        placement["Platforms"] = platforms
-    return _image(spec, before["ContainerSpec"]["Image"], placement)
+def _with_current_image(spec: Json, current: Json) -> Json:
+    template = current["TaskTemplate"]
+    platforms = (template.get("Placement") or {}).get("Platforms") or []
+    return _with_image(spec, template["ContainerSpec"]["Image"], platforms)
 
 
-def _image(spec: Json, image: str, placement: Json) -> Json:
+def _with_image(spec: Json, image: str, platforms: list[Json]) -> Json:
     template = spec["TaskTemplate"]
+    placement = dict(template.get("Placement") or {})
+    if platforms:
+        placement["Platforms"] = platforms
     container = {**template["ContainerSpec"], "Image": image}
     return {
         **spec,

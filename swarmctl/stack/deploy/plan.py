@@ -8,14 +8,14 @@ is not in the plan and is not touched. (``docker stack deploy`` sends every serv
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from swarmctl.errors import UsageError
 from swarmctl.stack.deploy.current import CurrentStack
 from swarmctl.stack.deploy.desired import DesiredStack
-from swarmctl.stack.deploy.specs import Difference, differences, normal
+from swarmctl.stack.deploy.specs import Difference, differences, hashed_name_hint, normal
+from swarmctl.stack.render.filters import is_hashed
 from swarmctl.swarm.engine import Json
 
 CREATE, UPDATE, REMOVE, CHECK = "create", "update", "remove", "check"
@@ -95,7 +95,7 @@ def _secrets(desired: Mapping[str, Json], there: Mapping[str, Json]) -> Iterator
     for name, spec in desired.items():
         if name not in there:
             yield Change("secrets", CREATE, name, spec)
-        elif not _named_by_content(name, spec):
+        elif not is_hashed(name, base64.b64decode(spec.get("Data") or "")):
             yield Change("secrets", CHECK, name, spec)
 
 
@@ -108,17 +108,6 @@ def _configs(desired: Mapping[str, Json], there: Mapping[str, Json]) -> Iterator
                 f"the config {name} exists with other content, and configs cannot be changed",
                 hashed_name_hint(name),
             )
-
-
-def hashed_name_hint(name: str) -> str:
-    """How to give a config or secret a new name for each content."""
-    expression = f"{{{{ file('…') | hashed('{name}') }}}}"
-    return f"put a hash of the content into its name: name: {expression}"
-
-
-def _named_by_content(name: str, spec: Mapping[str, str]) -> bool:
-    content = base64.b64decode(spec.get("Data") or "")
-    return name.endswith(f"-{hashlib.sha256(content).hexdigest()[:12]}")
 
 
 def _services(desired: Mapping[str, Json], current: CurrentStack) -> Iterator[Change]:

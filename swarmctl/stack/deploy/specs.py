@@ -84,6 +84,12 @@ class Difference:
         return f"{name}: {old} → {new}"
 
 
+def hashed_name_hint(name: str) -> str:
+    """How to give a config or secret a new name for each content."""
+    expression = f"{{{{ file('…') | hashed('{name}') }}}}"
+    return f"put a hash of the content into its name: name: {expression}"
+
+
 def normal(spec: Mapping[str, Any], network_names: Mapping[str, str] | None = None) -> Json:
     """A service's spec, normalised for comparison.
 

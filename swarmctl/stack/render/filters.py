@@ -30,11 +30,19 @@ def hashed(text: str | bytes, name: str) -> str:
     Raises:
         ValueError: the name would be too long.
     """
-    content = text.encode() if isinstance(text, str) else text
-    full = f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
+    full = f"{name}-{_digest(text.encode() if isinstance(text, str) else text)}"
     if len(full) > 64:
         raise ValueError(f"{full!r} is longer than the 64 characters Swarm allows for a name")
     return full
+
+
+def is_hashed(name: str, content: bytes) -> bool:
+    """Whether :func:`hashed` made this name from this content."""
+    return name.endswith(f"-{_digest(content)}")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 class _YamlText(str):

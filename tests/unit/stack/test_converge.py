@@ -108,31 +108,31 @@ def test_errors_of_tasks_are_counted_and_located() -> None:
     assert now.failures == 2
 
 
-class Film:
-    """A Swarm that shows one picture after the other, the last one for ever, a second each."""
+class FakeSwarm:
+    """Returns one snapshot after the other, one a second; the last one repeatedly."""
 
-    def __init__(self, *pictures: Swarm | SwarmctlError) -> None:
-        self.pictures = list(pictures)
+    def __init__(self, *snapshots: Swarm | SwarmctlError) -> None:
+        self.snapshots = list(snapshots)
         self.now = 0.0
 
     def snapshot(self) -> Swarm:
-        picture = self.pictures.pop(0) if len(self.pictures) > 1 else self.pictures[0]
-        if isinstance(picture, SwarmctlError):
-            raise picture
-        return picture
+        snapshot = self.snapshots.pop(0) if len(self.snapshots) > 1 else self.snapshots[0]
+        if isinstance(snapshot, SwarmctlError):
+            raise snapshot
+        return snapshot
 
     def pause(self, seconds: float) -> None:
         self.now += seconds
 
 
-def waited(film: Film, timeout: float = 30, settle: float = 2) -> list[Convergence]:
+def waited(fake: FakeSwarm, timeout: float = 30, settle: float = 2) -> list[Convergence]:
     return wait(
-        film.snapshot,
+        fake.snapshot,
         "three_tier",
         timeout=timeout,
         settle=settle,
         interval=1,
-        clock=Clock(lambda: film.now, film.pause),
+        clock=Clock(lambda: fake.now, fake.pause),
     )
 
 
@@ -140,22 +140,22 @@ DONE = seen(of(1, id="a"), of(2, id="b"))
 
 
 def test_waiting_ends_when_the_state_has_held_for_a_while() -> None:
-    film = Film(seen(), seen(of(1)), DONE)
-    assert [j.ready for j in waited(film)] == [2]
-    assert film.now == 4  # two pictures, then two seconds of settling
+    fake = FakeSwarm(seen(), seen(of(1)), DONE)
+    assert [j.ready for j in waited(fake)] == [2]
+    assert fake.now == 4  # two snapshots, then two seconds of settling
 
 
 def test_a_restarted_task_restarts_the_settling() -> None:
-    film = Film(DONE, DONE, seen(of(1, id="a"), of(2, id="c")))
-    waited(film)
-    assert film.now == 4
+    fake = FakeSwarm(DONE, DONE, seen(of(1, id="a"), of(2, id="c")))
+    waited(fake)
+    assert fake.now == 4
 
 
 def test_a_task_that_crashed_before_is_watched_for_longer() -> None:
     crashed = of(2, state="failed", desired="shutdown", error="exit 1")
-    film = Film(seen(of(1, id="a"), of(2, id="b"), crashed))
-    waited(film)
-    assert film.now == 5
+    fake = FakeSwarm(seen(of(1, id="a"), of(2, id="b"), crashed))
+    waited(fake)
+    assert fake.now == 5
 
 
 def test_a_crash_loop_never_counts_as_converged() -> None:
@@ -166,39 +166,41 @@ def test_a_crash_loop_never_counts_as_converged() -> None:
             yield seen(of(1, id="a"), *crashed)
 
     with pytest.raises(NotConvergedError) as caught:
-        waited(Film(*loop()), timeout=20)
+        waited(FakeSwarm(*loop()), timeout=20)
     assert "20 s" in caught.value.message
 
 
 def test_a_rollback_ends_the_wait_at_once_with_the_reason() -> None:
-    film = Film(seen(of(1, OLD), of(2, OLD), **update("rollback_started")))
+    fake = FakeSwarm(seen(of(1, OLD), of(2, OLD), **update("rollback_started")))
     with pytest.raises(NotConvergedError, match="update rollback started: task x"):
-        waited(film)
-    assert film.now == 0
+        waited(fake)
+    assert fake.now == 0
 
 
 def test_the_deadline_names_service_numbers_and_errors() -> None:
-    film = Film(seen(of(1), of(2, state="rejected", desired="shutdown", error="No such image")))
+    fake = FakeSwarm(
+        seen(of(1), of(2, state="rejected", desired="shutdown", error="No such image"))
+    )
     with pytest.raises(NotConvergedError) as caught:
-        waited(film, timeout=3)
+        waited(fake, timeout=3)
     assert "waited 3 s for the stack three_tier" in caught.value.message
     assert "three_tier_web 1/2: starting" in caught.value.message
     assert "No such image (once, on wkr1)" in caught.value.message
     assert "docker service ps --no-trunc three_tier_web" in caught.value.hint
-    assert film.now == 3
+    assert fake.now == 3
 
 
 def test_a_manager_that_does_not_answer_for_a_moment_does_not_end_the_wait() -> None:
-    assert waited(Film(SwarmctlError("no answer"), SwarmctlError("no leader"), DONE))
+    assert waited(FakeSwarm(SwarmctlError("no answer"), SwarmctlError("no leader"), DONE))
 
 
 def test_a_swarm_that_never_answers_is_reported_at_the_deadline() -> None:
     with pytest.raises(SwarmctlError, match="no answer"):
-        waited(Film(SwarmctlError("no answer")), timeout=2)
+        waited(FakeSwarm(SwarmctlError("no answer")), timeout=2)
 
 
 def test_the_error_for_an_unknown_stack_lists_the_deployed_ones() -> None:
-    film = Film(DONE)
+    fake = FakeSwarm(DONE)
     with pytest.raises(UsageError) as caught:
-        wait(film.snapshot, "three_teir", timeout=1)
+        wait(fake.snapshot, "three_teir", timeout=1)
     assert "did you mean 'three_tier'" in caught.value.hint

@@ -1,4 +1,4 @@
-"""The docker CLI is shown the Swarm, and what it wants written is written down, not done."""
+"""The docker CLI reads the real Swarm; what it writes is recorded and not carried out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from swarmctl.stack.deploy.desired import named_variables, translate
 from swarmctl.stack.render.output import Rendered
 from swarmctl.swarm.ssh import Endpoint
 
-# Does what the real one does: looks, makes what is missing, sends a service.
+# As the real CLI: reads, creates what is missing, sends a service.
 CLI = f"""#!{sys.executable}
 import http.client, json, os, socket, sys
 if "--help" in sys.argv:
@@ -50,7 +50,7 @@ print("Ignoring unsupported options: build", file=sys.stderr)
 
 
 class Engine(http.server.BaseHTTPRequestHandler):
-    """A real Engine, which nobody may write to."""
+    """An Engine that accepts no writes."""
 
     def do_GET(self) -> None:
         body = json.dumps([{"ID": "1", "Spec": {"Name": "there"}}]).encode()
@@ -69,7 +69,7 @@ class Engine(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A fake Engine on a socket, and a fake docker on the path."""
+    """A fake Engine on a socket, and a fake docker CLI in PATH."""
     address = str(tmp_path / "engine.sock")
     docker = tmp_path / "bin" / "docker"
     docker.parent.mkdir()

@@ -1,4 +1,4 @@
-"""What the rendered three-tier stack promises, in both ways of publishing it."""
+"""The stack ``three_tier``: what failover and an update rely on, in both ways of publishing."""
 
 from __future__ import annotations
 
