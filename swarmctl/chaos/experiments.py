@@ -16,7 +16,7 @@ from swarmctl.chaos.doctor.collect import Access, collect
 from swarmctl.chaos.doctor.evidence import Evidence
 from swarmctl.chaos.doctor.examine import examine
 from swarmctl.chaos.doctor.findings import EC2, Finding, repairs
-from swarmctl.chaos.faults import known_fault
+from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.runs import Runs, from_brief
 from swarmctl.chaos.plan import campaign
@@ -222,7 +222,7 @@ class Experiments:
 
     def _cluster_of(self, plan: Plan) -> closing[Cluster]:
         """The cluster a plan is for, if the plan makes sense."""
-        known_fault(plan.fault).check_selection(plan.selection)
+        FAULTS[plan.fault].check_selection(plan.selection)
         return closing(self.find(self.cluster or plan.cluster or None, None))
 
     def _repair(
@@ -258,7 +258,7 @@ class Experiments:
         self, cluster: Cluster, plan: Plan, label: str, consent: Consent | None
     ) -> Experiment:
         clock = WallClock()
-        ask = plan.selection.drawn or known_fault(plan.fault).irreversible
+        ask = plan.selection.drawn or FAULTS[plan.fault].irreversible
         world = World(
             managers=cluster.managers(),
             ec2=cluster.ec2,

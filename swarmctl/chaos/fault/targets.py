@@ -10,7 +10,7 @@ from typing import Any
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
-from swarmctl.swarm.model import Node, Service, Swarm, Task
+from swarmctl.swarm.model import Node, Swarm, Task
 
 ROLES = ("worker", "manager")
 # The node label that the role swarm gives every node.
@@ -18,14 +18,14 @@ ZONE_LABEL = "az"
 
 
 def choose(swarm: Swarm, selection: Selection) -> tuple[Node, ...]:
-    """The selected nodes, sorted by name.
+    """The selected nodes: the named ones, or some of the eligible ones, sorted by name.
 
     Raises:
         UsageError: an unknown node, role, zone or service, or more asked for than there are.
     """
-    if selection.names:
-        return _named(swarm, selection.names)
     pool = candidates(swarm, selection)
+    if selection.names:
+        return tuple(pool)
     return tuple(sorted(_draw(pool, selection, "nodes"), key=lambda node: node.hostname))
 
 
@@ -35,33 +35,25 @@ def choose_tasks(swarm: Swarm, selection: Selection) -> tuple[Task, ...]:
     Raises:
         UsageError: no service was named, it is unknown, or it has no such task.
     """
-    service = _service(swarm, selection.service)
-    if selection.names:
-        nodes = {node.id for node in _named(swarm, selection.names)}
-    else:
-        nodes = {node.id for node in candidates(swarm, selection)}
-    pool = sorted(
-        (t for t in swarm.serving(service) if t.node_id in nodes), key=lambda t: (t.slot, t.id)
-    )
+    nodes = {node.id for node in candidates(swarm, selection)}
+    found = [task for task in _serving(swarm, selection.service) if task.node_id in nodes]
+    pool = sorted(found, key=lambda task: (task.slot, task.id))
     if not pool:
-        raise UsageError(f"no task of {service.name} runs on the selected nodes")
-    return tuple(_draw(pool, selection, f"tasks of {service.name}"))
+        raise UsageError(f"no task of {selection.service} runs on the selected nodes")
+    return tuple(_draw(pool, selection, f"tasks of {selection.service}"))
 
 
 def candidates(swarm: Swarm, selection: Selection) -> list[Node]:
-    """The eligible nodes, sorted by name.
+    """The named nodes, or else the eligible ones, sorted by name.
 
     Raises:
-        UsageError: a filter names something that does not exist, or no node matches all of them.
+        UsageError: a name does not exist, or no node matches all filters.
     """
-    if selection.role and selection.role not in ROLES:
-        raise unknown("role", selection.role, ROLES)
-    zones = {n.labels[ZONE_LABEL] for n in swarm.nodes if n.labels.get(ZONE_LABEL)}
-    if selection.zone and selection.zone not in zones:
-        raise unknown("availability zone", selection.zone, zones)
-    hosts: set[str] = set()
-    if selection.hosts:
-        hosts = {task.node_id for task in swarm.serving(_service(swarm, selection.hosts))}
+    named = _by_name(swarm)
+    hosts = {task.node_id for task in _serving(swarm, selection.hosts)}
+    _check_names(swarm, selection)
+    if selection.names:
+        return [named[name] for name in dict.fromkeys(selection.names)]
     pool = [
         node
         for node in swarm.nodes
@@ -99,18 +91,24 @@ def _draw(pool: Sequence[Any], selection: Selection, what: str) -> list[Any]:
     return random.Random(selection.seed).sample(pool, count)  # noqa: S311  repeatable on purpose
 
 
-def _named(swarm: Swarm, names: Sequence[str]) -> tuple[Node, ...]:
-    by_name = {node.hostname: node for node in swarm.nodes}
-    # A machine that joined anew leaves its old, dead entry behind under the same name.
-    by_name |= {node.hostname: node for node in swarm.nodes if node.live}
-    for name in names:
-        if name not in by_name:
-            raise unknown("node", name, by_name)
-    return tuple(by_name[name] for name in dict.fromkeys(names))
+def _by_name(swarm: Swarm) -> dict[str, Node]:
+    """Nodes by name; a machine that joined anew leaves its old, dead entry behind."""
+    return {node.hostname: node for node in sorted(swarm.nodes, key=lambda node: node.live)}
 
 
-def _service(swarm: Swarm, name: str) -> Service:
-    service = swarm.service_by_name(name)
-    if service is None:
-        raise unknown("service", name, (s.name for s in swarm.services))
-    return service
+def _serving(swarm: Swarm, service: str) -> list[Task]:
+    return [t for s in swarm.services if s.name == service for t in swarm.serving(s)]
+
+
+def _check_names(swarm: Swarm, selection: Selection) -> None:
+    zones = {n.labels[ZONE_LABEL] for n in swarm.nodes if n.labels.get(ZONE_LABEL)}
+    services = [service.name for service in swarm.services]
+    for what, names, known in (
+        ("node", selection.names, [node.hostname for node in swarm.nodes]),
+        ("role", (selection.role,), ROLES),
+        ("availability zone", (selection.zone,), zones),
+        ("service", (selection.hosts, selection.service), services),
+    ):
+        for name in filter(None, names):
+            if name not in known:
+                raise unknown(what, name, known)

@@ -13,19 +13,14 @@ from swarmctl.reading.names import unknown
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
 
-# Every fault that a user may name.
-FAULTS: dict[str, Kind] = {name: registered[name].kind for name in sorted(registered)}
+
+class _Faults(dict[str, Kind]):
+    def __missing__(self, name: str) -> Kind:
+        raise unknown("fault", name, self)
 
 
-def known_fault(name: str) -> Kind:
-    """The fault of that name.
-
-    Raises:
-        UsageError: there is no such fault.
-    """
-    if name not in FAULTS:
-        raise unknown("fault", name, FAULTS)
-    return FAULTS[name]
+# Every fault that a user may name. ``FAULTS[name]`` raises ``UsageError`` for any other name.
+FAULTS = _Faults({name: registered[name].kind for name in sorted(registered)})
 
 
 def make_fault(name: str, context: FaultContext) -> Fault:

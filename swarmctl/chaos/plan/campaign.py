@@ -28,13 +28,9 @@ def rounds(plan: Plan, swarm: Swarm | None) -> tuple[Plan, ...]:
         seeds = _seeds(plan)
         return tuple(replace(once, selection=selection) for selection in seeds)
     assert swarm is not None
-    if plan.selection.names:
-        names = [node.hostname for node in targets.choose(swarm, plan.selection)]
-    else:
-        names = [node.hostname for node in targets.candidates(swarm, plan.selection)]
     each = [
-        replace(once, selection=Selection(names=(name,), service=plan.selection.service))
-        for name in names
+        replace(once, selection=Selection(names=(node.hostname,), service=plan.selection.service))
+        for node in targets.candidates(swarm, plan.selection)
     ]
     return tuple(each * plan.repeat)
 

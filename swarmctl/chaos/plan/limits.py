@@ -1,27 +1,33 @@
-"""What the guards allow, as far as the user decides it."""
+"""The guards of an experiment, and what the user lets them allow."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from swarmctl.chaos.plan.window import Window
 
-# The guards that ``--override`` may name. ``possible`` is missing: no override makes an impossible
-# fault possible.
-OVERRIDABLE = (
-    "no-pending-undo",
-    "no-other-experiment",
-    "swarm-healthy",
-    "quorum",
-    "leader",
-    "blast-radius",
-    "capacity",
-    "instance",
-    "stoppable",
-    "protected",
-    "time-window",
-    "probes-answer",
-)
+
+class Guard(StrEnum):
+    """Every guard, by its name in files, options and journals; see ``run/guards.py``."""
+
+    NO_PENDING_UNDO = "no-pending-undo"
+    NO_OTHER_EXPERIMENT = "no-other-experiment"
+    SWARM_HEALTHY = "swarm-healthy"
+    QUORUM = "quorum"
+    LEADER = "leader"
+    BLAST_RADIUS = "blast-radius"
+    CAPACITY = "capacity"
+    INSTANCE = "instance"
+    STOPPABLE = "stoppable"
+    PROTECTED = "protected"
+    TIME_WINDOW = "time-window"
+    POSSIBLE = "possible"
+    PROBES_ANSWER = "probes-answer"
+
+
+# What ``--override`` may name: no override makes an impossible fault possible.
+OVERRIDABLE = tuple(guard for guard in Guard if guard is not Guard.POSSIBLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from swarmctl.chaos.fault.kind import Effect
 from swarmctl.chaos.fault.selection import Selection
-from swarmctl.chaos.faults import known_fault
+from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.planned import FixedProbe
 
@@ -15,7 +15,7 @@ def summarise(plan: Plan) -> str:
     Raises:
         UsageError: there is no such fault.
     """
-    what = "task" if known_fault(plan.fault).effect is Effect.TASKS else "node"
+    what = "task" if FAULTS[plan.fault].effect is Effect.TASKS else "node"
     parts = [f"{plan.fault} of {_each(plan, what) if plan.rolling else _targets(plan, what)}"]
     if plan.duration_s:
         parts.append(f" for at least {plan.duration_s:g} s")

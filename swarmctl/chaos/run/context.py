@@ -174,7 +174,7 @@ def make_context(request: Request, world: World) -> Context:
         UsageError: there is no such fault, or it is not about such targets.
     """
     plan = request.plan
-    kind = faults.known_fault(plan.fault).with_options(plan.options)
+    kind = faults.FAULTS[plan.fault].with_options(plan.options)
     kind.check_selection(plan.selection)
     if plan.selection.drawn and plan.selection.seed is None:
         plan = replace(plan, selection=replace(plan.selection, seed=new_seed()))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from swarmctl.chaos.journal.journal import GuardRecord, Journal
+from swarmctl.chaos.plan.limits import Guard
 from swarmctl.chaos.plan.window import Window
 from swarmctl.chaos.run.judging import words
 from swarmctl.chaos.run.judging.judgement import shortages
@@ -43,7 +44,7 @@ def nothing_pending(pending: Sequence[Journal]) -> GuardRecord:
     """No earlier run left something that is not undone."""
     ids = [run.id for run in pending]
     return _result(
-        "no-pending-undo",
+        Guard.NO_PENDING_UNDO,
         f"not undone: {', '.join(ids)}" if ids else "",
         f"undo it first: swarmctl chaos revert {ids[0]}" if ids else "",
         "no earlier run has anything left to undo",
@@ -64,14 +65,14 @@ def no_other(lock: Lock | None, now: datetime) -> GuardRecord:
     elif lock is not None and lock.plan is not None:
         trouble = f"{lock.owner} left something undone since {lock.since:%Y-%m-%d %H:%M:%S} UTC"
         remedy = f"undo it first: {CHAOS.unlock}"
-    return _result("no-other-experiment", trouble, remedy, "the Swarm's chaos lock is free")
+    return _result(Guard.NO_OTHER_EXPERIMENT, trouble, remedy, "the Swarm's chaos lock is free")
 
 
 def healthy(swarm: Swarm) -> GuardRecord:
     """All nodes are Ready, all managers reachable, all replicas serve, no update is under way."""
     short = map(words.reason, shortages(swarm))
     return _result(
-        "swarm-healthy",
+        Guard.SWARM_HEALTHY,
         "; ".join([*_node_troubles(swarm.nodes), *_update_troubles(swarm), *short]),
         "a proof needs a healthy Swarm to begin with: see swarmctl status",
         f"{len(swarm.nodes)} nodes ready, {len(swarm.services)} services at full strength",
@@ -88,14 +89,14 @@ def quorum(swarm: Swarm, targets: Sequence[Node]) -> GuardRecord:
     needed = len(managers) // 2 + 1
     detail = f"{len(left)} of {len(managers)} managers would be left, {needed} are needed"
     trouble = "" if len(left) >= needed else detail
-    return _result("quorum", trouble, "choose workers, or fewer managers", detail)
+    return _result(Guard.QUORUM, trouble, "choose workers, or fewer managers", detail)
 
 
 def leader(targets: Sequence[Node], *, asked: bool) -> GuardRecord:
     """The leader is lost only if the user asked for it: no manager answers during an election."""
     led = next((node.hostname for node in targets if node.leader), "")
     return _result(
-        "leader",
+        Guard.LEADER,
         f"{led} is the leader, and was drawn" if led and not asked else "",
         "ask for it: --target leader, or name the node",
         f"{led} is the leader, as asked for" if led else "the leader is no target",
@@ -115,7 +116,7 @@ def blast_radius(hit: int, of: int, what: str, max_nodes: int, max_percent: floa
     share = 100 * hit / of if of else 100.0
     detail = f"{hit} of {of} {what} ({share:.0f} %); {max_nodes} or {max_percent:g} % are allowed"
     return _result(
-        "blast-radius",
+        Guard.BLAST_RADIUS,
         "" if hit <= max_nodes or share <= max_percent else detail,
         "choose fewer, raise --max-nodes or --max-percent, or --override blast-radius",
         detail,
@@ -129,7 +130,7 @@ def capacity(prediction: Prediction | None) -> GuardRecord:
     a problem is what the experiment shows.
     """
     if prediction is None:
-        return _result("capacity", "", "", "nothing has to move")
+        return _result(Guard.CAPACITY, "", "", "nothing has to move")
     reasons = prediction.reasons
     short = [
         f"{service}: {reasons[service]}"
@@ -137,7 +138,7 @@ def capacity(prediction: Prediction | None) -> GuardRecord:
         if any(shortage.filter in ROOM for way in ways for shortage in way)
     ]
     return _result(
-        "capacity",
+        Guard.CAPACITY,
         f"by prediction there is no room: {'; '.join(short)}" if short else "",
         "add a node, or lower reservations; --override capacity runs it all the same",
         "by prediction, there is room for what is lost",
@@ -157,7 +158,7 @@ def owned(
     found = [trouble for node in targets for trouble in _machine_troubles(node, cluster, machines)]
     ids = [f"{n.hostname} is {m.id}" for n in targets for m in machines.get(n.hostname, ())]
     return _result(
-        "instance",
+        Guard.INSTANCE,
         "; ".join(found),
         f"instances are found by their tags Name and swarmctl:cluster={cluster}",
         f"{', '.join(ids)}, running and tagged {cluster}",
@@ -173,7 +174,7 @@ def stoppable(targets: Sequence[Node], machines: Mapping[str, Sequence[Machine]]
         if machine.unstoppable
     ]
     return _result(
-        "stoppable",
+        Guard.STOPPABLE,
         "; ".join(troubles),
         "use a fault that leaves the instance running: partition, engine-stop",
         "no spot, instance-store or Auto Scaling instance",
@@ -185,7 +186,7 @@ def unprotected(targets: Sequence[Node], services: Sequence[Service] = ()) -> Gu
     held = [n.hostname for n in targets if n.labels.get(PROTECT_LABEL, "").lower() == "true"]
     held += [s.name for s in services if s.labels.get(PROTECT_LABEL, "").lower() == "true"]
     return _result(
-        "protected",
+        Guard.PROTECTED,
         f"{', '.join(held)}: label {PROTECT_LABEL}=true" if held else "",
         "choose another target, or remove the label",
         f"no target has the label {PROTECT_LABEL}=true",
@@ -196,7 +197,7 @@ def in_window(window: Window | None, now: datetime) -> GuardRecord:
     """Now is a time at which experiments are allowed."""
     outside = window is not None and not window.contains(now)
     return _result(
-        "time-window",
+        Guard.TIME_WINDOW,
         f"now is not within {window}" if outside else "",
         "wait, or --override time-window",
         f"within {window}" if window else "no time window is set",
@@ -209,7 +210,7 @@ def possible(refusal: str) -> GuardRecord:
     Args:
         refusal: the fault's objection; ``""`` for none.
     """
-    return _result("possible", refusal, "", "the fault can be done to its targets")
+    return _result(Guard.POSSIBLE, refusal, "", "the fault can be done to its targets")
 
 
 def answering(silent: Sequence[str], asked: int, forgotten: Sequence[str] = ()) -> GuardRecord:
@@ -229,14 +230,14 @@ def answering(silent: Sequence[str], asked: int, forgotten: Sequence[str] = ()) 
         )
         remedy = f"docker service update --force {forgotten[0]} assigns new ones"
     return _result(
-        "probes-answer",
+        Guard.PROBES_ANSWER,
         trouble,
         f"{remedy}, or choose what is probed: --probe-service NAME|none",
         f"{asked} places answer" if asked else "nothing is probed",
     )
 
 
-def _result(name: str, trouble: str, remedy: str, passed: str) -> GuardRecord:
+def _result(name: Guard, trouble: str, remedy: str, passed: str) -> GuardRecord:
     """A guard's result: refused with the trouble, if there is any, else passed."""
     return GuardRecord(name, False, trouble, remedy) if trouble else GuardRecord(name, True, passed)
 

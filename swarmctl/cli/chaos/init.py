@@ -25,10 +25,10 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Write an example of an experiment file, with comments."""
-    from swarmctl.chaos.faults import known_fault
+    from swarmctl.chaos.faults import FAULTS
     from swarmctl.chaos.plan.document import example
 
-    kind = known_fault(fault)
+    kind = FAULTS[fault]
     if file.suffix not in (".yml", ".yaml"):
         raise UsageError(f"{file} is not a YAML file", "its name must end in .yml or .yaml")
     text = example.write(kind, str(file), file.stem.replace("_", "-")[:80])

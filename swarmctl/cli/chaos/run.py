@@ -76,11 +76,11 @@ def _run(
     yes: bool,
 ) -> int:
     from swarmctl.chaos.experiments import Experiments
-    from swarmctl.chaos.faults import known_fault
+    from swarmctl.chaos.faults import FAULTS
     from swarmctl.chaos.journal.runs import Runs
     from swarmctl.chaos.report import html as report
 
-    kind, runs, progress = known_fault(plan.fault), Runs(runs_dir), ConsoleProgress()
+    kind, runs, progress = FAULTS[plan.fault], Runs(runs_dir), ConsoleProgress()
     if kind.irreversible and not yes and not dry_run and not sys.stdin.isatty():
         raise UsageError(
             f"{kind.name} cannot be undone completely: {kind.undo}",

@@ -11,7 +11,8 @@ from swarmctl.chaos.journal.journal import Journal, TaskRecord
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction.prediction import Loss, Outcome, Prediction
 from swarmctl.swarm.model import Node, Port
-from tests.unit.chaos.chaos_fakes import Stage, node, service, stage, workers
+from tests.unit.chaos.simulated_swarm import node, service, workers
+from tests.unit.chaos.stage import Stage, stage
 
 WEB = service("web", 10, ports=(Port("tcp", 8080, 80, "ingress"),))
 SERVICES = [WEB, service("api", 4), service("db", 1)]

@@ -14,8 +14,9 @@ from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.run.interrupts import InterruptedRunError
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.swarm import lock
-from tests.unit.chaos.chaos_fakes import Quiet, SimulatedCluster, Stage, stage
 from tests.unit.chaos.doctor.place import RUN, pending
+from tests.unit.chaos.simulated_swarm import SimulatedCluster
+from tests.unit.chaos.stage import Quiet, Stage, stage
 
 DRAWN = Plan("instance-stop", Selection(role="worker", seed=1))
 ANN = lock.Owner("ann", "laptop", 7, "chaos x")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from swarmctl.chaos.fault.kind import Effect
 from swarmctl.chaos.journal.journal import GuardRecord
+from swarmctl.chaos.plan.limits import Guard
 from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context
 from swarmctl.chaos.world.protocols import Managers
@@ -39,7 +40,7 @@ def _no_other_experiment(managers: Managers) -> GuardRecord:
     try:
         return guards.no_other(lock.find(managers.engine, lock.CHAOS), managers.now())
     except SwarmctlError as fault:
-        return GuardRecord("no-other-experiment", False, fault.message, fault.hint)
+        return GuardRecord(Guard.NO_OTHER_EXPERIMENT, False, fault.message, fault.hint)
 
 
 def _about_the_swarm(context: Context, swarm: Swarm) -> Iterator[GuardRecord]:

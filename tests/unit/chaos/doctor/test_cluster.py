@@ -18,8 +18,8 @@ from swarmctl.chaos.doctor.findings import (
 )
 from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.errors import SwarmctlError
-from tests.unit.chaos.chaos_fakes import Box, node
 from tests.unit.chaos.doctor.place import RUN, Place, only, pending
+from tests.unit.chaos.simulated_swarm import Box, node
 
 
 @pytest.mark.parametrize("state", ["stopped", "stopping"])

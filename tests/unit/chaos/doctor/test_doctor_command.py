@@ -18,8 +18,8 @@ from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.cli import console
 from swarmctl.cli.main import main
 from swarmctl.errors import SwarmctlError
-from tests.unit.chaos.chaos_fakes import START as NOW
 from tests.unit.chaos.doctor.place import RUN, Place, pending
+from tests.unit.chaos.simulated_swarm import START as NOW
 
 
 @pytest.fixture

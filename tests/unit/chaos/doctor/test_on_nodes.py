@@ -18,8 +18,8 @@ from swarmctl.chaos.doctor.findings import (
 )
 from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.errors import RefusedError, SwarmctlError
-from tests.unit.chaos.chaos_fakes import START as NOW
 from tests.unit.chaos.doctor.place import Place, pending
+from tests.unit.chaos.simulated_swarm import START as NOW
 
 CUT = "20260102-030405-partition"
 LEFT = f"""\

@@ -23,8 +23,8 @@ from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.chaos.journal.journal import Journal, Undo
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.swarm import lock
-from tests.unit.chaos.chaos_fakes import START as NOW
 from tests.unit.chaos.doctor.place import ELSEWHERE, RUN, Place, only, pending
+from tests.unit.chaos.simulated_swarm import START as NOW
 
 
 def test_nothing_is_found_where_nothing_is(place: Place) -> None:

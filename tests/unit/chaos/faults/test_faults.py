@@ -21,7 +21,8 @@ from swarmctl.prediction.prediction import Loss, Outcome, Prediction
 from swarmctl.scheduler.filters import Filter, Shortage
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Node, Port
-from tests.unit.chaos.chaos_fakes import Stage, node, service, stage
+from tests.unit.chaos.simulated_swarm import node, service
+from tests.unit.chaos.stage import Stage, stage
 
 ALL = frozenset(("blast-radius", "swarm-healthy"))
 

@@ -15,8 +15,9 @@ from swarmctl.chaos.journal.journal import Journal, Mark
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.run.revert_from_journal import revert
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
-from tests.unit.chaos.chaos_fakes import Quiet, Stage, node, stage
 from tests.unit.chaos.faults.contexts import bare
+from tests.unit.chaos.simulated_swarm import node
+from tests.unit.chaos.stage import Quiet, Stage, stage
 
 # Words that only one of the scripts of a partition has; in the order they are looked for.
 ARM, BEGIN, HEAL = "--on-active", "rules | nft --file", "nft delete table"

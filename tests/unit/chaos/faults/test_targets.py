@@ -12,7 +12,8 @@ from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.fault.targets import choose, choose_tasks
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Swarm
-from tests.unit.chaos.chaos_fakes import service, stage, task, workers
+from tests.unit.chaos.simulated_swarm import service, task, workers
+from tests.unit.chaos.stage import stage
 
 SWARM = Swarm(tuple(workers(8)), (), ())
 ZONED = Swarm(

@@ -11,7 +11,7 @@ from swarmctl.chaos.journal import agreement
 from swarmctl.chaos.journal.journal import Agreement, Difference
 from swarmctl.prediction.prediction import Notice, Outcome
 from swarmctl.prediction.record import GoneRecord, PredictionRecord
-from tests.unit.chaos.chaos_fakes import stage
+from tests.unit.chaos.stage import stage
 
 
 def test_a_placement_is_compared_with_every_outcome() -> None:

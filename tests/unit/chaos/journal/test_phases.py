@@ -11,7 +11,7 @@ import pytest
 from swarmctl.chaos.journal.journal import Mark
 from swarmctl.chaos.journal.phases import NAMES, line, phases, stretches
 from tests.unit.chaos import report_runs as runs
-from tests.unit.chaos.chaos_fakes import DETECT_S, RUN_S, STOP_S
+from tests.unit.chaos.simulated_swarm import DETECT_S, RUN_S, STOP_S
 
 
 def marks(*found: tuple[float, str]) -> list[Mark]:

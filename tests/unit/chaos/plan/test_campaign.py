@@ -15,7 +15,8 @@ from swarmctl.chaos.plan import campaign, window
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Swarm
-from tests.unit.chaos.chaos_fakes import Clock, stage, workers
+from tests.unit.chaos.simulated_swarm import Clock, workers
+from tests.unit.chaos.stage import stage
 
 SWARM = Swarm(tuple(workers(3)), (), ())
 PLAN = Plan("instance-stop", Selection(role="worker"))

@@ -22,7 +22,8 @@ from swarmctl.chaos.probes.published import ServiceEndpoints, probed_services
 from swarmctl.chaos.probes.tcp import Tcp
 from swarmctl.errors import RefusedError, UsageError
 from swarmctl.swarm.model import Port, Swarm
-from tests.unit.chaos.chaos_fakes import Stage, node, service, stage
+from tests.unit.chaos.simulated_swarm import node, service
+from tests.unit.chaos.stage import Stage, stage
 
 
 def _published(name: str) -> Port:

@@ -11,7 +11,8 @@ from swarmctl.chaos.probes.published import ServiceEndpoints, published
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import UsageError
 from swarmctl.swarm.model import Port, Swarm
-from tests.unit.chaos.chaos_fakes import Box, address_of, service, stage, task, workers
+from tests.unit.chaos.simulated_swarm import Box, address_of, service, task, workers
+from tests.unit.chaos.stage import stage
 
 MESH = Port("tcp", 80, 8080, "ingress")
 HOST = Port("tcp", 80, 0, "host")

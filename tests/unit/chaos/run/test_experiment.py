@@ -15,7 +15,8 @@ from swarmctl.chaos.run.interrupts import InterruptedRunError
 from swarmctl.chaos.run.steps.revert import RevertFailedError
 from swarmctl.errors import Exit, RefusedError, SwarmctlError
 from swarmctl.swarm.model import Port
-from tests.unit.chaos.chaos_fakes import DETECT_S, RUN_S, Stage, service, stage
+from tests.unit.chaos.simulated_swarm import DETECT_S, RUN_S, service
+from tests.unit.chaos.stage import Stage, stage
 
 
 def test_a_lost_worker_is_made_good_and_put_back(tmp_path: Path) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from swarmctl.chaos.fault.selection import Selection
+from swarmctl.chaos.plan.limits import OVERRIDABLE, Guard
 from swarmctl.chaos.run import guards
 from swarmctl.errors import RefusedError
 from swarmctl.swarm.model import Node, Swarm
-from tests.unit.chaos.chaos_fakes import Box, address_of, node, service, stage, task, workers
+from tests.unit.chaos.simulated_swarm import Box, address_of, node, service, task, workers
+from tests.unit.chaos.stage import stage
 
 
 def managers(count: int) -> list[Node]:
@@ -31,6 +33,18 @@ def test_quorum(total: int, lost: int, allowed: bool) -> None:
     guard = guards.quorum(Swarm(tuple(nodes), (), ()), nodes[:lost])
     assert guard.ok is allowed
     assert guard.detail.startswith(f"{total - lost} of {total} managers would be left")
+
+
+def test_every_guard_reports_is_documented_and_all_but_one_can_be_overridden(
+    tmp_path: Path,
+) -> None:
+    journal = stage(tmp_path, selection=Selection(role="worker", seed=1)).experiment.run()
+    assert {guard.name for guard in journal.guards} == set(Guard)
+    page = Path(__file__).parents[4] / "docs" / "chaos.md"
+    table = page.read_text(encoding="utf-8").partition("| guard |")[2]
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    assert [row.split("`")[1] for row in rows] == list(Guard)
+    assert set(Guard) - set(OVERRIDABLE) == {Guard.POSSIBLE}
 
 
 def test_a_manager_that_is_unreachable_does_not_count_for_quorum() -> None:

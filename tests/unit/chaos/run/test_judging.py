@@ -11,7 +11,7 @@ import pytest
 from swarmctl.chaos.run.judging import reasons, words
 from swarmctl.chaos.run.judging.judgement import Baseline, Judgement, judge, placement, shortages
 from swarmctl.swarm.model import Node, Service, Swarm, Task
-from tests.unit.chaos.chaos_fakes import START, node, service, task, workers
+from tests.unit.chaos.simulated_swarm import START, node, service, task, workers
 
 WEB = service("web", 3)
 BEFORE = [task("web", 1, "wkr1"), task("web", 2, "wkr2"), task("web", 3, "wkr2")]
@@ -21,7 +21,7 @@ FAULT_S = 10.0
 
 def baseline(services: tuple[Service, ...] = (WEB,), tasks: list[Task] | None = None) -> Baseline:
     swarm = Swarm(tuple(workers(3)), services, tuple(tasks or BEFORE))
-    at = START + timedelta(seconds=40 + FAULT_S)  # the managers' clock, see chaos_fakes.SKEW
+    at = START + timedelta(seconds=40 + FAULT_S)  # the managers' clock, see simulated_swarm.SKEW
     return Baseline(swarm, frozenset({"id-wkr2"}), at)
 
 

@@ -13,18 +13,9 @@ from swarmctl.chaos.run.observer import Observer
 from swarmctl.chaos.world.clocks import EngineClock
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm, Task
-from tests.unit.chaos.chaos_fakes import (
-    SKEW,
-    START,
-    Clock,
-    Lab,
-    Quiet,
-    service,
-    stamp,
-    task,
-    workers,
-)
 from tests.unit.chaos.report_runs import by_hand
+from tests.unit.chaos.simulated_swarm import SKEW, START, Clock, Lab, service, stamp, task, workers
+from tests.unit.chaos.stage import Quiet
 
 
 class Script(Lab):

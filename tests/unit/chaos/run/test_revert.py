@@ -14,7 +14,7 @@ from swarmctl.chaos.run.steps.revert import RevertFailedError
 from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.swarm.engine import Engine
-from tests.unit.chaos.chaos_fakes import Quiet, Stage, stage
+from tests.unit.chaos.stage import Quiet, Stage, stage
 
 
 class Killed(BaseException):

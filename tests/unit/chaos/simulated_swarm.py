@@ -9,20 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from swarmctl.chaos.fault.kind import Options
-from swarmctl.chaos.fault.selection import Selection
-from swarmctl.chaos.journal.runs import Runs
-from swarmctl.chaos.plan.hypothesis import Hypothesis
-from swarmctl.chaos.plan.limits import Limits
-from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.probes.planned import PlannedProbe
-from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
-from swarmctl.chaos.run.context import Request, World
-from swarmctl.chaos.run.experiment import Experiment
-from swarmctl.chaos.run.interrupts import Interrupts
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction import Prediction
@@ -39,6 +27,10 @@ RUN_S = 6.0
 STOP_S = 4.0
 BOOT_S = 8.0
 REJOIN_S = 3.0
+NO_SUITABLE_NODE = (
+    "no suitable node (scheduling constraints not satisfied on 3 nodes; "
+    "1 node not available for new tasks)"
+)
 
 
 def stamp(at_s: float) -> str:
@@ -104,6 +96,10 @@ def task(
     )
 
 
+def workers(count: int) -> list[Node]:
+    return [node("mgr1", "manager"), *(node(f"wkr{i}") for i in range(1, count + 1))]
+
+
 @dataclass
 class Clock:
     """Time passes only in ``pause``; whoever wants to can be called at a moment."""
@@ -122,8 +118,7 @@ class Clock:
         for _, call in due:
             call()
 
-    def wait(self, seconds: float) -> None:
-        self.pause(seconds)
+    wait = pause
 
     def at(self, moment: float, call: Callable[[], None]) -> None:
         self.appointments.append((moment, call))
@@ -148,10 +143,9 @@ class Box:
 class Managers(FakeEngine):
     """The Engine API of the simulated managers: nodes can be drained and removed."""
 
-    lab: Lab | None = None
+    lab: Lab = field(init=False)
 
     def snapshot(self) -> Swarm:
-        assert self.lab is not None
         return self.lab.snapshot()
 
     def get(self, path: str, **filters: list[str]) -> Any:
@@ -163,7 +157,6 @@ class Managers(FakeEngine):
     def send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
         if not path.startswith("/nodes/"):
             return super().send(method, path, body, **options)
-        assert self.lab is not None
         node_id, _, verb = path.removeprefix("/nodes/").partition("/")
         found = self._node(node_id)
         if method == "DELETE":
@@ -174,7 +167,6 @@ class Managers(FakeEngine):
         return None
 
     def _node(self, node_id: str) -> Node:
-        assert self.lab is not None
         found = [n for n in self.lab.nodes if n.id == node_id]
         if not found:
             raise EngineError(f"node {node_id} not found", 404)
@@ -237,10 +229,12 @@ class Lab:
         self.log.append(f"{'pull' if force else 'stop'} {name}")
         now = self.clock.now()
         if self.stop_delay_s:
-            self.clock.at(now + self.stop_delay_s, lambda: self._set_state(name, "stopping"))
+            self.clock.at(now + self.stop_delay_s, lambda: self.states.update({name: "stopping"}))
         else:
             self.states[name] = "stopping"
-        self.clock.at(now + self.stop_delay_s + STOP_S, lambda: self._set_state(name, "stopped"))
+        self.clock.at(
+            now + self.stop_delay_s + STOP_S, lambda: self.states.update({name: "stopped"})
+        )
         self.clock.at(now + DETECT_S, lambda: self._down(name))
         self._call("stop")
 
@@ -253,7 +247,7 @@ class Lab:
         self.log.append(f"start {name}")
         self.states[name] = "pending"
         now = self.clock.now()
-        self.clock.at(now + BOOT_S, lambda: self._set_state(name, "running"))
+        self.clock.at(now + BOOT_S, lambda: self.states.update({name: "running"}))
         self.clock.at(now + BOOT_S + REJOIN_S, lambda: self._ready(name))
 
     def state(self, instance_id: str, /) -> str:
@@ -307,9 +301,6 @@ class Lab:
         if name in self.fail:
             raise self.fail[name]
 
-    def _set_state(self, name: str, state: str) -> None:
-        self.states[name] = state
-
     def set_node(self, name: str, state: str) -> None:
         self.nodes = [replace(n, state=state) if n.hostname == name else n for n in self.nodes]
 
@@ -323,15 +314,9 @@ class Lab:
 
     def end_tasks(self, ids: Collection[str]) -> None:
         """Containers die; their slots are filled again on the same node."""
-        now = self.clock.now()
         for old in [t for t in self.tasks if t.id in ids]:
             self._change(old.id, state="failed", desired_state="shutdown")
-            name, host = old.service_id.removeprefix("svc-"), old.node_id.removeprefix("id-")
-            fresh = task(
-                name, old.slot, host, state="assigned", created=now, suffix=f"new{now:.0f}"
-            )
-            self.tasks.append(fresh)
-            self.clock.at(now + RUN_S, lambda i=fresh.id: self._run(i))  # type: ignore[misc]  # a default is no type
+            self._assign(old, old.node_id.removeprefix("id-"))
 
     def _down(self, name: str) -> None:
         if self.states[name] in ("running", "pending"):
@@ -341,7 +326,6 @@ class Lab:
             self._replace_tasks_of(name)
 
     def _replace_tasks_of(self, name: str) -> None:
-        now = self.clock.now()
         others = [
             n.hostname
             for n in self.nodes
@@ -350,23 +334,24 @@ class Lab:
         lost = [t for t in self.tasks if t.node_id == f"id-{name}" and t.slot]
         for index, old in enumerate(lost):
             self._change(old.id, desired_state="shutdown")
-            service_name = old.service_id.removeprefix("svc-")
-            pinned = self.pinned.get(service_name)
-            fresh = task(
-                service_name,
-                old.slot,
-                "" if pinned else others[index % len(others)],
-                state="pending" if pinned else "assigned",
-                created=now,
-                suffix=f"new{now:.0f}",
-                error="no suitable node (scheduling constraints not satisfied on 3 nodes; "
-                "1 node not available for new tasks)"
-                if pinned
-                else "",
-            )
-            self.tasks.append(fresh)
-            if not pinned:
-                self.clock.at(now + RUN_S, lambda i=fresh.id: self._run(i))  # type: ignore[misc]  # a default is no type
+            pinned = self.pinned.get(old.service_id.removeprefix("svc-"))
+            self._assign(old, "" if pinned else others[index % len(others)])
+
+    def _assign(self, old: Task, host: str) -> None:
+        """A new task for a slot, on a host or, without one, pending."""
+        now = self.clock.now()
+        fresh = task(
+            old.service_id.removeprefix("svc-"),
+            old.slot,
+            host,
+            state="assigned" if host else "pending",
+            created=now,
+            suffix=f"new{now:.0f}",
+            error="" if host else NO_SUITABLE_NODE,
+        )
+        self.tasks.append(fresh)
+        if host:
+            self.clock.at(now + RUN_S, lambda: self._run(fresh.id))
 
     def _run(self, task_id: str) -> None:
         self._change(task_id, state="running", updated_at=stamp(self.clock.now()), error="")
@@ -412,118 +397,3 @@ class SimulatedCluster:
 
     def close(self) -> None:
         pass
-
-
-@dataclass
-class FakeProber:
-    """Answers at once, at every place it is aimed at, unless ``silent`` says otherwise.
-
-    A lost probe is known to be lost only after ``timeout_s``.
-    """
-
-    clock: Clock
-    timeout_s: float = 0.0
-    silent: Callable[[Endpoint], bool] = lambda endpoint: False
-    not_http: Callable[[Endpoint], bool] = lambda endpoint: False
-    aims: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
-    done: list[ProbeResult] = field(default_factory=list)
-    closed: bool = False
-
-    def aim(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
-        self.aims = endpoints
-
-    def results(self) -> Sequence[ProbeResult]:
-        for places in self.aims.values():
-            for place in places:
-                ok = not self.silent(place)
-                detail = "HTTP 200" if ok else "connection refused"
-                other = self.not_http(place)
-                self.done.append(ProbeResult(self.clock.now(), place, ok, 0.004, detail, other))
-        return tuple(result for result in self.done if self._ended(result))
-
-    def unfinished(self, before_s: float) -> int:
-        return sum(r.at_s < before_s and not self._ended(r) for r in self.done)
-
-    def _ended(self, result: ProbeResult) -> bool:
-        return result.ok or result.at_s + self.timeout_s <= self.clock.now()
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@dataclass
-class Quiet:
-    """Keeps what was said."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def step(self, title: str) -> None:
-        self.lines.append(title)
-
-    def note(self, text: str) -> None:
-        self.lines.append(text)
-
-    def status(self, text: str) -> None:
-        del text
-
-
-@dataclass
-class Stage:
-    """An experiment with everything around it."""
-
-    lab: Lab
-    clock: Clock
-    prober: FakeProber
-    interrupts: Interrupts
-    progress: Quiet
-    runs: Runs
-    experiment: Experiment
-    asked: list[Sequence[str]]
-
-
-def workers(count: int) -> list[Node]:
-    return [node("mgr1", "manager"), *(node(f"wkr{i}") for i in range(1, count + 1))]
-
-
-def stage(
-    root: Path,
-    *,
-    targets: tuple[str, ...] = ("wkr2",),
-    nodes: list[Node] | None = None,
-    services: list[Service] | None = None,
-    pinned: Mapping[str, str] | None = None,
-    reschedules: bool = True,
-    timeout_s: float = 120.0,
-    selection: Selection | None = None,
-    probe_service: str | None = None,
-    fault: str = "instance-stop",
-    options: Options | None = None,
-    duration_s: float | None = None,
-    limits: Limits | None = None,
-    hypothesis: Hypothesis | None = None,
-    probes: tuple[PlannedProbe, ...] = (),
-) -> Stage:
-    clock = Clock()
-    lab = Lab(
-        clock,
-        nodes or workers(3),
-        [service("web", 10), service("api", 4), service("db", 1)] if services is None else services,
-        pinned or {},
-        reschedules,
-    )
-    prober, interrupts, progress, runs = FakeProber(clock), Interrupts(), Quiet(), Runs(root)
-    asked: list[Sequence[str]] = []
-    plan = Plan(
-        fault=fault,
-        selection=selection or Selection(names=targets),
-        hypothesis=hypothesis or Hypothesis(within_s=timeout_s),
-        options=options or Options(),
-        duration_s=duration_s,
-        limits=limits or Limits(),
-        probe_service=probe_service,
-        probes=probes,
-    )
-    request = Request(plan, "swarm_app", "eu-central-1", runs)
-    world = World(lab, lab, lab, clock, clock, prober, interrupts, progress, asked.append)
-    experiment = Experiment(request, world)
-    return Stage(lab, clock, prober, interrupts, progress, runs, experiment, asked)
