@@ -10,8 +10,6 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,29 +53,6 @@ def emit(text: str) -> None:
 def emit_json(data: Any) -> None:
     """Print a result on stdout as indented JSON; keys keep their order."""
     emit(json.dumps(data, indent=2, sort_keys=False, ensure_ascii=False))
-
-
-@contextmanager
-def progress_line() -> Iterator[Callable[[str], None]]:
-    """A line on stderr that is rewritten in place and removed at the end.
-
-    Without a terminal, a line is printed whenever the text changes.
-    """
-    if not err().is_terminal:
-        last = ""
-
-        def say(text: str) -> None:
-            nonlocal last
-            if text != last:
-                note(text)
-            last = text
-
-        yield say
-        return
-    with err().status("") as status:
-        from rich.text import Text
-
-        yield lambda text: status.update(Text(text))
 
 
 def error(message: str, hint: str = "") -> None:

@@ -3,58 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
-from swarmctl.chaos.journal.journal import GuardRecord, Journal
+from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.phases import NAMES, phases
 from swarmctl.chaos.journal.runs import Runs
-from swarmctl.chaos.report import comparison, history, placement, timeline, words
+from swarmctl.chaos.report import history, placement, timeline, words
 from swarmctl.chaos.report.picture import canvas, figure
 from swarmctl.chaos.report.run_summary import overridden, summarize
 from swarmctl.errors import SwarmctlError
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One of the moments all runs have in common.
-
-    Args:
-        name: for people.
-        at: seconds since the fault, for people; ``""`` when it never came.
-    """
-
-    name: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunView:
-    """Everything the templates show of one run, ready to print."""
-
-    run: Journal
-    picture: Markup
-    badge: str
-    result: str
-    name: str
-    started: datetime
-    figures: tuple[tuple[str, str], ...]
-    moments: tuple[Moment, ...]
-    overridden: tuple[GuardRecord, ...]
-    duplicates: str
-    agreement: str
-    agrees: bool | None
-    comparisons: tuple[comparison.ServiceComparison, ...]
-    compared_nodes: tuple[str, ...]
-    placements: tuple[placement.ServicePlacement, ...]
-    nodes: tuple[str, ...]
-    targets: frozenset[str]
-    timeline: tuple[timeline.TimelineRow, ...]
-    without_answer: tuple[tuple[float, float, str], ...]
 
 
 def write(runs: Runs, journal: Journal) -> Path:
@@ -105,40 +67,40 @@ def page(journals: Sequence[Journal]) -> str:
     )
 
 
-def _view(run: Journal, picture: str) -> RunView:
+def _view(run: Journal, picture: str) -> dict[str, Any]:
+    """Everything the templates show of one run, ready to print."""
     fault = run.moment("fault") or 0.0
-    blind = tuple((since - fault, until - fault, why) for since, until, why in run.blind)
-    return RunView(
-        run=run,
+    return {
+        "run": run,
         # Our own drawing: Matplotlib has escaped every text in it.
-        picture=Markup(picture),  # noqa: S704
-        badge=words.badge(run),
-        result=words.result_without_badge(run),
-        name=words.title(run),
-        started=datetime.fromisoformat(run.started_at),
-        figures=_figures(run),
-        moments=_moments(run),
-        overridden=overridden(run),
-        duplicates=words.duplicates(run),
-        agreement=words.agreement(run),
-        agrees=comparison.agrees(run),
-        comparisons=comparison.comparisons(run),
-        compared_nodes=comparison.nodes(run),
-        placements=placement.placements(run),
-        nodes=placement.nodes(run),
-        targets=frozenset(target.node for target in run.targets),
-        timeline=timeline.rows(run),
-        without_answer=blind,
-    )
+        "picture": Markup(picture),  # noqa: S704
+        "badge": words.badge(run),
+        "result": words.result_without_badge(run),
+        "name": words.title(run),
+        "started": datetime.fromisoformat(run.started_at),
+        "figures": _figures(run),
+        "moments": _moments(run),
+        "overridden": overridden(run),
+        "duplicates": words.duplicates(run),
+        "agreement": words.agreement(run),
+        "agrees": placement.agrees(run),
+        "comparisons": placement.comparisons(run),
+        "compared_nodes": placement.compared_nodes(run),
+        "placements": placement.placements(run),
+        "nodes": placement.nodes(run),
+        "targets": {target.node for target in run.targets},
+        "timeline": timeline.rows(run),
+        "without_answer": [(since - fault, until - fault, why) for since, until, why in run.blind],
+    }
 
 
-def _moments(journal: Journal) -> tuple[Moment, ...]:
-    """The moments of a run, also those that never came; none when the fault never did."""
+def _moments(journal: Journal) -> list[tuple[str, str]]:
+    """Name and time of every moment, ``""`` for one that never came; none without a fault."""
     at = phases(journal)
     if at["t_fault"] is None:
-        return ()
+        return []
     moments = ((name, at[key]) for key, name in NAMES.items())
-    return tuple(Moment(name, "" if at is None else f"{at:+.1f} s") for name, at in moments)
+    return [(name, "" if at is None else f"{at:+.1f} s") for name, at in moments]
 
 
 def _figures(journal: Journal) -> tuple[tuple[str, str], ...]:

@@ -8,17 +8,58 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from xml.etree import ElementTree
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.phases import line
 from swarmctl.chaos.report import words
+from swarmctl.chaos.report.html import write_file
 from swarmctl.chaos.report.run_summary import overridden
+from swarmctl.errors import SwarmctlError
 
 # Characters that XML 1.0 cannot hold, not even escaped.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@contextmanager
+def written_at_end(
+    path: Path | None, name: str, warn: Callable[[str], None]
+) -> Iterator[list[Journal]]:
+    """Write a JUnit file about the runs of one command.
+
+    Args:
+        path: where to; ``None`` for nowhere.
+        name: of the test suite.
+        warn: is told if the file cannot be written at the end.
+
+    Yields:
+        The list that the runs' journals are to be added to.
+
+    Raises:
+        SwarmctlError: it cannot be written, before anything is done.
+    """
+    journals: list[Journal] = []
+    if path is None:
+        yield journals
+        return
+    # This content stays if the command is killed.
+    write_file(path, render([], name, "the command did not end"))
+    failure = ""
+    try:
+        yield journals
+    except BaseException as error:
+        in_journal = bool(journals) and journals[-1].outcome not in ("", "held", "refuted")
+        failure = "" if in_journal else str(error) or type(error).__name__
+        raise
+    finally:
+        try:
+            write_file(path, render(journals, name, failure))
+        except SwarmctlError as error:  # how the run ended matters more
+            warn(error.message)
 
 
 def render(journals: Sequence[Journal], name: str, failure: str = "") -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from swarmctl.chaos.journal import phases
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.report import comparison, placement, words
+from swarmctl.chaos.report import placement, words
 from swarmctl.chaos.report.history import COLUMNS, WORD_COLUMNS, cells
 from swarmctl.chaos.report.run_summary import overridden, summarize
 
@@ -92,12 +92,12 @@ def _details(journal: Journal) -> list[str]:
 
 def _prediction(journal: Journal) -> list[str]:
     """Replicas seen, with the predicted range; a difference is bold."""
-    rows = comparison.comparisons(journal)
+    rows = placement.comparisons(journal)
     if not rows or not journal.after:
         return []
     table = [[escape(row.service), *(_range(node) for node in row.nodes)] for row in rows]
     lines = [f"Placement **{escape(words.agreement(journal))}**: seen (predicted)", ""]
-    lines += [*_table(("service", *map(escape, comparison.nodes(journal))), table), ""]
+    lines += [*_table(("service", *map(escape, placement.compared_nodes(journal))), table), ""]
     apart = [row.service for row in rows if row.only_apart]
     if apart:
         names = escape(", ".join(apart))
@@ -105,7 +105,7 @@ def _prediction(journal: Journal) -> list[str]:
     return lines
 
 
-def _range(node: comparison.PredictedRange) -> str:
+def _range(node: placement.PredictedRange) -> str:
     text = f"{node.seen} ({node})"
     return f"**{text}** ❗" if node.differs else text
 

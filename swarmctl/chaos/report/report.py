@@ -134,7 +134,7 @@ def _text(journals: Sequence[Journal], kind: str, picture: str) -> str:
 def _plain(journal: Journal) -> dict[str, Any]:
     """Summary and verdict; every sample and probe is in the journal itself."""
     return {
-        **summarize(journal).plain(),
+        **asdict(summarize(journal)),
         "cluster": journal.cluster,
         "sentence": words.result(journal),
         "parameters": journal.parameters,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from swarmctl.chaos.journal.journal import GuardRecord, Journal
 from swarmctl.chaos.journal.phases import phases
-from swarmctl.chaos.report.comparison import agrees
+from swarmctl.chaos.report.placement import agrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +52,6 @@ class RunSummary:
     def recovery_s(self) -> float | None:
         """Seconds until every replica served again."""
         return self.phases["t_healthy"]
-
-    def plain(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def summarize(journal: Journal) -> RunSummary:

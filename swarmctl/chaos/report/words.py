@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.report.comparison import agrees
+from swarmctl.chaos.report.placement import agrees
 from swarmctl.chaos.report.run_summary import summarize
 from swarmctl.prediction.record import PredictionRecord
 

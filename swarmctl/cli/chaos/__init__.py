@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.chaos import (
-    doctor,
-    faults,
-    history,
-    init,
-    predict,
-    report,
-    revert,
-    run,
-    schema,
-    validate,
+from swarmctl.cli.chaos import doctor, faults, files, history, predict, report, revert, run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Break something on purpose, prove that the Swarm recovers, and undo it.",
 )
-
-app = typer.Typer(no_args_is_help=True)
-for part in (run, faults, revert, predict, doctor, validate, init, schema, report, history):
+for part in (run, faults, revert, predict, doctor, files, report, history):
     app.add_typer(part.app)
-
-
-@app.callback()
-def chaos() -> None:
-    """Break something on purpose, prove that the Swarm recovers, and undo it."""

@@ -16,7 +16,7 @@ app = typer.Typer()
 @app.command()
 def history(
     last: Annotated[
-        int | None, typer.Option("--last", min=1, metavar="N", help="Only the newest N.")
+        int | None, typer.Option("--last", min=1, metavar="N", help="Only the N newest runs.")
     ] = None,
     fault: Annotated[
         str | None, typer.Option("--fault", metavar="FAULT", help="Only runs of this fault.")
@@ -43,7 +43,7 @@ def history(
     chosen = histories.choose(found, last, fault, outcome)
     if format_ is Format.JSON:
         statistics = [asdict(one) for one in histories.statistics(chosen)]
-        console.emit_json({"runs": [run.plain() for run in chosen], "faults": statistics})
+        console.emit_json({"runs": [asdict(run) for run in chosen], "faults": statistics})
     elif chosen:
         show_history(chosen)
     else:

@@ -29,34 +29,38 @@ def predict(
         typer.Option("--lose", metavar="NODE,…", help="Nodes that die at the same moment."),
     ] = None,
     each: Annotated[
-        bool, typer.Option("--each", help="Every node in turn: which can you not afford to lose?")
+        bool, typer.Option("--each", help="Lose every node in turn, and rank them by risk.")
     ] = False,
     zone: Annotated[
-        str | None, typer.Option("--az", metavar="ZONE", help="All nodes of a zone (label az).")
+        str | None,
+        typer.Option("--az", metavar="ZONE", help="All nodes of this zone (node label az) die."),
     ] = None,
     snapshot: Annotated[
         Path | None,
-        typer.Option("--snapshot", metavar="FILE", help="From `swarmctl snapshot`; else live."),
+        typer.Option(
+            "--snapshot",
+            metavar="FILE",
+            help="Read this file of `swarmctl snapshot`, not the Swarm.",
+        ),
     ] = None,
     format_: TableOrJson = Format.TABLE,
     seed: Annotated[
         int,
         typer.Option(
-            "--seed", metavar="N", help="Of the draw, if there are too many outcomes to list."
+            "--seed", metavar="N", help="Seed of the draw when there are too many outcomes to list."
         ),
     ] = 1,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Tell where every replica ends up when nodes die, and what cannot be placed and why.
+    """Predict where every replica ends up when nodes die, and what cannot be placed and why.
 
     Nothing is touched. Swarm breaks ties at random, so there may be several outcomes.
     """
-    if each == bool(lose or zone):
-        raise UsageError(
-            "say what to lose: --lose NODE,… or --az ZONE; or --each for every node in turn",
-            "swarmctl chaos predict --each",
-        )
+    if each and (lose or zone):
+        raise UsageError("--each cannot be combined with --lose or --az")
+    if not (each or lose or zone):
+        raise UsageError("no node to lose: pass --lose NODE,…, --az ZONE or --each")
     found = _snapshot(snapshot, cluster, host)
     if each:
         _print_each(found, format_)

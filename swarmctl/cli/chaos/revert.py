@@ -19,11 +19,13 @@ app = typer.Typer()
 @app.command()
 def revert(
     run_id: Annotated[
-        str | None, typer.Argument(metavar="[RUN]", help="The run.  [all pending ones]")
+        str | None, typer.Argument(metavar="[RUN]", help="The run.  [default: all pending ones]")
     ] = None,
     from_swarm: Annotated[
         bool,
-        typer.Option("--from-swarm", help="The run whose undo plan is in the Swarm's chaos lock."),
+        typer.Option(
+            "--from-swarm", help="Revert the run whose undo plan is in the Swarm's chaos lock."
+        ),
     ] = False,
     cluster: ClusterOption = None,
     runs_dir: RunsDirOption = Path("runs"),

@@ -57,12 +57,13 @@ def run(
     130 interrupted (and reverted).
     """
     from swarmctl.chaos.plan.document.read import plan_from_file, plan_from_options
-    from swarmctl.chaos.report.junit_file import recorded
+    from swarmctl.chaos.report import junit as junit_report
 
     is_file = fault.endswith(_FILES)
     plan = plan_from_file(Path(fault), given) if is_file else plan_from_options(fault, given)
     name = f"chaos {plan.title or plan.fault}"
-    with recorded(None if dry_run else junit, name, console.note) as seen:
+    path = None if dry_run else junit
+    with junit_report.written_at_end(path, name, console.note) as seen:
         return _run(plan, cluster, runs_dir, seen, dry_run=dry_run, yes=yes)
 
 

@@ -48,11 +48,11 @@ def _warnings(journal: Journal) -> list[Text]:
     """Whether the prediction came true, overridden guards, and duplicates."""
     from rich.text import Text
 
-    from swarmctl.chaos.report import comparison, words
+    from swarmctl.chaos.report import placement, words
     from swarmctl.chaos.report.run_summary import overridden
 
     lines = []
-    agrees = comparison.agrees(journal)
+    agrees = placement.agrees(journal)
     if agrees is not None:
         style = "green" if agrees else "yellow"
         lines.append(Text(f"placement {words.agreement(journal)}", style=style))
@@ -68,14 +68,14 @@ def _show_placement(journal: Journal) -> None:
     """Replicas by service and node with the predicted range, red where it was missed."""
     from rich.text import Text
 
-    from swarmctl.chaos.report import comparison, placement
+    from swarmctl.chaos.report import placement
 
     if not journal.after:
         return
     compared = {
         (row.service, node): predicted
-        for row in comparison.comparisons(journal)
-        for node, predicted in zip(comparison.nodes(journal), row.nodes, strict=True)
+        for row in placement.comparisons(journal)
+        for node, predicted in zip(placement.compared_nodes(journal), row.nodes, strict=True)
     }
     nodes, targets = placement.nodes(journal), {target.node for target in journal.targets}
     columns = [
@@ -148,16 +148,16 @@ def lock_reverted(found: LockReverted) -> str:
 def _show_prediction(journal: Journal) -> None:
     from rich.text import Text
 
-    from swarmctl.chaos.report import comparison, words
+    from swarmctl.chaos.report import placement, words
 
     prediction = journal.prediction
     if prediction is None:
         return
-    nodes = comparison.nodes(journal)
+    nodes = placement.compared_nodes(journal)
     columns = [Column("service"), *(Column(n, right=True) for n in (*nodes, "pending"))]
     rows = [
         (row.service, *map(str, row.nodes), str(row.pending))
-        for row in comparison.comparisons(journal)
+        for row in placement.comparisons(journal)
     ]
     print_table(f"Prediction: {words.possible_outcomes(prediction)}", columns, rows)
     for service, reason in prediction.reasons.items():

@@ -87,8 +87,8 @@ def test_every_node_as_a_table_and_as_json(
     [
         (["--lose", "e"], "unknown node 'e'"),
         (["--az", "z"], "unknown availability zone 'z'"),
-        ([], "say what to lose"),
-        (["--each", "--lose", "a"], "say what to lose"),
+        ([], "no node to lose"),
+        (["--each", "--lose", "a"], "--each cannot be combined with --lose"),
     ],
 )
 def test_wrong_words_exit_2_and_name_what_is_right(

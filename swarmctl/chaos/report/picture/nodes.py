@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from swarmctl.chaos.journal.journal import Sample
 from swarmctl.chaos.journal.phases import phases, unnoticed, wanted
@@ -81,7 +81,7 @@ def _hatch_missing(axes: Axes, view: View, serving: Sequence[int]) -> None:
     for colour, label, when in ((LOST, "missing", False), (DOUBT, "in doubt", True)):
         short = [a < b and bool(d) == when for a, b, d in zip(low, high, doubt, strict=True)]
         if any(short):
-            _hatch(axes, times, low, high, colour, "///", label, where=short)
+            _hatch(axes, times, low, high, colour, "///", label=label, where=short)
     _hatch_duplicates(axes, view, max(high))
     axes.plot(times, high, color=INK, lw=1.1, ls=":", label="wanted")
 
@@ -93,9 +93,8 @@ def _cross_out_unnoticed(axes: Axes, view: View, base: Sequence[int], top: Seque
     since = max(since, at["t_unreachable"] or 0.0)
     index = view.sample_at(since)
     if until > since and top[index] > base[index]:
-        label = "out of reach, not noticed"
-        low, high = [base[index]] * 2, [top[index]] * 2
-        _hatch(axes, [since, until], low, high, INK, "xx", label, alpha=0.55)
+        low, high, label = [base[index]] * 2, [top[index]] * 2, "out of reach, not noticed"
+        _hatch(axes, [since, until], low, high, INK, "xx", label=label, alpha=0.55)
 
 
 def _hatch_duplicates(axes: Axes, view: View, level: float) -> None:
@@ -105,7 +104,7 @@ def _hatch_duplicates(axes: Axes, view: View, level: float) -> None:
         since = at.get("t_running", at.get("t_down", 0.0))
         times = [since, at.get("t_reverted", view.end)]
         low, high = [level] * 2, [level + count] * 2
-        _hatch(axes, times, low, high, COLOURS[5], "\\\\\\", "running twice", lw=0.8)
+        _hatch(axes, times, low, high, COLOURS[5], "\\\\\\", label="running twice", lw=0.8)
 
 
 def _hatch(
@@ -115,21 +114,7 @@ def _hatch(
     high: Sequence[float],
     colour: str,
     pattern: str,
-    label: str,
-    *,
-    where: Sequence[bool] | None = None,
-    lw: float = 0.0,
-    alpha: float = 1.0,
+    **style: Any,
 ) -> None:
-    axes.fill_between(
-        times,
-        low,
-        high,
-        where=where,
-        facecolor="none",
-        edgecolor=colour,
-        hatch=pattern,
-        lw=lw,
-        alpha=alpha,
-        label=label,
-    )
+    style = {"lw": 0.0, **style, "facecolor": "none", "edgecolor": colour, "hatch": pattern}
+    axes.fill_between(times, low, high, **style)

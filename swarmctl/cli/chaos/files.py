@@ -1,4 +1,4 @@
-"""``swarmctl chaos init``."""
+"""``swarmctl chaos validate``, ``init`` and ``schema``: experiment files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,37 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
-from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.errors import Exit, SwarmctlError, UsageError
 
 app = typer.Typer()
+
+
+@app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Experiment files.")],
+) -> int:
+    """Check experiment files without a cluster, and print what each will do.
+
+    Exit code: 0 all files are valid, 2 a file has mistakes.
+    """
+    from swarmctl.chaos.plan.document.read import plan_from_file
+    from swarmctl.chaos.plan.summary import summarise
+    from swarmctl.reading.document import BadFileError
+
+    code = Exit.OK
+    for file in files:
+        try:
+            plan = plan_from_file(file)
+        except BadFileError as error:
+            code = Exit.USAGE
+            for fault in error.faults:  # plain lines that editors and CI turn into links
+                typer.echo(fault, err=True)
+        except UsageError as error:
+            code = Exit.USAGE
+            console.error(error.message, error.hint)
+        else:
+            console.emit(f"{file}: ok: {summarise(plan)}")
+    return int(code)
 
 
 @app.command()
@@ -40,3 +68,11 @@ def init(
     except OSError as error:
         raise SwarmctlError(f"cannot write {file}: {error.strerror}") from error
     console.emit(f"wrote {file}; next: swarmctl chaos run {file} --dry-run")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of experiment files, for editors and other tools."""
+    from swarmctl.chaos.plan.document.schema import schema
+
+    console.emit_json(schema())
