@@ -102,7 +102,8 @@ class Predictor:
                 states |= self._run(search, stages)
                 if len(states) > bounds.outcomes:
                     raise TooManyError
-            return self._prediction(board, loss, places, states, None, _certain(loss))
+            certain = _certain(loss) and not board.failures_in_doubt
+            return self._prediction(board, loss, places, states, None, certain)
         except TooManyError:
             states = self._draw(board, places, bounds)
             return self._prediction(board, loss, places, states, bounds.seed, False)

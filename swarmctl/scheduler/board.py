@@ -6,7 +6,7 @@ ports, those told to shut down included; only tasks that are to run count as act
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from swarmctl.reading.times import seconds
@@ -21,6 +21,9 @@ MAX_FAILURES = 5
 MONITOR_FAILURES = 300.0
 
 _FAILED = ("failed", "rejected")
+
+# By service and index of the node.
+Failures = dict[tuple[str, int], int]
 
 # What a state of the search adds to the board: for each batch placed, its service and where.
 Placed = tuple[tuple[str, Allocation], ...]
@@ -137,6 +140,9 @@ class Board:
     Args:
         swarm: a snapshot.
         forget_failures: after a change of leader the new one knows of no failures.
+
+    ``failures_in_doubt`` tells whether some failures may be from before the present leader led, and
+    it matters.
     """
 
     def __init__(self, swarm: Swarm, *, forget_failures: bool = False) -> None:
@@ -148,7 +154,13 @@ class Board:
             place = self.index.get(task.node_id)
             if place is not None and task.occupies:
                 self._add(self.columns[place], task)
-        self._failures = {} if forget_failures else _failures(swarm, self.index)
+        recent = _now(swarm) - MONITOR_FAILURES
+        listed = {} if forget_failures else _failures(swarm, self.index, recent)
+        known = _failures(swarm, self.index, _leads_since_at_most(swarm)) if listed else {}
+        self._failures = {key: min(n, known.get(key, 0)) for key, n in listed.items()}
+        self.failures_in_doubt = any(
+            n >= MAX_FAILURES > self._failures[key] for key, n in listed.items()
+        )
         self._last: tuple[Placed, dict[int, Column]] = ((), {})
         self._suited: dict[str, frozenset[int]] = {}
         self._fields: dict[str, tuple[dict[Path, Leaf], Branch]] = {}
@@ -277,18 +289,13 @@ def _empty(node: Node) -> Column:
     )
 
 
-def _failures(swarm: Swarm, index: Mapping[str, int]) -> dict[tuple[str, int], int]:
-    """Recent failures by service and node; those of global services do not count."""
-    failed = [t for t in swarm.tasks if t.state in _FAILED and t.node_id in index]
-    return _count_failures(failed, swarm, index) if failed else {}
-
-
-def _count_failures(
-    failed: Iterable[Task], swarm: Swarm, index: Mapping[str, int]
-) -> dict[tuple[str, int], int]:
-    services, since = {s.id: s for s in swarm.services}, _now(swarm) - MONITOR_FAILURES
-    counts: dict[tuple[str, int], int] = {}
-    for task in failed:
+def _failures(swarm: Swarm, index: Mapping[str, int], since: float) -> Failures:
+    """Failures since a moment, by service and node; those of global services do not count."""
+    services = {s.id: s for s in swarm.services}
+    counts: Failures = {}
+    for task in swarm.tasks:
+        if task.state not in _FAILED or task.node_id not in index:
+            continue
         service = services.get(task.service_id)
         if service is None or service.is_global or not same_spec(task.spec, service.task_spec):
             continue
@@ -296,6 +303,16 @@ def _count_failures(
             key = (service.id, index[task.node_id])
             counts[key] = counts.get(key, 0) + 1
     return counts
+
+
+def _leads_since_at_most(swarm: Swarm) -> float:
+    """A moment when the present leader was leading already, in seconds since 1970; 0 if unknown.
+
+    Failures are kept in the leader's memory only, and a new leader knows of none. No API tells
+    since when it leads, but it starts by writing every node that is not down (dispatcher.go,
+    markNodesUnknown): no live node's record is older than that.
+    """
+    return min((seconds(node.updated_at) for node in swarm.nodes if node.live), default=0.0)
 
 
 def _now(swarm: Swarm) -> float:

@@ -231,6 +231,23 @@ def test_old_failures_are_forgotten() -> None:
     assert only(lose(raw, "c")) == {"a": 1, "b": 2}
 
 
+def test_failures_from_before_the_last_election_are_not_counted_and_leave_a_doubt() -> None:
+    """A leader writes every live node when it starts: these were written after the failures."""
+    web = service("web", 3)
+    failed = [task(web, 1, "a", state="failed", desired="shutdown") for _ in range(5)]
+    machines = nodes("a b c")
+    raw = swarm(machines, [(web, {"b": 2, "c": 1})], extra=failed)
+    for machine in machines:
+        machine["UpdatedAt"] = "2026-01-01T12:00:30Z"
+    prediction = lose(raw, "c")
+    assert counts(prediction) == [{"a": 1, "b": 2}]
+    assert not prediction.exhaustive
+    machines[1]["UpdatedAt"] = "2025-12-24T12:00:00Z"  # not written since: no election since
+    prediction = lose(raw, "c")
+    assert counts(prediction) == [{"b": 3}]
+    assert prediction.exhaustive
+
+
 def test_a_new_leader_knows_of_no_failures() -> None:
     web = service("web", 3)
     failed = [task(web, 1, "a", state="failed", desired="shutdown") for _ in range(5)]
