@@ -48,6 +48,9 @@ HostOption = Annotated[
         "ssh://user@address[:port] or unix:///path.",
     ),
 ]
+DeployedArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help="The name the stack was deployed under.")
+]
 RunsDirOption = Annotated[
     Path, typer.Option("--runs-dir", metavar="DIR", help="Directory of journals and reports.")
 ]

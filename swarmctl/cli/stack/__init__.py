@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.stack import deploy, lint, remove, render, wait
+from swarmctl.cli.stack import deploy, lint, remove, render
 
 app = typer.Typer(
     no_args_is_help=True, help="Render, check, deploy and remove stacks; wait for them."
@@ -14,7 +14,7 @@ app.command()(render.render)
 app.command()(lint.lint)
 app.command()(deploy.diff)
 app.command()(deploy.deploy)
-app.command()(wait.wait)
+app.command()(deploy.wait)
 app.command()(remove.rm)
 app.command()(remove.prune)
 app.command()(remove.unlock)

@@ -1,24 +1,78 @@
-"""``swarmctl stack deploy`` and ``swarmctl stack diff``."""
+"""``swarmctl stack deploy``, ``diff`` and ``wait``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
 
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.options import ClusterOption, HostOption, SetOption, ValuesOption, time_option
-from swarmctl.cli.stack.options import (
-    AuthOption,
-    ComposeFileOption,
-    NameOption,
-    PruneOption,
-    ResolveOption,
-    SecretOption,
-    SettleOption,
-    StackArgument,
+from swarmctl.cli.options import (
+    ClusterOption,
+    DeployedArgument,
+    HostOption,
+    SetOption,
+    TimeoutOption,
+    ValuesOption,
+    time_option,
 )
 from swarmctl.errors import Exit
+
+StackArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME|PATH",
+        help="A stack's name, folder or compose file; with -c, the name to deploy under.",
+        show_default=False,
+    ),
+]
+ComposeFileOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--compose-file",
+        "-c",
+        metavar="FILE",
+        help="A compose file; repeatable: later files are merged over the first.",
+    ),
+]
+NameOption = Annotated[
+    str | None,
+    typer.Option("--as", metavar="NAME", help="Deploy under this name.  [default: the stack's]"),
+]
+PruneOption = Annotated[
+    bool,
+    typer.Option("--prune/--no-prune", help="Remove services that are no longer in the file."),
+]
+ResolveOption = Annotated[
+    Literal["always", "changed", "never"],
+    typer.Option(
+        "--resolve-image",
+        metavar="WHEN",
+        help="When to ask the registry for an image's digest: always, changed (if the image's "
+        "name has changed) or never.",
+    ),
+]
+AuthOption = Annotated[
+    bool,
+    typer.Option(
+        "--with-registry-auth", help="Send this machine's Docker credentials to the nodes."
+    ),
+]
+SecretOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--make-secret",
+        metavar="NAME",
+        help="Create this external secret with a random value if it does not exist; repeatable.",
+    ),
+]
+SettleOption = Annotated[
+    float,
+    time_option("--settle", "How long the final state must last, for example 2s.", zero=True),
+]
 
 
 def deploy(
@@ -104,3 +158,51 @@ def diff(
     for line in lines:
         console.emit(line)
     return int(Exit.FAILED if lines and exit_code else Exit.OK)
+
+
+def _time(text: str) -> datetime:
+    from swarmctl.reading.times import parse_time
+
+    try:
+        return parse_time(text)
+    except ValueError as fault:
+        raise typer.BadParameter(f"{fault}; write it like 2026-01-31T12:00:00Z") from fault
+
+
+def wait(
+    stack: DeployedArgument,
+    timeout: TimeoutOption = 120,
+    settle: SettleOption = 2,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            parser=_time,
+            help="Ignore failed updates that began earlier (RFC 3339).",
+        ),
+    ] = None,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
+) -> None:
+    """Wait until every service of a deployed stack runs in full, as it was last deployed.
+
+    Exit code: 0 it runs, 1 an update failed or was rolled back, or the time is up; the tasks'
+    errors are printed.
+    """
+    from swarmctl.cli.show.deploy import deploy_progress
+    from swarmctl.cluster import resolve
+    from swarmctl.stack.deploy import converge
+
+    started = time.monotonic()
+    with resolve(cluster, host).failover() as swarm, deploy_progress() as progress:
+        done = converge.wait(
+            swarm.snapshot,
+            stack,
+            timeout=timeout,
+            settle=settle,
+            since=since,
+            progress=progress.services,
+        )
+    seconds = time.monotonic() - started
+    console.emit(f"{stack} has converged after {seconds:.1f} s: {converge.totals(done)}")

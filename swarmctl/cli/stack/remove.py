@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.options import ClusterOption, HostOption, TimeoutOption
-from swarmctl.cli.stack.options import DeployedArgument
+from swarmctl.cli.options import ClusterOption, DeployedArgument, HostOption, TimeoutOption
 from swarmctl.errors import RefusedError
 
 

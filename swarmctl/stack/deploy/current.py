@@ -35,6 +35,10 @@ class CurrentStack:
         found: Mapping[str, Json] = getattr(self, kind)
         return found
 
+    def ids(self, kind: str) -> dict[str, str]:
+        """Name → id of the stack's objects of one kind; the Engine spells a network's ``Id``."""
+        return {name: str(o.get("ID") or o["Id"]) for name, o in self.of(kind).items()}
+
     @property
     def empty(self) -> bool:
         """Whether the Swarm has nothing of this stack."""
@@ -62,11 +66,6 @@ def read_current(engine: Engine, stack: str) -> CurrentStack:
         known={"secrets": secrets, "configs": configs},
         network_names={network["Id"]: name for name, network in networks.items()},
     )
-
-
-def object_id(entry: Json) -> str:
-    """The id of an object; the Engine spells a network's ``Id``."""
-    return str(entry.get("ID") or entry["Id"])
 
 
 def stack_of(entry: Json) -> str:

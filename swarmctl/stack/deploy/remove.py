@@ -10,7 +10,7 @@ from swarmctl.cluster import Target, endpoint
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.reading.names import unknown
 from swarmctl.stack.deploy.apply import remove_services
-from swarmctl.stack.deploy.current import CurrentStack, ids_in_use, object_id, read_current
+from swarmctl.stack.deploy.current import CurrentStack, ids_in_use, read_current
 from swarmctl.stack.deploy.deploy import connect
 from swarmctl.stack.deploy.rollback import remove_objects
 from swarmctl.swarm import lock, shell
@@ -106,7 +106,7 @@ def read_deployed(engine: Engine, stack: str) -> CurrentStack:
     """What the Swarm has of a stack.
 
     Raises:
-        UsageError: nothing; the hint lists the deployed stacks.
+        UsageError: it has nothing; the hint lists the deployed stacks.
     """
     current = read_current(engine, stack)
     if current.empty:
@@ -122,12 +122,8 @@ def remove(engine: Engine, current: CurrentStack, *, timeout: float, clock: Cloc
             object is still in use.
     """
     deadline = clock.now() + timeout
-    ids = {name: service["ID"] for name, service in current.services.items()}
-    remove_services(engine, ids, timeout, clock)
-    objects = {
-        kind: {name: object_id(entry) for name, entry in current.of(kind).items()}
-        for kind in ("secrets", "configs", "networks")
-    }
+    remove_services(engine, current.ids("services"), timeout, clock)
+    objects = {kind: current.ids(kind) for kind in ("secrets", "configs", "networks")}
     remove_objects(engine, objects, max(1.0, deadline - clock.now()), clock)
 
 
@@ -166,7 +162,7 @@ def leftovers(
         services = [{**service, "PreviousSpec": None} for service in services]
     needed = ids_in_use(services)
     return {
-        kind: {n: e["ID"] for n, e in current.of(kind).items() if e["ID"] not in needed[kind]}
+        kind: {n: id_ for n, id_ in current.ids(kind).items() if id_ not in needed[kind]}
         for kind in ("configs", "secrets")
     }
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from swarmctl.errors import SwarmctlError
 from swarmctl.stack.deploy import converge
 from swarmctl.stack.deploy.apply import create, update_service, wait_until_gone
-from swarmctl.stack.deploy.current import CurrentStack, object_id, read_current
+from swarmctl.stack.deploy.current import CurrentStack, read_current
 from swarmctl.stack.deploy.specs import normal
 from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 from swarmctl.wait import CLOCK, Clock, wait_for
@@ -61,11 +61,7 @@ def plan_rollback(before: CurrentStack, now: CurrentStack) -> RollbackPlan:
         recreate=tuple(n for n in before.services if n not in now.services),
         remove=tuple(n for n in now.services if n not in before.services),
         objects={
-            kind: {
-                name: object_id(entry)
-                for name, entry in now.of(kind).items()
-                if name not in before.of(kind)
-            }
+            kind: {n: id_ for n, id_ in now.ids(kind).items() if n not in before.of(kind)}
             for kind in ("configs", "secrets", "networks")
         },
     )

@@ -108,7 +108,7 @@ def _named(name: str, values: Sequence[Path], overrides: Mapping[str, Any] | Non
 
 
 def _rendered(folder: Path, values: Sequence[Path], overrides: Mapping[str, Any] | None) -> Source:
-    from swarmctl.stack.render.render import render_stack
+    from swarmctl.stack.render.source import render_stack
 
     rendered = render_stack(folder, values, overrides)
     template = (folder / TEMPLATE).read_text(encoding="utf-8")

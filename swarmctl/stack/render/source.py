@@ -1,20 +1,26 @@
-"""Find a stack by its name or path, and load it for a deploy."""
+"""Find a stack by its name or path, and render it."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
-from swarmctl.stack.render.compose_files import load_compose_files
+from swarmctl.stack.render.compose_files import (
+    compose_document,
+    load_compose_files,
+    named_files,
+    read_named,
+)
 from swarmctl.stack.render.output import Rendered
-from swarmctl.stack.render.render import render_stack
-from swarmctl.stack.render.template import TEMPLATE
-from swarmctl.stack.render.values import parse_set, unknown_overrides
+from swarmctl.stack.render.template import FAULTS, TEMPLATE, fill_in
+from swarmctl.stack.render.template_faults import explained
+from swarmctl.stack.render.values import layered, parse_set, unknown_overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,33 @@ def load_source(
     deployed_as = _valid(name or folder.resolve().name)
     rendered = render_stack(folder, values_files, {"stack_name": deployed_as, **overrides})
     return StackSource(deployed_as, rendered, notes)
+
+
+def render_stack(
+    stack: Path,
+    values_files: Sequence[Path] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> Rendered:
+    """Render a stack, with all files that its compose file names.
+
+    Args:
+        stack: the stack's folder.
+        values_files: YAML files over the stack's ``values.yml``; later ones win.
+        overrides: dotted name → value; they win over all files.
+
+    Raises:
+        UsageError: bad values, an undefined variable, a failing template, or output that is not a
+            compose file; the message has file:line.
+    """
+    values = {"stack_name": stack.resolve().name, **layered(stack, values_files, overrides)}
+    try:
+        text, attached = fill_in(stack, values)
+    except FAULTS as fault:
+        raise explained(fault, stack, values) from fault
+    for name in named_files(compose_document(text, stack / TEMPLATE)):
+        if name not in attached:
+            attached[name] = read_named(stack, name, stack / TEMPLATE)
+    return Rendered(text, files=dict(sorted(attached.items())))
 
 
 def _valid(name: str) -> str:

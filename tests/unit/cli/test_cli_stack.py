@@ -1,4 +1,4 @@
-"""``swarmctl stack deploy`` and its like: what is refused before a Swarm is asked."""
+"""``swarmctl stack``: what is refused before a Swarm is asked."""
 
 from __future__ import annotations
 

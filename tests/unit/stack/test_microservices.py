@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.stack.render.render import render_stack
+from swarmctl.stack.render.source import render_stack
 
 STACK = Path(__file__).parents[3] / "stacks" / "microservices"
 MODES = ["mesh", "host"]

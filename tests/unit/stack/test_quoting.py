@@ -10,7 +10,7 @@ import yaml
 
 from swarmctl.reading.document import load
 from swarmctl.stack.compose.scalars import resolve
-from swarmctl.stack.render import filters, quoting, render
+from swarmctl.stack.render import filters, quoting, source
 from swarmctl.stack.render.template import TEMPLATE
 from swarmctl.stack.render.values import parse_set
 
@@ -23,7 +23,7 @@ MISREAD = [
 def rendered(folder: Path, template: str, values: str = "{}") -> str:
     (folder / "values.yml").write_text(values)
     (folder / TEMPLATE).write_text(f"services:\n  a:\n    image: x:1\n{template}")
-    return render.render_stack(folder).compose.partition("image: x:1\n")[2]
+    return source.render_stack(folder).compose.partition("image: x:1\n")[2]
 
 
 @pytest.mark.parametrize("text", MISREAD)
@@ -105,7 +105,7 @@ def test_a_rendered_attached_file_is_not_quoted(tmp_path: Path) -> None:
         "services: {a: {image: x:1}}\nconfigs:\n  {{ file('a.conf.j2') | hashed('c') }}:\n"
         "    file: {{ attach('a.conf.j2') }}\n"
     )
-    result = render.render_stack(tmp_path)
+    result = source.render_stack(tmp_path)
     assert result.files == {"a.conf": b"mode on"}
     assert filters.hashed("mode on", "c") in result.compose
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from swarmctl.errors import UsageError
-from swarmctl.stack.render import filters, output, render, source
+from swarmctl.stack.render import filters, output, source
 from swarmctl.stack.render.compose_files import load_compose_files
 from swarmctl.stack.render.values import parse_set, unknown_overrides
 
@@ -42,7 +42,7 @@ def services(line: str) -> str:
 
 
 def test_the_output_keeps_the_templates_text_and_order(tmp_path: Path) -> None:
-    text = render.render_stack(make(tmp_path)).compose
+    text = source.render_stack(make(tmp_path)).compose
     assert text == (
         "# the entry\nservices:\n  web:\n    image: httpd:2.4\n    deploy:\n      replicas: 10\n"
     )
@@ -53,7 +53,7 @@ def test_set_wins_over_files_and_files_over_values_yml(tmp_path: Path) -> None:
     more = tmp_path / "more.yml"
     more.write_text("web: {replicas: 4, image: other}\n")
     document = yaml.safe_load(
-        render.render_stack(stack, [more], parse_set(["web.replicas=2", "publish=host"])).compose
+        source.render_stack(stack, [more], parse_set(["web.replicas=2", "publish=host"])).compose
     )
     deploy = document["services"]["web"]["deploy"]
     assert deploy == {"replicas": 2, "endpoint_mode": "dnsrr"}
@@ -63,7 +63,7 @@ def test_set_wins_over_files_and_files_over_values_yml(tmp_path: Path) -> None:
 def test_undefined_variable_names_file_line_variable_and_the_nearest(tmp_path: Path) -> None:
     stack = make(tmp_path, COMPOSE.replace("web.replicas", "web.replcas"))
     with pytest.raises(UsageError) as caught:
-        render.render_stack(stack)
+        source.render_stack(stack)
     assert f"{stack}/docker-compose.yml.j2:6: the variable 'web.replcas'" in caught.value.message
     assert "'web.replicas'" in caught.value.hint
 
@@ -73,7 +73,7 @@ def test_an_undefined_variable_in_an_included_file_is_located_there(tmp_path: Pa
         tmp_path, services("{{ file('a.conf.j2') | hashed('a') }}"), a__conf__j2="\n{{ pblish }}"
     )
     with pytest.raises(UsageError, match=r"a\.conf\.j2:2: the variable 'pblish'") as caught:
-        render.render_stack(stack)
+        source.render_stack(stack)
     assert "'publish'" in caught.value.hint
 
 
@@ -102,12 +102,12 @@ def test_the_error_of_a_template_has_place_and_reason(tmp_path: Path, line: str,
     (tmp_path / "secret").write_text("x")
     (stack / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(UsageError, match=said):
-        render.render_stack(stack)
+        source.render_stack(stack)
 
 
 def test_a_key_that_is_also_a_method_of_maps_is_the_key(tmp_path: Path) -> None:
     stack = make(tmp_path, services("{{ a.update.order }}"), "a: {update: {order: start-first}}\n")
-    assert "image: start-first" in render.render_stack(stack).compose
+    assert "image: start-first" in source.render_stack(stack).compose
 
 
 def test_config_named_by_content_is_written_beside_the_compose_file(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_config_named_by_content_is_written_beside_the_compose_file(tmp_path: Pa
         "  plain:\n    file: ./plain.txt\n"
     )
     stack = make(tmp_path, compose, a__conf__j2="on {{ publish }} {{ true }}\n", plain__txt="p")
-    rendered = render.render_stack(stack)
+    rendered = source.render_stack(stack)
     assert rendered.files == {"a.conf": b"on mesh true\n", "plain.txt": b"p"}
     name = yaml.safe_load(rendered.compose)["configs"]["conf"]["name"]
     assert name == filters.hashed("on mesh true\n", "shop_conf")
@@ -139,7 +139,7 @@ def test_new_content_gives_a_new_config_name() -> None:
 def test_the_error_for_a_template_named_as_a_file_shows_how_to_attach_it(tmp_path: Path) -> None:
     stack = make(tmp_path, services("x") + "configs: {c: {file: a.conf}}\n", a__conf__j2="x")
     with pytest.raises(UsageError) as caught:
-        render.render_stack(stack)
+        source.render_stack(stack)
     assert "attach('a.conf.j2')" in caught.value.hint
 
 
@@ -172,7 +172,7 @@ def test_set_values_are_read_as_yaml() -> None:
 
 def test_set_below_a_scalar_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="publish is 'mesh', not a map"):
-        render.render_stack(make(tmp_path), (), {"publish.x": 1})
+        source.render_stack(make(tmp_path), (), {"publish.x": 1})
 
 
 def test_a_misspelt_set_gives_a_note(tmp_path: Path) -> None:
@@ -192,12 +192,12 @@ def test_a_misspelt_set_gives_a_note(tmp_path: Path) -> None:
 )
 def test_the_error_of_bad_values_has_file_and_line(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        render.render_stack(make(tmp_path, values=text))
+        source.render_stack(make(tmp_path, values=text))
 
 
 def test_output_that_is_not_a_compose_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a compose file"):
-        render.render_stack(make(tmp_path, "a: 1\n"))
+        source.render_stack(make(tmp_path, "a: 1\n"))
 
 
 def test_a_stack_is_found_by_name_folder_or_template(
@@ -221,7 +221,7 @@ def test_env_file_is_read_back_by_the_docker_cli(tmp_path: Path) -> None:
     values = "env: {PORT: 80, DEBUG: true, GREETING: 'a b = c', EMPTY: null}\n"
     stack = make(tmp_path, compose, values)
     (stack / "app.env.j2").write_text("{{ env | env_file }}")
-    rendered = render.render_stack(stack)
+    rendered = source.render_stack(stack)
     assert rendered.files["app.env"] == b"PORT=80\nDEBUG=true\nGREETING=a b = c\nEMPTY=\n"
 
 

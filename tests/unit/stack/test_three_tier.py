@@ -14,7 +14,7 @@ import yaml
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.stack.render.output import Rendered
-from swarmctl.stack.render.render import render_stack
+from swarmctl.stack.render.source import render_stack
 
 STACK = Path(__file__).parents[3] / "stacks" / "three_tier"
 MODES = ("mesh", "host")
