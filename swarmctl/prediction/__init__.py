@@ -1,4 +1,4 @@
-"""Where replicas end up when nodes are lost: from a snapshot of a Swarm, without touching it."""
+"""Where replicas end up when nodes are lost, computed from a snapshot of a Swarm."""
 
 from swarmctl.prediction.prediction import Outcome, Prediction
 from swarmctl.prediction.predictor import Bounds, Predictor

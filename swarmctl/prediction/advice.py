@@ -1,4 +1,4 @@
-"""What a person should know about a loss besides where the tasks go."""
+"""Warnings about a loss, besides where the tasks go."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from swarmctl.prediction.predictor import ONE_TRANSACTION, Predictor
 from swarmctl.swarm.constraints import label
 from swarmctl.swarm.model import Network, Node, Service
 
-# A node is called a hot spot when it ends up with so many times the average, and gained so many.
+# A node is a hot spot when it ends up with this many times the average and gained this many tasks.
 HOT, HOT_GAIN = 2.0, 3
 
-# A service is called uneven when its fullest and its emptiest node differ by so many tasks.
+# A service is uneven when its fullest and its emptiest node differ by this many tasks.
 UNEVEN = 3
 
-# Outcomes looked at for hot spots; many more say nothing new.
-LOOKED_AT = 200
+# Outcomes examined for hot spots and the like; more of them would add nothing.
+EXAMINED = 200
 
 
 def warnings(predictor: Predictor, prediction: Prediction) -> tuple[Notice, ...]:
-    """Everything worth saying about a prediction, the gravest first."""
+    """All warnings about a prediction, the gravest first."""
     view = _View(predictor, prediction)
     return (
         *_managers(view),
@@ -37,7 +37,7 @@ def warnings(predictor: Predictor, prediction: Prediction) -> tuple[Notice, ...]
 
 
 class _View:
-    """The parts of a prediction that several warnings are about."""
+    """What several warnings need."""
 
     def __init__(self, predictor: Predictor, prediction: Prediction) -> None:
         self.predictor = predictor
@@ -46,8 +46,7 @@ class _View:
         swarm, nodes = predictor.swarm, predictor.nodes
         self.networks = swarm.networks
         self.lost = [n for n in nodes if n.name in self.loss.nodes]
-        self.stay = [n for n in nodes if n.name not in self.loss.nodes and not n.invalid]
-        self.managers = swarm.managers
+        self.remaining = [n for n in nodes if n.name not in self.loss.nodes and not n.invalid]
         names = {*self.loss.moved, *self.loss.gone}
         self.affected = [s for s in swarm.services if s.name in names]
 
@@ -63,22 +62,19 @@ def _managers(view: _View) -> Iterator[Notice]:
     lost = [n for n in view.lost if n.manager]
     if not lost:
         return
-    total = len(view.managers)
-    left = sum(n.reachability == "reachable" and n not in lost for n in view.managers)
-    needed = total // 2 + 1
-    if not view.loss.quorum:
-        yield Notice(
-            "quorum",
-            f"quorum is lost: {left} of {total} managers would be left and {needed} are needed; "
-            "what runs elsewhere runs on, but nothing is replaced",
-        )
+    left = view.predictor.swarm.quorum_without({n.id for n in lost})
+    remain = f"{left.remaining} of {left.managers} managers remain"
+    if not left.kept:
+        text = f"quorum is lost: {remain}, {left.needed} are needed; running tasks go on, but "
+        yield Notice("quorum", f"{text}nothing is replaced")
         return
-    if left == needed:
-        yield Notice("quorum", f"{left} of {total} managers are left: not one more may go")
+    if left.remaining == left.needed:
+        yield Notice("quorum", f"{remain}: the loss of one more loses the quorum")
     if view.loss.leader:
         moved = sum(view.loss.moved.values())
-        text = "the leader is lost: an election, and a death is noticed only after about 42-58 s "
-        text += "(heartbeat 5 s); nodes that are late to find the new leader get no replicas"
+        text = "the leader is lost: after the election the dead node is marked down only after "
+        text += "42-58 s (heartbeat 5 s); nodes that are slow to register with the new leader get "
+        text += "no replicas"
         if moved:
             text += f"; {_replicas(moved)} on the leader's node wait for that as well"
         yield Notice("leader", text, node=next(n.name for n in lost if n.leader))
@@ -86,7 +82,7 @@ def _managers(view: _View) -> Iterator[Notice]:
 
 def _lost(view: _View) -> Iterator[Notice]:
     for name, gone in view.loss.gone.items():
-        yield Notice("policy", f"{name}: {_replicas(gone.count)} lost for good ({gone})", name)
+        yield Notice("policy", f"{name}: {_replicas(gone.count)} not replaced ({gone})", name)
 
 
 def _deficits(view: _View) -> Iterator[Notice]:
@@ -98,11 +94,11 @@ def _deficits(view: _View) -> Iterator[Notice]:
         nodes, wanted = len(view.suited(service)), service.replicas
         if service.host_ports and wanted > nodes:
             ports = ", ".join(f"{port}/{protocol}" for protocol, port in sorted(service.host_ports))
-            text = f"{service.name}: host port {ports} once a node: {wanted} replicas, "
-            yield Notice("host-port", f"{text}{_nodes(nodes)} to put them on", service.name)
+            text = f"{service.name}: host port {ports} is free once a node: {wanted} replicas, "
+            yield Notice("host-port", f"{text}{_nodes(nodes)} for them", service.name)
         if service.max_replicas and wanted > nodes * service.max_replicas:
             text = f"{service.name}: at most {service.max_replicas} a node: {wanted} replicas, "
-            yield Notice("max-replicas", f"{text}{_nodes(nodes)} to put them on", service.name)
+            yield Notice("max-replicas", f"{text}{_nodes(nodes)} for them", service.name)
 
 
 def _left_behind(view: _View) -> Iterator[Notice]:
@@ -112,12 +108,12 @@ def _left_behind(view: _View) -> Iterator[Notice]:
             if not mount.stays_behind:
                 continue
             if mount.kind == "bind":
-                text = f"{service.name}: {mount.source} is a path on {on}; it must exist elsewhere"
-                text += ", with the same content"
+                text = f"{service.name}: {mount.source} is a path on {on}: other nodes need it, "
+                text += "with the same content"
                 yield Notice("bind", text, service.name)
             else:
                 volume = f"volume {mount.source}" if mount.source else "an anonymous volume"
-                text = f"{service.name}: {volume} stays on {on}; the replacement starts with an "
+                text = f"{service.name}: {volume} stays on {on}: the replacement starts with an "
                 yield Notice("volume", f"{text}empty one", service.name)
 
 
@@ -127,14 +123,14 @@ def _single_points(view: _View) -> Iterator[Notice]:
         running = sum(before.get(service.name, {}).values())
         rest = sum(n for on, n in before[service.name].items() if on not in view.loss.nodes)
         if running and not rest:
-            text = f"{service.name}: all of its replicas ({running}) are lost at once; it is down "
+            text = f"{service.name}: all of its replicas ({running}) are lost at once: it is down "
             yield Notice("single-point", f"{text}until one runs again", service.name)
         suited = view.suited(service)
         if len(suited) == 1:
-            text = f"{service.name}: after that only {suited[0].name} can run it"
+            text = f"{service.name}: only {suited[0].name} can run it afterwards"
             yield Notice("single-point", text, service.name, suited[0].name)
     for name in sorted(view.loss.moved):
-        hosts = {tuple(o.counts.get(name, {})) for o in view.prediction.outcomes[:LOOKED_AT]}
+        hosts = {tuple(o.counts.get(name, {})) for o in view.prediction.outcomes[:EXAMINED]}
         alone = [nodes[0] for nodes in hosts if len(nodes) == 1]
         outcome = view.prediction.outcomes[0].counts.get(name, {})
         if len(alone) == len(hosts) and sum(outcome.values()) > 1:
@@ -154,11 +150,11 @@ def _addresses(view: _View) -> Iterator[Notice]:
         if free < needed:
             yield Notice(
                 "addresses",
-                f"network {network.name}: {needed} addresses are needed and {max(0, free)} are "
-                "free; tasks of a dead node keep theirs until `docker node rm`, or for 24 h",
+                f"network {network.name}: {needed} addresses needed, {max(0, free)} free; "
+                "tasks of a dead node keep theirs until `docker node rm`, or for 24 h",
             )
         elif free - needed < max(needed, size // 10):
-            text = f"network {network.name}: {free - needed} of {size} addresses are left then"
+            text = f"network {network.name}: only {free - needed} of {size} addresses stay free"
             yield Notice("addresses", text)
 
 
@@ -176,7 +172,7 @@ def _size(subnet: str) -> int:
 
 
 def _used(view: _View, network: Network) -> int:
-    """Addresses taken: tasks that are not over, virtual IPs, and one for each node with tasks."""
+    """Addresses in use: of unfinished tasks, virtual IPs, and one for each node with tasks."""
     swarm = view.predictor.swarm
     taken, nodes = set[str](), set[str]()
     for task in swarm.tasks:
@@ -199,14 +195,14 @@ def _preferences(view: _View) -> Iterator[Notice]:
             if without and len(without) < len(nodes):
                 yield Notice(
                     "preference",
-                    f"{service.name}: {_some(without)} without the label {descriptor} count as "
-                    'one more place to spread over (""), as large a share as each value gets',
+                    f"{service.name}: {_some(without)} without the label {descriptor} form a "
+                    'group of their own (""), with as large a share as each value of the label',
                     service.name,
                 )
 
 
 def _shape(view: _View) -> Iterator[Notice]:
-    outcomes = view.prediction.outcomes[:LOOKED_AT]
+    outcomes = view.prediction.outcomes[:EXAMINED]
     if not view.loss.quorum:
         return
     for service in view.affected:
@@ -227,13 +223,13 @@ def _span(counts: Mapping[str, int], among: set[str]) -> tuple[int, int]:
 def _hot_spots(view: _View) -> Iterator[Notice]:
     before = _totals(view.prediction.before)
     worst: dict[str, int] = {}
-    for outcome in view.prediction.outcomes[:LOOKED_AT]:
+    for outcome in view.prediction.outcomes[:EXAMINED]:
         for node, count in _totals(outcome.counts).items():
             worst[node] = max(worst.get(node, 0), count)
-    average = sum(worst.values()) / max(1, len(view.stay))
+    average = sum(worst.values()) / max(1, len(view.remaining))
     for node, count in sorted(worst.items(), key=lambda item: -item[1])[:3]:
         if count >= HOT * average and count - before.get(node, 0) >= HOT_GAIN:
-            text = f"{node}: up to {count} tasks, where the average node has {average:.0f}"
+            text = f"{node}: up to {count} tasks; the average is {average:.0f}"
             yield Notice("hot-spot", text, node=node)
 
 
@@ -248,17 +244,17 @@ def _totals(counts: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
 def _not_modelled(view: _View) -> Iterator[Notice]:
     for service in view.affected:
         if any(mount.kind == "cluster" for mount in service.mounts):
-            text = f"{service.name}: cluster (CSI) volumes are not part of the prediction"
+            text = f"{service.name}: the prediction ignores cluster (CSI) volumes"
             yield Notice("csi", text, service.name)
         if service.update_state in ("updating", "rollback_started"):
-            text = f"{service.name}: an update is under way; what it does meanwhile is left out"
+            text = f"{service.name}: the prediction ignores the update under way"
             yield Notice("update", text, service.name)
     moved = sum(view.loss.moved.values())
     if moved > ONE_TRANSACTION:
         yield Notice(
             "batches",
             f"{moved} replicas are replaced in several transactions; the scheduler may place them "
-            "in several portions, of which the outcomes show one",
+            "in several batches, but the outcomes show placement in one",
         )
 
 

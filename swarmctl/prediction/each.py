@@ -1,4 +1,4 @@
-"""Which node can you not afford to lose? Every node in turn, the worst first."""
+"""What the loss of each node costs, the worst first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from swarmctl.swarm.model import Node
 
 # Outcomes drawn for a node: order and ties change which replicas fit, hardly ever how many.
 DRAWS = 5
-# In a Swarm of so many nodes that would take too long.
+# In a Swarm of more nodes fewer are drawn, to be done in seconds.
 MANY_NODES, FEW_DRAWS = 200, 2
 
 
@@ -21,14 +21,14 @@ class Risk:
     Attributes:
         node: its name.
         role: manager or worker; ``leader`` for the leader.
-        state: what the Swarm says of it now, with its availability unless active.
-        tasks: that run on it.
+        state: its state now, and its availability unless that is active.
+        tasks: number of tasks that run on it.
         moved: replicas that are replaced elsewhere, or wait for room.
-        pending: at most so many of those, by service, find no node.
-        gone: replicas that nothing replaces, by service.
-        down: services whose every replica is on it: an outage until they run again.
+        pending: the most of those that find no node, by service.
+        gone: replicas that are not replaced, by service.
+        down: services that run on this node only: an outage until they run again.
         left_behind: services whose data (volumes, bind mounts) stays on it.
-        quorum: whether the managers that are left can decide.
+        quorum: whether a majority of the managers remains.
         reasons: why replicas are pending or gone, by service.
     """
 

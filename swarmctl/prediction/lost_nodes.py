@@ -1,4 +1,4 @@
-"""Which nodes are meant: by hostname, id or availability zone."""
+"""The nodes to lose, by hostname, id or availability zone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def lost_nodes(swarm: Swarm, names: Iterable[str], zone: str | None) -> list[str
     Args:
         swarm: a snapshot.
         names: hostnames or ids; several may be in one, separated by commas.
-        zone: an availability zone (label ``az``), whose every node is meant.
+        zone: an availability zone (label ``az``): all of its nodes.
 
     Raises:
         UsageError: a node or zone is unknown.
@@ -38,7 +38,7 @@ def _find(nodes: Sequence[Node], name: str) -> Node:
     up = [n for n in found if n.state != "down"]
     if len(up) > 1:
         listing = ", ".join(n.id for n in up)
-        raise UsageError(f"several nodes are called {name!r}", f"give an id: {listing}")
+        raise UsageError(f"several nodes have the name {name!r}", f"use an id: {listing}")
     return (up or found)[0]
 
 

@@ -1,4 +1,4 @@
-"""A prediction with its warnings: what commands and experiments ask for."""
+"""A prediction with its warnings, for commands and experiments."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from swarmctl.swarm.model import Swarm
 
 
 def predict(swarm: Swarm, lost: Iterable[str], bounds: Bounds | None = None) -> Prediction:
-    """What happens when nodes are lost, and what to know about it.
+    """What happens when nodes are lost, with warnings.
 
     Args:
         swarm: the Swarm before.

@@ -1,4 +1,4 @@
-"""What a prediction is made of: plain data; Swarm's words are made from it at the end."""
+"""A prediction as typed data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from swarmctl.swarm.model import RestartPolicy
 
 Counts = Mapping[str, Mapping[str, int]]
 
-# What the Engine answers while there is no quorum.
+# The Engine's error while there is no quorum.
 NO_LEADER = (
     "The swarm does not have a leader. It's possible that too few managers are online. "
     "Make sure more than half of the managers are online."
@@ -20,11 +20,11 @@ NO_LEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One way in which it may end.
+    """One possible outcome.
 
     Attributes:
-        counts: tasks that run, by service and node name; every service is there.
-        pending: tasks that find no node, by service; without zeros.
+        counts: tasks that run, by service and node name; has every service.
+        pending: tasks that find no node, by service; no zeros.
     """
 
     counts: Counts
@@ -33,11 +33,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Tasks of one service that nothing replaces.
+    """Tasks of one service that are not replaced.
 
     Attributes:
         count: how many.
-        why: the rule that prevents it.
+        why: the rule that prevents a replacement.
         policy: of the service.
     """
 
@@ -51,13 +51,13 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to know about a prediction.
+    """A warning about a prediction.
 
     Attributes:
         kind: a word for programs: quorum, leader, policy, volume, …
         text: for people.
-        service: that it is about, or ``""``.
-        node: that it is about, or ``""``.
+        service: the service it concerns, or ``""``.
+        node: the node it concerns, or ``""``.
     """
 
     kind: str
@@ -68,14 +68,14 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Which nodes are lost, and what that takes away at once.
+    """The lost nodes, and what becomes of their tasks.
 
     Attributes:
-        nodes: names.
+        nodes: their names.
         moved: tasks that are replaced, by service.
-        gone: tasks that nothing replaces, by service.
+        gone: tasks that are not replaced, by service.
         ended: tasks of global services, by service.
-        quorum: whether enough managers remain to decide anything.
+        quorum: whether a majority of the managers remains.
         leader: whether the leader is among the nodes.
     """
 
@@ -92,13 +92,13 @@ class Prediction:
     """What happens when nodes are lost.
 
     Attributes:
-        loss: the nodes and what they take with them.
+        loss: the nodes and their tasks.
         before: tasks that run now, by service and node name.
-        outcomes: what may be afterwards.
-        exhaustive: whether nothing else is possible; else the outcomes were drawn with ``seed``.
-        shortages: for services with pending tasks, why: each way in which it may come about.
-        seed: of the draw, when there was one.
-        warnings: what else to know, the gravest first.
+        outcomes: the possible placements afterwards.
+        exhaustive: no other outcome is possible.
+        shortages: for services with pending tasks, each possible reason.
+        seed: of the draw, if the outcomes were drawn at random.
+        warnings: the gravest first.
     """
 
     loss: Loss
@@ -111,13 +111,13 @@ class Prediction:
 
     @property
     def reasons(self) -> dict[str, str]:
-        """For services with pending tasks, the words that ``docker service ps`` will show."""
+        """For services with pending tasks, the error that ``docker service ps`` will show."""
         if not self.loss.quorum:
             return dict.fromkeys(self.pending(), NO_LEADER)
         return {name: " or ".join(map(words, ways)) for name, ways in self.shortages.items()}
 
     def pending(self) -> dict[str, tuple[int, int]]:
-        """The least and the most pending tasks of each service that has any."""
+        """The fewest and the most pending tasks of each service that has any."""
         names = {name for outcome in self.outcomes for name in outcome.pending}
         return {
             name: (

@@ -1,4 +1,4 @@
-"""Lose some nodes on paper: where every task ends up, as far as Swarm itself decides it."""
+"""Where every task ends up when some nodes are lost."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from swarmctl.scheduler.filters import Shortages
 from swarmctl.scheduler.restart import Displaced, History, displaced
 from swarmctl.swarm.model import Swarm, Task
 
-# Bounds of the exhaustive search: outcomes, and batches placed (about 25,000 a second; one of a
-# big Swarm counts for more). Beyond them outcomes are drawn.
+# Bounds of the exhaustive search: outcomes, and batches placed (about 25,000 a second; a batch in a
+# big Swarm counts for more). Beyond them outcomes are drawn at random.
 MAX_OUTCOMES = 30_000
 MAX_WORK = 150_000
-# The most (service, node) pairs in all outcomes together, so that big Swarms give few of them.
+# The most (service, node) pairs in all outcomes together: big Swarms get fewer outcomes.
 MAX_ENTRIES = 1_000_000
 MAX_DRAWN_ENTRIES = 300_000
 MIN_OUTCOMES = 20
@@ -47,7 +47,7 @@ class Bounds:
 
 
 class Predictor:
-    """Predicts losses of one snapshot; keeps what the predictions share.
+    """Predicts losses from one snapshot; several predictions share the work.
 
     Args:
         swarm: the Swarm before.
@@ -62,25 +62,24 @@ class Predictor:
         for task in swarm.tasks:
             if task.node_id:
                 self._tasks.setdefault(task.node_id, []).append(task)
-        self._known = self.board.services
-        self._managers = swarm.managers
+        self._services = self.board.services
         self._history = History(swarm)
-        self._waiting = tuple(t for t in swarm.tasks if self._waits(t))
-        self._unfitting = tuple(t for t in swarm.tasks if self._waits_on_its_node(t))
+        self._pending_tasks = tuple(t for t in swarm.tasks if self._is_pending(t))
+        self._pending_global = tuple(t for t in swarm.tasks if self._is_pending_global(t))
         self._names = [node.name for node in self.nodes]
-        self._gone_already = frozenset(
+        self._already_invalid = frozenset(
             place for place, node in enumerate(self.nodes) if node.invalid
         )
-        self._restless = self._displaced(t for t in swarm.tasks if self._moves_anyway(t))
+        self._already_displaced = self._displaced(filter(self._is_displaced_already, swarm.tasks))
 
     def _displaced(self, tasks: Iterable[Task]) -> Displaced:
-        return displaced(tasks, self._known, self._history)
+        return displaced(tasks, self._services, self._history)
 
     def predict(self, lost: Iterable[str], bounds: Bounds | None = None) -> Prediction:
         """What happens when these nodes die at the same moment.
 
-        Managers notice one death after the other, in any order, or several at once: all of that
-        is in the outcomes.
+        Managers may notice the deaths in any order, one by one or several at once; the outcomes
+        cover all of these.
 
         Args:
             lost: ids of nodes.
@@ -90,7 +89,7 @@ class Predictor:
             KeyError: an id is not of this Swarm.
         """
         places = frozenset(self.board.index[node_id] for node_id in lost)
-        bounds = self._fitting(bounds or Bounds())
+        bounds = self._lowered(bounds or Bounds())
         loss, taken = self.loss(places)
         if not loss.quorum:
             return self._standstill(loss, places, taken)
@@ -119,9 +118,9 @@ class Predictor:
         return self._prediction(board, loss, places, states, seed, False, brief=True)
 
     def waiting_now(self) -> Counter[str]:
-        """Tasks that have found no node already, by service."""
-        tasks = (*self._waiting, *self._unfitting)
-        return Counter(self._known[t.service_id].name for t in tasks)
+        """Tasks that are pending now, by service."""
+        tasks = (*self._pending_tasks, *self._pending_global)
+        return Counter(self._services[t.service_id].name for t in tasks)
 
     def active_on(self, node_id: str) -> int:
         """Tasks that are to run on a node and have not ended."""
@@ -134,8 +133,8 @@ class Predictor:
             self._leaderless = Board(self.swarm, forget_failures=True)
         return self._leaderless
 
-    def _fitting(self, bounds: Bounds) -> Bounds:
-        """Fewer outcomes where each of them is long."""
+    def _lowered(self, bounds: Bounds) -> Bounds:
+        """The bounds, lowered where each outcome has many entries."""
         entries = max(1, len(self.swarm.tasks))
         listed = max(MIN_OUTCOMES, MAX_ENTRIES // entries)
         drawn = max(MIN_OUTCOMES, MAX_DRAWN_ENTRIES // entries)
@@ -144,36 +143,34 @@ class Predictor:
         )
 
     def loss(self, places: frozenset[int]) -> tuple[Loss, Displaced]:
-        """What the loss of nodes (by index) takes away, before anything is replaced."""
+        """What the loss of nodes (by index) does to their tasks, before anything is replaced."""
         nodes = [self.nodes[place] for place in sorted(places)]
         taken = self._displaced(t for n in nodes for t in self._tasks[n.id])
         gone = {task.service_id: reason for task, reason in taken.lost}
         lost = self._tally(task for task, _ in taken.lost)
-        managers = self._managers
-        left = sum(n.reachability == "reachable" and n not in nodes for n in managers)
         return Loss(
             nodes=tuple(n.name for n in nodes),
             moved=self._tally((*taken.prompt, *taken.late)),
             gone={
-                self._known[key].name: Gone(
-                    lost[self._known[key].name], why, self._known[key].restart
+                self._services[key].name: Gone(
+                    lost[self._services[key].name], why, self._services[key].restart
                 )
                 for key, why in gone.items()
             },
             ended=self._tally(taken.ended),
-            quorum=not managers or left >= len(managers) // 2 + 1,
+            quorum=self.swarm.quorum_without({n.id for n in nodes}).kept,
             leader=any(n.leader for n in nodes),
         ), taken
 
     def _tally(self, tasks: Iterable[Task]) -> dict[str, int]:
-        return dict(sorted(Counter(self._known[t.service_id].name for t in tasks).items()))
+        return dict(sorted(Counter(self._services[t.service_id].name for t in tasks).items()))
 
     def _run(self, search: Search, stages: Sequence[frozenset[int]]) -> set[State]:
-        """The states after the nodes were found dead in these stages."""
-        first = self._restless
+        """The states after the managers have noticed the deaths in these stages."""
+        first = self._already_displaced
         delayed = tally(Counter(t.service_id for t in first.late))
         states = {replace(state, late=delayed) for state in search.follow.some(self._starts())}
-        down, batches = self._gone_already, Counter(t.service_id for t in first.prompt)
+        down, batches = self._already_invalid, Counter(t.service_id for t in first.prompt)
         for nodes in stages:
             tasks = [t for i in nodes for t in self._tasks[self.nodes[i].id]]
             taken = self._displaced(tasks)
@@ -187,43 +184,43 @@ class Predictor:
         return search.catch_up(states, down)
 
     def _starts(self) -> list[State]:
-        """What may be queued now.
+        """The states that are possible now.
 
         A task that was pending when its service was updated is of an old revision: it fails once
-        more and then leaves the queue (``noSuitableNode``, scheduler.go), even where there is room
-        later. The API does not tell whether that has happened.
+        more and then leaves the queue (``noSuitableNode``, scheduler.go), even if there is room
+        later. The API does not show whether that has happened.
         """
-        all_of_them = Counter(t.service_id for t in self._waiting)
+        all_of_them = Counter(t.service_id for t in self._pending_tasks)
         old = Counter(
             t.service_id
-            for t in self._waiting
-            if seconds(t.created_at) < seconds(self._known[t.service_id].updated_at)
+            for t in self._pending_tasks
+            if seconds(t.created_at) < seconds(self._services[t.service_id].updated_at)
         )
         starts = [State(waiting=tally(all_of_them))]
         if old:
             starts.append(State(waiting=tally(all_of_them - old), stuck=tally(old)))
         return starts
 
-    def _moves_anyway(self, task: Task) -> bool:
-        """Whether it is to be replaced whatever else happens: failed, or on a dead node."""
-        service = self._known.get(task.service_id)
+    def _is_displaced_already(self, task: Task) -> bool:
+        """Whether it is replaced in any case: it has failed, or its node is dead already."""
+        service = self._services.get(task.service_id)
         if service is None or service.is_global:
             return False
         place = self.board.index.get(task.node_id)
-        if task.node_id and (place is None or place in self._gone_already):
+        if task.node_id and (place is None or place in self._already_invalid):
             return True
         return task.ended and task.meant_to_run and not service.is_job
 
-    def _waits(self, task: Task) -> bool:
-        """Whether it has no node and wants one."""
-        service = self._known.get(task.service_id)
+    def _is_pending(self, task: Task) -> bool:
+        """Whether it is pending."""
+        service = self._services.get(task.service_id)
         if service is None or service.is_global or task.node_id:
             return False
         return task.unscheduled and task.meant_to_finish
 
-    def _waits_on_its_node(self, task: Task) -> bool:
-        """Whether it is of a global service and its node has no room for it yet."""
-        known = task.service_id in self._known
+    def _is_pending_global(self, task: Task) -> bool:
+        """Whether it is pending on the node of its global service, for lack of room."""
+        known = task.service_id in self._services
         return known and bool(task.node_id) and task.unscheduled and task.meant_to_finish
 
     def _draw(
@@ -265,24 +262,24 @@ class Predictor:
     def _outcome(self, state: State, rest: Counts, places: frozenset[int]) -> Outcome:
         counts = dict(rest)
         for service_id, allocation in state.placed:
-            name = self._known[service_id].name
+            name = self._services[service_id].name
             new = {self._names[place]: amount for place, amount in allocation}
             counts[name] = dict(sorted(add(counts.get(name, {}), new).items()))
-        pending = Counter({self._known[key].name: n for key, n in state.waiting})
+        pending = Counter({self._services[key].name: n for key, n in state.waiting})
         pending.update(self._stuck(places))
         return Outcome(counts, dict(sorted(pending.items())))
 
     def _stuck(self, places: frozenset[int]) -> Counter[str]:
-        """Tasks of global services that wait for room on nodes that stay."""
-        dead = {self.nodes[i].id for i in places | self._gone_already}
+        """Tasks of global services that are pending on the remaining nodes."""
+        dead = {self.nodes[i].id for i in places | self._already_invalid}
         return Counter(
-            self._known[t.service_id].name for t in self._unfitting if t.node_id not in dead
+            self._services[t.service_id].name for t in self._pending_global if t.node_id not in dead
         )
 
     def _shortages(
         self, board: Board, states: Iterable[State], places: frozenset[int]
     ) -> dict[str, tuple[Shortages, ...]]:
-        down = places | self._gone_already
+        down = places | self._already_invalid
         found: dict[str, dict[Shortages, None]] = {}
         seen: set[tuple[object, str]] = set()
         for state in states:
@@ -290,19 +287,19 @@ class Predictor:
                 if (state.placed, service_id) in seen or len(seen) > 200:
                     continue
                 seen.add((state.placed, service_id))
-                service = self._known[service_id]
+                service = self._services[service_id]
                 why = board.why_pending(service, down, state.placed)
                 found.setdefault(service.name, {})[why] = None
         return {name: tuple(ways) for name, ways in sorted(found.items())}
 
     def _running(self, without: frozenset[int]) -> dict[str, dict[str, int]]:
-        """Tasks that run, or are about to, on the nodes that stay, by service and node."""
-        counts: dict[str, dict[str, int]] = {s.name: {} for s in self._known.values()}
+        """Tasks that run or are about to on the remaining nodes, by service and node."""
+        counts: dict[str, dict[str, int]] = {s.name: {} for s in self._services.values()}
         for place, node in enumerate(self.nodes):
-            if place in without or place in self._gone_already:
+            if place in without or place in self._already_invalid:
                 continue
             for task in self._tasks[node.id]:
-                service = self._known.get(task.service_id)
+                service = self._services.get(task.service_id)
                 if service is None:
                     continue
                 # A failed task of a global service starts again where it is.
@@ -313,10 +310,10 @@ class Predictor:
         return dict(sorted(counts.items()))
 
     def _standstill(self, loss: Loss, places: frozenset[int], taken: Displaced) -> Prediction:
-        """Without a quorum nothing is replaced; what runs elsewhere runs on."""
+        """Without a quorum nothing is replaced; tasks elsewhere keep running."""
         missing = self._tally((*taken.prompt, *taken.late, *(task for task, _ in taken.lost)))
         pending = Counter(missing)
-        pending.update(self._known[t.service_id].name for t in self._waiting)
+        pending.update(self._services[t.service_id].name for t in self._pending_tasks)
         outcome = Outcome(self._running(places), dict(sorted(pending.items())))
         return Prediction(
             loss=loss,
@@ -327,9 +324,9 @@ class Predictor:
 
 
 def _certain(loss: Loss) -> bool:
-    """Whether the order of events leaves no doubt; docs/prediction.md tells why.
+    """Whether the outcomes cover every order of events; see docs/prediction.md.
 
-    After an election nodes may be late to register with the new leader; they get nothing then.
+    After an election, nodes that are slow to register with the new leader get no tasks.
     """
     together = sum(loss.moved.values()) <= ONE_TRANSACTION
     return together and len(loss.nodes) < 3 and not loss.leader

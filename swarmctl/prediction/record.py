@@ -15,7 +15,7 @@ from swarmctl.prediction.prediction import Notice, Outcome, Prediction
 
 @dataclass(frozen=True, slots=True)
 class GoneRecord:
-    """Replicas of one service that nothing replaces."""
+    """Replicas of one service that are not replaced."""
 
     count: int
     why: str

@@ -80,15 +80,10 @@ def healthy(swarm: Swarm) -> GuardRecord:
 
 
 def quorum(swarm: Swarm, targets: Sequence[Node]) -> GuardRecord:
-    """After the loss, N/2+1 of the N managers remain; with fewer, the Swarm cannot be changed.
-
-    https://docs.docker.com/engine/swarm/admin_guide/#add-manager-nodes-for-fault-tolerance
-    """
-    lost, managers = {node.id for node in targets}, swarm.managers
-    left = [n for n in managers if n.id not in lost and n.live and n.reachability != "unreachable"]
-    needed = len(managers) // 2 + 1
-    detail = f"{len(left)} of {len(managers)} managers would be left, {needed} are needed"
-    trouble = "" if len(left) >= needed else detail
+    """After the loss, a majority of the managers remains."""
+    left = swarm.quorum_without({node.id for node in targets})
+    detail = f"{left.remaining} of {left.managers} managers would be left, {left.needed} are needed"
+    trouble = "" if left.kept else detail
     return _result(Guard.QUORUM, trouble, "choose workers, or fewer managers", detail)
 
 

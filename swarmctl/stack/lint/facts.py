@@ -1,11 +1,12 @@
-"""What several rules ask of a service: where it is pinned, whose volumes it has, who else runs."""
+"""What several rules need to know of a service: its constraints, volumes, and running namesakes."""
 
 from __future__ import annotations
 
 from swarmctl.stack.compose.view import Mount, Service, Stack, Thing
 from swarmctl.stack.lint.rule import Context
 from swarmctl.stack.lint.snapshot import Snapshot
-from swarmctl.swarm.constraints import Constraint, parse
+from swarmctl.swarm.constraints import Constraint, parse, parse_all
+from swarmctl.swarm.model import Node
 from swarmctl.swarm.model import Service as RunningService
 
 _PINS = ("node.hostname", "node.id", "node.ip")
@@ -14,15 +15,25 @@ _PINS = ("node.hostname", "node.id", "node.ip")
 def pin(service: Service, swarm: Context) -> str:
     """The constraint that ties a service to one node, or ``""``.
 
-    Without a snapshot a label counts as such a tie, unless several replicas are wanted: then there
-    are probably several nodes with that label. With a snapshot, the nodes are counted.
+    With a snapshot, the eligible nodes are counted. Without one, a constraint on a hostname, id or
+    address counts; so does one on a label if a single replica is wanted (with several, probably
+    several nodes have the label).
     """
     texts = [text for text, _ in service.constraints]
-    ties = [text for text in texts if _ties(parse(text), service.replicas)]
     if swarm.snapshot is None:
-        return next(iter(ties), "")
-    alone = len(swarm.snapshot.eligible(texts)) <= 1
-    return ", ".join(texts) if alone and texts else ""
+        return next((text for text in texts if _ties(parse(text), service.replicas)), "")
+    return ", ".join(texts) if len(eligible(service, swarm.snapshot)) <= 1 else ""
+
+
+def constraints(service: Service) -> tuple[Constraint, ...]:
+    """The service's constraints; none if one is malformed, as SwarmKit then ignores them all."""
+    return parse_all(text for text, _ in service.constraints)
+
+
+def eligible(service: Service, snapshot: Snapshot) -> tuple[Node, ...]:
+    """The nodes that may get tasks and satisfy all of the service's constraints."""
+    required = constraints(service)
+    return tuple(node for node in snapshot.nodes if all(c.holds(node) for c in required))
 
 
 def _ties(constraint: Constraint, replicas: int) -> bool:
@@ -34,24 +45,20 @@ def on_managers_only(service: Service) -> bool:
     """Whether the constraints keep a service on managers."""
     return any(
         c.key.lower() == "node.role" and c.value.lower() == ("manager" if c.equal else "worker")
-        for c in _constraints(service)
+        for c in constraints(service)
     )
 
 
 def names_role(service: Service) -> bool:
     """Whether any constraint is about the node's role."""
-    return any(c.key.lower() == "node.role" for c in _constraints(service))
-
-
-def _constraints(service: Service) -> list[Constraint]:
-    return [parse(text) for text, _ in service.constraints]
+    return any(c.key.lower() == "node.role" for c in constraints(service))
 
 
 _SHARED_TYPES = ("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "fuse", "lustre")
 
 
 def is_node_local(mount: Mount, stack: Stack) -> bool:
-    """Whether a volume's content stays behind when its task moves."""
+    """Whether a volume's content stays on its node when the task moves."""
     if mount.type != "volume":
         return False
     if not mount.source:
@@ -80,10 +87,10 @@ def foreign_services(stack: Stack, snapshot: Snapshot) -> tuple[RunningService, 
 
 
 def own_stack(stack: Stack, snapshot: Snapshot) -> str:
-    """The name under which the file seems to be deployed, or ``""``.
+    """The name of the stack that the file seems to be deployed as, or ``""``.
 
-    A compose file does not know its stack's name: it is the running stack that shares most names
-    of services with it, at least half of them.
+    A compose file has no stack name, so it is guessed: the running stack with most service names
+    in common, at least half of the file's.
     """
     ours = {service.name for service in stack.services}
     best, most = "", 0

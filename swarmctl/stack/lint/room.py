@@ -1,6 +1,6 @@
-"""Whether a stack's replicas fit the nodes by what they reserve, with all nodes and with one less.
+"""Whether a stack's reservations fit on the nodes, with all nodes and with each one lost.
 
-The stack is deployed on paper by the scheduler's own rules, and then each node is lost in turn.
+The stack is placed by the scheduler's own rules; then each node is lost in turn.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from swarmctl.prediction.search import Chance, Search, State
 from swarmctl.reading import quantities
 from swarmctl.scheduler.board import Board
 from swarmctl.stack.compose.view import Service, Stack
+from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.swarm import model
-from swarmctl.swarm.constraints import parse_all
 
 # Outcomes drawn for each lost node: ties hardly ever change how many replicas fit.
 _DRAWS = 5
@@ -24,12 +24,12 @@ _MOST_REPLICAS = 1000
 
 
 def without_room(stack: Stack, snapshot: Snapshot, own: str) -> Iterator[tuple[Service, str]]:
-    """Each service that does not fit, with the node whose loss causes it (``""``: none is needed).
+    """Each service that does not fit, and the node whose loss causes it (``""``: it never fits).
 
     Args:
         stack: the file.
         snapshot: the Swarm.
-        own: the name under which the file is deployed already; those tasks are replaced.
+        own: the stack that the file is deployed as now; its tasks are replaced.
     """
     ours = {s.name: s for s in stack.services if _may_lack_room(s, snapshot)}
     if not ours:
@@ -39,7 +39,7 @@ def without_room(stack: Stack, snapshot: Snapshot, own: str) -> Iterator[tuple[S
     predictor = Predictor(deployed)
     for node in snapshot.nodes:
         prediction = predictor.sketch([node.id], _DRAWS)
-        if not prediction.loss.quorum:  # nothing is replaced then, whatever the room
+        if not prediction.loss.quorum:  # then nothing is replaced, room or not
             continue
         short = {name.removeprefix(_NEW) for name in prediction.pending() if name.startswith(_NEW)}
         yield from ((ours[name], node.hostname) for name in sorted(short - missing))
@@ -48,7 +48,7 @@ def without_room(stack: Stack, snapshot: Snapshot, own: str) -> Iterator[tuple[S
 
 def _may_lack_room(service: Service, snapshot: Snapshot) -> bool:
     reserves = not service.is_global and not _reservations(service).empty
-    return reserves and bool(snapshot.eligible([text for text, _ in service.constraints]))
+    return reserves and bool(facts.eligible(service, snapshot))
 
 
 def _reservations(service: Service) -> model.Resources:
@@ -61,7 +61,7 @@ def _reservations(service: Service) -> model.Resources:
         return model.Resources()
 
 
-# No name of a running service begins so.
+# No running service has a name that begins like this.
 _NEW = "new/"
 
 
@@ -73,7 +73,7 @@ def _as_service(service: Service) -> model.Service:
         replicas=min(service.replicas, _MOST_REPLICAS),
         image="",
         version=0,
-        constraints=parse_all(text for text, _ in service.constraints),
+        constraints=facts.constraints(service),
         reservations=_reservations(service),
     )
 
@@ -81,7 +81,7 @@ def _as_service(service: Service) -> model.Service:
 def _deploy(
     swarm: model.Swarm, own: str, ours: list[model.Service]
 ) -> tuple[model.Swarm, set[str]]:
-    """The Swarm with the stack deployed in place of its older version, and what found no room."""
+    """The Swarm with the stack in place of its older version; and the services without room."""
     theirs = [service for service in swarm.services if not own or service.stack != own]
     ids = {service.id for service in theirs}
     tasks = [task for task in swarm.tasks if task.service_id in ids]

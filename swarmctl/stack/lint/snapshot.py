@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from swarmctl.errors import UsageError
-from swarmctl.swarm.constraints import parse_all
 from swarmctl.swarm.model import Node, Swarm
 from swarmctl.swarm.parse import SnapshotError, parse_swarm
 from swarmctl.swarm.snapshot import read_json
@@ -27,11 +26,6 @@ class Snapshot:
         return tuple(
             node for node in self.swarm.nodes if node.live and node.availability == "active"
         )
-
-    def eligible(self, wanted: Sequence[str]) -> tuple[Node, ...]:
-        """The nodes that may get tasks and satisfy all constraints."""
-        required = parse_all(wanted)
-        return tuple(node for node in self.nodes if all(c.holds(node) for c in required))
 
 
 def read(path: Path) -> Snapshot:

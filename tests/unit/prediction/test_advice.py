@@ -1,4 +1,4 @@
-"""What a person is told besides the placement, and which node they cannot afford to lose."""
+"""The warnings about a loss, and the grade of every node."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from swarmctl.swarm.parse import parse_swarm
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, tasks
 
 
-def told(raw: Raw, *names: str) -> dict[str, str]:
+def warned(raw: Raw, *names: str) -> dict[str, str]:
     """The warnings by kind (the last of each)."""
     predictor = Predictor(parse_swarm(raw))
     prediction = predictor.predict([f"id-{name}" for name in names])
     return {notice.kind: notice.text for notice in warnings(predictor, prediction)}
 
 
-def test_nothing_to_say() -> None:
-    assert told(swarm(nodes("a b c"), [(service("web", 3), {"a": 1, "b": 1, "c": 1})]), "c") == {}
+def test_a_loss_without_consequences_gives_no_warning() -> None:
+    assert warned(swarm(nodes("a b c"), [(service("web", 3), {"a": 1, "b": 1, "c": 1})]), "c") == {}
 
 
 @pytest.mark.parametrize(
@@ -27,36 +27,34 @@ def test_nothing_to_say() -> None:
     [
         ({"Type": "volume", "Source": "pgdata"}, "volume", "volume pgdata stays on b"),
         ({"Type": "bind", "Source": "/srv"}, "bind", "/srv is a path on b"),
-        ({"Type": "cluster", "Source": "csi"}, "csi", "not part of the prediction"),
+        ({"Type": "cluster", "Source": "csi"}, "csi", "the prediction ignores cluster"),
     ],
 )
 def test_data_that_stays_behind(mount: Raw, kind: str, said: str) -> None:
     raw = swarm(nodes("a b c"), [(service("db", mounts=[mount]), {"b": 1})])
-    assert said in told(raw, "b")[kind]
+    assert said in warned(raw, "b")[kind]
 
 
 def test_a_replica_that_nothing_replaces() -> None:
     raw = swarm(nodes("a b"), [(service("web", 2, restart={"Condition": "none"}), {"b": 2})])
-    assert told(raw, "b")["policy"] == "web: 2 replicas lost for good (restart condition none)"
+    assert warned(raw, "b")["policy"] == "web: 2 replicas not replaced (restart condition none)"
 
 
 def test_quorum_and_leader() -> None:
     managers = [node(f"m{n}", role="manager", leader=n == 0) for n in range(3)]
     raw = swarm(managers, [(service("web"), {"m0": 1})])
-    assert told(raw, "m1")["quorum"] == "2 of 3 managers are left: not one more may go"
-    assert "an election" in told(raw, "m0")["leader"]
-    assert "1 replica on the leader's node" in told(raw, "m0")["leader"]
-    assert told(raw, "m0", "m1")["quorum"].startswith("quorum is lost: 1 of 3 managers")
+    assert warned(raw, "m1")["quorum"].startswith("2 of 3 managers remain: the loss of one more")
+    assert "after the election" in warned(raw, "m0")["leader"]
+    assert "1 replica on the leader's node" in warned(raw, "m0")["leader"]
+    assert warned(raw, "m0", "m1")["quorum"].startswith("quorum is lost: 1 of 3 managers")
 
 
 def test_deficits_of_host_ports_and_max_replicas() -> None:
     ports = swarm(nodes("a b"), [(service("web", 2, ports=[80]), {"a": 1, "b": 1})])
-    assert told(ports, "b")["host-port"].endswith("2 replicas, 1 node to put them on")
+    assert warned(ports, "b")["host-port"].endswith("2 replicas, 1 node for them")
     most = swarm(nodes("a b"), [(service("web", 2, max_replicas=1), {"a": 1, "b": 1})])
-    assert told(most, "b")["max-replicas"].endswith("2 replicas, 1 node to put them on")
-    assert (
-        "web: 1 replica without a node: no suitable node (1 node not" in told(most, "b")["pending"]
-    )
+    assert warned(most, "b")["max-replicas"].endswith("2 replicas, 1 node for them")
+    assert warned(most, "b")["pending"].startswith("web: 1 replica without a node: no suitable")
 
 
 def test_addresses_that_run_out() -> None:
@@ -74,34 +72,32 @@ def test_addresses_that_run_out() -> None:
         *tasks(web, {"b": 1}, addresses=[("n1", "10.0.9.4/29")]),
     ]
     raw = swarm(nodes("a b"), [(web, {})], extra=placed, networks=[network])
-    assert told(raw, "b")["addresses"].startswith(
-        "network back: 2 addresses are needed and 0 are free"
-    )
+    assert warned(raw, "b")["addresses"].startswith("network back: 2 addresses needed, 0 free")
 
 
-def test_the_branch_of_nodes_without_the_label() -> None:
+def test_nodes_without_the_label_form_a_group_of_their_own() -> None:
     machines = [node("a", labels={"az": "a"}), node("b"), node("c", labels={"az": "c"})]
     raw = swarm(machines, [(service("web", 3, spread=["node.labels.az"]), {"a": 1, "c": 2})])
-    assert told(raw, "c")["preference"].startswith("web: b without the label node.labels.az")
+    assert warned(raw, "c")["preference"].startswith("web: b without the label node.labels.az")
 
 
 def test_single_points_of_failure() -> None:
     raw = swarm(nodes("a b"), [(service("web", 2), {"b": 2})])
     predictor = Predictor(parse_swarm(raw))
     said = [n.text for n in warnings(predictor, predictor.predict(["id-b"]))]
-    assert "web: all of its replicas (2) are lost at once; it is down until one runs again" in said
-    assert "web: after that only a can run it" in said
+    assert "web: all of its replicas (2) are lost at once: it is down until one runs again" in said
+    assert "web: only a can run it afterwards" in said
     assert "web: all of its 2 replicas end up on one node" in said
 
 
 def test_an_uneven_service_and_a_hot_spot() -> None:
     web = service("web", 17)
     raw = swarm(nodes("a b c d"), [(web, {"c": 5, "d": 12})])
-    assert told(raw, "d")["uneven"] == "web: uneven, 3 to 7 a node; Swarm does not rebalance"
+    assert warned(raw, "d")["uneven"] == "web: uneven, 3 to 7 a node; Swarm does not rebalance"
     pinned = service("api", 9, constraints=["node.hostname != b", "node.hostname != c"])
     hot = swarm(nodes("a b c d e"), [(pinned, {"d": 9}), (service("web", 2), {"b": 1, "c": 1})])
     pinned["Spec"]["TaskTemplate"]["Placement"]["Constraints"].append("node.hostname != e")
-    assert told(hot, "d")["hot-spot"].startswith("a: up to 9 tasks")
+    assert warned(hot, "d")["hot-spot"].startswith("a: up to 9 tasks")
 
 
 def test_every_node_in_turn_the_worst_first() -> None:
@@ -121,7 +117,7 @@ def test_every_node_in_turn_the_worst_first() -> None:
     assert risks[2].left_behind == ("db",)
 
 
-def test_what_waits_already_is_not_blamed_on_a_node() -> None:
+def test_tasks_pending_already_do_not_count_against_a_node() -> None:
     web = service("web", 3, constraints=["node.labels.none == x"])
     waiting = tasks(web, {"": 3}, state="pending")
     raw = swarm(nodes("a b"), [(web, {})], extra=waiting)

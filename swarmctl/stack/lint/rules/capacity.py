@@ -17,9 +17,7 @@ def host_ports(stack: Stack, swarm: Context) -> Iterator[Hit]:
         return
     for key, users in _host_port_users(stack).items():
         eligible = {
-            node.id
-            for service, _ in users
-            for node in swarm.snapshot.eligible([text for text, _ in service.constraints])
+            node.id for service, _ in users for node in facts.eligible(service, swarm.snapshot)
         }
         wanted = sum(
             len(eligible) if service.is_global else service.replicas for service, _ in users
@@ -56,7 +54,7 @@ def max_replicas(stack: Stack, swarm: Context) -> Iterator[Hit]:
         limit = service.whole("deploy", "placement", "max_replicas_per_node")
         if not limit or limit < 0 or service.is_global:
             continue
-        nodes = len(swarm.snapshot.eligible([text for text, _ in service.constraints]))
+        nodes = len(facts.eligible(service, swarm.snapshot))
         path = (*service.path, "deploy", "placement", "max_replicas_per_node")
         words = f"{limit} a node on {count(nodes, 'node')} is room for {limit * nodes} replicas"
         if service.replicas > limit * nodes:

@@ -10,20 +10,20 @@ from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.words import count, meant
-from swarmctl.swarm.constraints import KEYS, LABELS, NODE_LABEL, Constraint, parse, parse_all
+from swarmctl.swarm.constraints import KEYS, LABELS, NODE_LABEL, Constraint, parse
 
 _VALUES = {
     "node.role": ("manager", "worker"),
     "node.platform.os": ("linux", "windows"),
 }
-# What uname says and Swarm compares, for those who write Docker's names of platforms.
+# Docker's names of architectures, and those that nodes report (uname) and Swarm compares.
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i686", "arm": "armv7l"}
 _PATTERN = re.compile(r"[*?\[\]^$|()\\+]")
 
 
 @rule("SW050", "constraint", Severity.ERROR, "a constraint that can never be met")
 def constraint(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Constraints know == and !=, compare literally, and an unknown key matches no node."""
+    """Constraints have == and != only and compare literally; an unknown key matches no node."""
     del swarm
     for service in stack.services:
         for text, path in service.constraints:
@@ -37,15 +37,15 @@ def _problem(parsed: Constraint) -> str:
         return f"{parsed.problem}; the Engine refuses it"
     key = parsed.key.lower()
     if key not in KEYS and not parsed.names_label:
-        return f"no node has the key {parsed.key!r}{_near_key(parsed.key)}"
+        return f"unknown key {parsed.key!r}{_near_key(parsed.key)}"
     if _PATTERN.search(parsed.value):
-        effect = "no node is" if parsed.equal else "every node is"
-        return f"values are compared literally, patterns mean nothing: {effect} let through"
+        effect = "no node" if parsed.equal else "every node"
+        return f"values are compared literally, not as patterns: {effect} matches"
     known = _VALUES.get(key, ())
     if known and parsed.value.lower() not in known:
-        return f"{parsed.value!r} is neither of {' and '.join(known)}{meant(parsed.value, known)}"
+        return f"{parsed.value!r} is not {' or '.join(known)}{meant(parsed.value, known)}"
     if key == "node.platform.arch" and parsed.value.lower() in _ARCHITECTURES:
-        return f"nodes call that architecture {_ARCHITECTURES[parsed.value.lower()]!r}"
+        return f"nodes report this architecture as {_ARCHITECTURES[parsed.value.lower()]!r}"
     return ""
 
 
@@ -62,8 +62,7 @@ def constraint_unmet(stack: Stack, swarm: Context) -> Iterator[Hit]:
     if swarm.snapshot is None or not swarm.snapshot.swarm.nodes:
         return
     for service in stack.services:
-        texts = [text for text, _ in service.constraints]
-        if not texts or swarm.snapshot.eligible(texts):
+        if not service.constraints or facts.eligible(service, swarm.snapshot):
             continue
         if any(stack.has_unset(path) for _, path in service.constraints):
             continue
@@ -78,7 +77,8 @@ def constraint_unmet(stack: Stack, swarm: Context) -> Iterator[Hit]:
             yield Hit(path, words + _near_value(text, swarm.snapshot), on_value=True)
         if not unmet:
             path = (*service.path, "deploy", "placement", "constraints")
-            yield Hit(path, f"no node meets all of {', '.join(texts)}")
+            texts = ", ".join(text for text, _ in service.constraints)
+            yield Hit(path, f"no node meets all of {texts}")
 
 
 def _near_value(text: str, snapshot: Snapshot) -> str:
@@ -106,9 +106,8 @@ def on_managers(stack: Stack, swarm: Context) -> Iterator[Hit]:
         if service.is_global or facts.names_role(service) or facts.pin(service, swarm):
             continue
         words = f"tasks of {service.name!r} may run on managers; add node.role == worker"
-        required = parse_all(text for text, _ in service.constraints)
-        there = [node for node in active if all(c.holds(node) for c in required)]
-        if swarm.snapshot and not there:
+        required = facts.constraints(service)
+        if active and not any(all(c.holds(node) for c in required) for node in active):
             continue
         placed = service.get("deploy", "placement") is not None
         path = (*service.path, "deploy", "placement") if placed else service.path
