@@ -131,8 +131,8 @@ def statistics(runs: Sequence[RunSummary]) -> tuple[FaultStatistics, ...]:
 def _of_fault(fault: str, runs: Sequence[RunSummary]) -> FaultStatistics:
     probed = [run for run in runs if run.probes]
     figures = {
-        "detection_s": _spread(run.detection_s for run in runs),
-        "recovery_s": _spread(run.recovery_s for run in runs),
+        "detection_s": _spread(run.phases["t_down"] for run in runs),
+        "recovery_s": _spread(run.phases["t_healthy"] for run in runs),
         "lost": _spread(run.lost for run in probed),
         "longest_outage_s": _spread(run.longest_outage_s for run in probed),
     }
@@ -158,9 +158,9 @@ def cells(run: RunSummary) -> tuple[str, ...]:
         run.fault,
         ", ".join(run.targets) or words.NONE,
         words.outcome(run.outcome),
-        words.seconds(run.detection_s),
+        words.seconds(run.phases["t_down"]),
         words.seconds(run.phases["t_running"]),
-        words.seconds(run.recovery_s),
+        words.seconds(run.phases["t_healthy"]),
         f"{run.lost} of {run.probes}" if run.probes else words.NONE,
         words.seconds(run.longest_outage_s),
         words.NONE if run.agreed is None else "yes" if run.agreed else "no",

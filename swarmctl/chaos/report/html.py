@@ -111,8 +111,8 @@ def _figures(journal: Journal) -> tuple[tuple[str, str], ...]:
     revert, ready = journal.moment("revert"), journal.moment("nodes-ready")
     restored = None if revert is None or ready is None else ready - revert
     found = (
-        (words.seconds(run.detection_s), "until the managers called it Down"),
-        (words.seconds(run.recovery_s), "until every replica served again"),
+        (words.seconds(run.phases["t_down"]), "until the managers called it Down"),
+        (words.seconds(run.phases["t_healthy"]), "until every replica served again"),
         (f"{run.lost} / {run.probes}" if run.probes else words.NONE, "probes lost"),
         (words.seconds(run.longest_outage_s), "longest outage"),
         (words.seconds(restored), "from revert to node Ready"),

@@ -43,16 +43,6 @@ class RunSummary:
     overridden: tuple[str, ...]
     duplicates: dict[str, int]
 
-    @property
-    def detection_s(self) -> float | None:
-        """Seconds until the managers called the targets Down."""
-        return self.phases["t_down"]
-
-    @property
-    def recovery_s(self) -> float | None:
-        """Seconds until every replica served again."""
-        return self.phases["t_healthy"]
-
 
 def summarize(journal: Journal) -> RunSummary:
     """The summary of a journal."""

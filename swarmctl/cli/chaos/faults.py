@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.show.table import Column, print_table
-
 app = typer.Typer()
 
 
@@ -14,6 +12,7 @@ def faults() -> None:
     """List the faults: what each does, how it is undone, and its options."""
     from swarmctl.chaos.fault.kind import OPTION_KEYS
     from swarmctl.chaos.faults import FAULTS
+    from swarmctl.cli.show.table import Column, print_table
 
     columns = (
         Column("fault"),

@@ -91,9 +91,9 @@ def _print_one(swarm: Swarm, lose: list[str], zone: str | None, format_: Format,
     if format_ is Format.JSON:
         _emit_outcomes(asdict(record(prediction)))
         return
-    from swarmctl.cli.show.prediction import draw
+    from swarmctl.cli.show.prediction import prediction_tables
 
-    console.out().print(draw(prediction))
+    console.out().print(prediction_tables(prediction))
 
 
 def _emit_outcomes(data: dict[str, Any]) -> None:
@@ -114,6 +114,6 @@ def _print_each(swarm: Swarm, format_: Format) -> None:
 
         console.emit_json(each_as_json(risks))
         return
-    from swarmctl.cli.show.prediction import draw_each
+    from swarmctl.cli.show.prediction import risk_table
 
-    console.out().print(draw_each(risks))
+    console.out().print(risk_table(risks))

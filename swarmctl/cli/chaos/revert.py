@@ -9,8 +9,6 @@ import typer
 
 from swarmctl.cli import console
 from swarmctl.cli.options import ClusterOption, RunsDirOption
-from swarmctl.cli.show.progress import ConsoleProgress
-from swarmctl.cli.show.run import lock_reverted
 from swarmctl.errors import Exit
 
 app = typer.Typer()
@@ -33,6 +31,8 @@ def revert(
     """Undo what a run left behind, for example after kill -9. Safe to repeat."""
     from swarmctl.chaos.experiments import Experiments
     from swarmctl.chaos.journal.runs import Runs
+    from swarmctl.cli.show.progress import ConsoleProgress
+    from swarmctl.cli.show.run import lock_reverted
 
     progress = ConsoleProgress()
     experiments = Experiments(Runs(runs_dir), progress, cluster)

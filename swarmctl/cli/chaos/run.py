@@ -12,9 +12,6 @@ from swarmctl.chaos.plan.document.options import Given
 from swarmctl.cli import console
 from swarmctl.cli.chaos.plan_options import with_plan_options
 from swarmctl.cli.options import ClusterOption, RunsDirOption
-from swarmctl.cli.show.history import show_campaign
-from swarmctl.cli.show.progress import ConsoleProgress
-from swarmctl.cli.show.run import show_dry_run, show_run
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -80,6 +77,9 @@ def _run(
     from swarmctl.chaos.faults import FAULTS
     from swarmctl.chaos.journal.runs import Runs
     from swarmctl.chaos.report import html as report
+    from swarmctl.cli.show.history import show_campaign
+    from swarmctl.cli.show.progress import ConsoleProgress
+    from swarmctl.cli.show.run import show_dry_run, show_run
 
     kind, runs, progress = FAULTS[plan.fault], Runs(runs_dir), ConsoleProgress()
     if kind.irreversible and not yes and not dry_run and not sys.stdin.isatty():

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+
+from rich.live import Live
+from rich.text import Text
 
 from swarmctl.cli import console
 from swarmctl.stack.deploy.converge import Convergence
 from swarmctl.stack.deploy.deploy import DeployProgress
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 _STYLES = {"converged": "green", "failed": "bold red", "progressing": "yellow"}
 
@@ -30,8 +29,6 @@ def deploy_progress() -> Iterator[DeployProgress]:
 
         yield DeployProgress(console.note, changes)
         return
-    from rich.live import Live
-    from rich.text import Text
 
     with Live(Text(), console=console.err(), auto_refresh=False, transient=True) as live:
         yield DeployProgress(
@@ -41,7 +38,5 @@ def deploy_progress() -> Iterator[DeployProgress]:
 
 
 def _line(service: Convergence) -> Text:
-    from rich.text import Text
-
     count = f"  {service.ready}/{service.wanted} "
     return Text.assemble((count, _STYLES[service.state]), str(service))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from rich.text import Text
+
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.report import history
+from swarmctl.chaos.report.run_summary import RunSummary, summarize
 from swarmctl.cli.show.table import Column, print_table
-
-if TYPE_CHECKING:
-    from swarmctl.chaos.journal.journal import Journal
-    from swarmctl.chaos.report.run_summary import RunSummary
 
 _STYLES = {"held": "green", "refuted": "red", "revert-failed": "red", "error": "red"}
 _STATISTICS = (
@@ -26,18 +26,12 @@ _STATISTICS = (
 
 def show_campaign(journals: Sequence[Journal], planned: int) -> None:
     """The runs of one command."""
-    from swarmctl.chaos.report.run_summary import summarize
-
     runs = [summarize(journal) for journal in journals]
     show_history(runs, f"{len(journals)} of {planned} runs")
 
 
 def show_history(runs: Sequence[RunSummary], title: str = "") -> None:
     """Each run in a row, then the statistics of each fault with several runs."""
-    from rich.text import Text
-
-    from swarmctl.chaos.report import history
-
     columns = [
         Column(name, right=index >= history.WORD_COLUMNS, wraps=name == "targets")
         for index, name in enumerate(history.COLUMNS)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from swarmctl.prediction.each import Risk
 from swarmctl.prediction.prediction import Outcome, Prediction
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-    from rich.text import Text
 
 # More nodes, services or rows than these are counted, not shown.
 SHOWN_NODES, SHOWN_NAMES = 10, 4
@@ -20,11 +18,8 @@ SHOWN_NODES, SHOWN_NAMES = 10, 4
 _SAID_ELSEWHERE = ("pending",)
 
 
-def draw(prediction: Prediction) -> RenderableType:
+def prediction_tables(prediction: Prediction) -> RenderableType:
     """A prediction: placement before and after, what stays pending and why, warnings."""
-    from rich.console import Group
-    from rich.text import Text
-
     parts: list[RenderableType] = [_headline(prediction)]
     if prediction.loss.moved or prediction.loss.gone or prediction.loss.ended:
         parts += [Text(), _placement(prediction)]
@@ -37,8 +32,6 @@ def draw(prediction: Prediction) -> RenderableType:
 
 
 def _headline(prediction: Prediction) -> Text:
-    from rich.text import Text
-
     names = prediction.loss.nodes
     shown = ", ".join(names) if len(names) <= SHOWN_NODES else f"{len(names)} nodes"
     moved = sum(prediction.loss.moved.values())
@@ -107,8 +100,6 @@ def _pending(prediction: Prediction) -> Iterator[Text]:
 
 
 def _bullet(sign: str, style: str, text: str) -> Text:
-    from rich.text import Text
-
     return Text.assemble((f"{sign} ", style), text)
 
 
@@ -121,11 +112,8 @@ _VERDICTS = {
 }
 
 
-def draw_each(risks: Sequence[Risk]) -> RenderableType:
+def risk_table(risks: Sequence[Risk]) -> RenderableType:
     """Every node, the one you can least afford to lose first."""
-    from rich.console import Group
-    from rich.text import Text
-
     table = _table("NODE", "ROLE", "STATE", "TASKS", "CAN BE LOST", "MOVED", "MISSING", "WHY")
     for risk in risks:
         words, style = _VERDICTS[risk.grade]
@@ -173,8 +161,6 @@ def _some(items: Iterable[str]) -> list[str]:
 
 
 def _table(*columns: str) -> Table:
-    from rich.table import Table
-
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
         wraps = name in ("WHY", "BEFORE → AFTER, BY NODE")

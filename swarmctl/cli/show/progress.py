@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import typer
+from rich.markup import escape
+from rich.status import Status
+from rich.text import Text
 
 from swarmctl.cli import console
-
-if TYPE_CHECKING:
-    from rich.status import Status
 
 # Without a terminal the status is printed at most this often.
 _STATUS_EVERY_S = 5.0
@@ -69,7 +68,6 @@ class ConsoleProgress:
             self._safely(status.stop)
 
     def _spin(self, text: str) -> None:
-        from rich.markup import escape
 
         line = escape(text)
         if self._status is None:
@@ -79,7 +77,6 @@ class ConsoleProgress:
             self._status.update(line)
 
     def _print(self, text: str, style: str) -> None:
-        from rich.text import Text
 
         self._safely(lambda: console.err().print(Text(text, style=style), soft_wrap=True))
 

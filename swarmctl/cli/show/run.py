@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from rich.text import Text
+
+from swarmctl.chaos.experiments import LockReverted
+from swarmctl.chaos.journal import phases
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.plan.plan import Plan
+from swarmctl.chaos.report import placement, timeline, words
+from swarmctl.chaos.report.run_summary import overridden
 from swarmctl.cli import console
 from swarmctl.cli.show.table import Column, print_table
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from swarmctl.chaos.experiments import LockReverted
-    from swarmctl.chaos.journal.journal import Journal
-    from swarmctl.chaos.plan.plan import Plan
 
 _PROBE_COLUMNS = (
     Column("service"),
@@ -25,11 +25,6 @@ _PROBE_COLUMNS = (
 
 def show_run(journal: Journal, path: Path) -> None:
     """The result: timeline, placement, probes, verdict, and where the report is."""
-    from rich.text import Text
-
-    from swarmctl.chaos.journal import phases
-    from swarmctl.chaos.report import timeline, words
-
     columns = (Column("since fault", right=True), Column("event", wraps=True), Column("source"))
     events = [(f"{row.at_s:+.1f} s", row.what, row.source) for row in timeline.rows(journal)]
     print_table("Timeline", columns, events)
@@ -46,11 +41,6 @@ def show_run(journal: Journal, path: Path) -> None:
 
 def _warnings(journal: Journal) -> list[Text]:
     """Whether the prediction came true, overridden guards, and duplicates."""
-    from rich.text import Text
-
-    from swarmctl.chaos.report import placement, words
-    from swarmctl.chaos.report.run_summary import overridden
-
     lines = []
     agrees = placement.agrees(journal)
     if agrees is not None:
@@ -66,10 +56,6 @@ def _warnings(journal: Journal) -> list[Text]:
 
 def _show_placement(journal: Journal) -> None:
     """Replicas by service and node with the predicted range, red where it was missed."""
-    from rich.text import Text
-
-    from swarmctl.chaos.report import placement
-
     if not journal.after:
         return
     compared = {
@@ -115,8 +101,6 @@ def _show_probes(journal: Journal) -> None:
 
 def show_dry_run(journal: Journal, plan: Plan) -> None:
     """What a run would do: targets, guards, prediction, undo plan."""
-    from rich.text import Text
-
     columns: Sequence[Column] = [Column(n) for n in ("target", "role", "instance", "address")]
     targets = [(t.what, t.role, t.instance_id, t.address) for t in journal.targets]
     print_table("Targets", columns, targets)
@@ -146,10 +130,6 @@ def lock_reverted(found: LockReverted) -> str:
 
 
 def _show_prediction(journal: Journal) -> None:
-    from rich.text import Text
-
-    from swarmctl.chaos.report import placement, words
-
     prediction = journal.prediction
     if prediction is None:
         return

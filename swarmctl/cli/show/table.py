@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from rich import box
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
 
 from swarmctl.cli import console
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 _GAP = 2
 # A column of sentences is readable from this width on.
@@ -41,8 +42,6 @@ def print_table(
     In a terminal too narrow for it, each row is its first cell on a line of its own, with the other
     cells and their headings below.
     """
-    from rich.text import Text
-
     cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = [
         max([len(column.title), *(row[index].cell_len for row in cells)])
@@ -59,10 +58,6 @@ def print_table(
 
 
 def _print_columns(title: str, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
@@ -78,9 +73,6 @@ def _print_columns(title: str, columns: Sequence[Column], rows: Sequence[Sequenc
 
 
 def _print_folded(title: str, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
-    from rich.padding import Padding
-    from rich.text import Text
-
     out = console.out()
     out.print(Text(title, style="bold"))
     for row in rows:

@@ -13,16 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.report.picture.canvas import (
-    INK,
-    MAX_SHOWN,
-    Frame,
-    View,
-    frame,
-    is_drawable,
-    legend_columns,
-    mark_moments,
-)
+from swarmctl.chaos.report.picture import canvas
 from swarmctl.chaos.report.picture.nodes import draw_nodes
 from swarmctl.chaos.report.picture.panels import draw_probes, draw_services
 from swarmctl.chaos.report.picture.strip import draw_strip
@@ -45,7 +36,7 @@ _FILE_STYLE = (
 )
 
 
-def draw(journal: Journal, shared: Frame | None = None, *, narrow: bool = False) -> str:
+def draw(journal: Journal, shared: canvas.Frame | None = None, *, narrow: bool = False) -> str:
     """The SVG element of a run; ``""`` when it has no samples or never reached its fault.
 
     Args:
@@ -53,10 +44,10 @@ def draw(journal: Journal, shared: Frame | None = None, *, narrow: bool = False)
         shared: limits shared with the runs it is compared with; by default its own.
         narrow: for half a page.
     """
-    if not is_drawable(journal):
+    if not canvas.is_drawable(journal):
         return ""
     with _style(journal.id):
-        view = View(journal, shared or frame([journal]), narrow)
+        view = canvas.View(journal, shared or canvas.frame([journal]), narrow)
         figure = _figure(1, view.limits, narrow=narrow)
         _draw_run(figure, view)
         svg = _svg(figure)
@@ -76,10 +67,10 @@ def file(journals: Sequence[Journal], kind: str) -> bytes:
     Returns:
         The file's content; empty when there is nothing to draw.
     """
-    drawn = [journal for journal in journals if is_drawable(journal)]
+    drawn = [journal for journal in journals if canvas.is_drawable(journal)]
     if not drawn:
         return b""
-    several, shared = len(drawn) > 1, frame(drawn)
+    several, shared = len(drawn) > 1, canvas.frame(drawn)
     with _style(" ".join(journal.id for journal in drawn)):
         figure = _figure(len(drawn), shared, narrow=several)
         parts: Sequence[SubFigure | Figure] = [figure]
@@ -89,7 +80,7 @@ def file(journals: Sequence[Journal], kind: str) -> bytes:
             parts = list(grid.flat)
         for part, journal in zip(parts, drawn, strict=False):
             part.suptitle(_title(journal), fontsize=11, fontweight="bold")
-            _draw_run(part, View(journal, shared, several))
+            _draw_run(part, canvas.View(journal, shared, several))
         if kind == "png":
             out = io.BytesIO()
             figure.savefig(out, format="png", dpi=_PNG_DPI, metadata={"Software": None})
@@ -109,11 +100,11 @@ def _style(salt: str) -> Iterator[None]:
         "svg.hashsalt": salt,  # the same journal gives the same bytes
         "font.family": "sans-serif",
         "font.size": 10,
-        "axes.edgecolor": INK,
-        "axes.labelcolor": INK,
-        "text.color": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
+        "axes.edgecolor": canvas.INK,
+        "axes.labelcolor": canvas.INK,
+        "text.color": canvas.INK,
+        "xtick.color": canvas.INK,
+        "ytick.color": canvas.INK,
         "axes.spines.top": False,
         "axes.spines.right": False,
         "hatch.linewidth": 0.8,
@@ -135,7 +126,7 @@ def _title(journal: Journal) -> str:
     return f"{journal.experiment}: {listed} ({journal.outcome or 'not ended'})"
 
 
-def _figure(count: int, limits: Frame, *, narrow: bool) -> Figure:
+def _figure(count: int, limits: canvas.Frame, *, narrow: bool) -> Figure:
     from matplotlib.figure import Figure
 
     if not narrow:
@@ -145,7 +136,7 @@ def _figure(count: int, limits: Frame, *, narrow: bool) -> Figure:
     return Figure(figsize=(6.4 * columns, height * -(-count // columns)), layout=None)
 
 
-def _draw_run(part: Figure | SubFigure, view: View) -> None:
+def _draw_run(part: Figure | SubFigure, view: canvas.View) -> None:
     """One run's panels, one above the other on one time axis."""
     axes = _narrow_axes(part, view) if view.narrow else _wide_axes(part, view)
     axes[-1].set_xlim(view.limits.left_s, view.limits.right_s)
@@ -155,19 +146,19 @@ def _draw_run(part: Figure | SubFigure, view: View) -> None:
     if view.journal.probe_log:
         draw_probes(axes[3], view)
     for panel in axes[1:]:
-        mark_moments(panel, view)
+        canvas.mark_moments(panel, view)
     axes[-1].set_xlabel("seconds since the fault")
     part.align_ylabels(axes[1:])
 
 
-def _wide_axes(part: Figure | SubFigure, view: View) -> Sequence[Axes]:
+def _wide_axes(part: Figure | SubFigure, view: canvas.View) -> Sequence[Axes]:
     """Legends beside the panels take the room they need."""
     ratios = [0.55, 3.0, 2.4, 1.4] if view.journal.probe_log else [0.55, 3.0, 2.4]
     axes: Sequence[Axes] = part.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     return axes
 
 
-def _narrow_rows(limits: Frame, *, has_probes: bool) -> dict[str, float]:
+def _narrow_rows(limits: canvas.Frame, *, has_probes: bool) -> dict[str, float]:
     """The heights of panels and of the gaps for the legends below them.
 
     They depend on the frame alone, so the axes of all pictures that share it are aligned.
@@ -175,15 +166,15 @@ def _narrow_rows(limits: Frame, *, has_probes: bool) -> dict[str, float]:
 
     def gap(names: Sequence[str], others: int) -> float:
         """Room for the legend of these names and of so many other entries, and for a title."""
-        entries = min(len(names), MAX_SHOWN + 1) + others
-        return 0.5 + _LEGEND_LINE * -(-entries // legend_columns([*names, " " * 25]))
+        entries = min(len(names), canvas.MAX_SHOWN + 1) + others
+        return 0.5 + _LEGEND_LINE * -(-entries // canvas.legend_columns([*names, " " * 25]))
 
     rows = {"strip": 0.5, "title": 0.3, "nodes": 2.8, "nodes-legend": gap(limits.nodes, 4)}
     rows |= {"services": 2.0, "services-legend": gap(limits.services, 0)}
     return {**rows, "probes": 1.3} if has_probes else rows
 
 
-def _narrow_axes(part: Figure | SubFigure, view: View) -> Sequence[Axes]:
+def _narrow_axes(part: Figure | SubFigure, view: canvas.View) -> Sequence[Axes]:
     """Legends below the panels, in gaps of their own."""
     rows = _narrow_rows(view.limits, has_probes=bool(view.journal.probe_log))
     grid = part.add_gridspec(
@@ -209,7 +200,7 @@ def _svg(figure: Figure) -> str:
     out = io.StringIO()
     figure.savefig(out, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
-    return _numbered(text[text.index("<svg") :].replace(INK, "currentColor"))
+    return _numbered(text[text.index("<svg") :].replace(canvas.INK, "currentColor"))
 
 
 def _numbered(svg: str) -> str:

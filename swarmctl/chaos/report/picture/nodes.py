@@ -7,32 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from swarmctl.chaos.journal.journal import Sample
 from swarmctl.chaos.journal.phases import phases, unnoticed, wanted
-from swarmctl.chaos.report.picture.canvas import (
-    COLOURS,
-    DOUBT,
-    INK,
-    LOST,
-    View,
-    count_axis,
-    legend,
-    most_changed,
-    step_times,
-    steps,
-)
+from swarmctl.chaos.report.picture import canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_TARGETS = (LOST, "#b3303a", "#f29396")
+_TARGETS = (canvas.LOST, "#b3303a", "#f29396")
 
 
-def draw_nodes(axes: Axes, view: View) -> None:
+def draw_nodes(axes: Axes, view: canvas.View) -> None:
     """Replicas by node, stacked: the targets' part shrinks, the others' grow."""
     samples = view.journal.samples
     names = sorted({name for sample in samples for name in sample.nodes})
     counts = {name: [_on_live(sample, name) for sample in samples] for name in names}
     counts = {name: values for name, values in counts.items() if any(values)}
-    shown = most_changed(counts, view.targets)
+    shown = canvas.most_changed(counts, view.targets)
     rest = [values for name, values in counts.items() if name not in shown]
     # The targets on top: when they shrink, nothing else moves.
     order = sorted(shown, key=lambda name: (name in view.targets, name))
@@ -46,10 +35,10 @@ def draw_nodes(axes: Axes, view: View) -> None:
         is_target = name in view.targets
         axes.fill_between(
             view.step_times,
-            steps(base),
-            steps(top),
+            canvas.steps(base),
+            canvas.steps(top),
             lw=0.5,
-            edgecolor=INK,
+            edgecolor=canvas.INK,
             alpha=0.85,
             facecolor=next(reds) if is_target else view.limits.colour(name),
             label=f"{name} (target)" if is_target else name,
@@ -59,34 +48,36 @@ def draw_nodes(axes: Axes, view: View) -> None:
         base = top
     _hatch_missing(axes, view, base)
     axes.set_ylim(0, view.limits.replicas * 1.08)
-    count_axis(axes, "Replicas serving, by node")
-    legend(axes, view, view.limits.nodes, top_down=True)
+    canvas.count_axis(axes, "Replicas serving, by node")
+    canvas.legend(axes, view, view.limits.nodes, top_down=True)
 
 
 def _on_live(sample: Sample, node: str) -> int:
     return sample.nodes.get(node, 0) if sample.states.get(node) == "ready" else 0
 
 
-def _hatch_missing(axes: Axes, view: View, serving: Sequence[int]) -> None:
+def _hatch_missing(axes: Axes, view: canvas.View, serving: Sequence[int]) -> None:
     """What is wanted, and what is missing of it."""
     at = phases(view.journal)
     back = at["t_reverted"]
     # The wanted number changes at the fault and at the revert, between two samples.
     cuts = sorted({*view.times, 0.0, *([back] if back is not None else [])})
     cuts = [cut for cut in cuts if view.times[0] <= cut <= view.end]
-    times = step_times([*cuts, view.end])
-    low = steps([serving[view.sample_at(cut)] for cut in cuts])
-    high = steps([wanted(view.journal, at, cut) for cut in cuts])
-    doubt = steps([view.is_in_doubt(cut) for cut in cuts])
-    for colour, label, when in ((LOST, "missing", False), (DOUBT, "in doubt", True)):
+    times = canvas.step_times([*cuts, view.end])
+    low = canvas.steps([serving[view.sample_at(cut)] for cut in cuts])
+    high = canvas.steps([wanted(view.journal, at, cut) for cut in cuts])
+    doubt = canvas.steps([view.is_in_doubt(cut) for cut in cuts])
+    for colour, label, when in ((canvas.LOST, "missing", False), (canvas.DOUBT, "in doubt", True)):
         short = [a < b and bool(d) == when for a, b, d in zip(low, high, doubt, strict=True)]
         if any(short):
             _hatch(axes, times, low, high, colour, "///", label=label, where=short)
     _hatch_duplicates(axes, view, max(high))
-    axes.plot(times, high, color=INK, lw=1.1, ls=":", label="wanted")
+    axes.plot(times, high, color=canvas.INK, lw=1.1, ls=":", label="wanted")
 
 
-def _cross_out_unnoticed(axes: Axes, view: View, base: Sequence[int], top: Sequence[int]) -> None:
+def _cross_out_unnoticed(
+    axes: Axes, view: canvas.View, base: Sequence[int], top: Sequence[int]
+) -> None:
     """What the managers still count although it is gone."""
     at = phases(view.journal)
     since, until = unnoticed(view.journal, at)
@@ -94,17 +85,17 @@ def _cross_out_unnoticed(axes: Axes, view: View, base: Sequence[int], top: Seque
     index = view.sample_at(since)
     if until > since and top[index] > base[index]:
         low, high, label = [base[index]] * 2, [top[index]] * 2, "out of reach, not noticed"
-        _hatch(axes, [since, until], low, high, INK, "xx", label=label, alpha=0.55)
+        _hatch(axes, [since, until], low, high, canvas.INK, "xx", label=label, alpha=0.55)
 
 
-def _hatch_duplicates(axes: Axes, view: View, level: float) -> None:
+def _hatch_duplicates(axes: Axes, view: canvas.View, level: float) -> None:
     """Replicas that ran on both sides of a partition: on top of what is wanted."""
     count, at = sum(view.journal.duplicates.values()), view.moments()
     if count:
         since = at.get("t_running", at.get("t_down", 0.0))
         times = [since, at.get("t_reverted", view.end)]
         low, high = [level] * 2, [level + count] * 2
-        _hatch(axes, times, low, high, COLOURS[5], "\\\\\\", label="running twice", lw=0.8)
+        _hatch(axes, times, low, high, canvas.COLOURS[5], "\\\\\\", label="running twice", lw=0.8)
 
 
 def _hatch(

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from swarmctl.chaos.report.picture.canvas import (
-    DOUBT,
-    GOOD,
-    LOST,
-    View,
-    count_axis,
-    legend,
-    most_changed,
-    steps,
-)
+from swarmctl.chaos.report.picture import canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,24 +13,24 @@ if TYPE_CHECKING:
 _MANY_DOTS = 4000
 
 
-def draw_services(axes: Axes, view: View) -> None:
+def draw_services(axes: Axes, view: canvas.View) -> None:
     """Replicas by service; what is missing of the wanted number is shaded."""
     samples, journal = view.journal.samples, view.journal
     names = sorted({name for sample in samples for name in sample.services})
     counts = {name: [s.services.get(name, 0) for s in samples] for name in names}
-    shown = most_changed(counts, set())
-    doubt = steps([view.is_in_doubt(time) for time in view.times])
+    shown = canvas.most_changed(counts, set())
+    doubt = canvas.steps([view.is_in_doubt(time) for time in view.times])
     for index, name in enumerate(shown):
         colour = view.limits.colour(name)
         # Lines of equal height would hide one another: shift each a little.
         shift = 0.035 * (index - (len(shown) - 1) / 2)
-        values, want = steps(counts[name]), journal.wanted.get(name, 0)
+        values, want = canvas.steps(counts[name]), journal.wanted.get(name, 0)
         twice = journal.duplicates.get(name, 0)
         label = f"{name} ({twice} ran twice)" if twice else name
         line = [value + shift for value in values]
         axes.plot(view.step_times, line, color=colour, lw=1.8, label=label)
         axes.hlines(want, view.times[0], view.end, color=colour, lw=0.8, ls=":", alpha=0.8)
-        for shade, when in ((LOST, False), (DOUBT, True)):
+        for shade, when in ((canvas.LOST, False), (canvas.DOUBT, True)):
             short = [n < want and bool(d) == when for n, d in zip(values, doubt, strict=True)]
             axes.fill_between(
                 view.step_times, values, want, where=short, facecolor=shade, alpha=0.22, lw=0
@@ -47,11 +38,11 @@ def draw_services(axes: Axes, view: View) -> None:
     axes.set_ylim(-0.3, view.limits.of_service * 1.1 + 0.2)
     hidden = len(counts) - len(shown)
     more = f" ({hidden} that changed least not shown)" if hidden else ""
-    count_axis(axes, f"Replicas serving, by service{more}")
-    legend(axes, view, view.limits.services)
+    canvas.count_axis(axes, f"Replicas serving, by service{more}")
+    canvas.legend(axes, view, view.limits.services)
 
 
-def draw_probes(axes: Axes, view: View) -> None:
+def draw_probes(axes: Axes, view: canvas.View) -> None:
     """How long each probe took; a lost one is a red line from top to bottom."""
     from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 
@@ -61,13 +52,13 @@ def draw_probes(axes: Axes, view: View) -> None:
         [probe.at_s - view.fault for probe in good],
         [max(probe.latency_ms, 0.1) for probe in good],
         s=5,
-        color=GOOD,
+        color=canvas.GOOD,
         linewidths=0,
         alpha=0.7,
         rasterized=len(good) > _MANY_DOTS,
     )
     across = axes.get_xaxis_transform()
-    axes.vlines(lost, 0.0, 1.0, color=LOST, lw=1.0, alpha=0.65, transform=across)
+    axes.vlines(lost, 0.0, 1.0, color=canvas.LOST, lw=1.0, alpha=0.65, transform=across)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(FixedLocator([1, 10, 100, 1000, 10_000]))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from swarmctl.chaos.journal.phases import NAMES, stretches
-from swarmctl.chaos.report.picture.canvas import GOOD, INK, LOST, View
+from swarmctl.chaos.report.picture import canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Of each state of the Swarm: its colour, the colour of the text in it, and its name.
 _STATES = {
-    "whole": (GOOD, "#ffffff", "whole"),
-    "unnoticed": (LOST, "#ffffff", "unnoticed"),
+    "whole": (canvas.GOOD, "#ffffff", "whole"),
+    "unnoticed": (canvas.LOST, "#ffffff", "unnoticed"),
     "waiting": ("#e69f00", "#101010", "waiting"),
     "starting": ("#f0c75e", "#101010", "starting"),
-    "missing": (LOST, "#ffffff", "missing"),
+    "missing": (canvas.LOST, "#ffffff", "missing"),
     "doubt": ("#a9b0b8", "#101010", "in doubt"),
     "blind": ("#6f7780", "#ffffff", "no answer"),
 }
 _LETTER = 0.0082  # width of a small letter, as a share of a wide picture's time axis
 
 
-def draw_strip(axes: Axes, view: View) -> None:
+def draw_strip(axes: Axes, view: canvas.View) -> None:
     """Green while the Swarm is whole, red while the managers do not know that it is not."""
     width = view.limits.right_s - view.limits.left_s
     for part in stretches(view.journal):
@@ -44,16 +44,18 @@ def draw_strip(axes: Axes, view: View) -> None:
     _draw_names(axes, view)
 
 
-def _draw_fault_bar(axes: Axes, view: View) -> None:
+def _draw_fault_bar(axes: Axes, view: canvas.View) -> None:
     """A bar below: the fault is in force, then it is being reverted."""
     at = view.moments()
     until = at.get("revert", view.end)
-    axes.barh(0.0, until, height=0.22, color=INK, alpha=0.75, lw=0)
+    axes.barh(0.0, until, height=0.22, color=canvas.INK, alpha=0.75, lw=0)
     if "t_reverted" in at:
-        axes.barh(0.0, at["t_reverted"] - until, left=until, height=0.22, color=INK, alpha=0.3)
+        axes.barh(
+            0.0, at["t_reverted"] - until, left=until, height=0.22, color=canvas.INK, alpha=0.3
+        )
 
 
-def _draw_names(axes: Axes, view: View) -> None:
+def _draw_names(axes: Axes, view: canvas.View) -> None:
     """The moments' names above the strip, each on the lowest line where it covers no other."""
     width = view.limits.right_s - view.limits.left_s
     taken: list[list[tuple[float, float]]] = []
@@ -71,13 +73,13 @@ def _draw_names(axes: Axes, view: View) -> None:
             textcoords="offset points",
             fontsize=8.5,
             ha="right" if at_right else "left",
-            color=LOST if at == 0 else INK,
+            color=canvas.LOST if at == 0 else canvas.INK,
             annotation_clip=False,
             # A stem straight down from the corner of the text.
             arrowprops={
                 "arrowstyle": "-",
                 "lw": 0.7,
-                "color": INK,
+                "color": canvas.INK,
                 "alpha": 0.5,
                 "relpos": (1.0 if at_right else 0.0, 0.0),
                 "shrinkA": 0.0,
@@ -86,7 +88,7 @@ def _draw_names(axes: Axes, view: View) -> None:
         )
 
 
-def _labels(view: View, near: float) -> list[tuple[float, str]]:
+def _labels(view: canvas.View, near: float) -> list[tuple[float, str]]:
     """The moments by time; those too close to each other in one label."""
     names = {**NAMES, "revert": "revert"}
     found: list[tuple[float, str]] = []
@@ -102,5 +104,5 @@ def _free(spans: Sequence[tuple[float, float]], span: tuple[float, float]) -> bo
     return all(span[1] <= since or span[0] >= until for since, until in spans)
 
 
-def _letter(view: View) -> float:
+def _letter(view: canvas.View) -> float:
     return _LETTER * 1.6 if view.narrow else _LETTER
