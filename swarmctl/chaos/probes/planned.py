@@ -31,7 +31,7 @@ class ServiceProbe:
 
     @property
     def name(self) -> str:
-        """What it is called in journals and tolerances."""
+        """In journals and tolerances."""
         return self.service
 
 
@@ -40,7 +40,7 @@ class FixedProbe:
     """A probe of a fixed address.
 
     Args:
-        name: what it is called in journals and tolerances.
+        name: in journals and tolerances.
         probe: how it is probed.
         every_s: seconds from one probe to the next.
         timeout_s: seconds for one answer.

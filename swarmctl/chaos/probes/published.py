@@ -75,9 +75,8 @@ class ServiceEndpoints:
     """Where each service can be reached on the nodes that are left.
 
     A port of the routing mesh is open on every node; a host port on the nodes where the service's
-    tasks run, under the number each task was given. These numbers are remembered: after a change of
-    leader the nodes report their tasks again and the reports lack the ports (seen on Engine 26.1),
-    while the containers go on listening.
+    tasks run, under the number each task was given. These numbers are kept here, because Swarm
+    loses them when its leader changes; see :mod:`swarmctl.chaos.probes.host_ports`.
 
     Args:
         services: what is probed.

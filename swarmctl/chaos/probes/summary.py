@@ -1,4 +1,4 @@
-"""Probe results counted, and the endpoints without an answer: pure functions."""
+"""Counts of probe results, and the endpoints without an answer: pure functions."""
 
 from __future__ import annotations
 

@@ -49,7 +49,6 @@ class FaultStatistics:
     """All runs of one fault.
 
     Args:
-        fault: its name.
         runs: how many reached the fault.
         held: how many of them held.
         agreed: in how many a predicted outcome was seen.
@@ -67,12 +66,7 @@ class FaultStatistics:
 
 
 def summaries(runs: Runs, warn: Callable[[str], None]) -> list[RunSummary]:
-    """Every run whose journal can be read, the oldest first.
-
-    Args:
-        runs: where they are kept.
-        warn: is told of each journal that cannot be read.
-    """
+    """Every run whose journal can be read, oldest first; ``warn`` gets a line for each other."""
     found = []
     for name in runs.ids():
         try:
@@ -103,14 +97,7 @@ def choose(
     fault: str | None = None,
     outcome: str | None = None,
 ) -> tuple[RunSummary, ...]:
-    """The runs that match.
-
-    Args:
-        runs: the oldest first.
-        last: only so many of those that match, the newest.
-        fault: only of this fault.
-        outcome: only those that ended like this.
-    """
+    """The runs, oldest first, of this fault and outcome; only the newest ``last`` of them."""
     found = [
         run
         for run in runs

@@ -27,28 +27,22 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A finished report.
-
-    Args:
-        text: its content.
-        path: where it was written; ``None`` if it is for standard output.
-        picture: the picture's file; ``None`` without one.
-    """
+    """A finished report."""
 
     text: str
-    path: Path | None
-    picture: Path | None
+    path: Path | None  # None: for standard output
+    picture: Path | None  # the picture's file
 
 
 def load(runs: Runs, names: Sequence[str]) -> list[Journal]:
     """The journals of these runs, or of the newest one if none is named.
 
     Args:
-        runs: where they are kept.
+        runs: the directory of runs.
         names: run ids, or paths that end in one.
 
     Raises:
-        UsageError: there is no run, or none of a name.
+        UsageError: there is no run at all, or no run with one of these ids.
     """
     if not names:
         found = runs.ids()
@@ -70,7 +64,7 @@ def make(
     """Make a report, and write it unless it is for standard output.
 
     Args:
-        runs: where the runs are kept.
+        runs: the directory of runs.
         journals: the runs.
         kind: ``html``, ``markdown``, ``junit`` or ``json``.
         output: a file, a directory, or ``-`` for standard output; by default an HTML page stands

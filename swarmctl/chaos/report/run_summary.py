@@ -1,4 +1,4 @@
-"""The figures of a run that people ask for first, as plain data: for tables and other programs."""
+"""The main figures of a run, for tables and JSON."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from swarmctl.chaos.report.placement import agrees
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One run in a row.
+    """The figures of one run.
 
     Args:
-        id: of the run.
         started_at: ISO 8601.
-        fault: its name.
         title: of the experiment's file.
-        targets: their names.
-        outcome: as the journal has it; ``""`` for a run that has not ended.
+        outcome: the journal's; ``""`` for a run that has not ended.
         phases: see :mod:`swarmctl.chaos.journal.phases`.
         probes: how many were sent.
         lost: how many of them were lost.

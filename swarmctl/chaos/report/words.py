@@ -35,12 +35,12 @@ def title(journal: Journal) -> str:
 
 
 def result(journal: Journal) -> str:
-    """The run in one sentence, after its badge: verdict and probes, or why there is no verdict."""
+    """The badge and one sentence: verdict and probes, or why there is no verdict."""
     return f"{badge(journal)}{_after_badge(journal)}"
 
 
 def result_without_badge(journal: Journal) -> str:
-    """:func:`result` for where the badge stands before it anyway."""
+    """:func:`result` for places that show the badge themselves."""
     text = _after_badge(journal).lstrip(": ")
     return text[:1].upper() + text[1:] if journal.verdict is None else text
 

@@ -31,7 +31,7 @@ def doctor(
     from swarmctl.chaos.doctor.findings import as_json
     from swarmctl.chaos.experiments import Experiments
     from swarmctl.chaos.journal.runs import Runs
-    from swarmctl.cli.show.doctor import show
+    from swarmctl.cli.show.doctor import show_examination
     from swarmctl.cli.show.progress import ConsoleProgress
 
     progress = ConsoleProgress()
@@ -50,5 +50,5 @@ def doctor(
             }
         )
     else:
-        show(found, fix=fix)
+        show_examination(found, fix=fix)
     return int(Exit.FAILED if found.findings else Exit.OK)

@@ -15,7 +15,7 @@ from swarmctl.cli import console
 _STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow"}
 
 
-def show(found: Examination, *, fix: bool) -> None:
+def show_examination(found: Examination, *, fix: bool) -> None:
     """Print an examination on stdout.
 
     Args:

@@ -1,4 +1,4 @@
-"""Predictions as a person reads them."""
+"""Predictions as text and tables."""
 
 from __future__ import annotations
 
@@ -14,9 +14,6 @@ from swarmctl.prediction.prediction import Outcome, Prediction
 # More nodes, services or rows than these are counted, not shown.
 SHOWN_NODES, SHOWN_NAMES = 10, 4
 
-# Pending replicas have a line of their own, with the reason.
-_SAID_ELSEWHERE = ("pending",)
-
 
 def prediction_tables(prediction: Prediction) -> RenderableType:
     """A prediction: placement before and after, what stays pending and why, warnings."""
@@ -25,9 +22,9 @@ def prediction_tables(prediction: Prediction) -> RenderableType:
         parts += [Text(), _placement(prediction)]
     if pending := list(_pending(prediction)):
         parts += [Text(), *pending]
-    said = [n for n in prediction.warnings if n.kind not in _SAID_ELSEWHERE]
-    if said:
-        parts += [Text(), *(_bullet("!", "yellow", n.text) for n in said)]
+    # Pending replicas have a line of their own, with the reason.
+    if warnings := [n.text for n in prediction.warnings if n.kind != "pending"]:
+        parts += [Text(), *(_bullet("!", "yellow", text) for text in warnings)]
     return Group(*parts)
 
 
@@ -42,11 +39,10 @@ def _headline(prediction: Prediction) -> Text:
     count = len(prediction.outcomes)
     if prediction.exhaustive:
         text.append(", one possible outcome" if count == 1 else f", {count} possible outcomes")
+    elif prediction.seed is None:
+        text.append(f", {count} likely outcomes" if count != 1 else ", one likely outcome")
     else:
-        if prediction.seed is None:
-            text.append(f", {count} likely outcomes" if count != 1 else ", one likely outcome")
-        else:
-            text.append(f"; {count} of many outcomes, drawn with seed {prediction.seed}")
+        text.append(f"; {count} of many outcomes, drawn with seed {prediction.seed}")
     return text
 
 
@@ -113,7 +109,7 @@ _VERDICTS = {
 
 
 def risk_table(risks: Sequence[Risk]) -> RenderableType:
-    """Every node, the one you can least afford to lose first."""
+    """Every node, the most critical first."""
     table = _table("NODE", "ROLE", "STATE", "TASKS", "CAN BE LOST", "MOVED", "MISSING", "WHY")
     for risk in risks:
         words, style = _VERDICTS[risk.grade]

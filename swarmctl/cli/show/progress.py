@@ -29,16 +29,16 @@ class ConsoleProgress:
         self._last, self._last_at = "", 0.0
 
     def step(self, title: str) -> None:
-        """A phase begins."""
+        """Print the title of a phase."""
         self._print(f"• {title}", "bold")
 
     def note(self, text: str) -> None:
-        """Something happened."""
+        """Print a remark."""
         style = {"✗": "red", "✓": "green", "!": "yellow"}.get(text[:1], "")
         self._print(f"  {text}", style)
 
     def status(self, text: str) -> None:
-        """How things stand."""
+        """Show the current state."""
         if not console.err().is_terminal:
             now = time.monotonic()
             if text != self._last and now - self._last_at >= _STATUS_EVERY_S:
@@ -48,7 +48,7 @@ class ConsoleProgress:
         self._safely(lambda: self._spin(text))
 
     def ask(self, lines: Sequence[str]) -> None:
-        """Show what will happen and let the user call it off.
+        """Show the plan and ask for confirmation.
 
         Raises:
             InterruptedRunError: the answer is no.
@@ -62,13 +62,12 @@ class ConsoleProgress:
             raise InterruptedRunError("called off; nothing was touched")
 
     def close(self) -> None:
-        """Stop what moves."""
+        """Remove the status line."""
         status, self._status = self._status, None
         if status is not None:
             self._safely(status.stop)
 
     def _spin(self, text: str) -> None:
-
         line = escape(text)
         if self._status is None:
             self._status = console.err().status(line)
@@ -77,7 +76,6 @@ class ConsoleProgress:
             self._status.update(line)
 
     def _print(self, text: str, style: str) -> None:
-
         self._safely(lambda: console.err().print(Text(text, style=style), soft_wrap=True))
 
     def _safely(self, write: Callable[[], None]) -> None:

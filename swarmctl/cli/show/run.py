@@ -121,7 +121,7 @@ def show_dry_run(journal: Journal, plan: Plan) -> None:
 
 
 def lock_reverted(found: LockReverted) -> str:
-    """What was done about the Swarm's chaos lock, in a sentence."""
+    """How the Swarm's chaos lock was handled."""
     if not found.owner:
         return "the Swarm's chaos lock is free: nothing left to undo"
     if not found.run_id:
