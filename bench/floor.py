@@ -111,7 +111,7 @@ def record(engine: docker.DockerClient) -> RecordedStack:
 
 
 def lab_up(client: docker.DockerClient, mirror: str) -> None:
-    """Load moto in a process of its own, and start the image mirror."""
+    """Load moto in another process, and start the image mirror."""
     process = subprocess.Popen(
         [sys.executable, "-c", MOTO], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -1,4 +1,4 @@
-"""How the predictor grows with the Swarm: seconds and memory, each size in a process of its own."""
+"""Seconds and memory of the predictor by the Swarm's size; each size in a separate process."""
 
 from __future__ import annotations
 

@@ -122,11 +122,7 @@ class Api:
             )
 
     def move(self, instance_id: str, state: str, *, was: str, reason: str = "") -> None:
-        """Record a machine's new state.
-
-        Does nothing if the instance is no longer in state ``was``: a request has changed it in
-        between, and that request takes precedence.
-        """
+        """Record a machine's new state, unless a request has changed the state from ``was``."""
         with self._lock:
             for backend in _backends():
                 for instance in backend.all_instances():

@@ -24,12 +24,7 @@ _GONE = {"terminated", "shutting-down"}
 
 
 def compile_rules(instance: Ec2Instance, view: View) -> str:
-    """The nftables script that enforces an instance's security groups on its machine.
-
-    Args:
-        instance: whose machine.
-        view: all instances (for group references), VPCs and rules.
-    """
+    """The nftables script that enforces an instance's security groups on its machine."""
     gateway = gateway_of(view.vpcs[instance.vpc])
     rules = [rule for group in instance.groups for rule in view.rules.get(group, ())]
     network = [line for rule in rules if (line := _network_rule(rule, view))]

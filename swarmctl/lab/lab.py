@@ -68,7 +68,7 @@ def engine() -> docker.DockerClient:
         client.ping()
     except DockerException as error:
         raise SwarmctlError(
-            f"the lab needs a Docker Engine on this machine, and none answers: {error}",
+            f"the lab needs a Docker Engine on this machine, but none answers: {error}",
             "`swarmctl lab doctor` shows what is missing, `swarmctl lab doctor --fix` installs it",
         ) from error
     return client

@@ -125,14 +125,7 @@ def _last_lines(log: bytes) -> str:
 def build_image(
     client: docker.DockerClient, recipe: Path, reference: str, parent: str, note: Note
 ) -> None:
-    """Build an image from a recipe.
-
-    Args:
-        client: the Engine.
-        recipe: the recipe's folder.
-        reference: the image's name and tag.
-        parent: the image it is built on.
-        note: told when it begins and ends.
+    """Build the image ``reference`` (name:tag) from a recipe's folder, on the image ``parent``.
 
     Raises:
         SwarmctlError: the build failed; the message ends with the end of its log.

@@ -33,10 +33,6 @@ class Images:
 def ensure_images(client: docker.DockerClient, note: Note) -> Images:
     """Build the images that do not exist yet, independent ones in parallel.
 
-    Args:
-        client: the Engine that will run the lab.
-        note: told the progress of every image that is built.
-
     Raises:
         SwarmctlError: an image could not be built; the message ends with the end of the log.
     """
@@ -69,11 +65,7 @@ def ensure_images(client: docker.DockerClient, note: Note) -> Images:
 
 
 def remove_stale_images(client: docker.DockerClient) -> tuple[str, ...]:
-    """Remove lab images that no recipe leads to any more; images in use stay.
-
-    Returns:
-        The references that were removed.
-    """
+    """Remove lab images that no recipe makes any more, unless in use; returns their references."""
     wanted = vars(image_tags(base_image=os.environ.get(BASE_IMAGE_VARIABLE) or None)).values()
     removed = []
     for reference in sorted(_existing(client) - set(wanted)):

@@ -1,8 +1,7 @@
-"""What the lab's images are made of, and their tags. Pure, apart from reading the recipes.
+"""The recipes of the lab's images, and the images' tags. Pure, apart from reading the recipes.
 
-A recipe is a folder below ``lab/images/``: a Dockerfile and its files. A tag is the hash of all
-that goes into the image (its files and its parent's tag), so an image is rebuilt only when one of
-these has changed.
+A recipe is a folder below ``lab/images/``: a Dockerfile and its files. A tag is the hash of the
+image's files and its parent's tag, so an image is rebuilt only when one of these has changed.
 """
 
 from __future__ import annotations
@@ -63,12 +62,7 @@ class ImageTags:
 
 
 def image_tags(recipes: Path = RECIPES, base_image: str | None = None) -> ImageTags:
-    """Compute the tag of every image from what goes into it.
-
-    Args:
-        recipes: a folder with one recipe folder per image.
-        base_image: a Debian image to pull; by default the base is built.
-    """
+    """Compute the tag of every image; ``base_image`` is pulled instead of building the base."""
     base = base_image or image_tag("base", *MMDEBSTRAP)
 
     def built(name: str, parent: str) -> str:

@@ -66,7 +66,7 @@ def translate(
     """Let a manager's docker CLI translate a compose file.
 
     Args:
-        manager: the manager.
+        manager: where the docker CLI runs.
         stack: the name to deploy under.
         rendered: the compose files and the files they name.
         pretend: secrets that are shown to the CLI as existing.

@@ -87,7 +87,7 @@ def resolve_images(
         engine: a manager, which asks the registries.
         mode: ``always``; ``changed``: only if the image's name has changed; or ``never``.
         credentials: for registries with authentication.
-        note: told each image without an answer from its registry; it is deployed by name.
+        note: called with each image that has no digest; it is deployed by name.
     """
     services = desired.services
     kept = {n for n, s in services.items() if mode != ALWAYS and _keeps_image(n, s, current)}

@@ -33,7 +33,7 @@ class NodeVolumes:
     """A stack's volumes on one node, or the error of that node."""
 
     node: str
-    names: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
     error: str = ""
 
 
@@ -65,7 +65,7 @@ def remove_stack(
     """
     nodes = _nodes(target, note) if volumes else {}
     found = find_volumes(nodes, stack)
-    named = [f"{name} on {on.node}" for on in found for name in on.names]
+    named = [f"{name} on {entry.node}" for entry in found for name in entry.volumes]
     with connect(target) as swarm:
         engine = SwarmEngine(swarm)
         if named:
@@ -93,12 +93,12 @@ def _remove_volumes(
     nodes: Mapping[str, Endpoint], found: Sequence[NodeVolumes], removed: Note
 ) -> None:
     left = remove_volumes(nodes, found)
-    kept = {(on.node, name) for on in left for name in on.names}
-    for on in found:
-        for name in on.names:
-            if (on.node, name) not in kept:
-                removed(f"volume {name} on {on.node}")
-    if problems := [f"{on.node}: {on.error}" for on in [*left, *found] if on.error]:
+    kept = {(entry.node, name) for entry in left for name in entry.volumes}
+    for entry in found:
+        for name in entry.volumes:
+            if (entry.node, name) not in kept:
+                removed(f"volume {name} on {entry.node}")
+    if problems := [f"{entry.node}: {entry.error}" for entry in [*left, *found] if entry.error]:
         raise SwarmctlError("volumes may be left:\n  " + "\n  ".join(problems))
 
 
@@ -194,7 +194,7 @@ def remove_volumes(
     Returns:
         The volumes that are left after ``timeout`` seconds for each node, with the reason.
     """
-    there = {on.node: on.names for on in found if on.names}
+    there = {entry.node: entry.volumes for entry in found if entry.volumes}
 
     def remove_on(name: str, where: Endpoint) -> NodeVolumes:
         left, error = list(there[name]), ""
@@ -202,7 +202,7 @@ def remove_volumes(
         def all_gone() -> tuple[bool | None, str]:
             nonlocal error
             done = _docker(name, where, ["volume", "rm", *left])
-            left[:] = [volume for volume in left if volume not in done.names]
+            left[:] = [volume for volume in left if volume not in done.volumes]
             error = done.error
             return (None if left else True), error
 
@@ -213,7 +213,7 @@ def remove_volumes(
         return NodeVolumes(name)
 
     results = _everywhere({n: nodes[n] for n in there}, remove_on)
-    return [result for result in results if result.names]
+    return [result for result in results if result.volumes]
 
 
 def _everywhere(

@@ -1,8 +1,7 @@
 """Bring a stack back to its state before a deploy.
 
-What has to be done is found by comparing the current stack with the one before, not by recording
-what was sent. So it does not matter at which request a deploy failed, or whether Swarm has already
-rolled a service back by itself.
+The steps come from comparing the current stack with the one before, not from a record of requests:
+so it does not matter where a deploy failed, or whether Swarm has already rolled a service back.
 """
 
 from __future__ import annotations
@@ -122,8 +121,8 @@ def roll_back(
 def revert_service(engine: Engine, before: Json, now: Json) -> None:
     """Give a service its old spec back.
 
-    If Swarm still has that as the previous spec, it is told to roll back: then ``rollback_config``
-    sets the pace, and the old registry credentials are used again.
+    If Swarm still has it as the previous spec, Swarm rolls back by itself: it follows the service's
+    ``rollback_config`` and uses the old registry credentials.
     """
     previous = now.get("PreviousSpec")
     if previous and normal(previous) == normal(before["Spec"]):

@@ -88,5 +88,5 @@ def missing_file(name: str, where: str, stack: Path) -> UsageError:
     there = sorted(str(path.relative_to(stack)) for path in stack.rglob("*") if path.is_file())
     return UsageError(
         f"{where}: there is no file {name!r} in the stack",
-        f"{suggestion(name, there)} files must lie in {stack}: {', '.join(there)}".lstrip(),
+        f"{suggestion(name, there)} files must be in {stack}: {', '.join(there)}".lstrip(),
     )
