@@ -21,7 +21,7 @@ from swarmctl.swarm.ssh import Endpoint
 if TYPE_CHECKING:
     from swarmctl.cloud.instances import Cloud, Instance
     from swarmctl.swarm.client import SwarmClient
-    from swarmctl.swarm.failover import Failover
+    from swarmctl.swarm.connect import Failover
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class Target:
     instances: tuple[Instance, ...] = ()
 
     def connect(self) -> SwarmClient:
-        """A connection to the first manager that answers; see ``swarm.connect``."""
+        """A connection to the first manager that answers."""
         from swarmctl.swarm.connect import connect
 
         return connect(self.endpoints)
 
     def failover(self) -> Failover:
-        """A connection that survives its manager; see ``swarm.failover``."""
-        from swarmctl.swarm.failover import Failover
+        """A connection that moves to another manager when its own fails."""
+        from swarmctl.swarm.connect import Failover
 
         return Failover(self.endpoints)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from swarmctl.cluster import Target
-    from swarmctl.swarm.failover import Failover
+    from swarmctl.swarm.connect import Failover
     from swarmctl.swarm.overview import Overview
 
 app = typer.Typer()

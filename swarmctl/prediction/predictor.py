@@ -10,7 +10,7 @@ from random import Random
 
 from swarmctl.prediction.prediction import Counts, Gone, Loss, Outcome, Prediction
 from swarmctl.prediction.search import Chance, Everything, Search, State, Tally, add, tally
-from swarmctl.reading.times import seconds
+from swarmctl.reading.times import unix_time
 from swarmctl.scheduler.batch import TooManyError
 from swarmctl.scheduler.board import Board
 from swarmctl.scheduler.filters import Shortages
@@ -194,7 +194,7 @@ class Predictor:
         old = Counter(
             t.service_id
             for t in self._pending_tasks
-            if seconds(t.created_at) < seconds(self._services[t.service_id].updated_at)
+            if unix_time(t.created_at) < unix_time(self._services[t.service_id].updated_at)
         )
         starts = [State(waiting=tally(all_of_them))]
         if old:

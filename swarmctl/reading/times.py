@@ -18,7 +18,7 @@ def parse_time(text: str) -> datetime:
 
 
 def time_or_none(text: str) -> datetime | None:
-    """The same, or ``None`` for what is no time; Go writes an unset one as ``0001-01-01T…``."""
+    """The same, or ``None`` for an invalid time. Go writes an unset one as ``0001-01-01T…``."""
     if text.startswith("0001-"):
         return None
     try:
@@ -27,7 +27,7 @@ def time_or_none(text: str) -> datetime | None:
         return None
 
 
-def seconds(text: str) -> float:
-    """A time as seconds since 1970; 0 when it is missing or not a time."""
+def unix_time(text: str) -> float:
+    """Seconds since 1970; 0 when the time is missing or invalid."""
     moment = time_or_none(text)
     return moment.timestamp() if moment else 0.0

@@ -1,7 +1,7 @@
-"""The nodes of a YAML text: what is written, and where.
+"""The nodes of a YAML text: a tree of scalars, lists and maps with their positions.
 
-A tree of scalars, lists and maps with their positions, made by ``yaml_parse``. Aliases share nodes.
-A tag is written as in the text (``!!str``, ``!mine``), ``""`` when there is none.
+Made by ``yaml_parse``; aliases share nodes. A tag is written as in the text (``!!str``, ``!mine``),
+``""`` when there is none.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ Path: TypeAlias = tuple[str | int, ...]
 
 # Far beyond any file that people write, and well inside Python's own limit on recursion.
 MAX_DEPTH = 150
-
-_MERGE = "<<"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -93,7 +91,7 @@ def is_merge(node: Node) -> bool:
     """Whether a key is ``<<``, which brings in other maps."""
     return (
         isinstance(node, ScalarNode)
-        and node.raw == _MERGE
+        and node.raw == "<<"
         and ((node.plain and node.tag in ("", "!")) or node.tag == "!!merge")
     )
 

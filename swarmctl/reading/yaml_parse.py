@@ -23,10 +23,6 @@ from swarmctl.reading.yaml_nodes import (
 _TAG = "tag:yaml.org,2002:"
 
 
-def _loader() -> Any:
-    return getattr(yaml, "CLoader", yaml.SafeLoader)
-
-
 def compose(text: str, *, only_document: bool = False) -> Node | None:
     """The root of the first document, ``None`` if there is none.
 
@@ -39,7 +35,7 @@ def compose(text: str, *, only_document: bool = False) -> Node | None:
     """
     composer = _Composer()
     try:
-        for event in yaml.parse(text, Loader=_loader()):
+        for event in yaml.parse(text, Loader=getattr(yaml, "CLoader", yaml.SafeLoader)):
             if isinstance(event, yaml.DocumentEndEvent) and not only_document:
                 break
             composer.take(event)
@@ -53,12 +49,9 @@ def compose(text: str, *, only_document: bool = False) -> Node | None:
     except yaml.YAMLError as fault:  # a control character: it has a position, but no mark
         position = getattr(fault, "position", 0) or 0
         line = text.count("\n", 0, position) + 1
-        raise YamlError(_reader_words(fault), Mark(line, 1, position)) from fault
+        words = str(getattr(fault, "reason", "") or "not YAML")
+        raise YamlError(words, Mark(line, 1, position)) from fault
     return composer.root
-
-
-def _reader_words(fault: yaml.YAMLError) -> str:
-    return str(getattr(fault, "reason", "") or "not YAML")
 
 
 def _mark(mark: Any) -> Mark:

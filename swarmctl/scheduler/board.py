@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from swarmctl.reading.times import seconds
+from swarmctl.reading.times import unix_time
 from swarmctl.scheduler.batch import Allocation, Kind, Rank, best_ranks
 from swarmctl.scheduler.filters import Room, Shortages, capacity, explain, suits
 from swarmctl.scheduler.tree import Branch, Path, build
@@ -299,7 +299,7 @@ def _failures(swarm: Swarm, index: Mapping[str, int], since: float) -> Failures:
         service = services.get(task.service_id)
         if service is None or service.is_global or not same_spec(task.spec, service.task_spec):
             continue
-        if seconds(task.updated_at) > since:
+        if unix_time(task.updated_at) > since:
             key = (service.id, index[task.node_id])
             counts[key] = counts.get(key, 0) + 1
     return counts
@@ -312,11 +312,11 @@ def _leads_since_at_most(swarm: Swarm) -> float:
     since when it leads, but it starts by writing every node that is not down (dispatcher.go,
     markNodesUnknown): no live node's record is older than that.
     """
-    return min((seconds(node.updated_at) for node in swarm.nodes if node.live), default=0.0)
+    return min((unix_time(node.updated_at) for node in swarm.nodes if node.live), default=0.0)
 
 
 def _now(swarm: Swarm) -> float:
     """The moment of a snapshot, in seconds since 1970; its newest task's if it does not say."""
     if swarm.taken_at:
-        return seconds(swarm.taken_at)
-    return max((seconds(t.updated_at) for t in swarm.tasks), default=0.0)
+        return unix_time(swarm.taken_at)
+    return max((unix_time(t.updated_at) for t in swarm.tasks), default=0.0)

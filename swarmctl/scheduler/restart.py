@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from swarmctl.reading.times import seconds
+from swarmctl.reading.times import unix_time
 from swarmctl.swarm.model import RestartPolicy, Service, Swarm, Task, same_spec
 
 
@@ -122,8 +122,8 @@ class History:
             for other in self._slots[task.service_id, task.slot]
             if same_spec(other.spec, task.spec)
         ]
-        restarted = sorted(seconds(t.created_at) for t in same)[1:]
+        restarted = sorted(unix_time(t.created_at) for t in same)[1:]
         if not service.restart.window:
             return len(restarted)
-        moment = seconds(task.updated_at)
+        moment = unix_time(task.updated_at)
         return sum(moment - service.restart.window < at < moment for at in restarted)

@@ -1,7 +1,7 @@
 """A connection to one manager of a Swarm, with failures in words.
 
 When the manager dies, calls raise ``ManagerError`` within the request timeout;
-:class:`swarmctl.swarm.failover.Failover` then goes on with the next manager. May be used from
+:class:`swarmctl.swarm.connect.Failover` then goes on with the next manager. May be used from
 several threads.
 """
 

@@ -19,7 +19,7 @@ from swarmctl.swarm.ssh import ManagerError
 
 if TYPE_CHECKING:
     from swarmctl.swarm.client import SwarmClient
-    from swarmctl.swarm.failover import Failover
+    from swarmctl.swarm.connect import Failover
     from swarmctl.swarm.model import Swarm
 
 Json = dict[str, Any]

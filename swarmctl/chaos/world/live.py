@@ -17,8 +17,8 @@ from swarmctl.prediction import Bounds, Prediction
 from swarmctl.prediction.predict import predict
 from swarmctl.reading.times import time_or_none
 from swarmctl.swarm.client import SwarmClient
+from swarmctl.swarm.connect import Failover
 from swarmctl.swarm.engine import Engine, SwarmEngine
-from swarmctl.swarm.failover import Failover
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.shell import Shells

@@ -32,8 +32,8 @@ from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, DeployPlan
 from swarmctl.stack.deploy.specs import normal
 from swarmctl.stack.render.source import StackSource
 from swarmctl.swarm import lock
+from swarmctl.swarm.connect import Failover
 from swarmctl.swarm.engine import Engine, SwarmEngine
-from swarmctl.swarm.failover import Failover
 from swarmctl.swarm.manager_errors import not_now
 from swarmctl.swarm.patience import Patient, again
 from swarmctl.swarm.ssh import Endpoint, NotNowError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,11 @@ class SshServer(paramiko.ServerInterface):
         return True
 
     def _serve(self, channel: paramiko.Channel, command: str) -> None:
-        with suppress(OSError, EOFError):  # whoever asked may hang up at any time
+        # A client writes only after the reply to its request: an answer, or the end, must not
+        # overtake that reply, which another thread sends.
+        while not (channel.recv_ready() or channel.eof_received or channel.closed):
+            time.sleep(0.001)
+        with suppress(OSError, EOFError):  # the client may hang up at any time
             self.answer(channel, command)
 
     def answer(self, channel: paramiko.Channel, command: str) -> None:

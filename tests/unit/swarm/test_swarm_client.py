@@ -16,8 +16,7 @@ import pytest
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.client import SwarmClient
-from swarmctl.swarm.connect import connect
-from swarmctl.swarm.failover import Failover
+from swarmctl.swarm.connect import Failover, connect
 from swarmctl.swarm.manager_errors import not_now
 from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.snapshot import take_snapshot
