@@ -1,7 +1,7 @@
 """Which Swarm a command means, and how to reach its managers.
 
-Either ``--host`` names one manager, or EC2's tags name the managers of a cluster: of ``--cluster``
-or ``$SWARMCTL_CLUSTER``, else of the only cluster in the region.
+``--host`` names one manager; without it, EC2's tags name the managers of ``--cluster``, of
+``$SWARMCTL_CLUSTER`` or of the only cluster in the region.
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ def resolve(
     """
     if host:
         return Target((parse_host(host),))
-    name, instances = find((cloud or _cloud)(), cluster)
+    if cloud is None:
+        from swarmctl.cloud.instances import Cloud
+
+        cloud = Cloud
+    name, instances = find(cloud(), cluster)
     return Target(manager_endpoints(name, instances), name, instances)
 
 
@@ -71,21 +75,32 @@ def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, .
     """A cluster's name and its instances, whether they are running or not.
 
     Args:
-        ec2: where to look.
+        ec2: the EC2 API.
         cluster: its name; ``None`` for ``$SWARMCTL_CLUSTER`` or the only one.
 
     Raises:
         UsageError: the cluster is unknown, or there are several.
-        SwarmctlError: EC2 cannot be asked.
+        SwarmctlError: there is no cluster, or the call to EC2 failed.
     """
-    name = cluster or os.environ.get("SWARMCTL_CLUSTER") or _only_cluster(ec2)
-    instances = ec2.instances(name)
-    if not instances:
-        known = ec2.clusters()
-        if not known:
-            raise _no_cluster(ec2)
+    name = cluster or os.environ.get("SWARMCTL_CLUSTER")
+    instances = ec2.instances(name) if name else ()
+    if name and instances:
+        return name, instances
+    known = ec2.clusters()
+    if not known:
+        raise SwarmctlError(
+            f"there is no cluster in {ec2.region}",
+            "create one: ansible-playbook playbooks/site.yml; or name a manager: "
+            "--host ssh://user@ip",
+        )
+    if name:
         raise unknown("cluster", name, known)
-    return name, instances
+    if len(known) > 1:
+        raise UsageError(
+            f"there are several clusters in {ec2.region}: {', '.join(known)}",
+            "name one: --cluster NAME, or export SWARMCTL_CLUSTER=NAME",
+        )
+    return known[0], ec2.instances(known[0])
 
 
 def manager_endpoints(cluster: str, instances: Iterable[Instance]) -> tuple[Endpoint, ...]:
@@ -97,15 +112,15 @@ def manager_endpoints(cluster: str, instances: Iterable[Instance]) -> tuple[Endp
     managers = [instance for instance in instances if instance.role == "manager"]
     running = [instance for instance in managers if instance.state == "running"]
     if not running:
-        states = (
-            ", ".join(f"{i.name} is {i.state}" for i in managers) or "no instance is tagged as one"
-        )
+        states = ", ".join(f"{i.name} is {i.state}" for i in managers)
+        hint = "create them: ansible-playbook playbooks/provision.yml"
+        if managers:
+            ids = " ".join(instance.id for instance in managers)
+            hint = f"start one: aws ec2 start-instances --instance-ids {ids}"
         raise SwarmctlError(
-            f"no manager of the cluster {cluster} is running: {states}",
-            "start one: aws ec2 start-instances --instance-ids "
-            + " ".join(instance.id for instance in managers)
-            if managers
-            else "create them: ansible-playbook playbooks/provision.yml",
+            f"no manager of the cluster {cluster} is running: "
+            f"{states or 'no instance is tagged as one'}",
+            hint,
         )
     return tuple(endpoint(instance) for instance in running)
 
@@ -167,28 +182,3 @@ def _known_to_a_cluster(alias: str) -> tuple[tuple[Path, ...], Path | None]:
         if key.is_file() and paramiko.HostKeys(str(path)).lookup(alias) is not None:
             return files, key
     return files, None
-
-
-def _cloud() -> Cloud:
-    from swarmctl.cloud.instances import Cloud
-
-    return Cloud()
-
-
-def _only_cluster(ec2: Cloud) -> str:
-    names = ec2.clusters()
-    if not names:
-        raise _no_cluster(ec2)
-    if len(names) > 1:
-        raise UsageError(
-            f"there are several clusters in {ec2.region}: {', '.join(names)}",
-            "name one: --cluster NAME, or export SWARMCTL_CLUSTER=NAME",
-        )
-    return names[0]
-
-
-def _no_cluster(ec2: Cloud) -> SwarmctlError:
-    return SwarmctlError(
-        f"there is no cluster in {ec2.region}",
-        "create one: ansible-playbook playbooks/site.yml; or name a manager: --host ssh://user@ip",
-    )

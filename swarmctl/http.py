@@ -1,8 +1,7 @@
 """One HTTP request with one deadline for the whole answer.
 
-A socket's own time-out starts anew with every packet, so an answer that drips in can take for ever
-(``http.client`` and ``requests`` document it so). Here the name's resolution, the connection, TLS,
-the headers and the body share one deadline.
+Name resolution, connection, TLS, headers and body share it. The time-out of ``http.client`` and
+``requests`` does not do that: it starts anew with every packet, so a slow answer may never end.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from enum import Enum
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-# More of a body is not read: the answer has come.
+# A longer body is not read to its end.
 BODY_LIMIT = 65536
 _CHUNK = 8192
-# What stays as it is in a path and query; the rest, such as a space, is percent-encoded.
+# Not percent-encoded in a path and query.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
 class Failure(Enum):
-    """Why there is no whole answer."""
+    """Why an answer is missing or incomplete."""
 
     UNREACHABLE = "no connection"
     LATE = "no whole answer within the deadline"
@@ -38,12 +37,12 @@ class Failure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one request.
+    """The result of one request.
 
     Attributes:
-        seconds: until the answer was whole, or the request failed. Of a stream, until its headers.
+        seconds: until the answer was complete (a stream's headers), or the request failed.
         status: the HTTP status; ``None`` when no headers came.
-        failure: why the answer is not whole; ``None`` when it is.
+        failure: ``None`` when the answer is complete.
         detail: ``HTTP 200``, or the error in a few words.
     """
 
@@ -54,11 +53,11 @@ class Answer:
 
 
 def get(url: str, timeout_s: float) -> Answer:
-    """Send a GET request. It never raises for what the network or the server does.
+    """Send a GET request; failures of the network or the server are in the answer, not raised.
 
-    A body of a declared length must come whole, up to :data:`BODY_LIMIT` bytes. One without a
-    declared length may be a stream that never ends: it counts as answered once its headers came.
-    Redirects are not followed. Certificates are verified.
+    A body with a declared length must be complete, up to :data:`BODY_LIMIT` bytes. One without may
+    be an endless stream: the answer is complete once its headers came. Redirects are not followed.
+    Certificates are verified.
 
     Args:
         url: ``http://`` or ``https://``; a user name and password in it are not sent.
@@ -75,7 +74,7 @@ def get(url: str, timeout_s: float) -> Answer:
         failure, detail = Failure.NOT_HTTP, "connection closed without an answer"
     except http.client.HTTPException as error:
         failure, detail = Failure.NOT_HTTP, f"not HTTP ({type(error).__name__})"
-    except (OSError, ValueError) as error:  # ValueError: what is no host name
+    except (OSError, ValueError) as error:  # ValueError: an invalid host name
         failure = Failure.BROKEN if request.connected else Failure.UNREACHABLE
         detail = reason(error)
     finally:
@@ -94,14 +93,14 @@ def connect(host: str, port: int, until: float) -> socket.socket:
 
     Raises:
         TimeoutError: the deadline passed.
-        OSError: nothing can be connected to; that of the last address.
+        OSError: no address accepts a connection; the error of the last one.
     """
     failed = OSError(f"no address for {host}")
     addresses = _resolve(host, port, until)
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         sock = socket.socket(family, kind, protocol)
         try:
-            # One that never answers leaves time for the others.
+            # A share each: a silent address must leave time for the others.
             sock.settimeout(_left(until) / (len(addresses) - tried))
             sock.connect(address)
         except OSError as error:
@@ -130,8 +129,8 @@ _Addresses = Sequence[tuple[socket.AddressFamily, socket.SocketKind, int, str, t
 def _resolve(host: str, port: int, until: float) -> _Addresses:
     """The host's addresses.
 
-    ``getaddrinfo`` knows no deadline: for a name it runs in a thread that is left to itself when
-    it is late. The resolver's own time-out ends it.
+    ``getaddrinfo`` has no deadline: for a name it runs in a thread, which is abandoned when it is
+    late and ends with the resolver's own time-out.
     """
     try:
         numeric = socket.AI_NUMERICHOST
@@ -171,7 +170,7 @@ class _Request:
         return self._socket is not None
 
     def send(self) -> tuple[Failure | None, str]:
-        """Send it and read the answer: what failed, and in words."""
+        """Send it and read the answer: the failure, if any, and the detail."""
         parts = urlsplit(self._url)
         host, secure = parts.hostname or "", parts.scheme == "https"
         self._socket = connect(host, parts.port or (443 if secure else 80), self.until)
@@ -209,10 +208,11 @@ class _Request:
             self._socket.close()
 
 
-class _DeadlineSocket:
+class _DeadlineSocket(io.RawIOBase):
     """What ``http.client`` needs of a socket, each operation bounded by one deadline."""
 
     def __init__(self, sock: socket.socket, until: float) -> None:
+        super().__init__()
         self._sock, self._until = sock, until
 
     def sendall(self, data: bytes) -> None:
@@ -221,16 +221,10 @@ class _DeadlineSocket:
 
     def makefile(self, mode: str) -> io.BufferedReader:
         del mode
-        return io.BufferedReader(_DeadlineReader(self._sock, self._until))
+        return io.BufferedReader(self)
 
     def close(self) -> None:
         """Left to the request: ``http.client`` closes before the body is read."""
-
-
-class _DeadlineReader(io.RawIOBase):
-    def __init__(self, sock: socket.socket, until: float) -> None:
-        super().__init__()
-        self._sock, self._until = sock, until
 
     def readable(self) -> bool:
         return True

@@ -60,16 +60,20 @@ class Instance:
 
 
 class Cloud:
-    """The EC2 API of one region.
+    """The EC2 API of one region. All methods raise ``CloudError`` when a call fails.
 
-    Args:
-        region: overrides the environment's.
-
-    Raises:
-        CloudError: no region or no credentials are configured; nothing has been called yet.
+    Requests return when EC2 has accepted them, not when they are carried out.
     """
 
     def __init__(self, region: str | None = None) -> None:
+        """Read the configuration; nothing is called yet.
+
+        Args:
+            region: overrides the environment's.
+
+        Raises:
+            CloudError: no region or no credentials are configured.
+        """
         session = boto3.Session(region_name=region)
         if session.region_name is None:
             raise CloudError(
@@ -93,60 +97,32 @@ class Cloud:
         return tuple(sorted({instance.cluster for instance in self._find(filters)}))
 
     def instances(self, cluster: str) -> tuple[Instance, ...]:
-        """The instances of a cluster, managers first, without terminated ones.
-
-        Raises:
-            CloudError: the call failed.
-        """
+        """The instances of a cluster, managers first, without terminated ones."""
         filters: list[FilterTypeDef] = [{"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}]
         return tuple(sorted(self._find(filters), key=lambda i: (i.role, _natural(i.name))))
 
     def stop(self, instance_id: str, force: bool = False) -> None:
-        """Ask EC2 to stop an instance; returns when the request is accepted.
-
-        Args:
-            instance_id: ``i-…``.
-            force: pull the plug instead of a clean shutdown.
-
-        Raises:
-            CloudError: EC2 refused.
-        """
+        """Ask EC2 to stop an instance; ``force`` pulls the plug instead of a clean shutdown."""
         with _errors_in_words(self.region):
             self._ec2.stop_instances(InstanceIds=[instance_id], Force=force)
 
     def terminate(self, instance_id: str) -> None:
-        """Ask EC2 to terminate an instance; returns when the request is accepted.
-
-        Raises:
-            CloudError: EC2 refused.
-        """
+        """Ask EC2 to terminate an instance."""
         with _errors_in_words(self.region):
             self._ec2.terminate_instances(InstanceIds=[instance_id])
 
     def reboot(self, instance_id: str) -> None:
-        """Ask EC2 to reboot an instance; returns when the request is accepted.
-
-        Raises:
-            CloudError: EC2 refused.
-        """
+        """Ask EC2 to reboot an instance."""
         with _errors_in_words(self.region):
             self._ec2.reboot_instances(InstanceIds=[instance_id])
 
     def start(self, instance_id: str) -> None:
-        """Ask EC2 to start an instance; returns when the request is accepted.
-
-        Raises:
-            CloudError: EC2 refused, for example because the instance is still stopping.
-        """
+        """Ask EC2 to start an instance; refused while it is still stopping."""
         with _errors_in_words(self.region):
             self._ec2.start_instances(InstanceIds=[instance_id])
 
     def state(self, instance_id: str) -> str:
-        """The state of an instance now, ``terminated`` included.
-
-        Raises:
-            CloudError: there is no such instance, or the call failed.
-        """
+        """The state of an instance now, ``terminated`` included."""
         with _errors_in_words(self.region):
             answer = self._ec2.describe_instances(InstanceIds=[instance_id])
         found = [i for r in answer["Reservations"] for i in r["Instances"]]
@@ -155,12 +131,10 @@ class Cloud:
         return found[0]["State"]["Name"]
 
     def _find(self, filters: Sequence[FilterTypeDef]) -> Iterator[Instance]:
-        there: FilterTypeDef = {"Name": "instance-state-name", "Values": list(_EXISTING)}
+        existing: FilterTypeDef = {"Name": "instance-state-name", "Values": list(_EXISTING)}
         with _errors_in_words(self.region):
-            pages = self._ec2.get_paginator("describe_instances").paginate(
-                Filters=[*filters, there]
-            )
-            for page in pages:
+            pages = self._ec2.get_paginator("describe_instances")
+            for page in pages.paginate(Filters=[*filters, existing]):
                 for reservation in page["Reservations"]:
                     yield from map(_instance, reservation["Instances"])
 
@@ -209,9 +183,8 @@ def _errors_in_words(region: str) -> Iterator[None]:
             _ADVICE.get(error.get("Code", ""), ""),
         ) from fault
     except botocore.exceptions.EndpointConnectionError as fault:
-        raise CloudError(
-            str(fault), "is the network up? for the lab: swarmctl lab status"
-        ) from fault
+        hint = "is the network up? for the lab: swarmctl lab status"
+        raise CloudError(str(fault), hint) from fault
     except botocore.exceptions.BotoCoreError as fault:
         raise CloudError(f"the call to AWS failed: {fault}") from fault
 

@@ -45,8 +45,8 @@ class Document(Generic[V]):
 
     Args:
         text: the whole file.
-        root: the node of everything; an empty scalar when the file is empty.
-        value: what the nodes mean to the reader of this file.
+        root: an empty scalar when the file is empty.
+        value: the nodes' values.
         label: the file's name, for messages.
     """
 
@@ -56,32 +56,33 @@ class Document(Generic[V]):
     label: str = ""
 
     def locate(self, path: Sequence[str | int], *, value: bool = False) -> tuple[Mark, Mark]:
-        """Start and end of a key (or of its value); of the nearest thing above if there is none.
+        """Start and end of a key, or of the nearest one above if it is missing.
 
         Args:
             path: keys and list indexes from the root.
-            value: the value instead of the key. A list's item is always its value.
+            value: locate the value instead of the key. A list's item has no key.
         """
-        found = node = self.root
-        for step in path:
-            pair = _below(node, step)
-            if pair is None:
-                break
-            found, node = (pair[1] if value else pair[0]), pair[1]
+        key, node = [(self.root, self.root), *self._walk(path)][-1]
+        found = node if value else key
         return found.start, found.end
 
     def node(self, path: Sequence[str | int]) -> Node | None:
         """The node of a value, or ``None``."""
+        nodes = [self.root, *(node for _, node in self._walk(path))]
+        return nodes[-1] if len(nodes) == len(path) + 1 else None
+
+    def _walk(self, path: Sequence[str | int]) -> Iterator[tuple[Node, Node]]:
+        """Key and value of each step, as far as there are any."""
         node = self.root
         for step in path:
             pair = _below(node, step)
             if pair is None:
-                return None
+                return
+            yield pair
             node = pair[1]
-        return node
 
     def line(self, path: Path) -> int:
-        """The line of a key or an item, from 1; of what it would be in if it is missing."""
+        """The line (from 1) of a key or an item, or of the nearest one above if it is missing."""
         return self.locate(path)[0].line
 
     def raw(self, path: Path) -> str:
@@ -90,17 +91,17 @@ class Document(Generic[V]):
         return node.raw if isinstance(node, ScalarNode) else ""
 
     def fault(self, path: Path, text: str, line: int | None = None) -> str:
-        """One line for a person: ``file:line: key: what is wrong``.
+        """An error message: ``file:line: key: what is wrong``.
 
         Args:
-            path: of the value; of a key that is missing, its map's.
+            path: of the value; for a missing key, of its map.
             text: what is wrong.
             line: if it is not the value's own.
         """
         return f"{self.label}:{line or self.line(path)}: {written(path)}{text}"
 
     def duplicates(self) -> Iterator[tuple[Path, int]]:
-        """Keys that a map has already, with the line of the second one."""
+        """Keys that a map has twice, with the line of the second one."""
         for path, node in self._nodes():
             keys: set[str] = set()
             for key, _ in node.pairs if isinstance(node, MapNode) else ():
@@ -167,7 +168,7 @@ def load(text: str, label: str = "", *, text_keys: bool = False) -> Document[Any
 
 
 def parse(text: str, label: str, *, text_keys: bool = False) -> Document[Any]:
-    """The same, with ``BadFileError`` for what is not YAML."""
+    """Like :func:`load`, but raises ``BadFileError`` when the text is not YAML."""
     try:
         return load(text, label, text_keys=text_keys)
     except YamlError as fault:
@@ -194,5 +195,5 @@ def read(path: FilePath, *, hint: str = "", text_keys: bool = False) -> Document
     except UnicodeDecodeError as fault:
         raise BadFileError([f"{path}:1: not text in UTF-8"]) from fault
     if path.suffix == ".json":
-        text = text.replace("\t", " ")  # as indentation YAML forbids them; JSON has no others
+        text = text.replace("\t", " ")  # YAML forbids tabs as indentation; JSON has no others
     return parse(text, str(path), text_keys=text_keys)

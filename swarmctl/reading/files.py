@@ -14,22 +14,22 @@ from swarmctl.errors import RefusedError, SwarmctlError
 def write_whole(path: Path, content: bytes | str, mode: int | None = None) -> None:
     """Replace a file by a rename; when this returns, the new content survives a power cut.
 
-    Readers see the old content or the new, never a part. The directory is made if it is missing.
+    Readers see the old content or the new, never a part. A missing directory is created.
 
     Args:
         path: the file.
-        content: all of it; text is written as UTF-8.
-        mode: its permissions, for example ``0o600`` for a secret; else those it has, or the usual.
+        content: text is written as UTF-8.
+        mode: permissions, for example ``0o600``; else those of the old file, or the umask's.
 
     Raises:
-        OSError: it cannot be written; the file is as it was.
+        OSError: it cannot be written; the file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    usual = 0o666 if mode is None else mode
     try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, usual), "wb") as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with os.fdopen(os.open(fresh, flags, 0o666 if mode is None else mode), "wb") as file:
             if mode is None and path.exists():
                 os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
             file.write(data)
@@ -41,15 +41,11 @@ def write_whole(path: Path, content: bytes | str, mode: int | None = None) -> No
         raise
     # The rename itself must survive too: flush the directory's entries, and those of its parent.
     for directory in (path.parent, path.parent.parent):
-        _flush(directory)
-
-
-def _flush(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        handle = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager
@@ -57,14 +53,14 @@ def locked(path: Path, busy: str, hint: str, timeout_s: float = 0) -> Iterator[N
     """Hold a lock file; the kernel frees it however the process ends, ``kill -9`` included.
 
     Args:
-        path: the lock file; it stays, and holds the pid of the last process that had it.
-        busy: what another process is doing when it holds the lock, for the message.
+        path: the lock file; it stays, with the pid of its last holder.
+        busy: for the message: what the process that holds the lock is doing.
         hint: what the user can do then.
         timeout_s: seconds to wait for it.
 
     Raises:
         RefusedError: another process holds it; the message has its pid.
-        SwarmctlError: the file cannot be made.
+        SwarmctlError: the file cannot be created.
     """
     import filelock  # 20 ms, which `swarmctl --help` does not need
 

@@ -1,4 +1,4 @@
-"""Names that a person wrote, and the known name that is nearest to each."""
+"""Misspelt names: the nearest known name, and the error that lists all known ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from swarmctl.errors import UsageError
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like this one, ``None`` when none is like it."""
+    """The known name most similar to this one; ``None`` when none is similar."""
     return next(iter(difflib.get_close_matches(name, sorted(known), n=1)), None)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-# Go's rules are short, and the package durationpy departs from them: it accepts days, weeks, spaces
-# ("1h 1m") and signs within ("1h-1m"), rounds to microseconds and knows no limit.
+# Not the package durationpy: unlike Go it accepts days, weeks, spaces ("1h 1m") and inner signs
+# ("1h-1m"), rounds to microseconds and has no limit.
 _NS = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9}
 _NS |= {"m": 60 * 10**9, "h": 3600 * 10**9}
 _NUMBER = r"(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?"

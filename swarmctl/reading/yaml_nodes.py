@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
-# Far beyond any file that people write, and well inside Python's own limit on recursion.
+# More than any real file needs, and below Python's own limit on recursion.
 MAX_DEPTH = 150
 
 
@@ -79,7 +79,7 @@ Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 
 class YamlError(Exception):
-    """The text is not YAML, or means nothing here; ``mark`` is where."""
+    """The text is not YAML or not supported; ``mark`` is where."""
 
     def __init__(self, message: str, mark: Mark) -> None:
         super().__init__(message)

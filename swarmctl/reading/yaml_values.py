@@ -1,8 +1,8 @@
-"""From YAML nodes to plain values, for files that are ours: values of stacks, and experiments.
+"""From YAML nodes to plain values, for values of stacks and for experiments.
 
-Scalars mean what PyYAML makes of them, with these differences: ``8:22`` and dates are texts, as in
-YAML 1.2 (PyYAML takes the first for a number to the base of 60), and so are ``.inf`` and ``.nan``,
-which JSON does not have. Compose files follow Go instead: ``swarmctl.stack.compose.values``.
+Scalars are read as PyYAML reads them, except that these are texts: dates, ``8:22`` (to PyYAML a
+number to the base of 60), ``.inf`` and ``.nan``, which JSON does not have. Compose files follow Go
+instead: ``swarmctl.stack.compose.values``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from swarmctl.reading.yaml_nodes import (
     merged,
 )
 
-# A few aliases of aliases can stand for billions of values.
+# A few aliases of aliases can expand to billions of values.
 MAX_VALUES = 100_000
 
 _TAG = "tag:yaml.org,2002:"
@@ -51,7 +51,7 @@ def plain_value(root: Node, *, text_keys: bool = False) -> Any:
             last counts (``Document.duplicates`` finds them); else keys have types, and are unique.
 
     Raises:
-        YamlError: a tag, key or merge has no meaning here, or aliases stand for too many values.
+        YamlError: a tag, key or merge is not supported, or aliases expand to too many values.
     """
     return _Values(text_keys).value(root, 0)
 
@@ -79,13 +79,12 @@ class _Values:
         """The map's own keys win over merged ones, and of these the first."""
         found: dict[Any, Any] = {}
         for key, value in node.pairs:
-            brought_in = list(merged(key, value))
-            if is_merge(key) and len(brought_in) != (
-                len(value.items) if isinstance(value, ListNode) else 1
-            ):
+            maps = list(merged(key, value))
+            expected = len(value.items) if isinstance(value, ListNode) else 1
+            if is_merge(key) and len(maps) != expected:
                 raise YamlError("<< needs a map or a list of maps", value.start)
-            for below in reversed(brought_in):
-                found |= self.value(below, depth + 1)
+            for each in reversed(maps):
+                found |= self.value(each, depth + 1)
         own: set[str] = set()
         for key, value in node.pairs:
             if is_merge(key):
@@ -112,9 +111,9 @@ def _scalar(node: ScalarNode) -> Any:
     try:
         value = _READ[tag](SafeConstructor(), PyYamlScalar(_TAG + tag[2:], node.raw))
     except (ValueError, KeyError) as fault:  # `!!int many`
-        raise YamlError(f"{node.raw!r} is no {tag[2:]}", node.start) from fault
+        raise YamlError(f"{node.raw!r} is not of type {tag[2:]}", node.start) from fault
     return value if not isinstance(value, float) or math.isfinite(value) else node.raw
 
 
 def _unknown_tag(node: Node) -> YamlError:
-    return YamlError(f"the tag {node.tag} has no meaning here", node.start)
+    return YamlError(f"the tag {node.tag} is not supported", node.start)

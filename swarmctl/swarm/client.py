@@ -30,7 +30,7 @@ T = TypeVar("T")
 CONNECT_TIMEOUT = 4.0
 REQUEST_TIMEOUT = 10.0
 
-_BASE_URL = "http+docker://ssh"  # by this prefix the SDK knows what kind of socket it has
+_BASE_URL = "http+docker://ssh"  # the SDK recognises its kind of socket by this prefix
 
 # What a connection that breaks may raise. The last two come from paramiko, through urllib3 and
 # requests, when the SSH connection ends while a request is being written.
@@ -92,37 +92,32 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         return self._cluster_id
 
     def snapshot(self) -> Swarm:
-        """Everything this manager knows now.
-
-        Raises:
-            ManagerError: it does not answer, or the managers have no leader.
-        """
+        """Everything this manager knows now; see :meth:`raw_snapshot`."""
         return parse_swarm(self.raw_snapshot())
 
     def raw_snapshot(self) -> dict[str, list[Mapping[str, Any]]]:
         """The Engine's own JSON for nodes, services and tasks, asked for at the same time.
 
         Raises:
-            ManagerError: as :meth:`snapshot`.
+            ManagerError: it does not answer, or the managers have no leader.
         """
         api = self.docker.api
-        asked: dict[str, Callable[[], Any]] = {
-            "nodes": api.nodes,
-            "services": api.services,
-            "tasks": api.tasks,
-        }
+        lists = {"nodes": api.nodes, "services": api.services, "tasks": api.tasks}
         try:
-            waiting = {n: self._workers.submit(self._read, call) for n, call in asked.items()}
-            return {name: future.result() for name, future in waiting.items()}
+            answers = {name: self._workers.submit(self._read, call) for name, call in lists.items()}
+            return {name: answer.result() for name, answer in answers.items()}
         except (CancelledError, RuntimeError) as fault:  # what an executor raises after shutdown()
             raise ManagerError(f"{self.endpoint}: the connection was closed") from fault
 
     def ask(self, question: Callable[[], T]) -> T:
-        """Call the docker SDK, with failures of the connection or the manager as ManagerError.
+        """Call the docker SDK.
 
         Args:
-            question: a call of ``self.docker``; errors that are its own fault (such as "no such
-                service") pass through as ``docker.errors.APIError``.
+            question: a call of ``self.docker``.
+
+        Raises:
+            ManagerError: the connection or the manager failed.
+            docker.errors.APIError: the Engine refused the request itself: "no such service".
         """
         try:
             return question()
@@ -150,9 +145,8 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         try:
             return self.ask(question)
         except docker.errors.APIError as fault:
-            raise ManagerError(
-                f"{self.endpoint}: the Engine refused: {fault.explanation}"
-            ) from fault
+            words = f"{self.endpoint}: the Engine refused: {fault.explanation}"
+            raise ManagerError(words) from fault
 
     def __exit__(self, *fault: object) -> None:
         self.close()
@@ -181,7 +175,7 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
 
 
 def _api_version(adapter: EngineAdapter, timeout: float) -> str:
-    """The Engine's own API version; every version it serves it serves in this one as well."""
+    """The newest API version of the Engine."""
     with requests.Session() as session:
         session.trust_env = False
         session.mount(_BASE_URL, _Borrowed(adapter))
@@ -191,11 +185,11 @@ def _api_version(adapter: EngineAdapter, timeout: float) -> str:
 
 
 class _Borrowed(requests.adapters.BaseAdapter):
-    """An adapter that is not closed with the session that uses it."""
+    """Stays open when the session that uses it is closed."""
 
     def __init__(self, adapter: EngineAdapter) -> None:
         super().__init__()
         self.send = adapter.send  # type: ignore[method-assign]
 
     def close(self) -> None:
-        """Leave the lender's connection open."""
+        """The adapter has another owner."""

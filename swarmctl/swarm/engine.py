@@ -33,8 +33,8 @@ class EngineError(SwarmctlError):
 
     Attributes:
         status: the HTTP status.
-        repeated: whether it was sent before, without an answer: then it may be refused because it
-            has been done already. Only :class:`swarmctl.swarm.patience.Patient` sends twice.
+        repeated: whether it had been sent before, without an answer: the refusal may then mean
+            that the first request succeeded. Only ``swarmctl.swarm.patience`` sends twice.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -44,18 +44,17 @@ class EngineError(SwarmctlError):
 
 
 class Engine(Protocol):
-    """Where requests go to. Paths have no version: ``/services``."""
+    """The Engine API. Paths have no version: ``/services``.
+
+    Every method raises ``EngineError`` when the Engine refuses, and ``ManagerError`` when no
+    manager answers: whether a change was made is then not known.
+    """
 
     def snapshot(self) -> Swarm:
         """The Swarm now."""
 
     def get(self, path: str, **filters: list[str]) -> Any:
-        """What is there, as JSON; keywords are the Engine's filters.
-
-        Raises:
-            EngineError: the Engine refuses.
-            ManagerError: no manager answers.
-        """
+        """The JSON under a path; keywords are the Engine's filters."""
 
     def send(
         self,
@@ -75,24 +74,16 @@ class Engine(Protocol):
             body: JSON to send.
             params: the query.
             auth: the header ``X-Registry-Auth``.
-            repeat: whether another manager may be asked when one does not answer; only for what
-                can be done twice.
-
-        Raises:
-            EngineError: the Engine refuses.
-            ManagerError: the manager does not answer; whether it was done is not known.
+            repeat: send it to another manager when one does not answer; only for requests that are
+                safe to repeat.
         """
 
     def text(self, path: str, params: Mapping[str, str], limit: int) -> bytes:
-        """An answer that is no JSON (logs), at most ``limit`` bytes of it."""
+        """At most ``limit`` bytes of an answer that is not JSON (logs)."""
 
 
 def delete(engine: Engine, path: str) -> None:
-    """Remove something. It is no error if it does not exist.
-
-    Raises:
-        EngineError: the Engine refuses.
-    """
+    """Remove an object. It is no error if it does not exist."""
     try:
         engine.send("DELETE", path, repeat=True)
     except EngineError as fault:
@@ -101,11 +92,11 @@ def delete(engine: Engine, path: str) -> None:
 
 
 class ForwardingEngine(ABC):
-    """An Engine that passes its requests on to another one, in a way of its own."""
+    """An Engine that passes its requests to another one."""
 
     @abstractmethod
     def forward(self, request: Callable[[Engine], T]) -> T:
-        """Carry out a request."""
+        """Send a request to the other Engine."""
 
     def snapshot(self) -> Swarm:
         """See :class:`Engine`."""
@@ -125,11 +116,7 @@ class ForwardingEngine(ABC):
 
 
 class SwarmEngine:
-    """The Engine API over a connection that survives its manager.
-
-    Args:
-        swarm: the connection.
-    """
+    """The Engine API over a connection that survives its manager."""
 
     def __init__(self, swarm: Failover) -> None:
         self._swarm = swarm

@@ -1,4 +1,4 @@
-"""Why a manager could not answer: which of its failures are worth another try, and their words."""
+"""Errors of a manager: what is wrong, and whether another manager may answer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _COMPLAINTS = (
     ),
 )
 
-# SwarmKit's words for "not now": there is no leader, or the one that was asked is one no longer
+# SwarmKit's words for "not now": there is no leader, or the manager is no longer the leader
 # (manager/state/raft/raft.go: ErrStopped, ErrLostLeadership, ErrNoClusterLeader, ErrNoRaftMember;
 # and gRPC's own, from a follower that cannot reach the leader).
-# "raft: raft message is too large" is the request's own fault, so "raft:" alone says nothing.
+# "raft:" alone is not enough: "raft: raft message is too large" is the request's own fault.
 _NOT_NOW = (
     "not have a leader",
     "no elected cluster leader",
@@ -44,7 +44,7 @@ _NOT_NOW = (
 
 
 def not_now(words: str) -> bool:
-    """Whether these words of the Engine mean that the managers have no leader at the moment.
+    """Whether a message of the Engine means that the managers have no leader at the moment.
 
     Another manager, or the same one later, may answer the same request; whether it was carried
     out is not known.
@@ -93,7 +93,7 @@ def broken(endpoint: Endpoint, complaint: str, fault: Exception) -> ManagerError
 
 
 def innermost(fault: BaseException) -> str:
-    """The words of the exception that caused all others."""
+    """The message of the exception that caused all others."""
     while fault.__cause__ or fault.__context__:
         fault = fault.__cause__ or fault.__context__ or fault
     return str(fault) or type(fault).__name__

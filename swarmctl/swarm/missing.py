@@ -1,4 +1,4 @@
-"""Why replicas of a service are missing, in words: for status, guards and verdicts alike."""
+"""Why replicas of a service are missing, in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def why_missing(
     Args:
         swarm: a snapshot.
         service: one of its services.
-        lost: ids of nodes that do not count, whatever their state.
+        lost: ids of nodes to regard as lost, whatever their state.
 
     Returns:
         For example ``("2 on wkr1, which is down", "1 pending: no suitable node (…)")``; empty when
@@ -38,7 +38,7 @@ def why_missing(
 
 
 def _reason(swarm: Swarm, attempts: Sequence[Task], lost: Collection[str]) -> str:
-    """Why a place is empty, by the last attempt to fill it; ``""`` for a job that is on its way."""
+    """Why a slot is empty, by its last task; ``""`` when it is not, or its task has completed."""
     *earlier, task = attempts
     node = swarm.node_by_id(task.node_id)
     name = node.hostname if node else task.node_id
@@ -53,7 +53,7 @@ def _reason(swarm: Swarm, attempts: Sequence[Task], lost: Collection[str]) -> st
         return f"on {name}, which is {state}"
     words = task.error or (task.message if task.state == "pending" or not meant_to_run else "")
     if not words:
-        # A replacement has no error of its own; the one that it replaces tells why.
+        # A replacement has no error of its own; its predecessor has.
         errors = [before.error for before in earlier if before.error]
         words = f"after: {errors[-1]}" if errors else ""
     fate = "" if meant_to_run else ", not replaced"

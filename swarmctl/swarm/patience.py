@@ -33,8 +33,8 @@ def again(
     """Call ``attempt`` until a manager answers.
 
     Args:
-        attempt: what to call; it must be safe to call again after a ``ManagerError``.
-        seconds: until its error is raised.
+        attempt: must be safe to call again after a ``ManagerError``.
+        seconds: after which its error is raised.
         only: the errors after which it is called again.
         note: called with a message at the first failure.
         clock: monotonic seconds; replaced in tests.
@@ -78,7 +78,7 @@ class Patient(ForwardingEngine):
         self._note = note
 
     def forward(self, request: Callable[[Engine], T]) -> T:
-        """Once: callers that poll snapshots have deadlines, and logs are not worth a wait."""
+        """Send a request once: callers that poll snapshots have their own deadlines."""
         return request(self._engine)
 
     def get(self, path: str, **filters: list[str]) -> Any:

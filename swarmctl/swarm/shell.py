@@ -1,7 +1,7 @@
-"""Commands on a node: over SSH, or here where the Engine is this machine's own.
+"""Commands on a node, over SSH or, when the Engine is local, on this machine.
 
-One deadline covers everything, from the login to the exit code. Standard output and standard error
-are read at the same time: a command that fills one while the other is read would wait for ever.
+One deadline covers everything, from login to exit code. Standard output and standard error are read
+at the same time: a command that fills one while only the other is read would block for ever.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ def run(endpoint: Endpoint, argv: Sequence[str], stdin: bytes = b"", *, timeout:
 
 @dataclass
 class Shells:
-    """Scripts on nodes as root; one connection a node is kept, and made anew when it breaks.
-
-    May be used from several threads.
+    """Runs scripts on nodes as root; keeps one connection per node. Thread-safe.
 
     Args:
         endpoints: how the nodes are reached, by hostname; asked again when a connection is made,
@@ -92,12 +90,12 @@ class Shells:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
-        """What a script writes to standard output.
+        """Run a script and return its standard output.
 
         Args:
             node: the hostname.
-            script: for ``sh``, given on standard input: it shows in no process list.
-            timeout_s: seconds for all of it, the login included.
+            script: for ``sh``, through standard input: process lists do not show it.
+            timeout_s: seconds, the login included.
 
         Raises:
             CommandError: it ended with an exit status other than 0.
@@ -169,13 +167,9 @@ class Shells:
 
 
 def _run(
-    where: str,
-    ssh: paramiko.SSHClient | None,
-    argv: Sequence[str],
-    stdin: bytes,
-    deadline: float,
+    where: str, ssh: paramiko.SSHClient | None, argv: Sequence[str], stdin: bytes, deadline: float
 ) -> Finished:
-    """Run a command over SSH, or here without it; failures as errors of ours."""
+    """Run a command over SSH, or on this machine when ``ssh`` is ``None``."""
     try:
         if ssh is None:
             done = _run_here(argv, stdin, deadline - time.monotonic())
@@ -206,7 +200,7 @@ def _run_there(
     if transport is None:
         raise paramiko.SSHException("the SSH connection was closed")
     left = max(0.1, deadline - time.monotonic())
-    # Ends every wait below; paramiko's own have no limit, or one that begins anew with each block.
+    # Ends every wait below; paramiko's own time-outs start anew with each block.
     cut_off = threading.Timer(left, ssh.close)
     cut_off.daemon = True
     cut_off.start()
@@ -216,7 +210,7 @@ def _run_there(
             channel.exec_command(shlex.join(argv))
             output = readers.submit(_read, channel.recv, MAX_OUTPUT + 1)
             errors = readers.submit(_read, channel.recv_stderr, _MAX_ERRORS)
-            with contextlib.suppress(OSError):  # it ended without reading: its status says why
+            with contextlib.suppress(OSError):  # it ended without reading: its exit code counts
                 channel.sendall(stdin)
             channel.shutdown_write()
             words = errors.result().decode(errors="replace")
@@ -233,7 +227,7 @@ def _run_there(
 
 
 def _read(receive: Callable[[int], bytes], limit: int) -> bytes:
-    """What a command writes, up to a limit; the rest is read and dropped, so that it goes on."""
+    """The output up to a limit; the rest is read and dropped, so that the command can end."""
     kept = bytearray()
     while block := receive(_BLOCK):
         kept += block[: limit - len(kept)]
