@@ -1,1 +1,1 @@
-"""Finding and mending what runs left behind."""
+"""Finding and repairing what runs left behind."""

@@ -28,7 +28,7 @@ class Access:
     Args:
         runs: the local journals.
         cluster: the cluster; ``None`` if it cannot be found, and ``unreachable`` says why.
-        options: what commands for this cluster need besides, for example ``--cluster NAME``.
+        options: that commands for this cluster need, for example ``--cluster NAME``.
         unreachable: what cannot be examined, and why.
     """
 

@@ -38,36 +38,19 @@ class ChaosLock:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was seen.
+    """What was seen."""
 
-    Args:
-        now: this machine's time.
-        runs_dir: the directory of journals.
-        cluster: the cluster that was looked at; ``""`` for none.
-        options: what its commands need besides, for example ``--cluster NAME``.
-        pending: local runs whose undo plan is not carried out.
-        undone: ids of the local runs that are.
-        unreadable: local runs whose journal can't be read, and why.
-        in_use: the process that holds the runs directory; ``""`` for none.
-        swarm: what the managers know; ``None`` if none answered.
-        chaos: the chaos lock, if it is there.
-        stale: the locks of stacks whose time is over.
-        machines: the cluster's instances; ``None`` if EC2 did not answer.
-        reports: what was seen on the nodes, by hostname.
-        unreachable: what could not be examined, and why.
-    """
-
-    now: datetime
+    now: datetime  # this machine's time
     runs_dir: str
-    cluster: str = ""
-    options: str = ""
-    pending: tuple[Journal, ...] = ()
-    undone: frozenset[str] = frozenset()
-    unreadable: Mapping[str, SwarmctlError] = field(default_factory=dict)
-    in_use: str = ""
-    swarm: Swarm | None = None
+    cluster: str = ""  # the cluster that was examined
+    options: str = ""  # that its commands need, for example --cluster NAME
+    pending: tuple[Journal, ...] = ()  # local runs whose undo plan is not carried out
+    undone: frozenset[str] = frozenset()  # ids of the other local runs
+    unreadable: Mapping[str, SwarmctlError] = field(default_factory=dict)  # by run id
+    in_use: str = ""  # the process that holds the runs directory
+    swarm: Swarm | None = None  # None: no manager answered
     chaos: ChaosLock | None = None
-    stale: Mapping[str, lock.Lock] = field(default_factory=dict)
-    machines: tuple[Machine, ...] | None = None
-    reports: Mapping[str, NodeReport] = field(default_factory=dict)
-    unreachable: Mapping[str, SwarmctlError] = field(default_factory=dict)
+    stale: Mapping[str, lock.Lock] = field(default_factory=dict)  # expired, by stack
+    machines: tuple[Machine, ...] | None = None  # None: EC2 did not answer
+    reports: Mapping[str, NodeReport] = field(default_factory=dict)  # by hostname
+    unreachable: Mapping[str, SwarmctlError] = field(default_factory=dict)  # by place

@@ -1,7 +1,7 @@
-"""What runs left behind, parser from what was seen. Pure: it asks nobody and changes nothing.
+"""From evidence to findings: what runs left behind. Pure functions.
 
-What a run's undo plan, or its traces on a node, account for is an error: we did that. Whatever
-nobody's plan mentions may be on purpose, and is a warning.
+A finding that a run's undo plan or its traces on a node explain is an error: a run did it. One
+that no plan mentions may be on purpose: a warning.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _SITE = "ansible-playbook playbooks/site.yml"
 _LATER = "swarmctl chaos doctor"  # nothing to do yet
 _START = "aws ec2 start-instances --instance-ids {id}"
 _START_LATER = f"aws ec2 wait instance-stopped --instance-ids {{id}} && {_START}"
-# Without an Engine the machine is no member either, and that is said.
+# "none": without an Engine the machine is no member of the Swarm, which is a finding itself.
 _ENGINE = {"active": "", "none": "", "hung": "stopped by a signal (SIGSTOP)"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """A run that says what it did, and how that is undone."""
+    """A run that is not undone, and how to undo it."""
 
     run: Journal
     command: str
@@ -42,7 +42,7 @@ class _Claim:
         return Severity.WARNING if self.in_use else Severity.ERROR
 
     def finding(self, place: str, what: str, since: datetime | None) -> Finding:
-        """Something that its plan undoes."""
+        """A finding that its plan undoes."""
         return Finding(place, what, self.command, self.severity, since, self.repair)
 
     def covers(self, name: str, node_id: str, drained: bool) -> bool:
@@ -73,7 +73,7 @@ def examine(evidence: Evidence) -> tuple[Finding, ...]:
 
 
 def _claims(evidence: Evidence) -> list[_Claim]:
-    """The runs that are not undone; that of the Swarm's lock only if there is no journal of it."""
+    """The runs that are not undone; the one in the Swarm's lock only if it has no journal here."""
     where = "" if evidence.runs_dir == "runs" else f" --runs-dir {evidence.runs_dir}"
     in_use = f"process {evidence.in_use} works in {evidence.runs_dir}" if evidence.in_use else ""
     claims: list[_Claim] = []
@@ -89,7 +89,7 @@ def _claims(evidence: Evidence) -> list[_Claim]:
         and held.plan.id not in evidence.undone | {r.id for r in evidence.pending}
     ):
         in_use = "" if held.dead else _holder(held.lock)
-        # The plan may name a command to run here, and is not of this machine: people must say so.
+        # The plan may name a command to run here, from another machine: a person must decide.
         risky = any(step.action == UndoAction.REPLACE_INSTANCE for step in held.plan.undo.steps)
         repair = None if risky or in_use else Repair(RepairKind.FROM_SWARM, held.lock.id)
         command = _LATER if held.alive else _unlock(evidence) + where
@@ -133,7 +133,7 @@ def _locks(evidence: Evidence, claims: Sequence[_Claim]) -> Iterator[Finding]:
         what += "; it may be at work" if claim.in_use else ""
         yield claim.finding(SWARM, what, held.lock.since)
         return
-    # No plan, or one that is carried out: nothing hangs on it, and its time ends by itself.
+    # No plan, or one that is carried out: it can be released, and expires by itself.
     free = held.dead and (held.over or held.plan is not None)
     what += "; nothing is left to undo" if held.dead else "; it may be at work"
     repair = Repair(RepairKind.RELEASE, held.lock.id) if free else None
@@ -206,14 +206,14 @@ class _NodeExaminer:
             yield self._about(f"docker.service is {trouble}", command)
 
     def _left(self, trace: Trace, trouble: str) -> Finding:
-        """What a run left on the node: its plan mends it, or else its undo script."""
+        """What a run left on the node: its plan repairs it, or else its undo script."""
         what = trace.words(*([f"docker.service is {trouble}"] if trouble else []))
         claim = _of_run(self._claims, trace.run)
         if claim:
             return Finding(
                 self._name, what, claim.command, claim.severity, trace.since, claim.repair
             )
-        # Whoever works now holds the chaos lock. If that is not known, nothing is known.
+        # A run under way holds the chaos lock: without an answer about it, nothing is repaired.
         known = self._evidence.swarm is not None and SWARM not in self._evidence.unreachable
         ours = Repair(RepairKind.HEAL, trace.run, self._name, trace.home)
         repair = ours if trace.undo and known else None
@@ -228,7 +228,7 @@ class _NodeExaminer:
         entry: str = "",
         drained: bool = False,
     ) -> Finding:
-        """A finding that is a run's doing, or that no run's plan mentions."""
+        """A finding, with the run whose plan mentions it, if there is one."""
         node_id = entry or (self._node.id if self._node else "")
         name = "" if entry else self._name
         for claim in self._claims:

@@ -54,8 +54,8 @@ class Finding:
 
     Args:
         place: the runs directory, the Swarm, EC2, or a node's name.
-        what: in words.
-        command: what mends it, to be typed in a shell.
+        what: one line.
+        command: the shell command that repairs it.
         severity: see :class:`Severity`.
         since: since when, if that is known.
         repair: what ``--fix`` does about it; ``None``: nothing.
@@ -85,7 +85,7 @@ def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
 
 
 def repairs(findings: Sequence[Finding]) -> list[Repair]:
-    """What can be done about these findings: each thing once, undo plans first."""
+    """The repairs of these findings, each once, undo plans first."""
     found = dict.fromkeys(finding.repair for finding in findings if finding.repair)
     order = list(RepairKind)
     return sorted(found, key=lambda repair: order.index(repair.kind))

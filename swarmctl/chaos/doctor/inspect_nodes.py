@@ -1,7 +1,7 @@
-"""What faults left on the nodes themselves: one script a node, over SSH, and what it says.
+"""What faults left on the nodes themselves: one script a node, over SSH, and what its report.
 
 The script only reports. It finds what :mod:`swarmctl.chaos.fault.node_script` leaves, by
-their names, so it needs no journal: not even the run has to be known.
+their names, so it needs no journal and no run id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _AT_ONCE = 16
 _PREFIX = "swarmctl-chaos-"
 _PATH = "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin\n"
 
-# One thing a line, its words between tabs; the last line says that nothing is missing.
+# One thing a line, its words between tabs; the last line proves that the output is complete.
 SCRIPT = f"""\
 {_PATH}{{
 say() {{ printf '%s' "$1"; shift; printf '\\t%s' "$@"; echo; }}
@@ -116,15 +116,10 @@ class NodeReport:
 def inspect(
     shell: Shell, nodes: Collection[str], now: datetime
 ) -> tuple[Mapping[str, NodeReport], Mapping[str, SwarmctlError]]:
-    """NodeReport at all of these nodes at the same time.
-
-    Args:
-        shell: commands on the nodes.
-        nodes: hostnames.
-        now: this machine's time.
+    """Inspect all of these nodes (hostnames) at the same time.
 
     Returns:
-        What was seen, and why nothing was, by hostname.
+        By hostname: the reports, and the errors of the nodes that gave none.
     """
 
     def ask(node: str) -> NodeReport | SwarmctlError:
@@ -159,8 +154,7 @@ def parse(text: str, now: datetime) -> NodeReport:
     """Read the script's output.
 
     Args:
-        text: its output.
-        now: this machine's time; the node's clock may be another.
+        now: this machine's time; the node's clock may differ.
 
     Raises:
         SwarmctlError: it was cut short, or is none.

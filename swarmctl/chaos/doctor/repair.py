@@ -37,12 +37,6 @@ def make(
 ) -> None:
     """Make a repair.
 
-    Args:
-        repair: what to do.
-        cluster: where.
-        reverter: carries out undo plans.
-        pause: replaced in tests.
-
     Raises:
         SwarmctlError: it did not work.
     """

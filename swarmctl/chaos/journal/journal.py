@@ -39,13 +39,13 @@ class TargetRecord:
 
 @dataclass(frozen=True, slots=True)
 class GuardRecord:
-    """What one guard said."""
+    """The result of one guard."""
 
     name: str
     ok: bool
     detail: str
     remedy: str = ""
-    overridden: bool = False  # it refused, and the user knew better
+    overridden: bool = False  # it refused; the user overrode it
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class TaskRecord:
     assigned_s: float | None = None
     running_s: float | None = None
     error: str = ""
-    replacement: bool = False  # it makes good a replica that was lost
+    replacement: bool = False  # it replaces a lost replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ class Journal:
     samples: list[Sample] = field(default_factory=list)
     blind: list[tuple[float, float, str]] = field(default_factory=list)  # from, to, why no snapshot
     probe_log: tuple[ProbeRecord, ...] = ()
-    lag_s: list[float] = field(default_factory=list)  # our look after the managers' own record
+    lag_s: list[float] = field(default_factory=list)  # snapshot minus the managers' own timestamp
 
     @property
     def refusals(self) -> tuple[GuardRecord, ...]:

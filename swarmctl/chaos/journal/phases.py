@@ -1,4 +1,4 @@
-"""When what happened, counted from the fault: the moments every run has in common.
+"""The moments that every run has, counted from the fault.
 
 ``t_fault → t_unreachable → t_down → t_assigned → t_running → t_healthy → t_reverted``: pure
 functions over a journal. A moment that never came is ``None``: a drained node is never Down, and
@@ -35,7 +35,7 @@ class Stretch:
         until_s: the same.
         state: ``whole``; ``unnoticed``: something is gone, and the managers do not know;
             ``waiting``: they know, and its replacements have no node yet; ``starting``: they have;
-            ``missing``: it never got whole; ``doubt``: a new leader has not heard of all nodes yet;
+            ``missing``: it never recovered; ``doubt``: a new leader has not heard of all nodes yet;
             ``blind``: no manager answers.
     """
 

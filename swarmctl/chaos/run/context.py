@@ -44,38 +44,18 @@ _HEALS_AFTER_S = 60.0
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for, and of what.
+    """What the user asked for, and where."""
 
-    Args:
-        plan: one round of it.
-        cluster: the cluster's name (its EC2 tag).
-        region: the AWS region, for the journal.
-        runs: the directory of journals.
-        campaign: the same for all runs of one command.
-    """
-
-    plan: Plan
-    cluster: str
-    region: str
+    plan: Plan  # one round of it
+    cluster: str  # the cluster's EC2 tag
+    region: str  # for the journal
     runs: Runs
-    campaign: str = ""
+    campaign: str = ""  # the same for all runs of one command
 
 
 @dataclass(frozen=True)
 class World:
-    """What an experiment acts on, and whom it tells.
-
-    Args:
-        managers: the Swarm's.
-        ec2: the machines.
-        shell: commands on them.
-        clock: the run's time.
-        events: wakes the observer early.
-        prober: sends the probes.
-        interrupts: Ctrl-C, SIGTERM, SIGHUP.
-        progress: shows what happens.
-        consent: asks the user before the fault; ``None``: the user has consented.
-    """
+    """What an experiment acts on and reports to."""
 
     managers: Managers
     ec2: Ec2
@@ -85,22 +65,16 @@ class World:
     prober: Prober
     interrupts: Interrupts
     progress: Progress
-    consent: Consent | None = None
+    consent: Consent | None = None  # asked before the fault; None: the user has consented
 
 
 @dataclass(frozen=True)
 class Targets:
-    """What a selection means in one snapshot.
-
-    Args:
-        nodes: the nodes that are hit.
-        tasks: the single tasks that are hit, if the fault is about tasks.
-        machines: the cluster's instances by name.
-    """
+    """What a selection means in one snapshot."""
 
     nodes: tuple[Node, ...] = ()
-    tasks: tuple[Task, ...] = ()
-    machines: Mapping[str, Sequence[Machine]] = field(default_factory=dict)
+    tasks: tuple[Task, ...] = ()  # single ones, if the fault is about tasks
+    machines: Mapping[str, Sequence[Machine]] = field(default_factory=dict)  # by name
 
     def records(self, swarm: Swarm) -> tuple[TargetRecord, ...]:
         """The targets as a journal keeps them."""
@@ -232,12 +206,6 @@ def make_fault(
     """The fault of a run, connected to the world and to the run's log.
 
     Args:
-        kind: of the fault.
-        options: of the user.
-        engine: requests to the managers.
-        ec2: the machines.
-        shell: commands on them.
-        log: of the run.
         heals_after_s: seconds after which a node heals by itself.
     """
     return faults.make_fault(

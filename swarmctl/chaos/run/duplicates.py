@@ -36,71 +36,19 @@ done
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A container of a service, as the node itself sees it."""
-
-    node: str
-    service: str
-    task_id: str
-
-
-def running(shell: Shell, targets: Sequence[TargetRecord]) -> tuple[Running, ...]:
-    """The services' containers that run on some nodes at this moment.
+def containers(shell: Shell, targets: Sequence[TargetRecord]) -> list[tuple[str, str]]:
+    """Service name and task id of every container that runs on some nodes at this moment.
 
     Raises:
         SwarmctlError: one of the nodes cannot be asked.
     """
     found = []
     for node in dict.fromkeys(target.node for target in targets):
-        lines = shell.run(node, _CONTAINERS, _TIMEOUT_S).splitlines()
-        found += [Running(node, *pair) for line in lines if len(pair := line.split()) == 2]
-    return tuple(found)
-
-
-def count_by_service(shell: Shell, targets: Sequence[TargetRecord]) -> dict[str, int]:
-    """How many containers of each service run on some nodes at this moment.
-
-    Raises:
-        SwarmctlError: one of the nodes cannot be asked.
-    """
-    return dict(Counter(container.service for container in running(shell, targets)))
-
-
-def replaced_elsewhere(
-    still: Mapping[str, int], services: Sequence[ServiceOutcome]
-) -> dict[str, int]:
-    """How many of them Swarm has replaced on other nodes; the others run only once.
-
-    Args:
-        still: see :func:`count_by_service`.
-        services: from the verdict.
-    """
-    pairs = {one.service: min(still.get(one.service, 0), one.replaced) for one in services}
-    return {service: count for service, count in pairs.items() if count}
-
-
-def not_wanted(shell: Shell, targets: Sequence[TargetRecord], swarm: Swarm) -> tuple[Running, ...]:
-    """The containers on some nodes whose task the managers no longer want there.
-
-    Args:
-        shell: asks the nodes.
-        targets: the nodes.
-        swarm: a snapshot.
-
-    Raises:
-        SwarmctlError: one of the nodes cannot be asked.
-    """
-    wanted = {task.id for task in swarm.tasks if task.desired_state == "running"}
-    return tuple(one for one in running(shell, targets) if one.task_id not in wanted)
-
-
-def describe(counts: Mapping[str, int], targets: Sequence[TargetRecord]) -> str:
-    """One line about containers that still run where they should not."""
-    parts = [f"{n} container{'s' if n > 1 else ''} of {name}" for name, n in counts.items()]
-    where = ", ".join(dict.fromkeys(target.node for target in targets))
-    runs = "run" if sum(counts.values()) > 1 else "runs"
-    return f"{', '.join(parts)} still {runs} on {where}"
+        for line in shell.run(node, _CONTAINERS, _TIMEOUT_S).splitlines():
+            service, _, task_id = line.partition(" ")
+            if task_id:
+                found.append((service, task_id))
+    return found
 
 
 @dataclass
@@ -108,8 +56,6 @@ class Duplicates:
     """Counts them in one run.
 
     Args:
-        shell: asks the nodes.
-        log: of the run.
         possible: whether the fault leaves containers running on the node.
     """
 
@@ -120,17 +66,19 @@ class Duplicates:
     _left: str = "the node has not been asked what still runs there"
 
     def count(self, services: Sequence[ServiceOutcome]) -> None:
-        """Count them at the verdict, for the journal."""
+        """Count at the verdict, for the journal, the containers that Swarm has replaced."""
         journal = self.log.journal
         if not self.possible:
             return
         try:
-            still = count_by_service(self.shell, journal.targets)
-            journal.duplicates = replaced_elsewhere(still, services)
+            still = Counter(name for name, _ in containers(self.shell, journal.targets))
         except SwarmctlError as fault:
             self.log.note(f"cannot ask the targets what still runs there: {fault.message}")
+            return
+        twice = {one.service: min(still[one.service], one.replaced) for one in services}
+        journal.duplicates = {service: count for service, count in twice.items() if count}
         if journal.duplicates:
-            text = describe(journal.duplicates, journal.targets)
+            text = self._describe(journal.duplicates)
             self.log.mark("duplicates", f"{text}: Swarm does not fence a node")
 
     def left(self, swarm: Swarm) -> str:
@@ -143,13 +91,20 @@ class Duplicates:
         if not self.possible or not self._left or now < self._next_count:
             return self._left if self.possible else ""
         self._next_count = now + _EVERY_S
-        targets = self.log.journal.targets
+        wanted = {task.id for task in swarm.tasks if task.desired_state == "running"}
         try:
-            still = Counter(one.service for one in not_wanted(self.shell, targets, swarm))
+            found = containers(self.shell, self.log.journal.targets)
         except SwarmctlError as fault:
             self._left = fault.message
             return self._left
-        self._left = describe(still, targets) if still else ""
+        still = Counter(service for service, task_id in found if task_id not in wanted)
+        self._left = self._describe(still) if still else ""
         if not still and self.log.journal.duplicates:
             self.log.mark("duplicates-gone", "nothing runs twice any more")
         return self._left
+
+    def _describe(self, counts: Mapping[str, int]) -> str:
+        parts = [f"{n} container{'s' if n > 1 else ''} of {name}" for name, n in counts.items()]
+        where = ", ".join(dict.fromkeys(target.node for target in self.log.journal.targets))
+        runs = "run" if sum(counts.values()) > 1 else "runs"
+        return f"{', '.join(parts)} still {runs} on {where}"

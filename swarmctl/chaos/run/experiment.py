@@ -19,9 +19,7 @@ from swarmctl.chaos.run.steps import (
     check_guards,
     fault,
     final_check,
-    leftovers,
     observation,
-    prediction,
     revert,
     steady_state,
     undo_plan,
@@ -32,9 +30,9 @@ Step = Callable[[Context], None]
 
 # They touch nothing; all guards report, also after one that refuses.
 REHEARSAL: Sequence[Step] = (
-    leftovers.check,
+    check_guards.leftovers,
     baseline.take,
-    prediction.predict,
+    baseline.predict,
     check_guards.report,
 )
 EXPERIMENT: Sequence[Step] = (

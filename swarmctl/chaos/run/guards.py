@@ -11,7 +11,6 @@ from swarmctl.chaos.plan.window import Window
 from swarmctl.chaos.run.judging import words
 from swarmctl.chaos.run.judging.judgement import shortages
 from swarmctl.chaos.world.protocols import Machine
-from swarmctl.errors import RefusedError
 from swarmctl.prediction import Prediction
 from swarmctl.scheduler.filters import ROOM
 from swarmctl.swarm.lock import CHAOS, Lock
@@ -21,23 +20,6 @@ from swarmctl.swarm.model import Node, Service, Swarm
 PROTECT_LABEL = "swarmctl.protect"
 
 _UNFINISHED_UPDATES = ("updating", "paused", "rollback_started", "rollback_paused")
-
-
-def refuse(journal: Journal) -> None:
-    """End the run if a guard refused and is not overridden.
-
-    Raises:
-        RefusedError: names every guard that refused, why, and what to do about it.
-    """
-    against = journal.refusals
-    if against:
-        # Each guard's own line has been printed by now; the error names them once more.
-        raise RefusedError(
-            "refused by "
-            + ", ".join(f"guard {guard.name} ({guard.detail})" for guard in against)
-            + "; nothing was touched",
-            "; ".join(dict.fromkeys(guard.remedy for guard in against if guard.remedy)),
-        )
 
 
 def nothing_pending(pending: Sequence[Journal]) -> GuardRecord:

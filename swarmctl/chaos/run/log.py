@@ -16,11 +16,6 @@ class RunLog:
     """Writes one run's journal.
 
     Args:
-        journal: of the run.
-        runs: the directory it is stored in.
-        clock: the run's time.
-        progress: shows the same to the user.
-        interrupts: told what is being waited for.
         overrides: names of guards whose refusal is ignored.
         stored: whether the journal goes to disk; not in a rehearsal.
     """

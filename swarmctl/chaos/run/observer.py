@@ -27,10 +27,7 @@ class Observer:
     """Takes snapshots and records in the journal what changed.
 
     Args:
-        managers: where snapshots come from.
-        log: of the run.
         engine_clock: converts the Engine's timestamps to run time; see :meth:`set_clock`.
-        newest: the newest snapshot.
         last_error: why the last failed snapshot failed.
         is_blind: whether the newest attempt failed.
     """

@@ -30,12 +30,8 @@ def revert(
 
     Args:
         journal: of the run; nothing happens if it has nothing left to undo.
-        runs: the directory it is stored in.
         engine: the managers that run now; they may be others than at the fault.
-        ec2: the machines.
-        shell: commands on them.
         clock: the run's time, which goes on though another process began it.
-        progress: shows what happens.
 
     Raises:
         RevertFailedError: it did not work; it can be tried again.

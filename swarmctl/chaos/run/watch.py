@@ -25,10 +25,6 @@ class Watch:
     """Takes snapshots, and keeps the probes aimed at where the services run.
 
     Args:
-        observer: asks the managers.
-        prober: asks the services.
-        places: where they can be asked.
-        log: of the run.
         patience_s: how long a probed place may take to answer once before the fault, seconds.
         probed: what is probed now, by service.
     """

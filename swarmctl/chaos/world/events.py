@@ -1,8 +1,8 @@
-"""The Engine's own events, as an alarm clock: something changed, look at once.
+"""The Engine's events: they wake the observer for its next snapshot.
 
 Events only say *that* a node or service changed; what is true is always read from a snapshot, so a
-lost event costs no more than waiting for the next look. Tasks have no events at all (moby emits
-none), which is why the looks go on a few times a second anyway.
+lost event costs at most one interval. moby emits no events for tasks, so snapshots are taken a few
+times a second anyway.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SwarmEvents:
         begin = time.monotonic()
         if self._changed.wait(seconds):
             self._changed.clear()
-            # A burst of events is one change; and a look must not follow on a look without end.
+            # A burst of events is one change: wait a moment, so that it causes one snapshot.
             self._over.wait(min(0.02, max(0.0, begin + seconds - time.monotonic())))
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class SwarmEvents:
                 with connect(self.endpoints, request_timeout=_SILENCE_S) as client:
                     self._client = client
                     client.ask(lambda: self._follow(client))
-            # An Engine that refuses, too: this is an alarm clock, and must not end anything.
+            # Events are optional: no error here, even a refusal by the Engine, may end the run.
             except (SwarmctlError, docker.errors.DockerException):
                 self._over.wait(_AGAIN_S)
 

@@ -6,9 +6,9 @@ real cluster, and the unit tests by simple fakes in simulated time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import Engine
@@ -130,7 +130,7 @@ class Events(Protocol):
 
 
 class Progress(Protocol):
-    """Where an experiment says what it is doing. None of these may raise."""
+    """Shows what an experiment is doing. None of these may raise."""
 
     def step(self, title: str) -> None:
         """A phase begins."""
@@ -174,12 +174,5 @@ class Cluster(Protocol):
         """End all connections."""
 
 
-class Consent(Protocol):
-    """Asks the user whether to go on."""
-
-    def __call__(self, lines: Sequence[str], /) -> None:
-        """Show what will be done, a line for each target.
-
-        Raises:
-            InterruptedRunError: the answer is no.
-        """
+# Shows what will be done, a line for each target; raises InterruptedRunError if the user declines.
+Consent: TypeAlias = Callable[[Sequence[str]], None]

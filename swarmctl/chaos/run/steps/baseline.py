@@ -1,4 +1,4 @@
-"""Baseline: everything EC2 and the managers know, and the targets drawn from it."""
+"""Baseline: what EC2 and the managers know, the targets, and the prediction for their loss."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context, Targets
 from swarmctl.chaos.run.judging import judgement
 from swarmctl.chaos.world.protocols import Machine
+from swarmctl.prediction.record import record
 from swarmctl.swarm.model import Swarm
 
 
@@ -42,6 +43,15 @@ def take(context: Context) -> None:
         world.managers.avoid(context.targets.addresses())
     context.watch.observer.set_clock()
     context.watch.observer.snapshot()
+
+
+def predict(context: Context) -> None:
+    """Store where every lost replica will go, by SwarmKit's own rules; not if none is lost."""
+    if context.loses_nodes:
+        lost = [node.id for node in context.targets.nodes]
+        context.prediction = context.world.managers.predict(lost)
+        if context.prediction is not None:
+            context.journal.prediction = record(context.prediction)
 
 
 def choose(swarm: Swarm, kind: Kind, selection: Selection, machines: Sequence[Machine]) -> Targets:

@@ -1,4 +1,4 @@
-"""Guards: every one reports, also after one that refuses."""
+"""Leftovers and guards: every guard reports, also after one that refuses."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ from swarmctl.chaos.plan.limits import Guard
 from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context
 from swarmctl.chaos.world.protocols import Managers
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Service, Swarm
+
+
+def leftovers(context: Context) -> None:
+    """Refuse at once while an earlier run in the runs directory is not undone.
+
+    Raises:
+        RefusedError: names the run and the command that reverts it.
+    """
+    context.log.guard(guards.nothing_pending(context.log.runs.pending()))
+    refuse(context)
 
 
 def report(context: Context) -> None:
@@ -28,12 +38,20 @@ def report(context: Context) -> None:
 
 
 def refuse(context: Context) -> None:
-    """End the run here if a guard refused.
+    """End the run if a guard refused and is not overridden.
 
     Raises:
-        RefusedError: names every guard that refused.
+        RefusedError: names every guard that refused, why, and what to do about it.
     """
-    guards.refuse(context.journal)
+    against = context.journal.refusals
+    if against:
+        # Each guard's own line has been printed by now; the error names them once more.
+        raise RefusedError(
+            "refused by "
+            + ", ".join(f"guard {guard.name} ({guard.detail})" for guard in against)
+            + "; nothing was touched",
+            "; ".join(dict.fromkeys(guard.remedy for guard in against if guard.remedy)),
+        )
 
 
 def _no_other_experiment(managers: Managers) -> GuardRecord:

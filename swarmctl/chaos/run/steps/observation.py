@@ -80,7 +80,7 @@ class _Observation:
             log.mark("redistributed", "every service at full strength on live nodes")
 
     def _proven(self) -> bool:
-        """Running replicas are half of it: the published services must answer too."""
+        """Whether every replica runs, and every probed place answers too."""
         if self.held_since is None or self.context.watch.silent(since=self.held_since):
             return False
         blinks = self.context.kind.effect is Effect.RETURNS
@@ -111,7 +111,7 @@ class _Observation:
         log.mark("verdict", f"verdict: {'held' if journal.verdict.held else 'refuted'}")
 
     def _unsettled(self) -> list[Reason]:
-        """What speaks against it apart from the replicas and the user's own tolerances."""
+        """Reasons to refute, besides missing replicas and the user's tolerances."""
         observer, within_s = self.context.watch.observer, self.context.hypothesis.within_s
         found: list[Reason] = []
         if observer.is_blind:

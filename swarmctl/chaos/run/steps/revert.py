@@ -45,9 +45,7 @@ def carry_out(log: RunLog, fault: Fault, effect: Effect, snapshot: Callable[[], 
     """Undo whatever is not undone, until every machine runs and every node is Ready.
 
     Args:
-        log: of the run; its journal has the undo plan.
-        fault: knows how to undo its own steps.
-        effect: of the fault.
+        log: its journal has the undo plan.
         snapshot: of the Swarm; raises ``SwarmctlError`` when no manager answers.
 
     Raises:

@@ -6,6 +6,7 @@ from swarmctl.chaos.probes import planned
 from swarmctl.chaos.probes.host_ports import read_host_ports
 from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context
+from swarmctl.chaos.run.steps.check_guards import refuse
 
 
 def watch(context: Context) -> None:
@@ -23,4 +24,4 @@ def watch(context: Context) -> None:
     silent = watch.await_answers(named)
     asked = sum(map(len, watch.probed.values()))
     context.log.guard(guards.answering(silent, asked, places.without_ports(watch.newest())))
-    guards.refuse(context.journal)
+    refuse(context)
