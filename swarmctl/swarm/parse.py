@@ -1,7 +1,7 @@
 """The Engine API's JSON as the model: live answers and snapshot files alike.
 
-Objects that may be missing or null are empty; anything else that is not as the Engine writes it is
-an error that names the key, such as ``nodes[3].Spec: expected an object, found 7``.
+A missing or null object is empty; anything else that is not as the Engine writes it is an error
+that names the key, such as ``nodes[3].Spec: expected an object, found 7``.
 """
 
 from __future__ import annotations
@@ -79,15 +79,15 @@ def parse_swarm(raw: object) -> Swarm:
 
 
 class _Object:
-    """An object of the Engine's JSON that knows where it is."""
+    """An object of the Engine's JSON, with its place for error messages."""
 
     __slots__ = ("_key", "_parent", "raw")
 
     def __init__(self, raw: Any, key: str, parent: _Object | None = None) -> None:
-        self.raw: Mapping[str, Any] = raw
+        self.raw: dict[str, Any] = raw
         self._key = key
         self._parent = parent
-        if not isinstance(raw, Mapping):
+        if not isinstance(raw, dict):  # JSON; a check for any Mapping takes three times as long
             raise SnapshotError(self.where, "an object", raw)
 
     @property
@@ -102,7 +102,8 @@ class _Object:
 
     def objects(self, key: str) -> list[_Object]:
         """A nested list of objects."""
-        return [_Object(item, f"{key}[{n}]", self) for n, item in enumerate(self._list(key))]
+        found = self._list(key)
+        return [_Object(item, f"{key}[{n}]", self) for n, item in enumerate(found)] if found else []
 
     def texts(self, key: str) -> list[str]:
         """A nested list of texts."""
@@ -116,10 +117,12 @@ class _Object:
     def text(self, key: str) -> str:
         """A text, ``""`` when it is missing."""
         found = self.raw.get(key)
+        if isinstance(found, str):
+            return found
         return "" if found is None else _checked(found, str, "a text", self, key)
 
     def required(self, key: str) -> str:
-        """A text that must be there."""
+        """A text that must not be missing or empty."""
         return _checked(self.raw.get(key) or None, str, "a text that is not empty", self, key)
 
     def number(self, key: str, default: int = 0) -> int:
@@ -129,7 +132,7 @@ class _Object:
 
     def _list(self, key: str) -> Sequence[Any]:
         found = self.raw.get(key)
-        return () if found is None else _checked(found, list, "a list", self, key)
+        return [] if found is None else _checked(found, list, "a list", self, key)
 
 
 def _checked(found: object, kind: type[T], expected: str, parent: _Object, key: str) -> T:
@@ -174,9 +177,10 @@ def _node(raw: _Object) -> Node:
 
 
 def _named(nodes: Sequence[Node]) -> list[Node]:
-    """Tell nodes of one hostname apart by id; one that is alone in being up keeps the plain name.
+    """Unique names: the hostname, with the id added where several nodes have it.
 
-    (A machine that left the Swarm and joined again is listed twice, the old entry as down.)
+    A machine that left the Swarm and joined again is listed twice, the old entry as down; the only
+    entry that is up keeps the plain hostname.
     """
     by_name: dict[str, list[Node]] = {}
     for node in nodes:

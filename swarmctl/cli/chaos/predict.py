@@ -1,4 +1,4 @@
-"""``swarmctl chaos predict``: what Swarm will do, before anything is touched."""
+"""``swarmctl chaos predict``: where replicas end up when nodes are lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-# Output of more (service, node) pairs than this is not indented.
+# JSON with more (service, node) pairs than this is not indented.
 READABLE = 20_000
 
 
@@ -100,7 +100,7 @@ def _emit_outcomes(data: dict[str, Any]) -> None:
     pairs = sum(map(len, data["before"].values())) * len(data["outcomes"])
     if pairs <= READABLE:
         console.emit_json(data)
-    else:  # one line: indenting takes longer than predicting, and nobody reads so much
+    else:  # one line: indenting takes longer than predicting
         console.emit(json.dumps(data, ensure_ascii=False))
 
 

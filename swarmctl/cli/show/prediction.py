@@ -34,16 +34,15 @@ def _headline(prediction: Prediction) -> Text:
     moved = sum(prediction.loss.moved.values())
     text = Text.assemble("when ", (shown, "bold"), " dies: " if len(names) == 1 else " die: ")
     if not prediction.loss.quorum:
-        return text.append("the managers lose their quorum, nothing is replaced", "bold red")
+        return text.append("the managers lose quorum, nothing is replaced", "bold red")
     text.append(f"{moved} replicas to replace" if moved != 1 else "1 replica to replace")
     count = len(prediction.outcomes)
+    plural = "" if count == 1 else "s"
     if prediction.exhaustive:
-        text.append(", one possible outcome" if count == 1 else f", {count} possible outcomes")
-    elif prediction.seed is None:
-        text.append(f", {count} likely outcomes" if count != 1 else ", one likely outcome")
-    else:
-        text.append(f"; {count} of many outcomes, drawn with seed {prediction.seed}")
-    return text
+        return text.append(f", {count} possible outcome{plural} (exhaustive)")
+    if prediction.seed is None:
+        return text.append(f", {count} likely outcome{plural} (others are possible)")
+    return text.append(f", {count} of many possible outcomes, drawn with seed {prediction.seed}")
 
 
 def _placement(prediction: Prediction) -> Table:
@@ -110,7 +109,7 @@ _VERDICTS = {
 
 def risk_table(risks: Sequence[Risk]) -> RenderableType:
     """Every node, the most critical first."""
-    table = _table("NODE", "ROLE", "STATE", "TASKS", "CAN BE LOST", "MOVED", "MISSING", "WHY")
+    table = _table("NODE", "ROLE", "STATE", "TASKS", "CAN BE LOST", "MOVED", "MISSING", "REASON")
     for risk in risks:
         words, style = _VERDICTS[risk.grade]
         table.add_row(
@@ -125,16 +124,16 @@ def risk_table(risks: Sequence[Risk]) -> RenderableType:
         )
     short = [risk for risk in risks if not risk.affordable]
     verdict = (
-        f"{len(short)} of {len(risks)} nodes cannot be lost without losing replicas or control"
+        f"{len(short)} of {len(risks)} nodes cannot be lost without losing replicas or quorum"
         if short
-        else f"each of the {len(risks)} nodes can be lost: every replica comes back"
+        else f"each of the {len(risks)} nodes can be lost: every replica is replaced"
     )
     return Group(Text(verdict, style="bold"), Text(), table)
 
 
 def _why(risk: Risk) -> str:
     if not risk.quorum:
-        return "the other managers have no majority: nothing is replaced"
+        return "the remaining managers have no majority: nothing is replaced"
     missing = {**risk.pending, **risk.gone}
     parts = [f"{name} {n}: {_short(risk.reasons.get(name, ''))}" for name, n in missing.items()]
     parts = _some(parts)
@@ -159,7 +158,7 @@ def _some(items: Iterable[str]) -> list[str]:
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in columns:
-        wraps = name in ("WHY", "BEFORE → AFTER, BY NODE")
+        wraps = name in ("REASON", "BEFORE → AFTER, BY NODE")
         right = name in ("REPLICAS", "MOVED", "PENDING", "LOST", "TASKS", "MISSING")
         table.add_column(
             name,
