@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from swarmctl.prediction.prediction import Notice, Prediction
 from swarmctl.prediction.predictor import ONE_TRANSACTION, Predictor
+from swarmctl.prediction.quorum import quorum_without
 from swarmctl.swarm.constraints import label
 from swarmctl.swarm.model import Network, Node, Service
 
@@ -62,7 +63,7 @@ def _managers(view: _View) -> Iterator[Notice]:
     lost = [n for n in view.lost if n.manager]
     if not lost:
         return
-    left = view.predictor.swarm.quorum_without({n.id for n in lost})
+    left = quorum_without(view.predictor.swarm, {n.id for n in lost})
     remain = f"{left.remaining} of {left.managers} managers remain"
     if not left.kept:
         text = f"quorum is lost: {remain}, {left.needed} are needed; running tasks go on, but "

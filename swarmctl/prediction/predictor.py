@@ -9,6 +9,7 @@ from itertools import combinations
 from random import Random
 
 from swarmctl.prediction.prediction import Counts, Gone, Loss, Outcome, Prediction
+from swarmctl.prediction.quorum import quorum_without
 from swarmctl.prediction.search import Chance, Everything, Search, State, Tally, add, tally
 from swarmctl.reading.times import unix_time
 from swarmctl.scheduler.batch import TooManyError
@@ -158,7 +159,7 @@ class Predictor:
                 for key, why in gone.items()
             },
             ended=self._tally(taken.ended),
-            quorum=self.swarm.quorum_without({n.id for n in nodes}).kept,
+            quorum=quorum_without(self.swarm, {n.id for n in nodes}).kept,
             leader=any(n.leader for n in nodes),
         ), taken
 

@@ -35,13 +35,13 @@ Tally = tuple[tuple[str, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the search knows at one point.
+    """One possible state of the Swarm during the search.
 
     Attributes:
         placed: new tasks by service and node index.
-        waiting: tasks that fit nowhere so far; they are tried again with every change of a node.
-        late: tasks that are replaced once an earlier restart's delay is over.
-        stuck: tasks that fitted nowhere and are not tried again.
+        waiting: pending tasks, which are tried again whenever a node changes.
+        late: tasks that are replaced when an earlier restart's delay is over.
+        stuck: pending tasks that are not tried again.
     """
 
     placed: Placed = ()
@@ -78,7 +78,7 @@ def add(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 class Follow(Protocol):
-    """Which of several possibilities are looked into: all of them, or one drawn at random."""
+    """Which of several possibilities the search follows: all, or one drawn at random."""
 
     def some(self, options: Sequence[T]) -> Sequence[T]:
         """The options to go on with."""
@@ -87,7 +87,7 @@ class Follow(Protocol):
         """Placements of a batch."""
 
     def check(self, states: int, work: int) -> None:
-        """Told how many states there are, and how much work was just done."""
+        """Called with the number of states and the work just done; may end the search."""
 
 
 class Everything:
@@ -164,7 +164,7 @@ class Chance:
         return [spread.place(tasks, on.tree)]
 
     def check(self, states: int, work: int) -> None:
-        """There is never too much."""
+        """No bound."""
 
 
 class Search:

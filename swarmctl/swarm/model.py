@@ -267,27 +267,6 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True)
-class Quorum:
-    """How many managers there are, and how many of them remain.
-
-    https://docs.docker.com/engine/swarm/admin_guide/#add-manager-nodes-for-fault-tolerance
-    """
-
-    managers: int
-    remaining: int
-
-    @property
-    def needed(self) -> int:
-        """The majority without which the Swarm cannot be changed."""
-        return self.managers // 2 + 1
-
-    @property
-    def kept(self) -> bool:
-        """Whether a majority remains; true of a snapshot that shows no managers."""
-        return not self.managers or self.remaining >= self.needed
-
-
-@dataclass(frozen=True, slots=True)
 class Swarm:
     """Everything the managers know, at one moment."""
 
@@ -325,15 +304,6 @@ class Swarm:
     def managers(self) -> tuple[Node, ...]:
         """The nodes that are managers, whatever their state."""
         return tuple(n for n in self.nodes if n.manager)
-
-    def quorum_without(self, lost: Collection[str]) -> Quorum:
-        """The quorum after a loss of nodes (ids); unreachable managers are lost already."""
-        managers = self.managers
-        remaining = sum(
-            n.reachability == "reachable" and n.state != "down" and n.id not in lost
-            for n in managers
-        )
-        return Quorum(len(managers), remaining)
 
     @property
     def leader(self) -> Node | None:

@@ -12,6 +12,7 @@ from swarmctl.chaos.run.judging import words
 from swarmctl.chaos.run.judging.judgement import shortages
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.prediction import Prediction
+from swarmctl.prediction.quorum import quorum_without
 from swarmctl.scheduler.filters import ROOM
 from swarmctl.swarm.lock import CHAOS, Lock
 from swarmctl.swarm.model import Node, Service, Swarm
@@ -63,7 +64,7 @@ def healthy(swarm: Swarm) -> GuardRecord:
 
 def quorum(swarm: Swarm, targets: Sequence[Node]) -> GuardRecord:
     """After the loss, a majority of the managers remains."""
-    left = swarm.quorum_without({node.id for node in targets})
+    left = quorum_without(swarm, {node.id for node in targets})
     detail = f"{left.remaining} of {left.managers} managers would be left, {left.needed} are needed"
     trouble = "" if left.kept else detail
     return _result(Guard.QUORUM, trouble, "choose workers, or fewer managers", detail)
