@@ -143,11 +143,6 @@ def suits(node: Node, service: Service) -> bool:
 _EMPTY = Room(0, 0, {}, frozenset(), 0)
 
 
-def matches(node: Node, service: Service) -> bool:
-    """Whether a node satisfies constraints, platform and plug-ins, whatever its state."""
-    return all(check(node, service, _EMPTY) for check in (_plugins, _constraints, _platform))
-
-
 def capacity(service: Service, room: Room) -> int:
     """How many more tasks of a service a node takes, one after the other, until a filter fails.
 

@@ -15,7 +15,6 @@ from swarmctl.lab.image.build import Note, build_image, fill_registry, make_base
 from swarmctl.lab.image.recipes import (
     BASE_IMAGE_VARIABLE,
     RECIPES,
-    REPOSITORY,
     SERVED,
     image_tags,
 )
@@ -62,24 +61,6 @@ def ensure_images(client: docker.DockerClient, note: Note) -> Images:
 
     _in_parallel(machines, mirror)
     return images
-
-
-def remove_stale_images(client: docker.DockerClient) -> tuple[str, ...]:
-    """Remove lab images that no recipe makes any more, unless in use; returns their references."""
-    wanted = vars(image_tags(base_image=os.environ.get(BASE_IMAGE_VARIABLE) or None)).values()
-    removed = []
-    for reference in sorted(_existing(client) - set(wanted)):
-        if not reference.startswith(f"{REPOSITORY}/"):
-            continue
-        try:
-            client.images.remove(reference)
-        except docker.errors.APIError as error:
-            # 409: a container uses it, perhaps a lab of another checkout.
-            if error.status_code != 409:
-                raise
-        else:
-            removed.append(reference)
-    return tuple(removed)
 
 
 def _existing(client: docker.DockerClient) -> set[str]:

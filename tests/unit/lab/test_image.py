@@ -16,7 +16,7 @@ import pytest
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab.image.build import _proxies
-from swarmctl.lab.image.ensure import Images, ensure_images, remove_stale_images
+from swarmctl.lab.image.ensure import Images, ensure_images
 from swarmctl.lab.image.recipes import RECIPES, ImageTags, build_context, image_tags
 
 
@@ -193,12 +193,3 @@ def test_proxies_of_the_environment_reach_the_builds() -> None:
     environment = {"http_proxy": "http://proxy:3128", "https_proxy": "", "HOME": "/root"}
 
     assert _proxies(environment) == {"http_proxy": "http://proxy:3128"}
-
-
-def test_stale_images_are_removed_unless_something_uses_them() -> None:
-    wanted = image_tags()
-    used, stale, foreign = "swarmctl-lab/node:used", "swarmctl-lab/node:stale", "debian:trixie"
-    fake = FakeEngine({wanted.node, used, stale, foreign}, in_use={used})
-
-    assert remove_stale_images(engine(fake)) == (stale,)
-    assert fake.api.tags == {wanted.node, used, foreign}
