@@ -49,11 +49,11 @@ def candidates(swarm: Swarm, selection: Selection) -> list[Node]:
     Raises:
         UsageError: a name does not exist, or no node matches all filters.
     """
-    named = _by_name(swarm)
-    hosts = {task.node_id for task in _serving(swarm, selection.hosts)}
     _check_names(swarm, selection)
     if selection.names:
+        named = _by_name(swarm)
         return [named[name] for name in dict.fromkeys(selection.names)]
+    hosts = {task.node_id for task in _serving(swarm, selection.hosts)}
     pool = [
         node
         for node in swarm.nodes
