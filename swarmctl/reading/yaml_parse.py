@@ -6,6 +6,7 @@ unknown and circular aliases are refused here, as Go does.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import yaml
@@ -21,6 +22,7 @@ from swarmctl.reading.yaml_nodes import (
 )
 
 _TAG = "tag:yaml.org,2002:"
+_LOADER: Any = getattr(yaml, "CLoader", yaml.SafeLoader)
 
 
 def compose(text: str, *, only_document: bool = False) -> Node | None:
@@ -35,8 +37,9 @@ def compose(text: str, *, only_document: bool = False) -> Node | None:
     """
     composer = _Composer()
     try:
-        for event in yaml.parse(text, Loader=getattr(yaml, "CLoader", yaml.SafeLoader)):
+        for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.DocumentEndEvent) and not only_document:
+                _scan_on(text, event.start_mark)
                 break
             composer.take(event)
     except yaml.MarkedYAMLError as fault:
@@ -52,6 +55,13 @@ def compose(text: str, *, only_document: bool = False) -> Node | None:
         words = str(getattr(fault, "reason", "") or "not YAML")
         raise YamlError(words, Mark(line, 1, position)) from fault
     return composer.root
+
+
+def _scan_on(text: str, end: Any) -> None:
+    """Scan what yaml.v3 scans when a document ends: the token that ends it and two more."""
+    if end.column == 0:
+        tokens = yaml.scan("\n" * end.line + text[end.index :], Loader=_LOADER)
+        list(itertools.islice(tokens, 4))  # the first one is the start of the stream
 
 
 def _mark(mark: Any) -> Mark:

@@ -59,6 +59,8 @@ def test_a_merged_key_is_found_where_it_is_written() -> None:
         (b"- a\n", "must be a mapping"),
         (b"", "must be a mapping"),
         (b"a: " + b"[" * 5000, "deep"),
+        (b"a: 1\n---\n@", "cannot start any token"),
+        (b"a: 1\n...\n'b", "quoted scalar"),
     ],
 )
 def test_what_is_refused_is_refused_with_its_reason(text: bytes, words: str) -> None:
