@@ -1,4 +1,4 @@
-"""``swarmctl stack lint``: what is wrong with a compose file before a Swarm finds out."""
+"""``swarmctl stack lint``: check compose files before a deploy."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 
 from swarmctl.cli import console
 from swarmctl.cli.options import ClusterOption, Format, HostOption, SetOption, ValuesOption
+from swarmctl.cli.stack.options import ComposeFileOption
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -28,36 +29,37 @@ def lint(
         list[str] | None,
         typer.Argument(
             metavar="PATH…",
-            help="Compose files, folders of stacks, or - for stdin.",
+            help="Compose files, folders of stacks, or - for stdin; each is judged alone.",
             show_default=False,
         ),
     ] = None,
+    compose_files: ComposeFileOption = None,
     snapshot: Annotated[
         Path | None,
         typer.Option(
-            "--snapshot", metavar="FILE", help="The Swarm it is meant for: the Engine API's JSON."
+            "--snapshot", metavar="FILE", help="The target Swarm: JSON of the Engine API."
         ),
     ] = None,
     cluster: ClusterOption = None,
     host: HostOption = None,
     output: Annotated[
-        LintFormat, typer.Option("--format", help="How findings are written to stdout.")
+        LintFormat, typer.Option("--format", help="Format of the findings on stdout.")
     ] = Format.TEXT,
-    strict: Annotated[bool, typer.Option("--strict", help="Warnings fail as well.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
     fix: Annotated[
-        bool, typer.Option("--fix", help="Show a patch with the mechanical mends instead.")
+        bool, typer.Option("--fix", help="Show a patch with the mechanical fixes instead.")
     ] = False,
     write: Annotated[
-        bool, typer.Option("--write", help="With --fix: write the mends, then lint again.")
+        bool, typer.Option("--write", help="With --fix: write the fixes, then lint again.")
     ] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules and exit.")] = False,
     values: ValuesOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Check compose files: what docker stack refuses, and what it takes but you will regret.
+    """Check compose files: what docker stack refuses, and what fails when a node dies.
 
     Exits 1 if there is an error (with --strict: or a warning), 2 if a file cannot be read. A line
-    is left alone with a comment on it or above it: # swarmctl: disable=SW042
+    is skipped with a comment on it or above it: # swarmctl: disable=SW042
     """
     from swarmctl.stack.lint import engine, source
     from swarmctl.stack.render import values as layers
@@ -65,21 +67,26 @@ def lint(
     if rules:
         _list_rules()
         return
-    if not paths:
-        raise UsageError("no file to lint", "name a compose file, a stack's folder, or - for stdin")
+    if bool(paths) is bool(compose_files):
+        words = "PATH and -c exclude each other" if paths else "no file to lint"
+        raise UsageError(
+            words, "name compose files, stacks' folders or -; or -c for each file of one stack"
+        )
     if write and not fix:
         raise UsageError("--write needs --fix")
     overrides = layers.parse_set(assignments or [])
-    sources = [source.find(path, values or (), overrides) for path in paths]
+    names = paths or [str(file) for file in compose_files or ()]
+    groups = [[source.find(name, values or (), overrides)] for name in names]
+    if compose_files:
+        groups = [[file for (file,) in groups]]
     swarm = _snapshot(snapshot, cluster, host)
-    reports = engine.lint(sources, os.environ, swarm)
+    reports = engine.lint_stacks(groups, os.environ, swarm)
     if fix:
         mended = _fix(reports, os.environ, write=write)
         if not write:
             raise typer.Exit(_code(reports, strict))
-        reports = engine.lint(
-            [_reread(s) if s.label in mended else s for s in sources], os.environ, swarm
-        )
+        groups = [[_reread(s) if s.label in mended else s for s in group] for group in groups]
+        reports = engine.lint_stacks(groups, os.environ, swarm)
     _show(reports, output)
     raise typer.Exit(_code(reports, strict))
 

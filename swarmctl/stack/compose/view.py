@@ -1,4 +1,4 @@
-"""A compose file as a deployer sees it: services with their ports, mounts and placement.
+"""A stack as a deployer sees it: services with their ports, mounts and placement.
 
 Built from the substituted values and tolerant of anything, so that a file with one mistake is
 still linted for the rest. Every part knows its path, by which its place in the text is found.
@@ -6,15 +6,16 @@ still linted for the rest. Every part knows its path, by which its place in the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from swarmctl.reading.yaml_nodes import Path
+from swarmctl.reading.yaml_nodes import Node, Path
 from swarmctl.stack.compose import notations
 from swarmctl.stack.compose.acceptance import at
 from swarmctl.stack.compose.check import Kind, Refusal
 from swarmctl.stack.compose.document import Document
+from swarmctl.stack.compose.origins import Origins
 from swarmctl.stack.compose.scalars import Value, spelled
 
 
@@ -164,13 +165,27 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
-    """A whole compose file."""
+class File:
+    """A compose file of a stack.
+
+    Attributes:
+        label: its name in messages.
+        document: its text and nodes.
+        refusals: why ``docker stack`` refuses it.
+    """
 
     label: str
     document: Document
-    config: Mapping[str, Value]
     refusals: tuple[Refusal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One or several compose files, merged; ``origins`` tells which file a value is written in."""
+
+    files: tuple[File, ...]
+    origins: Origins
+    config: Mapping[str, Value]
     services: tuple[Service, ...]
     networks: Mapping[str, Thing]
     volumes: Mapping[str, Thing]
@@ -179,7 +194,14 @@ class Stack:
 
     def has_unset(self, path: Path) -> bool:
         """Whether a value holds a variable that is not set, so that it is unknown."""
-        return any(r.kind is Kind.UNSET and r.path == path for r in self.refusals)
+        place = self.origins.of(path)
+        refusals = self.files[place.file].refusals
+        return any(r.kind is Kind.UNSET and r.path == place.path for r in refusals)
+
+    def node(self, path: Path) -> Node | None:
+        """A value as it is written in its file, ``None`` if there is none."""
+        place = self.origins.of(path)
+        return self.files[place.file].document.node(place.path)
 
     def things(self, section: str) -> Mapping[str, Thing]:
         """The top-level networks, volumes, secrets or configs."""
@@ -187,22 +209,18 @@ class Stack:
         return things
 
 
-def build(
-    label: str, document: Document, config: Mapping[str, Value], refusals: tuple[Refusal, ...]
-) -> Stack:
-    """Make the view of a file.
+def build(files: Sequence[File], config: Mapping[str, Value], origins: Origins) -> Stack:
+    """The view of a stack.
 
     Args:
-        label: how the file is called in findings.
-        document: its text and nodes.
-        config: its values with variables substituted.
-        refusals: what stands against it already.
+        files: its files.
+        config: their merged values, variables substituted.
+        origins: where each value is written.
     """
     return Stack(
-        label=label,
-        document=document,
+        files=tuple(files),
+        origins=origins,
         config=config,
-        refusals=refusals,
         services=tuple(
             _service(name, raw)
             for name, raw in _entries(config.get("services"))

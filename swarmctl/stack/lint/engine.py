@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from swarmctl.reading.yaml_nodes import Mark, YamlError
+from swarmctl.reading.yaml_nodes import YamlError
 from swarmctl.stack.compose import acceptance, view
 from swarmctl.stack.compose import document as yamldoc
-from swarmctl.stack.compose.check import Kind
-from swarmctl.stack.compose.view import Stack
+from swarmctl.stack.compose.check import Kind, Refusal, version_of
+from swarmctl.stack.compose.document import Document
+from swarmctl.stack.compose.merge import merge
+from swarmctl.stack.compose.origins import Place
+from swarmctl.stack.compose.view import File, Stack
 from swarmctl.stack.lint import suppress
-from swarmctl.stack.lint.rule import Context, Edit, Hit, Rule, Severity, all_rules
+from swarmctl.stack.lint.rule import Context, Edit, Rule, Severity, all_rules
 from swarmctl.stack.lint.rules.refused import RULES
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.source import Source
@@ -36,7 +39,7 @@ class Report:
 
     source: Source
     findings: tuple[Finding, ...]
-    accepted: bool  # by `docker stack config`
+    accepted: bool  # by `docker stack config`, together with the other files of its stack
     text: str = ""  # "" when it is not text
 
     def worst(self) -> Severity | None:
@@ -49,22 +52,41 @@ def lint(
     environment: Mapping[str, str],
     snapshot: Snapshot | None = None,
 ) -> list[Report]:
-    """Lint files, each by itself, and what only shows when they are seen together.
+    """Lint files, each as a stack of its own; see :func:`lint_stacks`."""
+    return lint_stacks([[source] for source in sources], environment, snapshot)
+
+
+def lint_stacks(
+    groups: Sequence[Sequence[Source]],
+    environment: Mapping[str, str],
+    snapshot: Snapshot | None = None,
+) -> list[Report]:
+    """Lint stacks, each by itself, and what only shows when they are seen together.
 
     Args:
-        sources: the files.
+        groups: the files of each stack; later ones override earlier ones.
         environment: where variables are looked up.
         snapshot: the Swarm they are meant for; without one, rules that need it are silent.
+
+    Returns:
+        A report for each file, in the order of the files.
     """
-    stacks = [_parse(source, environment) for source in sources]
-    reports = []
-    for source, stack in zip(sources, stacks, strict=True):
-        if isinstance(stack, YamlError):
-            reports.append(_unreadable(source, stack))
-            continue
-        others = [o for o in stacks if isinstance(o, Stack) and o is not stack]
-        reports.append(_report(source, stack, Context(snapshot, others, source.exists)))
+    groups = [_from_first_folder(group) for group in groups]
+    stacks = [_parse(group, environment) for group in groups]
+    reports: list[Report] = []
+    for group, stack in zip(groups, stacks, strict=True):
+        if isinstance(stack, Stack):
+            others = [o for o in stacks if isinstance(o, Stack) and o is not stack]
+            context = Context(snapshot, others, group[0].exists)
+            reports += _reports(group, stack, context)
+        else:
+            reports += [_unreadable(source, stack.get(i)) for i, source in enumerate(group)]
     return reports
+
+
+def _from_first_folder(group: Sequence[Source]) -> list[Source]:
+    """Docker looks up the files named in a stack beside the first compose file."""
+    return [replace(source, folder=group[0].folder, files=group[0].files) for source in group]
 
 
 def is_accepted(data: bytes, source: Source, environment: Mapping[str, str]) -> bool:
@@ -77,45 +99,67 @@ def is_accepted(data: bytes, source: Source, environment: Mapping[str, str]) -> 
     return not any(refusal.kind is not Kind.UNSET for refusal in loaded.refusals)
 
 
-def _parse(source: Source, environment: Mapping[str, str]) -> Stack | YamlError:
-    try:
-        document = yamldoc.load(source.data)
-    except YamlError as fault:
-        return fault
-    loaded = acceptance.load(document, environment, source.read_file)
-    return view.build(source.label, document, loaded.config, loaded.refusals)
+def _parse(group: Sequence[Source], environment: Mapping[str, str]) -> Stack | dict[int, YamlError]:
+    """The stack of some files, or what is wrong with those that are not YAML."""
+    documents, faults = [], {}
+    for number, source in enumerate(group):
+        try:
+            documents.append(yamldoc.load(source.data))
+        except YamlError as fault:
+            faults[number] = fault
+    if faults:
+        return faults
+    read_file = group[0].read_file
+    loaded = [acceptance.load(document, environment, read_file) for document in documents]
+    files = [
+        File(source.label, document, (*each.refusals, *_other_version(document, documents[0])))
+        for source, document, each in zip(group, documents, loaded, strict=True)
+    ]
+    merged = merge([each.config for each in loaded], environment, read_file)
+    return view.build(files, merged.config, merged.origins)
 
 
-def _unreadable(source: Source, fault: YamlError) -> Report:
+def _other_version(document: Document, first: Document) -> Iterator[Refusal]:
+    if version_of(document.value) != version_of(first.value):
+        words = "not the version of the first file: docker stack refuses to merge them"
+        yield Refusal(Kind.SCHEMA, ("version",), words)
+
+
+def _unreadable(source: Source, fault: YamlError | None) -> Report:
+    if fault is None:  # another file of the stack is not YAML
+        return Report(source, (), accepted=False)
     known = all_rules()[RULES[Kind.SYNTAX]]
     line = source.line(fault.mark.line)
     finding = Finding(known, known.severity, fault.message, line, fault.mark.column)
     return Report(source, (finding,), accepted=False)
 
 
-def _report(source: Source, stack: Stack, context: Context) -> Report:
-    disabled = suppress.read(stack.document.text)
-    found = [*_run(stack, context), *_unknown_ids(disabled)]
-    shown = {
-        (f.line, f.column, f.rule.id, f.message): f
-        for f in found
-        if not disabled.covers(f.rule.id, f.line)
-    }
-    ordered = [_placed(source, finding) for _, finding in sorted(shown.items())]
-    accepted = not any(refusal.kind is not Kind.UNSET for refusal in stack.refusals)
-    return Report(source, tuple(ordered), accepted, stack.document.text)
+def _reports(group: Sequence[Source], stack: Stack, context: Context) -> Iterator[Report]:
+    found = list(_run(stack, context))
+    accepted = all(r.kind is Kind.UNSET for file in stack.files for r in file.refusals)
+    for number, (source, file) in enumerate(zip(group, stack.files, strict=True)):
+        text = file.document.text
+        disabled = suppress.read(text)
+        own = [finding for place, finding in found if place == number]
+        shown = {
+            (f.line, f.column, f.rule.id, f.message): f
+            for f in (*own, *_unknown_ids(disabled))
+            if not disabled.covers(f.rule.id, f.line)
+        }
+        ordered = tuple(_placed(source, finding) for _, finding in sorted(shown.items()))
+        yield Report(source, ordered, accepted, text)
 
 
-def _run(stack: Stack, context: Context) -> Iterator[Finding]:
+def _run(stack: Stack, context: Context) -> Iterator[tuple[int, Finding]]:
+    """Each finding with the number of its file."""
     for known in all_rules().values():
         for hit in known.check(stack, context):
-            mark = _mark(stack, hit)
+            place = stack.origins.of(hit.path) if hit.file is None else Place(hit.file, hit.path)
+            document = stack.files[place.file].document
+            mark, _ = document.locate(place.path, value=hit.on_value)
             severity = known.severity if hit.severity is None else hit.severity
-            yield Finding(known, severity, hit.message, mark.line, mark.column, hit.edit)
-
-
-def _mark(stack: Stack, hit: Hit) -> Mark:
-    return stack.document.locate(hit.path, value=hit.on_value)[0]
+            finding = Finding(known, severity, hit.message, mark.line, mark.column, hit.edit)
+            yield place.file, finding
 
 
 def _placed(source: Source, finding: Finding) -> Finding:

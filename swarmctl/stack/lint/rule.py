@@ -45,13 +45,23 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """What a rule found, and where."""
+    """What a rule found, and where.
+
+    Attributes:
+        path: of the key or value; in the merged stack, or in ``file`` if one is given.
+        message: what is wrong and what to do.
+        on_value: point to the value, not to its key.
+        severity: if it is not the rule's own.
+        edit: a mechanical fix.
+        file: the number of the stack's file.
+    """
 
     path: Path
     message: str
     on_value: bool = False
-    severity: Severity | None = None  # other than the rule's own
+    severity: Severity | None = None
     edit: Edit | None = None
+    file: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,7 @@ class Context:
     """What a rule may know beyond the file itself."""
 
     snapshot: Snapshot | None = None
-    others: Sequence[Stack] = ()  # the other files linted in the same run
+    others: Sequence[Stack] = ()  # the other stacks linted in the same run
     exists: Callable[[str], bool] = lambda _: True  # whether a file named by the stack is there
 
 

@@ -93,10 +93,16 @@ def restart(stack: Stack, swarm: Context) -> Iterator[Hit]:
 def version(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """It only picks an older schema, which refuses newer keys."""
     del swarm
-    if "version" in stack.config:
-        newest = version_of(stack.config) == NEWEST
+    edits = [_without_line(file.document) for file in stack.files]
+    for number, file in enumerate(stack.files):
+        value = file.document.value
+        if "version" not in value:
+            continue
+        newest = version_of(value) == NEWEST
         words = "version is obsolete" + ("" if newest else " and picks an older schema")
-        yield Hit(("version",), f"{words}: remove the line", edit=_without_line(stack.document))
+        # All files must have the same version, so an older one goes from all of them or from none.
+        edit = edits[number] if newest or all(edits) else None
+        yield Hit(("version",), f"{words}: remove the line", edit=edit, file=number)
 
 
 def _without_line(document: Document) -> Edit | None:

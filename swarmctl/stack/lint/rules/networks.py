@@ -26,10 +26,11 @@ def local_network(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 def _to_overlay(stack: Stack, network: Thing) -> Edit | None:
-    node = stack.document.node((*network.path, "driver"))
+    path = (*network.path, "driver")
+    node, document = stack.node(path), stack.files[stack.origins.of(path).file].document
     if network.driver != "bridge" or not isinstance(node, ScalarNode) or node.raw != "bridge":
         return None
-    written = stack.document.text[node.start.offset : node.end.offset]
+    written = document.text[node.start.offset : node.end.offset]
     if "bridge" not in written:
         return None
     return Edit(node.start.offset, node.end.offset, written.replace("bridge", "overlay"))

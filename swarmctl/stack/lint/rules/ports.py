@@ -59,7 +59,7 @@ def _by_others(stack: Stack, swarm: Context) -> Iterator[Hit]:
     taken: dict[str, list[str]] = {}
     for other in swarm.others:
         for key in {port.key for _, port in _fixed(other)}:
-            taken.setdefault(key, []).append(other.label)
+            taken.setdefault(key, []).append(other.files[0].label)
     for _, port in _fixed(stack):
         if port.key in taken:
             words = f"port {port.key} is published in {joined(taken[port.key])} too"

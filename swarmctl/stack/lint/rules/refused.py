@@ -24,9 +24,10 @@ def _register(kind: Kind, name: str, summary: str) -> None:
     @rule(RULES[kind], name, severity, summary)
     def check(stack: Stack, swarm: Context) -> Iterator[Hit]:
         del swarm
-        for refusal in stack.refusals:
-            if refusal.kind is kind:
-                yield Hit(refusal.path, refusal.message, on_value=refusal.on_value)
+        for number, file in enumerate(stack.files):
+            for refusal in file.refusals:
+                if refusal.kind is kind:
+                    yield Hit(refusal.path, refusal.message, on_value=refusal.on_value, file=number)
 
 
 _register(Kind.SYNTAX, "not-yaml", "not YAML as docker stack reads it")

@@ -59,7 +59,7 @@ def _from_outside(stack: Stack, variable: Variable) -> str:
         return ""
     if not _NAME.search(variable.name):
         return ""
-    written = stack.document.node(variable.path)
+    written = stack.node(variable.path)
     has_variable = isinstance(written, ScalarNode) and "$" in written.raw
     return "the shell's secret" if variable.value is None or has_variable else ""
 
@@ -88,7 +88,7 @@ def fixed_name(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 def _follows_content(stack: Stack, thing: Thing) -> bool:
-    written = stack.document.node((*thing.path, "name"))
+    written = stack.node((*thing.path, "name"))
     if isinstance(written, ScalarNode) and "$" in written.raw.replace("$$", ""):
         return True
     return bool(_CONTENT.search(thing.name or thing.key))

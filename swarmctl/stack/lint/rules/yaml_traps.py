@@ -23,13 +23,13 @@ _TEXTS = ("environment", "labels", "args", "options", "driver_opts", "sysctls")
 def base_60(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """Docker reads a string; Ansible, PyYAML and old docker-compose read a number."""
     del swarm
-    for path, scalar in _plain(stack):
+    for file, path, scalar in _plain(stack):
         if _SEXAGESIMAL.match(scalar.raw):
             words = (
                 f"{scalar.raw} without quotes is the number {_base_60(scalar.raw)} to readers of "
                 "YAML 1.1 (Ansible, PyYAML, old docker-compose): quote it"
             )
-            yield Hit(path, words, on_value=True, edit=_quoted(scalar))
+            yield Hit(path, words, on_value=True, edit=_quoted(scalar), file=file)
 
 
 def _base_60(raw: str) -> str:
@@ -43,17 +43,17 @@ def _base_60(raw: str) -> str:
 def yes_no(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """Docker reads a string; other readers read true or false."""
     del swarm
-    for path, scalar in _plain(stack):
+    for file, path, scalar in _plain(stack):
         if scalar.raw in _WORDS:
             words = f"{scalar.raw} is a string to Docker and a boolean to YAML 1.1: quote it"
-            yield Hit(path, words, on_value=True, edit=_quoted(scalar))
+            yield Hit(path, words, on_value=True, edit=_quoted(scalar), file=file)
 
 
 @rule("SW072", "respelled", Severity.WARNING, "an unquoted number is passed on in another spelling")
 def respelled(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """0755 arrives as 493, 3.10 as 3.1 and 1e3 as 1000."""
     del swarm
-    for path, scalar in _plain(stack):
+    for file, path, scalar in _plain(stack):
         if not (isinstance(path[-1], str) and any(name in path[:-1] for name in _TEXTS)):
             continue
         try:
@@ -63,13 +63,14 @@ def respelled(stack: Stack, swarm: Context) -> Iterator[Hit]:
         changed = isinstance(value, int | float | Timestamp) and not isinstance(value, bool)
         if changed and spelled(value) != scalar.raw:
             words = f"{scalar.raw} without quotes arrives as {spelled(value)}: quote it"
-            yield Hit(path, words, on_value=True, edit=_quoted(scalar))
+            yield Hit(path, words, on_value=True, edit=_quoted(scalar), file=file)
 
 
-def _plain(stack: Stack) -> Iterator[tuple[Path, ScalarNode]]:
-    for path, scalar in stack.document.scalars():
-        if scalar.plain and not scalar.tag and path:
-            yield path, scalar
+def _plain(stack: Stack) -> Iterator[tuple[int, Path, ScalarNode]]:
+    for number, file in enumerate(stack.files):
+        for path, scalar in file.document.scalars():
+            if scalar.plain and not scalar.tag and path:
+                yield number, path, scalar
 
 
 def _quoted(scalar: ScalarNode) -> Edit:
