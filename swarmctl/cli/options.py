@@ -54,6 +54,15 @@ DeployedArgument = Annotated[
 RunsDirOption = Annotated[
     Path, typer.Option("--runs-dir", metavar="DIR", help="Directory of journals and reports.")
 ]
+ComposeFileOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--compose-file",
+        "-c",
+        metavar="FILE",
+        help="A compose file; repeatable: later files are merged over the first.",
+    ),
+]
 ValuesOption = Annotated[
     list[Path] | None,
     typer.Option(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -12,6 +11,7 @@ import typer
 from swarmctl.cli import console
 from swarmctl.cli.options import (
     ClusterOption,
+    ComposeFileOption,
     DeployedArgument,
     HostOption,
     SetOption,
@@ -27,15 +27,6 @@ StackArgument = Annotated[
         metavar="NAME|PATH",
         help="A stack's name, folder or compose file; with -c, the name to deploy under.",
         show_default=False,
-    ),
-]
-ComposeFileOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--compose-file",
-        "-c",
-        metavar="FILE",
-        help="A compose file; repeatable: later files are merged over the first.",
     ),
 ]
 NameOption = Annotated[

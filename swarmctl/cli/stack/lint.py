@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.options import ClusterOption, Format, HostOption, SetOption, ValuesOption
-from swarmctl.cli.stack.options import ComposeFileOption
+from swarmctl.cli.options import (
+    ClusterOption,
+    ComposeFileOption,
+    Format,
+    HostOption,
+    SetOption,
+    ValuesOption,
+)
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -82,10 +88,10 @@ def lint(
     swarm = _snapshot(snapshot, cluster, host)
     reports = engine.lint_stacks(groups, os.environ, swarm)
     if fix:
-        mended = _fix(reports, os.environ, write=write)
+        changed = _fix(reports, os.environ, write=write)
         if not write:
             raise typer.Exit(_code(reports, strict))
-        groups = [[_reread(s) if s.label in mended else s for s in group] for group in groups]
+        groups = [[_reread(s) if s.label in changed else s for s in group] for group in groups]
         reports = engine.lint_stacks(groups, os.environ, swarm)
     _show(reports, output)
     raise typer.Exit(_code(reports, strict))
@@ -130,25 +136,25 @@ def _code(reports: Sequence[Report], strict: bool) -> int:
 
 
 def _fix(reports: Sequence[Report], environment: Mapping[str, str], *, write: bool) -> set[str]:
-    """Show or write the mends; returns the labels of the files that changed."""
-    from swarmctl.stack.lint.mend import mend
+    """Show or write the fixes; returns the labels of the files that changed."""
+    from swarmctl.stack.lint.fixes import fix_file
 
     changed: set[str] = set()
     for report in reports:
-        mended = mend(report, environment)
+        fixed = fix_file(report, environment)
         label = report.source.label
         if report.source.lines:
-            _say(f"{label}: a template is not mended; change it by hand")
-        if mended is None:
+            _say(f"{label}: a template is not fixed; change it by hand")
+        if fixed is None:
             continue
         changed.add(label)
         if write and report.source.writable:
-            _write(report.source.writable, mended.data)
-            _say(f"{label}: {mended.count} mended")
+            _write(report.source.writable, fixed.data)
+            _say(f"{label}: {fixed.count} fixed")
         else:
-            console.emit(mended.patch(label))
+            console.emit(fixed.patch(label))
     if not write:
-        words = f"{len(changed)} to change; --write changes them" if changed else "nothing to mend"
+        words = f"{len(changed)} to change; --write changes them" if changed else "nothing to fix"
         _say(words)
     return changed
 

@@ -82,7 +82,7 @@ class Service:
         return int(value) if is_number and value - value == 0 else None
 
     def nearest(self, *steps: str) -> Path:
-        """The path of a value below the service, or of the nearest thing above it that is there."""
+        """The path of a value below the service, or of its nearest parent that exists."""
         while steps and self.get(*steps) is None:
             steps = steps[:-1]
         return (*self.path, *steps)
@@ -127,7 +127,7 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class Definition:
     """A top-level network, volume, secret or config."""
 
     key: str
@@ -187,10 +187,10 @@ class Stack:
     origins: Origins
     config: Mapping[str, Value]
     services: tuple[Service, ...]
-    networks: Mapping[str, Thing]
-    volumes: Mapping[str, Thing]
-    secrets: Mapping[str, Thing]
-    configs: Mapping[str, Thing]
+    networks: Mapping[str, Definition]
+    volumes: Mapping[str, Definition]
+    secrets: Mapping[str, Definition]
+    configs: Mapping[str, Definition]
 
     def has_unset(self, path: Path) -> bool:
         """Whether a value holds a variable that is not set, so that it is unknown."""
@@ -203,10 +203,10 @@ class Stack:
         place = self.origins.of(path)
         return self.files[place.file].document.node(place.path)
 
-    def things(self, section: str) -> Mapping[str, Thing]:
+    def definitions(self, section: str) -> Mapping[str, Definition]:
         """The top-level networks, volumes, secrets or configs."""
-        things: Mapping[str, Thing] = getattr(self, section)
-        return things
+        found: Mapping[str, Definition] = getattr(self, section)
+        return found
 
 
 def build(files: Sequence[File], config: Mapping[str, Value], origins: Origins) -> Stack:
@@ -226,16 +226,16 @@ def build(files: Sequence[File], config: Mapping[str, Value], origins: Origins) 
             for name, raw in _entries(config.get("services"))
             if isinstance(raw, dict)
         ),
-        networks=_things(config, "networks"),
-        volumes=_things(config, "volumes"),
-        secrets=_things(config, "secrets"),
-        configs=_things(config, "configs"),
+        networks=_definitions(config, "networks"),
+        volumes=_definitions(config, "volumes"),
+        secrets=_definitions(config, "secrets"),
+        configs=_definitions(config, "configs"),
     )
 
 
-def _things(config: Mapping[str, Value], section: str) -> dict[str, Thing]:
+def _definitions(config: Mapping[str, Value], section: str) -> dict[str, Definition]:
     return {
-        key: Thing(key, (section, key), raw if isinstance(raw, dict) else {})
+        key: Definition(key, (section, key), raw if isinstance(raw, dict) else {})
         for key, raw in _entries(config.get(section))
     }
 

@@ -14,16 +14,16 @@ from swarmctl.stack.compose.merge import merge
 from swarmctl.stack.compose.origins import Place
 from swarmctl.stack.compose.view import File, Stack
 from swarmctl.stack.lint import suppress
+from swarmctl.stack.lint.phrases import meant
 from swarmctl.stack.lint.rule import Context, Edit, Rule, Severity, all_rules
 from swarmctl.stack.lint.rules.refused import RULES
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.source import Source
-from swarmctl.stack.lint.words import meant
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to tell, with its place."""
+    """One finding, with its place."""
 
     rule: Rule
     severity: Severity
@@ -175,5 +175,5 @@ def _unknown_ids(disabled: suppress.Disabled) -> Iterable[Finding]:
     known = rules["SW090"]
     for line, id_ in disabled.written:
         if id_ not in rules:
-            words = f"the comment disables {id_}, and there is no such rule{meant(id_, rules)}"
+            words = f"the comment disables the unknown rule {id_}{meant(id_, rules)}"
             yield Finding(known, known.severity, words, line, 1)

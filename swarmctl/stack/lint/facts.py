@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from swarmctl.stack.compose.view import Mount, Service, Stack, Thing
+from swarmctl.stack.compose.view import Definition, Mount, Service, Stack
 from swarmctl.stack.lint.rule import Context
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.swarm.constraints import Constraint, parse, parse_all
@@ -67,7 +67,7 @@ def is_node_local(mount: Mount, stack: Stack) -> bool:
     return volume is None or _is_local(volume)
 
 
-def _is_local(volume: Thing) -> bool:
+def _is_local(volume: Definition) -> bool:
     if volume.driver not in ("", "local") or volume.get("x-cluster-spec") is not None:
         return False
     kind = volume.options.get("type", "").lower()

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from swarmctl.stack.compose import language
 from swarmctl.stack.lint.engine import Finding, Report
+from swarmctl.stack.lint.phrases import count
 from swarmctl.stack.lint.rule import Severity, all_rules
-from swarmctl.stack.lint.words import count
 
 
 def text(reports: Sequence[Report]) -> str:
@@ -29,8 +29,8 @@ def summary(reports: Sequence[Report]) -> str:
     words = ", ".join(count(counts[str(s)], str(s)) for s in sorted(Severity, reverse=True))
     refused = [report.source.label for report in reports if not report.accepted]
     tail = f"; docker stack refuses {', '.join(refused)}" if refused else ""
-    mends = len({(r.source.label, f.edit) for r, f in _each(reports) if f.edit})
-    hint = f"; --fix mends {mends}" if mends else ""
+    fixable = len({(r.source.label, f.edit) for r, f in _each(reports) if f.edit})
+    hint = f"; --fix fixes {fixable}" if fixable else ""
     return f"{count(len(reports), 'file')}: {words}{tail}{hint}"
 
 

@@ -36,7 +36,7 @@ class Severity(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A mend: the characters from ``start`` to ``end`` of the text become ``text``."""
+    """A fix: the characters from ``start`` to ``end`` of the text become ``text``."""
 
     start: int
     end: int

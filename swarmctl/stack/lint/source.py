@@ -33,7 +33,7 @@ class Source:
     folder: Path
     files: Mapping[str, bytes] = field(default_factory=dict)  # rendered beside it
     lines: Sequence[int] = ()  # of a template: the line each rendered line is from
-    writable: Path | None = None  # where a mend can be written
+    writable: Path | None = None  # where fixes are written
 
     def read_file(self, name: str) -> bytes | None:
         """The content of a file that the compose file names, ``None`` if there is none."""

@@ -90,7 +90,7 @@ def test_github_commands_are_escaped(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "100%25" in out
 
 
-def test_fix_shows_a_patch_that_mends_networks_version_and_ports_and_nothing_else(
+def test_fix_shows_a_patch_that_fixes_networks_version_and_ports_and_nothing_else(
     copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = copy.read_bytes()
@@ -124,7 +124,7 @@ def test_the_patch_applies_and_equals_what_write_does(
     assert run(capsys, copy.name, "--fix")[1] == ""
 
 
-def test_mends_keep_line_ends_and_byte_order_mark(
+def test_fixes_keep_line_ends_and_byte_order_mark(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "dos.yml"

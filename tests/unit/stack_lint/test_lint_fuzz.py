@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.stack.lint import engine, mend, snapshot
+from swarmctl.stack.lint import engine, fixes, snapshot
 from swarmctl.stack.lint.formats import FORMATS
 from swarmctl.stack.lint.source import Source
 from tests.unit.stack_lint.lint_corpus import CORPUS
@@ -18,16 +18,16 @@ SWARM = snapshot.read(CORPUS / "swarm.json")
 
 
 def check(data: bytes) -> engine.Report:
-    """Lint, mend and write a text in every format."""
+    """Lint, fix and write a text in every format."""
     given = Source("fuzz.yml", data, CORPUS, writable=Path("fuzz.yml"))
     report = engine.lint([given], {}, SWARM)[0]
     for name, written in FORMATS.items():
         text = written([report])
         if name in ("json", "sarif"):
             json.loads(text)
-    mended = mend.mend(report, {})
-    if mended and report.accepted:
-        assert engine.is_accepted(mended.data, given, {})
+    fixed = fixes.fix_file(report, {})
+    if fixed and report.accepted:
+        assert engine.is_accepted(fixed.data, given, {})
     return report
 
 

@@ -40,7 +40,7 @@ def test_a_label_is_a_pin_only_while_one_node_has_it() -> None:
         'volumes: ["/srv/db:/db"]\ndeploy: {placement: {constraints: [node.labels.db == true]}}'
     )
     [words] = messages(text, "SW031")
-    assert "only one node have the label" in words
+    assert "the label to only one node" in words
 
 
 def test_replicas_on_labelled_nodes_are_not_pinned_to_one_of_them() -> None:

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from swarmctl.reading.yaml_nodes import Path
-from swarmctl.stack.compose.view import Service, Stack, Thing
+from swarmctl.stack.compose.view import Definition, Service, Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 _DEFAULT_PREFIX = 24  # of the Swarm's default address pool
@@ -27,13 +27,13 @@ def small_subnet(stack: Stack, swarm: Context) -> Iterator[Hit]:
         there = max(0, 2 ** (32 - prefix) - 3)
         if needed > there:
             words = (
-                f"the network {name!r} is a /{prefix} with {there} addresses, but {tasks} tasks, "
-                f"each moved once, need {needed} with their virtual IPs; give it a larger subnet"
+                f"the network {name!r} (/{prefix}) has {there} addresses; {tasks} tasks, each "
+                f"moved once, and the virtual IPs need {needed}: use a larger subnet"
             )
             yield Hit(path, words)
 
 
-def _overlays(stack: Stack) -> Iterator[tuple[str, Thing | None, Path]]:
+def _overlays(stack: Stack) -> Iterator[tuple[str, Definition | None, Path]]:
     for name, network in stack.networks.items():
         if not network.external and network.driver in ("", "overlay"):
             yield name, network, network.path
@@ -46,7 +46,7 @@ def _networks(service: Service) -> tuple[str, ...]:
     return tuple(name for name, _ in service.networks) or ("default",)
 
 
-def _prefix(network: Thing | None) -> int | None:
+def _prefix(network: Definition | None) -> int | None:
     pools = network.get("ipam", "config") if network else None
     subnets = [p.get("subnet") for p in pools if isinstance(p, dict)] if pools else []
     if not subnets:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from swarmctl.stack.compose.view import Port, Service, Stack
 from swarmctl.stack.lint import facts, room
+from swarmctl.stack.lint.phrases import count
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.words import count
 
 
 @rule("SW053", "host-ports", Severity.ERROR, "more tasks on a host port than nodes")

@@ -20,7 +20,7 @@ _EVERYWHERE = (
 
 @rule("SW030", "floating-volume", Severity.WARNING, "a node-local volume is lost on relocation")
 def floating_volume(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """The task that replaces a lost one starts with an empty volume, without a word."""
+    """The task that replaces a lost one starts with an empty volume, and no error tells."""
     for service in stack.services:
         if not service.is_floating or facts.pin(service, swarm):
             continue
@@ -34,18 +34,17 @@ def _lost(service: Service, mount: Mount, stack: Stack) -> str:
     volume = stack.volumes.get(mount.source)
     if volume is not None and volume.external:
         return (
-            f"{name} is external: on a node that has none of that name, the Engine makes an empty "
-            f"local one for {service.name!r}, without a word; have a shared one on every node, or "
-            "pin the service"
+            f"{name} is external: on a node without it, the Engine silently creates an empty local "
+            f"one for {service.name!r}; create a shared one on every node, or pin the service"
         )
     if service.replicas > 1:
         return (
-            f"{name} is local to each node: the {service.replicas} replicas do not share it, and "
-            "one that moves finds another node's, or an empty one; use a shared volume driver"
+            f"{name} is local to each node: the {service.replicas} replicas do not share it, and a "
+            "replica that moves gets another node's or an empty one; use a shared volume driver"
         )
     return (
-        f"{name} is local to a node: when that node dies, {service.name!r} starts elsewhere with "
-        "an empty one; pin the service to a node, or use a shared volume driver"
+        f"{name} is local to a node: if the node dies, {service.name!r} restarts elsewhere with an "
+        "empty one; pin the service to a node, or use a shared volume driver"
     )
 
 
@@ -59,11 +58,11 @@ def pinned_data(stack: Stack, swarm: Context) -> Iterator[Hit]:
         holders = [m for m in service.mounts if facts.is_node_local(m, stack) or _is_bind(m)]
         if tied and holders:
             words = (
-                f"{service.name!r} is pinned to its data by {tied!r}: it is down for as long as "
-                "that node is; have a backup or a replica elsewhere"
+                f"{service.name!r} is pinned to its data by {tied!r}: it is down while that node "
+                "is down; keep a backup or a replica elsewhere"
             )
             if swarm.snapshot is None and parse(tied).names_label:
-                words += " (and let only one node have the label, else it moves without its data)"
+                words += " (give the label to only one node, or the service moves without its data)"
             path = service.constraints[0][1] if service.constraints else service.path
             place = next((p for text, p in service.constraints if text in tied), path)
             yield Hit(place, words)
@@ -78,9 +77,9 @@ def floating_bind(stack: Stack, swarm: Context) -> Iterator[Hit]:
         for mount in service.mounts:
             if _is_bind(mount):
                 words = (
-                    f"{mount.source!r} must be on every node that may run {service.name!r}, else "
-                    "its tasks are rejected there, and each node has its own content; use a "
-                    "config, a volume or a pin"
+                    f"{mount.source!r} must exist on every node that may run {service.name!r}: "
+                    "tasks are rejected where it is missing, and its content differs per node; use "
+                    "a config or a volume, or pin the service"
                 )
                 yield Hit(mount.path, words, on_value=True)
 
@@ -92,20 +91,22 @@ def _is_bind(mount: Mount) -> bool:
     return path != "/" and not any(path == p or path.startswith(f"{p}/") for p in _EVERYWHERE)
 
 
-@rule("SW033", "socket-on-worker", Severity.WARNING, "docker.sock is of little use off managers")
+@rule(
+    "SW033", "socket-on-worker", Severity.WARNING, "docker.sock on a worker does not show the Swarm"
+)
 def socket_on_worker(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """A worker's Engine answers no question about the Swarm."""
+    """A worker's Engine refuses requests about the Swarm."""
     del swarm
     for service in stack.services:
         for mount in service.mounts:
             if not facts.is_docker_socket(mount) or facts.on_managers_only(service):
                 continue
             words = (
-                f"{service.name!r} uses the Engine's socket and may run on a worker, whose Engine "
-                "does not know the Swarm"
+                f"{service.name!r} mounts the Engine's socket and may run on a worker, whose "
+                "Engine refuses Swarm requests"
             )
             if service.is_global:
-                words += ": right for an agent that looks after its own node, and for nothing else"
+                words += ": correct only for an agent that manages its own node"
                 yield Hit(mount.path, words, on_value=True, severity=Severity.INFO)
             else:
                 words += "; add the constraint node.role == manager"
@@ -114,14 +115,14 @@ def socket_on_worker(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 @rule("SW034", "socket-writable", Severity.WARNING, "docker.sock is root on the node")
 def socket_writable(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Whoever speaks to the socket owns the node, and on a manager the Swarm."""
+    """Access to the socket is root on the node, and on a manager control of the Swarm."""
     del swarm
     for service in stack.services:
         for mount in service.mounts:
             if facts.is_docker_socket(mount) and not mount.read_only:
                 words = (
-                    "the Engine's socket is mounted writable: who takes over this service owns the "
-                    "node; put a proxy that filters requests before it (:ro keeps the file, it "
-                    "stops no request)"
+                    "the Engine's socket is mounted: control of this service is root on the node; "
+                    "put a filtering proxy in front of it (:ro protects the file only, it stops no "
+                    "request)"
                 )
                 yield Hit(mount.path, words, on_value=True)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from swarmctl.reading.yaml_nodes import Path
 from swarmctl.stack.compose.scalars import Value
 from swarmctl.stack.compose.view import Mount, Service, Stack
+from swarmctl.stack.lint.phrases import meant
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.words import meant
 
 
 @rule("SW006", "undefined", Severity.ERROR, "a network, volume, secret or config is not defined")
@@ -21,7 +21,7 @@ def undefined(stack: Stack, swarm: Context) -> Iterator[Hit]:
     del swarm
     for service in stack.services:
         for section, name, path in _references(service):
-            known = stack.things(section)
+            known = stack.definitions(section)
             if name not in known and not (section == "networks" and name == "default"):
                 kind = section.removesuffix("s")
                 words = f"the {kind} {name!r} is not defined under the top-level {section}"
@@ -52,9 +52,9 @@ _IMAGE = re.compile(
 )
 
 
-@rule("SW007", "no-image", Severity.ERROR, "a service has no image, or an impossible one")
+@rule("SW007", "no-image", Severity.ERROR, "a service has no image, or an invalid name")
 def image(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Swarm pulls images and builds none, so each service needs the name of one."""
+    """Swarm pulls images and does not build them."""
     del swarm
     for service in stack.services:
         if stack.has_unset((*service.path, "image")):
@@ -63,7 +63,7 @@ def image(stack: Stack, swarm: Context) -> Iterator[Hit]:
             built = " (build is ignored by docker stack)" if service.get("build") else ""
             yield Hit(service.path, f"the service {service.name!r} has no image{built}")
         elif not _IMAGE.match(service.image):
-            words = f"{service.image!r} is not an image's name: lower case, [registry/]name[:tag]"
+            words = f"{service.image!r} is not an image name ([registry/]name[:tag], lower case)"
             yield Hit((*service.path, "image"), words, on_value=True)
 
 
@@ -91,13 +91,13 @@ def _mode(service: Service) -> Iterator[Hit]:
         words = f"unknown mode {service.mode!r}{meant(service.mode, _MODES)}"
         yield Hit((*path, "mode"), words, on_value=True)
     elif service.is_global and service.get("deploy", "replicas") is not None:
-        yield Hit((*path, "replicas"), f"a service of mode {service.mode} has no replicas")
+        yield Hit((*path, "replicas"), f"replicas cannot be set in mode {service.mode}")
 
 
 def _healthcheck(service: Service) -> Iterator[Hit]:
     if service.get("healthcheck", "disable") is True and service.get("healthcheck", "test"):
         path = (*service.path, "healthcheck", "disable")
-        yield Hit(path, "a health check cannot have a test and be disabled")
+        yield Hit(path, "a health check with a test cannot be disabled: remove one")
 
 
 _RESTART = re.compile(r"(no|always|unless-stopped|on-failure(:[0-9]+)?)?\Z", re.ASCII)
@@ -123,17 +123,17 @@ def _words(service: Service) -> Iterator[Hit]:
     for steps, known in _KNOWN_WORDS.items():
         word = service.text(*steps)
         if word and word not in known:
-            words = f"{steps[-1]} must be one of {', '.join(known)}, and is {word!r}"
+            words = f"{steps[-1]} must be one of {', '.join(known)}, not {word!r}"
             yield Hit((*service.path, *steps), words, on_value=True)
 
 
 def _ports(service: Service) -> Iterator[Hit]:
     for port in service.ports:
         if port.spec.mode not in ("ingress", "host"):
-            words = f"a port's mode is ingress or host, and not {port.spec.mode!r}"
+            words = f"the port's mode must be ingress or host, not {port.spec.mode!r}"
             yield Hit((*port.path, "mode"), words, on_value=True)
         if port.spec.protocol not in ("tcp", "udp", "sctp"):
-            words = f"a port's protocol is tcp, udp or sctp, and not {port.spec.protocol!r}"
+            words = f"the port's protocol must be tcp, udp or sctp, not {port.spec.protocol!r}"
             yield Hit((*port.path, "protocol"), words, on_value=True)
 
 
@@ -153,26 +153,26 @@ _MOUNTS = ("volume", "bind", "tmpfs", "npipe", "cluster")
 
 def _mount(mount: Mount) -> Iterator[Hit]:
     if mount.type not in _MOUNTS:
-        words = f"unknown type of volume {mount.type!r}{meant(mount.type, _MOUNTS)}"
+        words = f"unknown volume type {mount.type!r}{meant(mount.type, _MOUNTS)}"
         yield Hit((*mount.path, "type"), words, on_value=True)
         return
     if mount.type == "tmpfs" and mount.source:
-        yield Hit((*mount.path, "source"), "a tmpfs has no source")
+        yield Hit((*mount.path, "source"), "a tmpfs cannot have a source")
     if not mount.target:
         yield Hit(mount.path, "the volume has no target")
     for kind in ("volume", "bind", "tmpfs"):
         fits = kind == mount.type or (kind == "bind" and mount.type == "npipe")
         if not fits and mount.options.get(kind) is not None:
-            yield Hit((*mount.path, kind), f"options of {kind} do not fit the type {mount.type}")
+            yield Hit((*mount.path, kind), f"{kind} options do not apply to type {mount.type}")
 
 
-@rule("SW010", "missing-file", Severity.WARNING, "a config's or secret's file is not there")
+@rule("SW010", "missing-file", Severity.WARNING, "a config's or secret's file does not exist")
 def missing_file(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """docker stack deploy reads these files, relative to the compose file."""
     for section in ("configs", "secrets"):
-        for thing in stack.things(section).values():
-            name: Value = thing.get("file")
-            if thing.external or not isinstance(name, str) or swarm.exists(name):
+        for definition in stack.definitions(section).values():
+            name: Value = definition.get("file")
+            if definition.external or not isinstance(name, str) or swarm.exists(name):
                 continue
-            words = f"there is no file {name!r}: docker stack deploy will stop here"
-            yield Hit((*thing.path, "file"), words, on_value=True)
+            words = f"the file {name!r} does not exist: docker stack deploy fails"
+            yield Hit((*definition.path, "file"), words, on_value=True)

@@ -19,15 +19,15 @@ def restart_none(stack: Stack, swarm: Context) -> Iterator[Hit]:
         if service.is_job or service.text(*_POLICY, "condition") != "none":
             continue
         words = (
-            "with condition: none a replica that is lost with its node is not replaced; use any "
-            "or on-failure (or mode: replicated-job for something that runs once)"
+            "with condition: none, a replica lost with its node is not replaced; use any or "
+            "on-failure (or mode: replicated-job for a task that runs once)"
         )
         yield Hit((*service.path, *_POLICY, "condition"), words)
 
 
 @rule("SW041", "max-attempts", Severity.WARNING, "relocations use up max_attempts")
 def max_attempts(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Each relocation counts as an attempt; when they are spent the replica stays lost."""
+    """Each relocation counts as an attempt; after the last one the replica stays lost."""
     del swarm
     for service in stack.services:
         attempts = service.whole(*_POLICY, "max_attempts")
@@ -36,7 +36,7 @@ def max_attempts(stack: Stack, swarm: Context) -> Iterator[Hit]:
         counted = "restarts on a node" if service.is_global else "restarts and relocations together"
         lost = "the task of that node" if service.is_global else "a lost replica"
         words = (
-            f"after {attempts} {counted}, whenever they were, {lost} is not replaced any more; "
+            f"after {attempts} {counted}, over any length of time, {lost} is not replaced; "
             "remove max_attempts, or add a window"
         )
         yield Hit((*service.path, *_POLICY, "max_attempts"), words)
@@ -51,7 +51,7 @@ def _has_window(service: Service) -> bool:
 
 @rule("SW042", "single-replica", Severity.INFO, "one replica: an outage whenever it moves")
 def single_replica(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """With one task there is nobody to serve between a node's death and the restart."""
+    """With one task, nothing serves between a node's death and the restart."""
     del swarm
     for service in stack.services:
         if service.mode != "replicated" or service.replicas != 1:
@@ -59,8 +59,8 @@ def single_replica(stack: Stack, swarm: Context) -> Iterator[Hit]:
         written = service.get("deploy", "replicas") is not None
         path = (*service.path, "deploy", "replicas") if written else service.path
         words = (
-            f"{service.name!r} has one replica: it is down from its node's death until another "
-            "node has started it"
+            f"{service.name!r} has one replica: if its node dies, it is down until another node "
+            "has started it"
         )
         severity = Severity.WARNING if service.published else None
         yield Hit(path, words, severity=severity)

@@ -1,4 +1,4 @@
-"""SW043 to SW045: what Swarm cannot see or plan for a service."""
+"""SW043 to SW045: health checks, memory limits and reservations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 @rule("SW043", "no-healthcheck", Severity.WARNING, "no health check on a published service")
 def no_healthcheck(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Without one a task counts, and gets traffic, from the moment its process exists."""
+    """Without one, a task gets traffic as soon as its process exists."""
     del swarm
     for service in stack.services:
         if service.is_job or (_is_checked(service) and not _is_disabled(service)):
@@ -21,8 +21,8 @@ def no_healthcheck(stack: Stack, swarm: Context) -> Iterator[Hit]:
             yield Hit((*service.path, "healthcheck"), words, severity=severity)
         else:
             words = (
-                f"{service.name!r} has no health check here (its image may have one): a task that "
-                "hangs stays, and gets traffic before it is ready"
+                f"{service.name!r} has no health check here (its image may have one): a task gets "
+                "traffic before it is ready, and is not replaced if it hangs"
             )
             yield Hit(service.path, words, severity=severity)
 
@@ -39,28 +39,28 @@ def _is_disabled(service: Service) -> bool:
 
 @rule("SW044", "no-limits", Severity.WARNING, "no memory limit")
 def no_limits(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """One leaking task takes the memory of all others on its node."""
+    """One task can use up the memory of its node."""
     del swarm
     for service in stack.services:
-        if not _says_memory(stack, service, "limits"):
-            words = f"{service.name!r} has no memory limit: a leak takes its whole node along"
+        if not _has_memory(stack, service, "limits"):
+            words = f"{service.name!r} has no memory limit: a leak can take down its node"
             yield Hit(service.nearest("deploy", "resources"), words)
 
 
 @rule("SW045", "no-reservations", Severity.WARNING, "no memory reservation")
 def no_reservations(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """The scheduler counts reservations only, so without them it overloads the survivors."""
+    """The scheduler counts reservations only; without them it overloads the surviving nodes."""
     del swarm
     for service in stack.services:
-        if not _says_memory(stack, service, "reservations"):
+        if not _has_memory(stack, service, "reservations"):
             words = (
-                f"{service.name!r} reserves no memory: when a node dies, the scheduler packs its "
-                "tasks onto the others without counting what they need"
+                f"{service.name!r} reserves no memory: if a node dies, the scheduler moves its "
+                "tasks without regard to the memory they need"
             )
             yield Hit(service.nearest("deploy", "resources"), words)
 
 
-def _says_memory(stack: Stack, service: Service, section: str) -> bool:
+def _has_memory(stack: Stack, service: Service, section: str) -> bool:
     steps = ("deploy", "resources", section, "memory")
     # With a variable that is not set it is unknown; SW009 says so.
     return bool(service.get(*steps)) or stack.has_unset((*service.path, *steps))

@@ -1,4 +1,4 @@
-"""SW020 to SW024: keys that ``docker stack deploy`` takes and does nothing with."""
+"""SW020 to SW024: keys that ``docker stack deploy`` accepts and ignores."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _IGNORED = {
     "cgroup_parent": "",
     "cgroupns_mode": "",
     "container_name": "tasks are named stack_service.slot.id",
-    "devices": "run that service outside of Swarm, or use generic_resources",
-    "domainname": "put the whole name into hostname",
+    "devices": "run the service outside Swarm, or use generic_resources",
+    "domainname": "set the full name in hostname",
     "ipc": "",
     "mac_address": "",
     "pid": "",
@@ -26,13 +26,13 @@ _IGNORED = {
 }
 
 
-@rule("SW020", "build-ignored", Severity.WARNING, "docker stack builds nothing")
+@rule("SW020", "build-ignored", Severity.WARNING, "docker stack does not build images")
 def build(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Every node pulls the image; what is built on one machine is on that machine only."""
+    """Nodes pull the image; an image built on one machine is only on that machine."""
     del swarm
     for service in stack.services:
         if service.get("build") is not None:
-            words = "docker stack ignores build: build and push the image before you deploy"
+            words = "docker stack ignores build: build and push the image before the deploy"
             yield Hit((*service.path, "build"), words)
 
 
@@ -48,44 +48,44 @@ def ignored(stack: Stack, swarm: Context) -> Iterator[Hit]:
         for name, path in service.networks:
             for key in ("ipv4_address", "ipv6_address"):
                 if service.get("networks", name, key):
-                    words = f"docker stack ignores {key}: a task's address is not fixed"
-                    yield Hit((*path, key), words + ", find it by its service's name")
+                    words = f"docker stack ignores {key}: use the service's name instead"
+                    yield Hit((*path, key), words)
         if service.get("expose") is not None:
-            words = "expose is unnecessary: services of a network reach every port of each other"
+            words = "expose is ignored: services on a network can reach all ports of each other"
             yield Hit((*service.path, "expose"), words, severity=Severity.INFO)
 
 
-@rule("SW022", "depends-on", Severity.INFO, "there is no order of starting in a Swarm")
+@rule("SW022", "depends-on", Severity.INFO, "a Swarm starts services in any order")
 def depends_on(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Tasks start, and are moved, in any order; conditions are refused altogether."""
+    """Tasks start and move in any order; conditions are refused."""
     del swarm
     for service in stack.services:
         value = service.get("depends_on")
         if value:
             conditions = isinstance(value, dict)
-            words = "docker stack ignores depends_on: the service must wait and retry by itself"
+            words = "docker stack ignores depends_on: make the service wait and retry"
             yield Hit(
                 (*service.path, "depends_on"),
-                words + (", and its conditions are not even accepted" if conditions else ""),
+                words + (" (conditions are refused)" if conditions else ""),
                 severity=Severity.WARNING if conditions else None,
             )
 
 
-@rule("SW023", "restart-ignored", Severity.WARNING, "restart belongs to docker compose")
+@rule("SW023", "restart-ignored", Severity.WARNING, "restart is for docker compose")
 def restart(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """docker stack says it ignores it; it serves as a policy only if there is no other."""
+    """docker stack reports it as ignored, but uses it if there is no restart_policy."""
     del swarm
     for service in stack.services:
         if not isinstance(service.get("restart"), str):
             continue
         path = (*service.path, "restart")
         if service.get("deploy", "restart_policy") is not None:
-            yield Hit(path, "restart is ignored beside deploy.restart_policy: remove it")
+            yield Hit(path, "restart is ignored because of deploy.restart_policy: remove it")
         elif service.text("restart") == "no":
-            words = "restart: no has no effect: Swarm restarts tasks unless deploy says otherwise"
+            words = "restart: no has no effect: use deploy.restart_policy.condition: none"
             yield Hit(path, words)
         else:
-            words = "docker stack reports restart as ignored; say it with deploy.restart_policy"
+            words = "docker stack reports restart as ignored: use deploy.restart_policy"
             yield Hit(path, words)
 
 

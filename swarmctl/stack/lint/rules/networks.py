@@ -1,18 +1,18 @@
-"""SW011 to SW013: networks that do not reach beyond a node, and encryption that needs ESP."""
+"""SW011 to SW013: networks local to a node, and encryption that needs ESP."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from swarmctl.reading.yaml_nodes import ScalarNode
-from swarmctl.stack.compose.view import Stack, Thing
+from swarmctl.stack.compose.view import Definition, Stack
 from swarmctl.stack.lint.rule import Context, Edit, Hit, Severity, rule
 
-# Drivers whose networks Docker makes on one node only.
+# Drivers of networks that are local to a node.
 _LOCAL = ("bridge", "host", "none", "null", "macvlan", "ipvlan")
 
 
-@rule("SW011", "local-network", Severity.ERROR, "a network of one node cannot carry a service")
+@rule("SW011", "local-network", Severity.ERROR, "services cannot use a network local to a node")
 def local_network(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """``driver: bridge`` and the like: only swarm-scoped networks can be used with services."""
     del swarm
@@ -25,7 +25,7 @@ def local_network(stack: Stack, swarm: Context) -> Iterator[Hit]:
             yield Hit((*network.path, "driver"), words, edit=_to_overlay(stack, network))
 
 
-def _to_overlay(stack: Stack, network: Thing) -> Edit | None:
+def _to_overlay(stack: Stack, network: Definition) -> Edit | None:
     path = (*network.path, "driver")
     node, document = stack.node(path), stack.files[stack.origins.of(path).file].document
     if network.driver != "bridge" or not isinstance(node, ScalarNode) or node.raw != "bridge":
@@ -36,14 +36,14 @@ def _to_overlay(stack: Stack, network: Thing) -> Edit | None:
     return Edit(node.start.offset, node.end.offset, written.replace("bridge", "overlay"))
 
 
-@rule("SW012", "network-mode", Severity.WARNING, "network_mode and links do nothing in a Swarm")
+@rule("SW012", "network-mode", Severity.WARNING, "network_mode and links are ignored")
 def network_mode(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Keys that tie containers of one node together; docker stack deploy ignores them."""
+    """Keys that connect containers of one node; docker stack deploy ignores them."""
     del swarm
     instead = {
-        "network_mode": "the service joins its networks instead; host needs an external network",
-        "links": "services of a network find each other by name",
-        "external_links": "share an attachable overlay network instead",
+        "network_mode": "use networks (for host: an external network)",
+        "links": "services on a network find each other by name",
+        "external_links": "share an attachable overlay network",
     }
     for service in stack.services:
         for key, words in instead.items():
@@ -53,7 +53,7 @@ def network_mode(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 @rule("SW013", "encrypted-overlay", Severity.INFO, "an encrypted overlay needs ESP between nodes")
 def encrypted(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Without IP protocol 50 names resolve and connections hang (moby#25266)."""
+    """Without IP protocol 50, names resolve but connections hang (moby#25266)."""
     known = swarm.snapshot.esp_open if swarm.snapshot else None
     if known:
         return
@@ -61,10 +61,10 @@ def encrypted(stack: Stack, swarm: Context) -> Iterator[Hit]:
         value = network.options.get("encrypted")
         if network.external or value is None or value.lower() in ("false", "0", "f"):
             continue
-        words = f"the network {network.key!r} is encrypted: all nodes must let ESP (IP protocol 50)"
-        if known is None:
-            yield Hit((*network.path, "driver_opts", "encrypted"), f"{words} through to each other")
-        else:
-            words += " through to each other, and no security group does: connections will hang"
-            place = (*network.path, "driver_opts", "encrypted")
-            yield Hit(place, words, severity=Severity.ERROR)
+        words = (
+            f"the network {network.key!r} is encrypted: allow ESP (protocol 50) between all nodes"
+        )
+        if known is False:
+            words += "; no security group allows it, so connections hang"
+        place = (*network.path, "driver_opts", "encrypted")
+        yield Hit(place, words, severity=None if known is None else Severity.ERROR)

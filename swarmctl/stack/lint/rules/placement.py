@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint import facts
+from swarmctl.stack.lint.phrases import count, meant
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 from swarmctl.stack.lint.snapshot import Snapshot
-from swarmctl.stack.lint.words import count, meant
 from swarmctl.swarm.constraints import KEYS, LABELS, NODE_LABEL, Constraint, parse
 
 _VALUES = {

@@ -1,4 +1,4 @@
-"""SW015 to SW017: ports that the routing mesh cannot give as written."""
+"""SW015 to SW017: ports that the routing mesh cannot publish as written."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from swarmctl.reading.yaml_nodes import Path
 from swarmctl.stack.compose.view import Port, Service, Stack
 from swarmctl.stack.lint import facts
+from swarmctl.stack.lint.phrases import joined
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
-from swarmctl.stack.lint.words import joined
 
 
-@rule("SW015", "dnsrr-ingress", Severity.ERROR, "dnsrr and an ingress port exclude each other")
+@rule("SW015", "dnsrr-ingress", Severity.ERROR, "dnsrr cannot be combined with an ingress port")
 def dnsrr_ingress(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """The routing mesh balances over virtual IPs, and dnsrr has none."""
+    """The routing mesh needs the service's virtual IP; dnsrr has none."""
     del swarm
     for service in stack.services:
         if service.text("deploy", "endpoint_mode") != "dnsrr":
@@ -22,13 +22,13 @@ def dnsrr_ingress(stack: Stack, swarm: Context) -> Iterator[Hit]:
             if port.spec.mode == "ingress":
                 words = (
                     f"port {port.spec.target} is published in ingress mode, which the Engine "
-                    "refuses with endpoint_mode dnsrr; publish it with `mode: host`, or use vip"
+                    "refuses with endpoint_mode: dnsrr; use mode: host or endpoint_mode: vip"
                 )
                 yield Hit(port.path, words)
 
 
 def _first_of_each_entry(ports: Iterable[Port]) -> Iterator[Port]:
-    """A range is one entry with many ports, and one mistake."""
+    """A range is one entry with several ports: report it once."""
     seen: set[Path] = set()
     for port in ports:
         if port.path not in seen:
@@ -36,14 +36,14 @@ def _first_of_each_entry(ports: Iterable[Port]) -> Iterator[Port]:
             yield port
 
 
-@rule("SW016", "port-twice", Severity.ERROR, "a port of the routing mesh is published twice")
+@rule("SW016", "port-twice", Severity.ERROR, "an ingress port is published twice")
 def port_twice(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """An ingress port belongs to one service of the whole Swarm."""
     seen: dict[str, str] = {}
     for service, port in _fixed(stack):
         first = seen.setdefault(port.key, service.name)
         if first != service.name:
-            yield Hit(port.path, f"port {port.key} is published by the service {first!r} too")
+            yield Hit(port.path, f"port {port.key} is also published by the service {first!r}")
     yield from _by_others(stack, swarm)
     yield from _in_snapshot(stack, swarm)
 
@@ -62,9 +62,11 @@ def _by_others(stack: Stack, swarm: Context) -> Iterator[Hit]:
             taken.setdefault(key, []).append(other.files[0].label)
     for _, port in _fixed(stack):
         if port.key in taken:
-            words = f"port {port.key} is published in {joined(taken[port.key])} too"
-            hint = ": both cannot be deployed to one Swarm"
-            yield Hit(port.path, words + hint, severity=Severity.WARNING)
+            words = (
+                f"port {port.key} is also published in {joined(taken[port.key])}: one Swarm cannot "
+                "run both"
+            )
+            yield Hit(port.path, words, severity=Severity.WARNING)
 
 
 def _in_snapshot(stack: Stack, swarm: Context) -> Iterator[Hit]:
@@ -78,20 +80,20 @@ def _in_snapshot(stack: Stack, swarm: Context) -> Iterator[Hit]:
     }
     for _, port in _fixed(stack):
         if port.key in taken:
-            words = f"port {port.key} is in use by the service {taken[port.key]} of the Swarm"
+            words = f"port {port.key} is in use by the running service {taken[port.key]}"
             yield Hit(port.path, words)
 
 
 @rule("SW017", "port-address", Severity.WARNING, "a port's host address is ignored")
 def port_address(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """``127.0.0.1:8080:80`` is open to the world in a Swarm."""
+    """``127.0.0.1:8080:80`` is open on all addresses in a Swarm."""
     del swarm
     for service in stack.services:
         for port in _first_of_each_entry(service.ports):
             if port.spec.host_ip in ("", "0.0.0.0"):  # noqa: S104 - read, not bound
                 continue
             words = (
-                f"docker stack ignores the address {port.spec.host_ip}: the port is open on every "
-                "address of every node; close it with a firewall or do not publish it"
+                f"docker stack ignores the address {port.spec.host_ip}: the port is open on all "
+                "addresses of all nodes; block it in the firewall, or do not publish it"
             )
             yield Hit(port.path, words)

@@ -1,8 +1,8 @@
-"""SW001 to SW005 and SW009: what ``docker stack`` refuses, and variables that it empties."""
+"""SW001 to SW005, SW009, SW090: refused files, unset variables, unknown rules in comments."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from swarmctl.stack.compose.check import Kind
 from swarmctl.stack.compose.view import Stack
@@ -30,9 +30,16 @@ def _register(kind: Kind, name: str, summary: str) -> None:
                     yield Hit(refusal.path, refusal.message, on_value=refusal.on_value, file=number)
 
 
-_register(Kind.SYNTAX, "not-yaml", "not YAML as docker stack reads it")
+_register(Kind.SYNTAX, "not-yaml", "docker stack cannot parse the YAML")
 _register(Kind.SCHEMA, "schema", "a key or type that the compose file's version does not allow")
 _register(Kind.VARIABLE, "interpolation", "a ${VARIABLE} cannot be substituted")
-_register(Kind.VALUE, "unreadable-value", "a value docker stack cannot read")
+_register(Kind.VALUE, "unreadable-value", "docker stack cannot read a value")
 _register(Kind.ENV_FILE, "env-file", "an env_file is missing or unreadable")
-_register(Kind.UNSET, "unset-variable", "an unset variable becomes empty")
+_register(Kind.UNSET, "unset-variable", "a variable is unset: the value is empty")
+
+
+@rule("SW090", "unknown-rule", Severity.WARNING, "a disable comment names an unknown rule")
+def unknown_rule(stack: Stack, swarm: Context) -> Iterable[Hit]:
+    """The engine reads the comments; nothing is found in the values."""
+    del stack, swarm
+    return ()

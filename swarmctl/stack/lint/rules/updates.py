@@ -1,4 +1,4 @@
-"""SW046 and SW047: updates of a published service that interrupt it, or stay broken."""
+"""SW046 and SW047: updates that interrupt a published service, or leave it broken."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 @rule("SW046", "update-order", Severity.WARNING, "no update order on a published service")
 def update_order(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """The default stops a task before its successor runs."""
+    """The default stops a task before its replacement runs."""
     del swarm
     for service in _updated(stack):
         if not service.text("deploy", "update_config", "order"):
             words = (
-                f"an update of {service.name!r} stops each task before the new one runs (the "
-                "default, stop-first); say order: start-first, or stop-first if two cannot coexist"
+                f"each update of {service.name!r} stops a task before the new one runs (default: "
+                "stop-first); use order: start-first, or stop-first if two cannot run at once"
             )
             yield Hit(service.nearest("deploy", "update_config"), words)
 
 
 @rule("SW047", "no-rollback", Severity.WARNING, "no rollback on a published service")
 def no_rollback(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """The default pauses a failed update and leaves the service half old, half broken."""
+    """The default pauses a failed update: old and failed tasks remain."""
     del swarm
     for service in _updated(stack):
         if not service.text("deploy", "update_config", "failure_action"):
             words = (
-                f"a failed update of {service.name!r} is left as it is (the default, pause); "
-                "say failure_action: rollback"
+                f"if an update of {service.name!r} fails, it stops half-way (default: pause); use "
+                "failure_action: rollback"
             )
             yield Hit(service.nearest("deploy", "update_config"), words)
 

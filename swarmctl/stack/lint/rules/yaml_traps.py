@@ -1,4 +1,4 @@
-"""SW070 to SW072: plain scalars that mean something else to another reader of YAML."""
+"""SW070 to SW072: unquoted values that YAML parsers read differently."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def base_60(stack: Stack, swarm: Context) -> Iterator[Hit]:
     for file, path, scalar in _plain(stack):
         if _SEXAGESIMAL.match(scalar.raw):
             words = (
-                f"{scalar.raw} without quotes is the number {_base_60(scalar.raw)} to readers of "
-                "YAML 1.1 (Ansible, PyYAML, old docker-compose): quote it"
+                f"YAML 1.1 parsers (Ansible, PyYAML, old docker-compose) read {scalar.raw} as the "
+                f"number {_base_60(scalar.raw)}: quote it"
             )
             yield Hit(path, words, on_value=True, edit=_quoted(scalar), file=file)
 
@@ -45,11 +45,13 @@ def yes_no(stack: Stack, swarm: Context) -> Iterator[Hit]:
     del swarm
     for file, path, scalar in _plain(stack):
         if scalar.raw in _WORDS:
-            words = f"{scalar.raw} is a string to Docker and a boolean to YAML 1.1: quote it"
+            words = (
+                f"Docker reads {scalar.raw} as a string, YAML 1.1 parsers as a boolean: quote it"
+            )
             yield Hit(path, words, on_value=True, edit=_quoted(scalar), file=file)
 
 
-@rule("SW072", "respelled", Severity.WARNING, "an unquoted number is passed on in another spelling")
+@rule("SW072", "respelled", Severity.WARNING, "an unquoted number is changed")
 def respelled(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """0755 arrives as 493, 3.10 as 3.1 and 1e3 as 1000."""
     del swarm
@@ -62,7 +64,7 @@ def respelled(stack: Stack, swarm: Context) -> Iterator[Hit]:
             continue
         changed = isinstance(value, int | float | Timestamp) and not isinstance(value, bool)
         if changed and spelled(value) != scalar.raw:
-            words = f"{scalar.raw} without quotes arrives as {spelled(value)}: quote it"
+            words = f"without quotes, {scalar.raw} becomes {spelled(value)}: quote it"
             yield Hit(path, words, on_value=True, edit=_quoted(scalar), file=file)
 
 

@@ -1,4 +1,4 @@
-"""SW061 and SW062: passwords in the open, and configs and secrets that cannot be changed."""
+"""SW060 to SW062: images without a fixed tag, passwords in the environment, fixed names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,28 @@ import re
 from collections.abc import Iterator
 
 from swarmctl.reading.yaml_nodes import ScalarNode
-from swarmctl.stack.compose.view import Stack, Thing, Variable
+from swarmctl.stack.compose.view import Definition, Stack, Variable
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
+
+
+@rule("SW060", "image-tag", Severity.WARNING, "an image without a fixed tag")
+def image_tag(stack: Stack, swarm: Context) -> Iterator[Hit]:
+    """A task that moves later may start another version than the one that died."""
+    del swarm
+    for service in stack.services:
+        path = (*service.path, "image")
+        if not service.image or "@" in service.image or stack.has_unset(path):
+            continue
+        name = service.image.rpartition("/")[2]
+        _, _, tag = name.partition(":")
+        if tag in ("", "latest"):
+            kind = "the tag latest" if tag else "no tag (latest)"
+            words = (
+                f"the image {service.image!r} has {kind}: its content can change between deploys, "
+                "and a rollback cannot restore it; use a version tag"
+            )
+            yield Hit(path, words, on_value=True)
+
 
 _NAME = re.compile(
     r"(?:^|[_.-])(PASS|PASSWD|PASSWORD|PASSPHRASE|PWD|SECRET|TOKEN|CREDENTIALS?"
@@ -29,15 +49,15 @@ _HARMLESS = re.compile(
 
 @rule("SW061", "plain-secret", Severity.WARNING, "a password in the environment")
 def plain_secret(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """docker inspect shows it to everyone with access to any node, and so do process dumps."""
+    """docker inspect and process dumps show it."""
     del swarm
     for service in stack.services:
         for variable in service.environment:
             found = _secret(variable) or _from_outside(stack, variable)
             if found:
                 words = (
-                    f"{variable.name} puts {found} into the environment, where docker inspect "
-                    "shows it; use a secret (many images read NAME_FILE)"
+                    f"{variable.name} puts {found} into the environment, which docker inspect "
+                    "shows; use a secret (many images read NAME_FILE)"
                 )
                 yield Hit(variable.path, words)
 
@@ -67,28 +87,33 @@ def _from_outside(stack: Stack, variable: Variable) -> str:
 _CONTENT = re.compile(r"[-_.](?=[0-9a-f]*[0-9])[0-9a-f]{6,64}\Z|[-_.]v?[0-9][0-9._-]*\Z", re.I)
 
 
-@rule("SW062", "fixed-name", Severity.WARNING, "a config or secret whose name outlives its content")
+@rule(
+    "SW062",
+    "fixed-name",
+    Severity.WARNING,
+    "a config or secret keeps its name when its content changes",
+)
 def fixed_name(stack: Stack, swarm: Context) -> Iterator[Hit]:
-    """Configs and secrets are immutable: a new content under the old name fails to deploy."""
+    """Configs and secrets are immutable: new content under the old name fails to deploy."""
     del swarm
     for section in ("configs", "secrets"):
-        for thing in stack.things(section).values():
-            if thing.external or not isinstance(thing.get("file"), str):
+        for definition in stack.definitions(section).values():
+            if definition.external or not isinstance(definition.get("file"), str):
                 continue
-            if _follows_content(stack, thing):
+            if _follows_content(stack, definition):
                 continue
             kind = section.removesuffix("s")
             words = (
-                f"the {kind} {thing.key!r} keeps its name when its file changes, and the next "
-                "deploy fails (“only updates to Labels are allowed”); put a hash of the content "
-                "into its name"
+                f"the {kind} {definition.key!r} keeps its name when its file changes, and the next "
+                "deploy fails (“only updates to Labels are allowed”); put a hash of the content in "
+                "its name"
             )
-            path = (*thing.path, "name") if thing.name else thing.path
+            path = (*definition.path, "name") if definition.name else definition.path
             yield Hit(path, words)
 
 
-def _follows_content(stack: Stack, thing: Thing) -> bool:
-    written = stack.node((*thing.path, "name"))
+def _follows_content(stack: Stack, definition: Definition) -> bool:
+    written = stack.node((*definition.path, "name"))
     if isinstance(written, ScalarNode) and "$" in written.raw.replace("$$", ""):
         return True
-    return bool(_CONTENT.search(thing.name or thing.key))
+    return bool(_CONTENT.search(definition.name or definition.key))

@@ -1,4 +1,4 @@
-"""``--fix``: mechanical mends as a patch. Nothing but the mended places changes, not a byte."""
+"""``--fix``: mechanical fixes as a patch. Nothing else in the file changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from swarmctl.stack.lint.rule import Edit
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class Fixed:
     """A file's text before and after."""
 
     before: str
@@ -35,10 +35,10 @@ class Mended:
         )
 
 
-def mend(report: Report, environment: Mapping[str, str]) -> Mended | None:
-    """Apply the mends of a report's findings, or ``None`` if there are none.
+def fix_file(report: Report, environment: Mapping[str, str]) -> Fixed | None:
+    """Apply the fixes of a report's findings, or ``None`` if there are none.
 
-    A mend is left out when ``docker stack config`` would take the file before it and not after it.
+    A fix is left out if it would make ``docker stack config`` refuse an accepted file.
     """
     edits = _separate(f.edit for f in report.findings if f.edit)
     if not edits or report.source.lines:
@@ -59,7 +59,7 @@ def mend(report: Report, environment: Mapping[str, str]) -> Mended | None:
                 chosen.append(edit)
     if not chosen:
         return None
-    return Mended(report.text, apply(report.text, chosen), encoded(chosen), len(chosen))
+    return Fixed(report.text, apply(report.text, chosen), encoded(chosen), len(chosen))
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
