@@ -87,31 +87,24 @@ class _Substitution:
         if not expression:
             self.failure = "'$' begins no variable name here; write '$$' for a dollar sign"
             return ""
-        for separator, needs_text in ((":-", True), ("-", False)):
+        for separator in (":-", "-", ":?", "?"):
             if separator in expression:
-                return self._default(expression, separator, needs_text)
-        for separator, needs_text in ((":?", True), ("?", False)):
-            if separator in expression:
-                return self._required(expression, separator, needs_text)
+                return self._conditional(expression, separator)
         self.failure = ""
         if expression not in self._environment:
             self.unset.append(expression)
         return self._environment.get(expression, "")
 
-    def _default(self, expression: str, separator: str, needs_text: bool) -> str:
-        self.failure = ""
-        name, _, default = expression.partition(separator)
-        value = self._environment.get(name)
-        return default if value is None or (needs_text and not value) else value
-
-    def _required(self, expression: str, separator: str, needs_text: bool) -> str:
+    def _conditional(self, expression: str, separator: str) -> str:
         name, _, words = expression.partition(separator)
         value = self._environment.get(name)
-        if value is None or (needs_text and not value):
-            self.failure = f"the required variable {name} has no value" + (words and f": {words}")
-            return ""
         self.failure = ""
-        return value
+        if value or (value is not None and len(separator) == 1):
+            return value
+        if separator[-1] == "-":
+            return words
+        self.failure = f"the required variable {name} has no value" + (words and f": {words}")
+        return ""
 
 
 # --- casts: only a substituted string is cast -----------------------------------------------------
@@ -141,40 +134,22 @@ def _boolean(text: str) -> bool:
     raise ValueError(text)
 
 
-_SERVICE_CASTS: dict[str, Callable[[str], Value]] = {
-    "configs.[].mode": _integer,
-    "secrets.[].mode": _integer,
-    "healthcheck.retries": _integer,
-    "healthcheck.disable": _boolean,
-    "deploy.replicas": _integer,
-    "deploy.update_config.parallelism": _integer,
-    "deploy.update_config.max_failure_ratio": _number,
-    "deploy.rollback_config.parallelism": _integer,
-    "deploy.rollback_config.max_failure_ratio": _number,
-    "deploy.restart_policy.max_attempts": _integer,
-    "deploy.placement.max_replicas_per_node": _integer,
-    "ports.[].target": _integer,
-    "ports.[].published": _integer,
-    "ulimits.*": _integer,
-    "ulimits.*.hard": _integer,
-    "ulimits.*.soft": _integer,
-    "privileged": _boolean,
-    "read_only": _boolean,
-    "stdin_open": _boolean,
-    "tty": _boolean,
-    "volumes.[].read_only": _boolean,
-    "volumes.[].volume.nocopy": _boolean,
-    "oom_score_adj": _integer,
+_SERVICE_CASTS: dict[Callable[[str], Value], str] = {
+    _integer: "configs.[].mode secrets.[].mode healthcheck.retries deploy.replicas "
+    "deploy.update_config.parallelism deploy.rollback_config.parallelism "
+    "deploy.restart_policy.max_attempts deploy.placement.max_replicas_per_node "
+    "ports.[].target ports.[].published ulimits.* ulimits.*.hard ulimits.*.soft oom_score_adj",
+    _number: "deploy.update_config.max_failure_ratio deploy.rollback_config.max_failure_ratio",
+    _boolean: "healthcheck.disable privileged read_only stdin_open tty volumes.[].read_only "
+    "volumes.[].volume.nocopy",
 }
-_TOP_CASTS: dict[str, Callable[[str], Value]] = {
-    "networks.*.external": _boolean,
-    "networks.*.internal": _boolean,
-    "networks.*.attachable": _boolean,
-    "volumes.*.external": _boolean,
-    "secrets.*.external": _boolean,
-    "configs.*.external": _boolean,
-}
-_CASTS = {f"services.*.{path}": cast for path, cast in _SERVICE_CASTS.items()} | _TOP_CASTS
+_TOP_BOOLEANS = (
+    "networks.*.external networks.*.internal networks.*.attachable "
+    "volumes.*.external secrets.*.external configs.*.external"
+)
+_CASTS = {
+    f"services.*.{path}": cast for cast, paths in _SERVICE_CASTS.items() for path in paths.split()
+} | dict.fromkeys(_TOP_BOOLEANS.split(), _boolean)
 _PATTERNS = {tuple(pattern.split(".")): cast for pattern, cast in _CASTS.items()}
 
 

@@ -120,11 +120,6 @@ class Service:
         """Whether it is reached from outside."""
         return bool(self.ports)
 
-    @property
-    def is_floating(self) -> bool:
-        """Whether its tasks are moved to another node when theirs dies."""
-        return not self.is_global
-
 
 @dataclass(frozen=True, slots=True)
 class Definition:

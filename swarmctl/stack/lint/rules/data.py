@@ -22,7 +22,7 @@ _EVERYWHERE = (
 def floating_volume(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """The task that replaces a lost one starts with an empty volume, and no error tells."""
     for service in stack.services:
-        if not service.is_floating or facts.pin(service, swarm):
+        if service.is_global or facts.pin(service, swarm):
             continue
         for mount in service.mounts:
             if facts.is_node_local(mount, stack):
@@ -52,7 +52,7 @@ def _lost(service: Service, mount: Mount, stack: Stack) -> str:
 def pinned_data(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """A pin keeps the data, and gives up failover."""
     for service in stack.services:
-        if not service.is_floating:
+        if service.is_global:
             continue
         tied = facts.pin(service, swarm)
         holders = [m for m in service.mounts if facts.is_node_local(m, stack) or _is_bind(m)]
@@ -72,7 +72,7 @@ def pinned_data(stack: Stack, swarm: Context) -> Iterator[Hit]:
 def floating_bind(stack: Stack, swarm: Context) -> Iterator[Hit]:
     """Where the path is missing the task is rejected; elsewhere it finds that node's files."""
     for service in stack.services:
-        if not service.is_floating or facts.pin(service, swarm):
+        if service.is_global or facts.pin(service, swarm):
             continue
         for mount in service.mounts:
             if _is_bind(mount):
@@ -94,9 +94,8 @@ def _is_bind(mount: Mount) -> bool:
 @rule(
     "SW033", "socket-on-worker", Severity.WARNING, "docker.sock on a worker does not show the Swarm"
 )
-def socket_on_worker(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def socket_on_worker(stack: Stack, _: Context) -> Iterator[Hit]:
     """A worker's Engine refuses requests about the Swarm."""
-    del swarm
     for service in stack.services:
         for mount in service.mounts:
             if not facts.is_docker_socket(mount) or facts.on_managers_only(service):
@@ -114,9 +113,8 @@ def socket_on_worker(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW034", "socket-writable", Severity.WARNING, "docker.sock is root on the node")
-def socket_writable(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def socket_writable(stack: Stack, _: Context) -> Iterator[Hit]:
     """Access to the socket is root on the node, and on a manager control of the Swarm."""
-    del swarm
     for service in stack.services:
         for mount in service.mounts:
             if facts.is_docker_socket(mount) and not mount.read_only:

@@ -6,19 +6,19 @@ Modelled on docker/cli cli/compose/convert and the Engine's checks of a service.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from swarmctl.reading.yaml_nodes import Path
 from swarmctl.stack.compose.scalars import Value
 from swarmctl.stack.compose.view import Mount, Service, Stack
+from swarmctl.stack.compose.wording import either
 from swarmctl.stack.lint.phrases import meant
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 
 @rule("SW006", "undefined", Severity.ERROR, "a network, volume, secret or config is not defined")
-def undefined(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def undefined(stack: Stack, _: Context) -> Iterator[Hit]:
     """Names used by a service that the top level does not define."""
-    del swarm
     for service in stack.services:
         for section, name, path in _references(service):
             known = stack.definitions(section)
@@ -53,9 +53,8 @@ _IMAGE = re.compile(
 
 
 @rule("SW007", "no-image", Severity.ERROR, "a service has no image, or an invalid name")
-def image(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def image(stack: Stack, _: Context) -> Iterator[Hit]:
     """Swarm pulls images and does not build them."""
-    del swarm
     for service in stack.services:
         if stack.has_unset((*service.path, "image")):
             continue  # SW009 says it
@@ -68,9 +67,8 @@ def image(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW008", "deploy-refuses", Severity.ERROR, "docker stack deploy refuses this combination")
-def refused(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def refused(stack: Stack, _: Context) -> Iterator[Hit]:
     """What the conversion to a Swarm service fails on."""
-    del swarm
     for service in stack.services:
         yield from _mode(service)
         yield from _healthcheck(service)
@@ -85,12 +83,16 @@ def refused(stack: Stack, swarm: Context) -> Iterator[Hit]:
 _MODES = ("replicated", "global", "replicated-job", "global-job")
 
 
+def _one_of(known: Sequence[str], value: str, path: Path) -> Iterator[Hit]:
+    if value not in known:
+        words = f"{path[-1]} must be {either(known)}, not {value!r}{meant(value, known)}"
+        yield Hit(path, words, on_value=True)
+
+
 def _mode(service: Service) -> Iterator[Hit]:
     path = (*service.path, "deploy")
-    if service.mode not in _MODES:
-        words = f"unknown mode {service.mode!r}{meant(service.mode, _MODES)}"
-        yield Hit((*path, "mode"), words, on_value=True)
-    elif service.is_global and service.get("deploy", "replicas") is not None:
+    yield from _one_of(_MODES, service.mode, (*path, "mode"))
+    if service.is_global and service.get("deploy", "replicas") is not None:
         yield Hit((*path, "replicas"), f"replicas cannot be set in mode {service.mode}")
 
 
@@ -121,20 +123,15 @@ _KNOWN_WORDS = {
 
 def _words(service: Service) -> Iterator[Hit]:
     for steps, known in _KNOWN_WORDS.items():
-        word = service.text(*steps)
-        if word and word not in known:
-            words = f"{steps[-1]} must be one of {', '.join(known)}, not {word!r}"
-            yield Hit((*service.path, *steps), words, on_value=True)
+        if word := service.text(*steps):
+            yield from _one_of(known, word, (*service.path, *steps))
 
 
 def _ports(service: Service) -> Iterator[Hit]:
     for port in service.ports:
-        if port.spec.mode not in ("ingress", "host"):
-            words = f"the port's mode must be ingress or host, not {port.spec.mode!r}"
-            yield Hit((*port.path, "mode"), words, on_value=True)
-        if port.spec.protocol not in ("tcp", "udp", "sctp"):
-            words = f"the port's protocol must be tcp, udp or sctp, not {port.spec.protocol!r}"
-            yield Hit((*port.path, "protocol"), words, on_value=True)
+        yield from _one_of(("ingress", "host"), port.spec.mode, (*port.path, "mode"))
+        protocols = ("tcp", "udp", "sctp")
+        yield from _one_of(protocols, port.spec.protocol, (*port.path, "protocol"))
 
 
 _CPUS = re.compile(r"[0-9]*\.?[0-9]+|[0-9]+\.", re.ASCII)
@@ -152,9 +149,8 @@ _MOUNTS = ("volume", "bind", "tmpfs", "npipe", "cluster")
 
 
 def _mount(mount: Mount) -> Iterator[Hit]:
+    yield from _one_of(_MOUNTS, mount.type, (*mount.path, "type"))
     if mount.type not in _MOUNTS:
-        words = f"unknown volume type {mount.type!r}{meant(mount.type, _MOUNTS)}"
-        yield Hit((*mount.path, "type"), words, on_value=True)
         return
     if mount.type == "tmpfs" and mount.source:
         yield Hit((*mount.path, "source"), "a tmpfs cannot have a source")

@@ -12,9 +12,8 @@ _POLICY = ("deploy", "restart_policy")
 
 
 @rule("SW040", "restart-none", Severity.WARNING, "condition: none loses the replica with its node")
-def restart_none(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def restart_none(stack: Stack, _: Context) -> Iterator[Hit]:
     """A task lost with its node is replaced only when its policy allows a restart."""
-    del swarm
     for service in stack.services:
         if service.is_job or service.text(*_POLICY, "condition") != "none":
             continue
@@ -26,9 +25,8 @@ def restart_none(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW041", "max-attempts", Severity.WARNING, "relocations use up max_attempts")
-def max_attempts(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def max_attempts(stack: Stack, _: Context) -> Iterator[Hit]:
     """Each relocation counts as an attempt; after the last one the replica stays lost."""
-    del swarm
     for service in stack.services:
         attempts = service.whole(*_POLICY, "max_attempts")
         if service.is_job or not attempts or attempts < 0 or _has_window(service):
@@ -50,9 +48,8 @@ def _has_window(service: Service) -> bool:
 
 
 @rule("SW042", "single-replica", Severity.INFO, "one replica: an outage whenever it moves")
-def single_replica(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def single_replica(stack: Stack, _: Context) -> Iterator[Hit]:
     """With one task, nothing serves between a node's death and the restart."""
-    del swarm
     for service in stack.services:
         if service.mode != "replicated" or service.replicas != 1:
             continue

@@ -9,9 +9,8 @@ from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 
 @rule("SW043", "no-healthcheck", Severity.WARNING, "no health check on a published service")
-def no_healthcheck(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def no_healthcheck(stack: Stack, _: Context) -> Iterator[Hit]:
     """Without one, a task gets traffic as soon as its process exists."""
-    del swarm
     for service in stack.services:
         if service.is_job or (_is_checked(service) and not _is_disabled(service)):
             continue
@@ -38,9 +37,8 @@ def _is_disabled(service: Service) -> bool:
 
 
 @rule("SW044", "no-limits", Severity.WARNING, "no memory limit")
-def no_limits(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def no_limits(stack: Stack, _: Context) -> Iterator[Hit]:
     """One task can use up the memory of its node."""
-    del swarm
     for service in stack.services:
         if not _has_memory(stack, service, "limits"):
             words = f"{service.name!r} has no memory limit: a leak can take down its node"
@@ -48,9 +46,8 @@ def no_limits(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW045", "no-reservations", Severity.WARNING, "no memory reservation")
-def no_reservations(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def no_reservations(stack: Stack, _: Context) -> Iterator[Hit]:
     """The scheduler counts reservations only; without them it overloads the surviving nodes."""
-    del swarm
     for service in stack.services:
         if not _has_memory(stack, service, "reservations"):
             words = (

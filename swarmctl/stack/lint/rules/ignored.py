@@ -27,9 +27,8 @@ _IGNORED = {
 
 
 @rule("SW020", "build-ignored", Severity.WARNING, "docker stack does not build images")
-def build(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def build(stack: Stack, _: Context) -> Iterator[Hit]:
     """Nodes pull the image; an image built on one machine is only on that machine."""
-    del swarm
     for service in stack.services:
         if service.get("build") is not None:
             words = "docker stack ignores build: build and push the image before the deploy"
@@ -37,9 +36,8 @@ def build(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW021", "key-ignored", Severity.WARNING, "docker stack ignores this key")
-def ignored(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def ignored(stack: Stack, _: Context) -> Iterator[Hit]:
     """The keys listed by docker stack deploy as unsupported or deprecated."""
-    del swarm
     for service in stack.services:
         for key, instead in _IGNORED.items():
             if service.get(key) not in (None, False, ""):
@@ -56,9 +54,8 @@ def ignored(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW022", "depends-on", Severity.INFO, "a Swarm starts services in any order")
-def depends_on(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def depends_on(stack: Stack, _: Context) -> Iterator[Hit]:
     """Tasks start and move in any order; conditions are refused."""
-    del swarm
     for service in stack.services:
         value = service.get("depends_on")
         if value:
@@ -72,9 +69,8 @@ def depends_on(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW023", "restart-ignored", Severity.WARNING, "restart is for docker compose")
-def restart(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def restart(stack: Stack, _: Context) -> Iterator[Hit]:
     """docker stack reports it as ignored, but uses it if there is no restart_policy."""
-    del swarm
     for service in stack.services:
         if not isinstance(service.get("restart"), str):
             continue
@@ -90,9 +86,8 @@ def restart(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW024", "version", Severity.INFO, "the line `version` is obsolete")
-def version(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def version(stack: Stack, _: Context) -> Iterator[Hit]:
     """It only picks an older schema, which refuses newer keys."""
-    del swarm
     edits = [_without_line(file.document) for file in stack.files]
     for number, file in enumerate(stack.files):
         value = file.document.value

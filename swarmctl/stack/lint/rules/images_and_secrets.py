@@ -11,15 +11,14 @@ from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 
 @rule("SW060", "image-tag", Severity.WARNING, "an image without a fixed tag")
-def image_tag(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def image_tag(stack: Stack, _: Context) -> Iterator[Hit]:
     """A task that moves later may start another version than the one that died."""
-    del swarm
     for service in stack.services:
         path = (*service.path, "image")
         if not service.image or "@" in service.image or stack.has_unset(path):
             continue
         name = service.image.rpartition("/")[2]
-        _, _, tag = name.partition(":")
+        tag = name.partition(":")[2]
         if tag in ("", "latest"):
             kind = "the tag latest" if tag else "no tag (latest)"
             words = (
@@ -48,9 +47,8 @@ _HARMLESS = re.compile(
 
 
 @rule("SW061", "plain-secret", Severity.WARNING, "a password in the environment")
-def plain_secret(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def plain_secret(stack: Stack, _: Context) -> Iterator[Hit]:
     """docker inspect and process dumps show it."""
-    del swarm
     for service in stack.services:
         for variable in service.environment:
             found = _secret(variable) or _from_outside(stack, variable)
@@ -93,9 +91,8 @@ _CONTENT = re.compile(r"[-_.](?=[0-9a-f]*[0-9])[0-9a-f]{6,64}\Z|[-_.]v?[0-9][0-9
     Severity.WARNING,
     "a config or secret keeps its name when its content changes",
 )
-def fixed_name(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def fixed_name(stack: Stack, _: Context) -> Iterator[Hit]:
     """Configs and secrets are immutable: new content under the old name fails to deploy."""
-    del swarm
     for section in ("configs", "secrets"):
         for definition in stack.definitions(section).values():
             if definition.external or not isinstance(definition.get("file"), str):

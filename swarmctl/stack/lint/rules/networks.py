@@ -37,9 +37,8 @@ def _to_overlay(stack: Stack, network: Definition) -> Edit | None:
 
 
 @rule("SW012", "network-mode", Severity.WARNING, "network_mode and links are ignored")
-def network_mode(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def network_mode(stack: Stack, _: Context) -> Iterator[Hit]:
     """Keys that connect containers of one node; docker stack deploy ignores them."""
-    del swarm
     instead = {
         "network_mode": "use networks (for host: an external network)",
         "links": "services on a network find each other by name",

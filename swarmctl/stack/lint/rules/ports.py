@@ -12,9 +12,8 @@ from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 
 @rule("SW015", "dnsrr-ingress", Severity.ERROR, "dnsrr cannot be combined with an ingress port")
-def dnsrr_ingress(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def dnsrr_ingress(stack: Stack, _: Context) -> Iterator[Hit]:
     """The routing mesh needs the service's virtual IP; dnsrr has none."""
-    del swarm
     for service in stack.services:
         if service.text("deploy", "endpoint_mode") != "dnsrr":
             continue
@@ -85,9 +84,8 @@ def _in_snapshot(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW017", "port-address", Severity.WARNING, "a port's host address is ignored")
-def port_address(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def port_address(stack: Stack, _: Context) -> Iterator[Hit]:
     """``127.0.0.1:8080:80`` is open on all addresses in a Swarm."""
-    del swarm
     for service in stack.services:
         for port in _first_of_each_entry(service.ports):
             if port.spec.host_ip in ("", "0.0.0.0"):  # noqa: S104 - read, not bound

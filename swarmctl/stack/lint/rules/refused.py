@@ -22,8 +22,7 @@ def _register(kind: Kind, name: str, summary: str) -> None:
     severity = Severity.WARNING if kind is Kind.UNSET else Severity.ERROR
 
     @rule(RULES[kind], name, severity, summary)
-    def check(stack: Stack, swarm: Context) -> Iterator[Hit]:
-        del swarm
+    def check(stack: Stack, _: Context) -> Iterator[Hit]:
         for number, file in enumerate(stack.files):
             for refusal in file.refusals:
                 if refusal.kind is kind:
@@ -39,7 +38,7 @@ _register(Kind.UNSET, "unset-variable", "a variable is unset: the value is empty
 
 
 @rule("SW090", "unknown-rule", Severity.WARNING, "a disable comment names an unknown rule")
-def unknown_rule(stack: Stack, swarm: Context) -> Iterable[Hit]:
+def unknown_rule(stack: Stack, _: Context) -> Iterable[Hit]:
     """The engine reads the comments; nothing is found in the values."""
-    del stack, swarm
+    del stack
     return ()

@@ -9,9 +9,8 @@ from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 
 @rule("SW046", "update-order", Severity.WARNING, "no update order on a published service")
-def update_order(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def update_order(stack: Stack, _: Context) -> Iterator[Hit]:
     """The default stops a task before its replacement runs."""
-    del swarm
     for service in _updated(stack):
         if not service.text("deploy", "update_config", "order"):
             words = (
@@ -22,9 +21,8 @@ def update_order(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW047", "no-rollback", Severity.WARNING, "no rollback on a published service")
-def no_rollback(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def no_rollback(stack: Stack, _: Context) -> Iterator[Hit]:
     """The default pauses a failed update: old and failed tasks remain."""
-    del swarm
     for service in _updated(stack):
         if not service.text("deploy", "update_config", "failure_action"):
             words = (

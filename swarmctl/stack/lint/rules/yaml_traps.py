@@ -20,9 +20,8 @@ _TEXTS = ("environment", "labels", "args", "options", "driver_opts", "sysctls")
 
 
 @rule("SW070", "base-60", Severity.WARNING, "an unquoted port such as 22:22 is 1342 in YAML 1.1")
-def base_60(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def base_60(stack: Stack, _: Context) -> Iterator[Hit]:
     """Docker reads a string; Ansible, PyYAML and old docker-compose read a number."""
-    del swarm
     for file, path, scalar in _plain(stack):
         if _SEXAGESIMAL.match(scalar.raw):
             words = (
@@ -40,9 +39,8 @@ def _base_60(raw: str) -> str:
 
 
 @rule("SW071", "yes-no", Severity.INFO, "an unquoted yes, no, on or off is a boolean in YAML 1.1")
-def yes_no(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def yes_no(stack: Stack, _: Context) -> Iterator[Hit]:
     """Docker reads a string; other readers read true or false."""
-    del swarm
     for file, path, scalar in _plain(stack):
         if scalar.raw in _WORDS:
             words = (
@@ -52,9 +50,8 @@ def yes_no(stack: Stack, swarm: Context) -> Iterator[Hit]:
 
 
 @rule("SW072", "respelled", Severity.WARNING, "an unquoted number is changed")
-def respelled(stack: Stack, swarm: Context) -> Iterator[Hit]:
+def respelled(stack: Stack, _: Context) -> Iterator[Hit]:
     """0755 arrives as 493, 3.10 as 3.1 and 1e3 as 1000."""
-    del swarm
     for file, path, scalar in _plain(stack):
         if not (isinstance(path[-1], str) and any(name in path[:-1] for name in _TEXTS)):
             continue
