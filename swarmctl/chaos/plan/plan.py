@@ -8,7 +8,7 @@ from swarmctl.chaos.fault.kind import Options
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
-from swarmctl.chaos.probes.planned import PlannedProbe
+from swarmctl.chaos.probes.planned import ALL, PlannedProbe, ServiceProbe
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Plan:
         duration_s: seconds the fault lasts at least; ``None`` for the fault's default.
         limits: what the guards allow.
         probe_service: see :func:`swarmctl.chaos.probes.published.published`.
-        probes: what is asked meanwhile; services among them take the place of ``probe_service``.
+        probes: sent during the run; services among them replace ``probe_service``.
         title: the name of an experiment file.
         cluster: the cluster's name, if a file names it.
         repeat: number of runs, from 1.
@@ -46,6 +46,16 @@ class Plan:
     every_s: float = 0.0
     rolling: bool = False
     keep_going: bool = False
+
+    @property
+    def only_service(self) -> str | None:
+        """The value of ``--probe-service``: the one service that is probed, or ``none``."""
+        match self.probes:
+            case (ServiceProbe(service=name) as probe,) if (
+                probe == ServiceProbe(name) and name != ALL
+            ):
+                return name
+        return self.probe_service
 
     def __post_init__(self) -> None:
         """A campaign without a run would count as held."""

@@ -235,6 +235,6 @@ def _parameters(plan: Plan, kind: Kind) -> dict[str, Any]:
         **plan.options.parameters(kind.takes),
         "timeout_s": plan.hypothesis.within_s,
         "duration_s": _duration_s(plan, kind),
-        "probe_service": plan.probe_service,
+        "probe_service": plan.only_service,
         "overrides": sorted(plan.limits.overrides),
     }

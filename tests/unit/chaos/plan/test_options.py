@@ -55,6 +55,7 @@ def test_every_option_arrives_in_the_plan() -> None:
     assert found.selection == Selection(role="worker", labels={"disk": "ssd"}, count=2, seed=7)
     assert (found.hypothesis.within_s, found.duration_s) == (60, 30)
     assert found.probes == (ServiceProbe("web"),)
+    assert found.only_service == "web"
     assert (found.limits.max_nodes, found.limits.max_percent) == (2, 50)
     assert found.limits.overrides == {"capacity"}
     assert str(found.limits.window) == "Mon-Fri 09:00-17:00 Europe/Berlin"
@@ -144,6 +145,8 @@ def test_an_unknown_filter_is_answered_with_the_known_ones() -> None:
 def test_no_probes_are_an_empty_list() -> None:
     found = plan("drain", probe_service="none")
     assert (found.probe_service, found.probes) == ("none", ())
+    assert found.only_service == "none"
+    assert plan("drain").only_service is None
 
 
 def test_every_option_has_a_key_that_the_schema_knows() -> None:
