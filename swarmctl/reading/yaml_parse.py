@@ -24,6 +24,8 @@ from swarmctl.reading.yaml_nodes import (
 _TAG = "tag:yaml.org,2002:"
 _LOADER: Any = getattr(yaml, "CLoader", yaml.SafeLoader)
 
+_LOADER = getattr(yaml, "CLoader", yaml.SafeLoader)
+
 
 def compose(text: str, *, only_document: bool = False) -> Node | None:
     """The root of the first document, ``None`` if there is none.

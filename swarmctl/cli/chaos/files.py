@@ -43,7 +43,7 @@ def validate(
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="The file to write.")] = Path(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")] = Path(
         "experiment.yml"
     ),
     fault: Annotated[

@@ -24,7 +24,7 @@ class Picture(StrEnum):
 @app.command()
 def report(
     run: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]…", help="The runs.  [default: the newest]")
+        list[str] | None, typer.Argument(metavar="RUN…", help="The runs.  [default: the newest]")
     ] = None,
     format_: Annotated[
         Literal[Format.HTML, Format.MARKDOWN, Format.JUNIT, Format.JSON],
