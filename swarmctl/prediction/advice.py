@@ -9,7 +9,8 @@ from swarmctl.prediction.prediction import Notice, Prediction
 from swarmctl.prediction.predictor import ONE_TRANSACTION, Predictor
 from swarmctl.prediction.quorum import quorum_without
 from swarmctl.swarm.constraints import label
-from swarmctl.swarm.model import Network, Node, Service
+from swarmctl.swarm.model import Network, Service
+from swarmctl.swarm.node import Node
 
 # A node is a hot spot when it ends up with this many times the average and gained this many tasks.
 HOT, HOT_GAIN = 2.0, 3

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from swarmctl.prediction.prediction import Loss
 from swarmctl.prediction.predictor import Predictor
-from swarmctl.swarm.model import Node
+from swarmctl.swarm.node import Node
 
 # Outcomes drawn for a node: order and ties change which replicas fit, hardly ever how many.
 DRAWS = 5

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
-from swarmctl.swarm.model import Node, Swarm
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.node import Node
 
 # The node label that the role swarm gives every node.
 ZONE_LABEL = "az"

@@ -14,7 +14,8 @@ from swarmctl.scheduler.batch import Allocation, Kind, Rank, best_ranks
 from swarmctl.scheduler.filters import Room, Shortages, capacity, explain, suits
 from swarmctl.scheduler.tree import Branch, Path, build
 from swarmctl.swarm.constraints import label
-from swarmctl.swarm.model import HostPort, Node, Resources, Service, Swarm, Task, same_spec
+from swarmctl.swarm.model import HostPort, Service, Swarm, Task, same_spec
+from swarmctl.swarm.node import Node, Resources
 
 # scheduler.go: so many failures of a service within so many seconds make a node worse than others.
 MAX_FAILURES = 5

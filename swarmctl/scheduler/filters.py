@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from swarmctl.swarm.model import HostPort, Node, Service
+from swarmctl.swarm.model import HostPort, Service
+from swarmctl.swarm.node import Node
 
 # More than any group of tasks: the capacity of a node that nothing limits.
 UNLIMITED = 1 << 30

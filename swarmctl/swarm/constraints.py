@@ -10,10 +10,8 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from swarmctl.swarm.model import Node
+from swarmctl.swarm.node import Node
 
 LABELS = NODE_LABEL, ENGINE_LABEL = ("node.labels.", "engine.labels.")
 _KEY = re.compile(r"[a-z_][a-z0-9\-_.]+", re.ASCII | re.IGNORECASE)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from swarmctl.swarm.constraints import Constraint
+from swarmctl.swarm.node import NO_RESOURCES, Node, Resources
 
 STACK_LABEL = "com.docker.stack.namespace"
 # A service's label (deploy.labels) with the path to probe: one that goes through all its parts, not
@@ -43,60 +44,6 @@ class Port:
     target: int
     published: int
     mode: str  # "ingress" or "host"
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """CPU in billionths of a core, memory in bytes, and the user's own kinds with amounts."""
-
-    nano_cpus: int = 0
-    memory_bytes: int = 0
-    generic: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing is asked for."""
-        return not (self.nano_cpus or self.memory_bytes or self.generic)
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A member of the Swarm."""
-
-    id: str
-    hostname: str
-    role: str  # "manager" or "worker"
-    availability: str  # "active", "pause" or "drain"
-    state: str  # "ready", "down", "disconnected" or "unknown"
-    address: str
-    name: str = ""  # unique: the hostname, with the id where several nodes have it
-    labels: Mapping[str, str] = field(default_factory=dict)
-    leader: bool = False
-    reachability: str = ""  # managers only: "reachable" or "unreachable"
-    engine_version: str = ""
-    resources: Resources = Resources()
-    plugins: tuple[tuple[str, str], ...] | None = None  # (type, name); None: not known
-    message: str = ""
-    status_address: str = ""  # Status.Addr, which ``node.ip`` is compared with
-    platform_os: str = ""
-    platform_arch: str = ""
-    engine_labels: Mapping[str, str] = field(default_factory=dict)
-    updated_at: str = ""  # RFC 3339: when the managers last changed their record of it
-
-    @property
-    def live(self) -> bool:
-        """Whether the managers can talk to it."""
-        return self.state == "ready"
-
-    @property
-    def manager(self) -> bool:
-        """Whether it takes part in the quorum."""
-        return self.role == "manager"
-
-    @property
-    def invalid(self) -> bool:
-        """Whether the orchestrators take its tasks away (orchestrator/task.go, InvalidNode)."""
-        return self.state == "down" or self.availability == "drain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +91,7 @@ class Service:
     preferences: tuple[str, ...] = ()  # spread descriptors
     max_replicas: int = 0  # a node; 0: no limit
     platforms: tuple[tuple[str, str], ...] = ()  # (os, architecture), each "" for any
-    reservations: Resources = Resources()
+    reservations: Resources = NO_RESOURCES
     host_ports: frozenset[HostPort] = frozenset()
     volume_drivers: tuple[str, ...] = ()
     network_drivers: tuple[str, ...] = ()
@@ -202,7 +149,7 @@ class Task:
     container_id: str = ""
     ports: tuple[Port, ...] = ()
     job_iteration: int = 0
-    reservations: Resources = Resources()
+    reservations: Resources = NO_RESOURCES
     addresses: tuple[tuple[str, str], ...] = ()  # (network id, address)
     spec: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 

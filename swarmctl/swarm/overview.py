@@ -23,7 +23,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from swarmctl.swarm.missing import why_missing
-from swarmctl.swarm.model import Node, Service, Swarm, Task
+from swarmctl.swarm.model import Service, Swarm, Task
+from swarmctl.swarm.node import Node
 
 
 class Machine(Protocol):

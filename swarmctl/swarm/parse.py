@@ -17,14 +17,13 @@ from swarmctl.swarm.model import (
     TASK_STATES,
     Mount,
     Network,
-    Node,
     Port,
-    Resources,
     RestartPolicy,
     Service,
     Swarm,
     Task,
 )
+from swarmctl.swarm.node import Node, Resources
 
 FORM = (
     'expected is {"nodes": […], "services": […], "tasks": […], "networks": […]}, '

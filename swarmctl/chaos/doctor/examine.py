@@ -18,7 +18,7 @@ from swarmctl.chaos.journal.journal import Journal
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.times import time_or_none
 from swarmctl.swarm import lock
-from swarmctl.swarm.model import Node
+from swarmctl.swarm.node import Node
 
 _SITE = "ansible-playbook playbooks/site.yml"
 _LATER = "swarmctl chaos doctor"  # nothing to do yet

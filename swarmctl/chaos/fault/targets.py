@@ -10,7 +10,8 @@ from typing import Any
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
-from swarmctl.swarm.model import Node, Swarm, Task
+from swarmctl.swarm.model import Swarm, Task
+from swarmctl.swarm.node import Node
 
 ROLES = ("worker", "manager")
 # The node label that the role swarm gives every node.

@@ -15,7 +15,8 @@ from swarmctl.chaos.probes.probe import Endpoint
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
-from swarmctl.swarm.model import Node, Port, Service, Swarm
+from swarmctl.swarm.model import Port, Service, Swarm
+from swarmctl.swarm.node import Node
 
 
 def published(swarm: Swarm, named: str | None) -> tuple[Service, ...]:

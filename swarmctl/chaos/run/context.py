@@ -36,7 +36,8 @@ from swarmctl.chaos.world.protocols import (
 )
 from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import Engine
-from swarmctl.swarm.model import Node, Swarm, Task
+from swarmctl.swarm.model import Swarm, Task
+from swarmctl.swarm.node import Node
 
 # A node heals by itself so many seconds after the fault should be over.
 _HEALS_AFTER_S = 60.0

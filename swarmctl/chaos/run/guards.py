@@ -15,7 +15,8 @@ from swarmctl.prediction import Prediction
 from swarmctl.prediction.quorum import quorum_without
 from swarmctl.scheduler.filters import ROOM
 from swarmctl.swarm.lock import CHAOS, Lock
-from swarmctl.swarm.model import Node, Service, Swarm
+from swarmctl.swarm.model import Service, Swarm
+from swarmctl.swarm.node import Node
 
 # Node and service label that keeps experiments away.
 PROTECT_LABEL = "swarmctl.protect"

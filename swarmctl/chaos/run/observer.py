@@ -17,7 +17,8 @@ from swarmctl.chaos.run.log import RunLog
 from swarmctl.chaos.world.clocks import EngineClock
 from swarmctl.chaos.world.protocols import Managers
 from swarmctl.errors import SwarmctlError
-from swarmctl.swarm.model import Node, Swarm, Task
+from swarmctl.swarm.model import Swarm, Task
+from swarmctl.swarm.node import Node
 
 INTERVAL_S = 0.2
 

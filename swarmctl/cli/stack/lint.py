@@ -175,7 +175,7 @@ def _reread(old: Source) -> Source:
 
 
 def _list_rules() -> None:
-    from swarmctl.stack.lint.rule import all_rules
+    from swarmctl.stack.lint.rules import RULES
 
-    for rule in all_rules().values():
+    for rule in RULES.values():
         console.emit(f"{rule.id}  {rule.severity!s:7}  {rule.name:18}  {rule.summary}")

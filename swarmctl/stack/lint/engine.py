@@ -15,8 +15,9 @@ from swarmctl.stack.compose.origins import Place
 from swarmctl.stack.compose.view import File, Stack
 from swarmctl.stack.lint import suppress
 from swarmctl.stack.lint.phrases import meant
-from swarmctl.stack.lint.rule import Context, Edit, Rule, Severity, all_rules
-from swarmctl.stack.lint.rules.refused import RULES
+from swarmctl.stack.lint.rule import Context, Edit, Rule, Severity
+from swarmctl.stack.lint.rules import RULES
+from swarmctl.stack.lint.rules.refused import RULE_OF
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.stack.lint.source import Source
 
@@ -128,7 +129,7 @@ def _other_version(document: Document, first: Document) -> Iterator[Refusal]:
 def _unreadable(source: Source, fault: YamlError | None) -> Report:
     if fault is None:  # another file of the stack is not YAML
         return Report(source, (), accepted=False)
-    known = all_rules()[RULES[Kind.SYNTAX]]
+    known = RULES[RULE_OF[Kind.SYNTAX]]
     line = source.line(fault.mark.line)
     finding = Finding(known, known.severity, fault.message, line, fault.mark.column)
     return Report(source, (finding,), accepted=False)
@@ -152,7 +153,7 @@ def _reports(group: Sequence[Source], stack: Stack, context: Context) -> Iterato
 
 def _run(stack: Stack, context: Context) -> Iterator[tuple[int, Finding]]:
     """Each finding with the number of its file."""
-    for known in all_rules().values():
+    for known in RULES.values():
         for hit in known.check(stack, context):
             place = stack.origins.of(hit.path) if hit.file is None else Place(hit.file, hit.path)
             document = stack.files[place.file].document
@@ -171,7 +172,7 @@ def _placed(source: Source, finding: Finding) -> Finding:
 
 
 def _unknown_ids(disabled: suppress.Disabled) -> Iterable[Finding]:
-    rules = all_rules()
+    rules = RULES
     known = rules["SW090"]
     for line, id_ in disabled.written:
         if id_ not in rules:

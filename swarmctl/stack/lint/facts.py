@@ -6,8 +6,8 @@ from swarmctl.stack.compose.view import Definition, Mount, Service, Stack
 from swarmctl.stack.lint.rule import Context
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.swarm.constraints import Constraint, parse, parse_all
-from swarmctl.swarm.model import Node
 from swarmctl.swarm.model import Service as RunningService
+from swarmctl.swarm.node import Node
 
 _PINS = ("node.hostname", "node.id", "node.ip")
 

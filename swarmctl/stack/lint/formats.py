@@ -11,7 +11,8 @@ from urllib.parse import quote
 from swarmctl.stack.compose import language
 from swarmctl.stack.lint.engine import Finding, Report
 from swarmctl.stack.lint.phrases import count
-from swarmctl.stack.lint.rule import Severity, all_rules
+from swarmctl.stack.lint.rule import Severity
+from swarmctl.stack.lint.rules import RULES
 
 
 def text(reports: Sequence[Report]) -> str:
@@ -69,7 +70,7 @@ _SARIF_LEVELS = {Severity.INFO: "note", Severity.WARNING: "warning", Severity.ER
 
 def sarif(reports: Sequence[Report]) -> str:
     """SARIF 2.1.0, as code scanning services read it."""
-    rules = list(all_rules().values())
+    rules = list(RULES.values())
     index = {rule.id: number for number, rule in enumerate(rules)}
     results = [
         {

@@ -17,6 +17,7 @@ from swarmctl.stack.compose.view import Service, Stack
 from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.snapshot import Snapshot
 from swarmctl.swarm import model
+from swarmctl.swarm.node import Resources
 
 # Outcomes drawn for each lost node: ties hardly ever change how many replicas fit.
 _DRAWS = 5
@@ -51,14 +52,14 @@ def _may_lack_room(service: Service, snapshot: Snapshot) -> bool:
     return reserves and bool(facts.eligible(service, snapshot))
 
 
-def _reservations(service: Service) -> model.Resources:
+def _reservations(service: Service) -> Resources:
     path = ("deploy", "resources", "reservations")
     try:
         memory = quantities.size(service.text(*path, "memory") or "0")
         cpus = float(service.text(*path, "cpus") or 0)
-        return model.Resources(int(cpus * 1e9), memory)
+        return Resources(int(cpus * 1e9), memory)
     except (ValueError, OverflowError):  # refused already
-        return model.Resources()
+        return Resources()
 
 
 # No running service has a name that begins like this.

@@ -6,14 +6,11 @@ A rule is written as::
     def single_replica(stack: Stack, swarm: Context) -> Iterator[Hit]:
         ...
 
-and registers itself; :func:`all_rules` imports every module of ``rules``.
+and registers itself; :data:`swarmctl.stack.lint.rules.RULES` has all of them.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -92,7 +89,8 @@ class Rule:
         return f"docs/lint/{self.id}.md"
 
 
-_registry: dict[str, Rule] = {}
+# By id; filled as the modules of ``rules`` are imported.
+registered: dict[str, Rule] = {}
 
 
 def rule(id: str, name: str, severity: Severity, summary: str) -> Callable[[Check], Check]:  # noqa: A002 — the word for it
@@ -106,18 +104,8 @@ def rule(id: str, name: str, severity: Severity, summary: str) -> Callable[[Chec
     """
 
     def register(check: Check) -> Check:
-        assert id not in _registry, f"two rules are called {id}"
-        _registry[id] = Rule(id, name, severity, summary, check)
+        assert id not in registered, f"two rules are called {id}"
+        registered[id] = Rule(id, name, severity, summary, check)
         return check
 
     return register
-
-
-@functools.cache
-def all_rules() -> dict[str, Rule]:
-    """Every rule by id, in the order of the ids."""
-    from swarmctl.stack.lint import rules
-
-    for module in pkgutil.iter_modules(rules.__path__):
-        importlib.import_module(f"{rules.__name__}.{module.name}")
-    return dict(sorted(_registry.items()))

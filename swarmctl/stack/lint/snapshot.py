@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from swarmctl.errors import UsageError
-from swarmctl.swarm.model import Node, Swarm
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.node import Node
 from swarmctl.swarm.parse import SnapshotError, parse_swarm
 from swarmctl.swarm.snapshot import read_json
 

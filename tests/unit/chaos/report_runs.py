@@ -10,7 +10,8 @@ from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.journal.journal import Journal, TaskRecord
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction.prediction import Loss, Outcome, Prediction
-from swarmctl.swarm.model import Node, Port
+from swarmctl.swarm.model import Port
+from swarmctl.swarm.node import Node
 from tests.unit.chaos.simulated_swarm import node, service, workers
 from tests.unit.chaos.stage import Stage, stage
 

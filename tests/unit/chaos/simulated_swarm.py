@@ -15,7 +15,8 @@ from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import EngineError
-from swarmctl.swarm.model import Node, Port, Service, Swarm, Task
+from swarmctl.swarm.model import Port, Service, Swarm, Task
+from swarmctl.swarm.node import Node
 from tests.unit.engine_fake import FakeEngine
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -17,7 +17,8 @@ from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
 from swarmctl.chaos.run.context import Request, World
 from swarmctl.chaos.run.experiment import Experiment
 from swarmctl.chaos.run.interrupts import Interrupts
-from swarmctl.swarm.model import Node, Service
+from swarmctl.swarm.model import Service
+from swarmctl.swarm.node import Node
 from tests.unit.chaos.simulated_swarm import Clock, Lab, service, workers
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from swarmctl.stack.lint import engine, snapshot, source
-from swarmctl.stack.lint.rule import all_rules
+from swarmctl.stack.lint.rules import RULES
 
 CORPUS = Path(__file__).parent / "corpus"
 
@@ -47,7 +47,7 @@ def read(path: Path) -> Sample:
     rules, snapshots = _header(text, "rules"), _header(text, "snapshot")
     return Sample(
         path=path,
-        rules=frozenset(all_rules() if rules == ["all"] else rules),
+        rules=frozenset(RULES if rules == ["all"] else rules),
         refused=bool(re.search(r"^# refused$", text, re.MULTILINE)),
         snapshot=CORPUS / snapshots[0] if snapshots else None,
         expected=frozenset(_expected(text)),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.stack.lint.rule import all_rules
+from swarmctl.stack.lint.rules import RULES
 from tests.unit.stack_lint.lint_corpus import (
     Sample,
     docker_accepts,
@@ -44,13 +44,13 @@ def test_the_corpus_has_each_rule_both_found_and_looked_for_in_vain() -> None:
     negative = {
         rule for sample in SAMPLES for rule in sample.rules - {rule for rule, _ in sample.expected}
     }
-    assert positive == set(all_rules())
-    assert negative == set(all_rules())
+    assert positive == set(RULES)
+    assert negative == set(RULES)
 
 
-@pytest.mark.parametrize("id_", all_rules())
+@pytest.mark.parametrize("id_", RULES)
 def test_each_rule_has_a_page_that_says_what_why_and_how(id_: str) -> None:
-    rule = all_rules()[id_]
+    rule = RULES[id_]
     page = (PAGES / f"{id_}.md").read_text(encoding="utf-8")
     assert page.startswith(f"# {id_} {rule.name}\n")
     for heading in ("## What happens", "## Why", "## How to mend it"):

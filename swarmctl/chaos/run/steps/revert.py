@@ -12,7 +12,8 @@ from swarmctl.chaos.run.context import Context
 from swarmctl.chaos.run.log import RunLog
 from swarmctl.chaos.run.steps import undo_plan
 from swarmctl.errors import Exit, SwarmctlError
-from swarmctl.swarm.model import Node, Swarm
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.node import Node
 from swarmctl.wait import wait_for
 
 READY_TIMEOUT_S = 300.0

@@ -8,7 +8,7 @@ from swarmctl.stack.compose.check import Kind
 from swarmctl.stack.compose.view import Stack
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
-RULES = {
+RULE_OF = {
     Kind.SYNTAX: "SW001",
     Kind.SCHEMA: "SW002",
     Kind.VARIABLE: "SW003",
@@ -21,7 +21,7 @@ RULES = {
 def _register(kind: Kind, name: str, summary: str) -> None:
     severity = Severity.WARNING if kind is Kind.UNSET else Severity.ERROR
 
-    @rule(RULES[kind], name, severity, summary)
+    @rule(RULE_OF[kind], name, severity, summary)
     def check(stack: Stack, _: Context) -> Iterator[Hit]:
         for number, file in enumerate(stack.files):
             for refusal in file.refusals:

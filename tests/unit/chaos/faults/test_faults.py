@@ -20,7 +20,8 @@ from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.prediction.prediction import Loss, Outcome, Prediction
 from swarmctl.scheduler.filters import Filter, Shortage
 from swarmctl.swarm import lock
-from swarmctl.swarm.model import Node, Port
+from swarmctl.swarm.model import Port
+from swarmctl.swarm.node import Node
 from tests.unit.chaos.simulated_swarm import node, service
 from tests.unit.chaos.stage import Stage, stage
 

@@ -11,7 +11,8 @@ from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.plan.limits import OVERRIDABLE, Guard
 from swarmctl.chaos.run import guards
 from swarmctl.errors import RefusedError
-from swarmctl.swarm.model import Node, Swarm
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.node import Node
 from tests.unit.chaos.simulated_swarm import Box, address_of, node, service, task, workers
 from tests.unit.chaos.stage import stage
 

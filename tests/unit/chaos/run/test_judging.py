@@ -10,7 +10,8 @@ import pytest
 
 from swarmctl.chaos.run.judging import reasons, words
 from swarmctl.chaos.run.judging.judgement import Baseline, Judgement, judge, placement, shortages
-from swarmctl.swarm.model import Node, Service, Swarm, Task
+from swarmctl.swarm.model import Service, Swarm, Task
+from swarmctl.swarm.node import Node
 from tests.unit.chaos.simulated_swarm import START, node, service, task, workers
 
 WEB = service("web", 3)

@@ -1,0 +1,63 @@
+"""A member of the Swarm, as plain, frozen data; see :mod:`swarmctl.swarm.model`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """CPU in billionths of a core, memory in bytes, and the user's own kinds with amounts."""
+
+    nano_cpus: int = 0
+    memory_bytes: int = 0
+    generic: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is asked for."""
+        return not (self.nano_cpus or self.memory_bytes or self.generic)
+
+
+NO_RESOURCES = Resources()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A member of the Swarm."""
+
+    id: str
+    hostname: str
+    role: str  # "manager" or "worker"
+    availability: str  # "active", "pause" or "drain"
+    state: str  # "ready", "down", "disconnected" or "unknown"
+    address: str
+    name: str = ""  # unique: the hostname, with the id where several nodes have it
+    labels: Mapping[str, str] = field(default_factory=dict)
+    leader: bool = False
+    reachability: str = ""  # managers only: "reachable" or "unreachable"
+    engine_version: str = ""
+    resources: Resources = NO_RESOURCES
+    plugins: tuple[tuple[str, str], ...] | None = None  # (type, name); None: not known
+    message: str = ""
+    status_address: str = ""  # Status.Addr, which ``node.ip`` is compared with
+    platform_os: str = ""
+    platform_arch: str = ""
+    engine_labels: Mapping[str, str] = field(default_factory=dict)
+    updated_at: str = ""  # RFC 3339: when the managers last changed their record of it
+
+    @property
+    def live(self) -> bool:
+        """Whether the managers can talk to it."""
+        return self.state == "ready"
+
+    @property
+    def manager(self) -> bool:
+        """Whether it takes part in the quorum."""
+        return self.role == "manager"
+
+    @property
+    def invalid(self) -> bool:
+        """Whether the orchestrators take its tasks away (orchestrator/task.go, InvalidNode)."""
+        return self.state == "down" or self.availability == "drain"
