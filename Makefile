@@ -1,4 +1,4 @@
-# The front door. `make demo` and `make test` are all a newcomer needs; both set up what is missing.
+# Entry points. `make demo` and `make test` are all a newcomer needs; both install what is missing.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -11,19 +11,19 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-# Some images forbid Python to keep its byte code; an ansible-playbook run then takes twice as long.
+# Some images set this, so that Python stores no byte code; ansible-playbook then takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-# The lab of the tests: not the one you may be working in.
+# The tests' own lab; `make up` and `make demo` use another one.
 TEST_LAB := test
 READY := $(VENV)/.ready
 
 .PHONY: help
-help: ## Show what there is to make
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 .PHONY: setup
-setup: $(READY) ## Make the virtual environment from the locked requirements
+setup: $(READY) ## Create the virtual environment from the locked requirements
 
 $(READY): requirements.txt pyproject.toml
 	@if ! $(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -52,15 +52,15 @@ doctor: $(READY) ## Check what the lab needs; as root, install and start what is
 	@swarmctl lab doctor --fix
 
 .PHONY: up
-up: doctor ## Bring the lab up
+up: doctor ## Start the lab
 	@swarmctl lab up
 
 .PHONY: down
-down: $(READY) ## Take the lab down: no container, network, volume or process of ours stays
+down: $(READY) ## Remove the lab's containers, networks, volumes and processes
 	@swarmctl lab down
 
 .PHONY: demo
-demo: up ## A Swarm in the lab loses a worker, recovers, and proves it (leaves the lab up)
+demo: up ## Build a Swarm in the lab, stop a worker, prove that it recovers (leaves the lab up)
 	@eval "$$(swarmctl lab env)"
 	ansible-playbook playbooks/site.yml
 	swarmctl status
@@ -68,10 +68,10 @@ demo: up ## A Swarm in the lab loses a worker, recovers, and proves it (leaves t
 	echo 'The lab is still up: eval "$$(.venv/bin/swarmctl lab env)" and try .venv/bin/swarmctl status; end it with make down.'
 
 .PHONY: test
-test: lint unit lab-test molecule ## Every test, the real Swarm included
+test: lint unit lab-test molecule ## Run all checks and tests, on a real Swarm too
 
 .PHONY: lint
-lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, shellcheck
+lint: $(READY) ## Run ruff, mypy, yamllint, ansible-lint, shellcheck
 	ruff check .
 	ruff format --check .
 	mypy
@@ -80,20 +80,20 @@ lint: $(READY) ## ruff, mypy, yamllint, ansible-lint, shellcheck
 	git ls-files | xargs -r grep -lE '^#!/(usr/)?bin/(env )?(ba|da)?sh' | xargs -r shellcheck
 
 .PHONY: unit
-unit: $(READY) ## Tests that need no Engine
+unit: $(READY) ## Run the tests that need no Engine
 	pytest tests/unit -n auto
 
 .PHONY: lab-test
-lab-test: doctor ## Tests against a real Swarm in a lab of their own
+lab-test: doctor ## Run the tests on a real Swarm, in the tests' own lab
 	pytest tests/lab -m 'not long'
 
 .PHONY: proof
-proof: doctor ## The same and more: every fault, random Swarms against the predictor (about an hour)
+proof: doctor ## Run lab-test with every fault, 40 random Swarms and 5,000 mutated compose files (about an hour)
 	SWARMCTL_PREDICTION_SCENARIOS=$${SWARMCTL_PREDICTION_SCENARIOS:-40} pytest tests/lab
 	SWARMCTL_COMPOSE_FUZZ=$${SWARMCTL_COMPOSE_FUZZ:-5000} pytest tests/unit/stack_lint/test_docker_agreement.py
 
 .PHONY: molecule
-molecule: doctor ## The roles' molecule scenarios, on lab nodes
+molecule: doctor ## Run the roles' molecule scenarios on lab nodes
 	@trap 'swarmctl lab down --name $(TEST_LAB)' EXIT
 	swarmctl lab up --name $(TEST_LAB)
 	eval "$$(swarmctl lab env --name $(TEST_LAB))"
@@ -102,5 +102,5 @@ molecule: doctor ## The roles' molecule scenarios, on lab nodes
 	done
 
 .PHONY: bench
-bench: doctor ## Time every phase beside its floor, many kills, and the predictor (about 40 minutes)
+bench: doctor ## Time every phase beside its lower bound, many kills, and the predictor (about 40 minutes)
 	python -m bench.run
