@@ -2,7 +2,7 @@
 
 The tests share the Swarm and leave it as they found it, so any of them can be run alone:
 ``pytest tests/lab -k ssh``. They need an Engine and nothing else; the lab is their own (``test``,
-10.43.0.0/16) and goes when they end.
+10.43.0.0/16) and is removed at the end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.lab.support import BIN, NAME, ROOT, Cluster, Lab, Playbook
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """A lab of the tests' own; gone when they end, also what an earlier run left behind."""
+    """The tests' own lab, removed before and after them."""
     _swarmctl("lab", "down", "--name", NAME)
     _swarmctl("lab", "up", "--name", NAME)
     try:

@@ -1,4 +1,4 @@
-"""Random Swarms, a killed node, and what Swarm made of it: the prediction's test bench.
+"""Test bench of the prediction: build a random Swarm, kill a node, compare.
 
 A scenario is drawn from a seed, set up on real nodes, and one node is killed. What the managers
 then assign is compared with what was predicted from a snapshot taken just before.
@@ -32,20 +32,20 @@ MAKE_IMAGE = (
 
 
 class Machines(Protocol):
-    """The nodes of a Swarm of our own; the first is its only manager."""
+    """The nodes of the bench's own Swarm; the first is its only manager."""
 
     @property
     def names(self) -> Sequence[str]:
         """Host names."""
 
     def run(self, name: str, script: str, stdin: str = "") -> str:
-        """Run a shell script on a node; its output. Fails when the script does."""
+        """Run a shell script on a node and return its output; raises if the script fails."""
 
     def kill(self, name: str) -> None:
-        """Pull a node's plug."""
+        """Cut a node's power."""
 
     def revive(self, name: str) -> None:
-        """Start it again; the Engine may take a while."""
+        """Start it again; its Engine may be ready later."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Scenario:
 
 
 def draw(seed: int, machines: int) -> Scenario:
-    """Draw a scenario for so many machines (at least two)."""
+    """Draw a scenario for this number of machines (at least two)."""
     rng = Random(seed)
     nodes = rng.randint(2, machines)
     zones = ["a", "b", "c"][: rng.randint(2, 3)]
@@ -156,7 +156,7 @@ def _reservation(rng: Random) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a scenario."""
+    """The result of a scenario."""
 
     scenario: Scenario
     snapshot: Mapping[str, Any]
@@ -164,19 +164,19 @@ class Trial:
     counts: Mapping[str, Mapping[str, int]]
     pending: Mapping[str, int]
     errors: Mapping[str, Collection[str]]  # of pending tasks, by service
-    disturbed: str  # why this trial proves nothing; "" when it does
+    disturbed: str  # why this trial proves nothing; "" if it is valid
 
     @property
     def agrees(self) -> bool:
-        """Whether what was seen is among the outcomes, pending tasks included."""
+        """Whether the observed placement is one of the outcomes, pending tasks included."""
         seen = (_plain(self.counts), dict(self.pending))
         return any((_plain(o.counts), dict(o.pending)) == seen for o in self.prediction.outcomes)
 
     @property
     def reasons_agree(self) -> bool:
-        """Whether a pending task of each service says what was predicted.
+        """Whether a pending task of each service has the predicted error.
 
-        Others may say something older: tasks that were pending when their service was scaled are
+        Others may have an older error: tasks that were pending when their service was scaled are
         not tried again.
         """
         return all(
@@ -193,14 +193,14 @@ def _plain(counts: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]
 
 
 class Bench:
-    """Runs scenarios on machines; make the Swarm first, with :meth:`form`."""
+    """Runs scenarios on machines; call :meth:`form` first."""
 
     def __init__(self, machines: Machines) -> None:
         self.machines = machines
         self.manager = machines.names[0]
 
     def form(self, address: str) -> None:
-        """Make a Swarm of the machines, with a quick heartbeat, and give them the image."""
+        """Form a Swarm of the machines, with a short heartbeat, and load the image on them."""
         run = self.machines.run
         init = f"docker swarm init --advertise-addr {address} --dispatcher-heartbeat 1s"
         run(self.manager, init)
@@ -211,7 +211,7 @@ class Bench:
             run(name, MAKE_IMAGE)
 
     def try_out(self, scenario: Scenario, kills: int = 1) -> Trial:
-        """Set a scenario up, kill its victims, see what happens, and clean up."""
+        """Set up a scenario, kill its victims, record the result, and clean up."""
         try:
             self._set_up(scenario)
             return self._kill(scenario, kills)
@@ -262,7 +262,7 @@ class Bench:
     def _victims(
         self, scenario: Scenario, snapshot: Mapping[str, Any], kills: int
     ) -> dict[str, str]:
-        """Names by id of some workers; of those with tasks, when there are enough."""
+        """Names by id of the workers to kill; workers with tasks if there are enough."""
         workers = [n for n in snapshot["nodes"] if _hostname(n) != self.manager]
         busy = {t.get("NodeID") for t in snapshot["tasks"] if t.get("Slot")}
         among = [n for n in workers if n["ID"] in busy]
@@ -316,7 +316,7 @@ class Bench:
         return answer
 
     def _settled(self, what: str, dead: Collection[str] = ()) -> dict[str, Any]:
-        """Wait until nothing has changed for some looks and all that can run does."""
+        """Wait until three snapshots are the same and every task that can run does."""
         seen: list[object] = []
 
         def look() -> tuple[dict[str, Any] | None, str]:
@@ -376,7 +376,7 @@ def _observed(
 
 
 def _disturbed(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    """What happened besides the kill: a busy machine lets containers fail to start."""
+    """A failure that the kill did not cause: on a busy machine, containers can fail to start."""
     failed = [
         t["Status"].get("Err", "") for t in (*before["tasks"], *after["tasks"])
         if t["Status"]["State"] in ("failed", "rejected")

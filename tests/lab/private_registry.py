@@ -124,7 +124,7 @@ def _published(container: Container) -> str:
 
 
 def _certificate(address: str) -> tuple[bytes, bytes]:
-    """A key, and a certificate for an address that is its own authority."""
+    """A key, and a self-signed certificate for an address."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "private registry of a lab")])
     now = datetime.datetime.now(datetime.UTC)

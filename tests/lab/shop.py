@@ -1,4 +1,4 @@
-"""The stack ``microservices``, deployed as ``shop``, and requests sent to it meanwhile."""
+"""The stack ``microservices``, deployed as ``shop``, and requests that probe it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HZ = 10
 
 @dataclass
 class Shop:
-    """The stack, as a person has it on disk and in the Swarm."""
+    """The stack on disk and in the Swarm."""
 
     lab: Lab
     folder: Path
@@ -69,7 +69,7 @@ class Shop:
         return done.stdout
 
     def versions(self) -> str:
-        """What changes whenever a service, config or secret is touched."""
+        """Versions of all services, configs and secrets: any update changes them."""
         return self.manager(
             "docker service ls -q --filter label=com.docker.stack.namespace=shop | "
             "xargs docker service inspect --format '{{.ID}} {{.Version.Index}} {{.UpdatedAt}}'; "
@@ -123,7 +123,7 @@ class Probes:
 
 @contextmanager
 def probing(shop: Shop) -> Iterator[Probes]:
-    """Ask /, /auth and /service all the while; every answer must be 200."""
+    """Request /, /auth and /service meanwhile; every answer must be 200."""
     probes = Probes(*shop.entry())
     threads = [threading.Thread(target=probes.run, args=(p,)) for p in ("/", "/auth", "/service")]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""A lab that is up and the Swarm in it, used the way a person uses them."""
+"""A running lab and its Swarm, used as a user does: by command line and SSH."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=\d+\s+changed=(?P<changed>\d+)", re.M
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab that is up, and how to use it the way a person does."""
+    """A running lab, and how to run commands in it."""
 
     env: dict[str, str]
     ec2: EC2Client
@@ -58,7 +58,7 @@ class Lab:
         return Playbook(done.returncode, done.stdout + done.stderr)
 
     def status(self) -> dict[str, Any]:
-        """What ``swarmctl status --format json`` says."""
+        """The output of ``swarmctl status --format json``."""
         done = self.swarmctl("status", "--format", "json")
         assert done.returncode == 0, done.stderr
         parsed: dict[str, Any] = json.loads(done.stdout)
@@ -84,7 +84,7 @@ class Lab:
         return str(self.instance(name)["PrivateIpAddress"])
 
     def wait_until_running(self, name: str) -> None:
-        """Wait until EC2 calls an instance running."""
+        """Wait until EC2 reports an instance as running."""
 
         def running() -> tuple[bool | None, str]:
             state = self.instance(name)["State"]["Name"]
@@ -93,7 +93,7 @@ class Lab:
         wait_for(f"{name} to run", running, timeout=60)
 
     def ssh(self, name: str, command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command on a node, as the playbooks reach it."""
+        """Run a command on a node, over SSH with the playbooks' key."""
         cluster = Path(self.env["SWARMCTL_STATE"]) / "clusters" / CLUSTER
         instance = self.instance(name)
         return self.run(
@@ -122,7 +122,7 @@ class Playbook:
 
     @property
     def changes(self) -> list[str]:
-        """The tasks that changed something, with the line that says so."""
+        """The tasks that changed something, each with its line of output."""
         found, task = [], ""
         for line in self.output.splitlines():
             if line.startswith("TASK ["):
@@ -144,7 +144,7 @@ class Playbook:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The shared Swarm, and how it was made."""
+    """The shared Swarm, and how it was built."""
 
     check_before: Playbook
     instances_after_check: int
@@ -164,7 +164,7 @@ def serving_on(status: dict[str, Any], node: str) -> int:
 
 
 def healthy(lab: Lab) -> tuple[bool | None, str]:
-    """For ``wait_for``: whether every node is ready and everything serves."""
+    """For ``wait_for``: whether every node is ready and every replica serves."""
     status = lab.status()
     down = [n["name"] for n in status["nodes"] if n["state"] != "ready"]
     short = {s["name"]: (s["running"], s["wanted"]) for s in status["services"] if s["missing"]}

@@ -1,4 +1,4 @@
-"""A stranger's first ten minutes: the playbooks build what they say, and only once."""
+"""A new user's first ten minutes: the playbooks build what is configured, and only once."""
 
 import http.client
 import json
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(900)
 
 
 def test_check_mode_on_an_empty_account_succeeds_and_makes_nothing(cluster: Cluster) -> None:
-    """Broken: nobody can look before they leap."""
+    """Broken: a user cannot preview the changes before making them."""
     cluster.check_before.ok()
     assert cluster.instances_after_check == 0
 
@@ -21,7 +21,7 @@ def test_check_mode_on_an_empty_account_succeeds_and_makes_nothing(cluster: Clus
 def test_the_nodes_have_the_names_roles_and_zones_that_were_asked_for(
     lab: Lab, cluster: Cluster
 ) -> None:
-    """Broken: inventory, labels and runbooks that speak of wkr2 mean another machine."""
+    """Broken: inventory, labels and runbooks use the name wkr2 for different machines."""
     nodes = {n["name"]: n for n in lab.status()["nodes"]}
     assert sorted(nodes) == [
         f"{CLUSTER}_mgr1", f"{CLUSTER}_wkr1", f"{CLUSTER}_wkr2", f"{CLUSTER}_wkr3"
@@ -44,7 +44,7 @@ def test_a_second_run_changes_nothing_and_neither_does_a_check(lab: Lab, cluster
 
 
 def test_one_request_to_web_returns_a_row_from_the_database(lab: Lab, cluster: Cluster) -> None:
-    """Broken: the stack is up, and useless."""
+    """Broken: all containers run, but the application does not work."""
     services = {s["name"]: s for s in lab.status()["services"]}
     assert {n: (s["running"], s["wanted"]) for n, s in services.items()} == {
         f"{STACK}_web": (10, 10),
@@ -69,7 +69,7 @@ def published(lab: Lab) -> tuple[str, int]:
 
 
 def test_the_password_is_a_secret_and_in_no_file_or_tag(lab: Lab, cluster: Cluster) -> None:
-    """Broken: the database's password can be read by whoever reads a log."""
+    """Broken: anyone who can read a log can read the database's password."""
     found = lab.ssh(
         f"{CLUSTER}_wkr1",
         "sudo docker exec $(sudo docker ps -q --filter name=three_tier_db) "
@@ -90,14 +90,14 @@ def test_the_password_is_a_secret_and_in_no_file_or_tag(lab: Lab, cluster: Clust
 
 
 def test_a_second_lab_up_on_the_same_lab_says_that_it_is_up(lab: Lab) -> None:
-    """Broken: two labs fight over one network."""
+    """Broken: two labs use the same network."""
     done = lab.swarmctl("lab", "up", "--name", "test")
     assert done.returncode == 0
     assert "already up" in done.stderr
 
 
 def test_a_machine_that_cannot_boot_says_why(lab: Lab, engine: docker.DockerClient) -> None:
-    """Broken: a node stays pending for ever and nobody knows why."""
+    """Broken: a node stays pending for ever, without a reason."""
     pool = docker.types.IPAMPool(subnet="10.99.0.0/16")
     other = engine.networks.create(
         "swarmctl-test-conflict", ipam=docker.types.IPAMConfig(pool_configs=[pool])
@@ -126,7 +126,7 @@ def test_a_machine_that_cannot_boot_says_why(lab: Lab, engine: docker.DockerClie
 
 
 def test_bad_input_stops_before_anything_is_called(lab: Lab, cluster: Cluster) -> None:
-    """Broken: an even number of managers is found out when the Swarm has lost its quorum."""
+    """Broken: an even number of managers is noticed only when the Swarm has lost its quorum."""
     refused = lab.playbook("site", "-e", "managers=2")
     assert refused.code != 0
     assert "managers" in refused.output

@@ -1,4 +1,4 @@
-"""What the security groups say is what the network does."""
+"""The network enforces the security groups."""
 
 import socket
 import time
@@ -43,10 +43,8 @@ def test_only_what_was_opened_is_open_to_the_operator(lab: Lab, cluster: Cluster
     assert not is_open(manager, 2375)
 
 
-def test_workers_reach_the_managers_port_and_nobody_reaches_theirs(
-    lab: Lab, cluster: Cluster
-) -> None:
-    """Broken: nodes cannot join, or every node listens to everybody."""
+def test_nodes_reach_each_other_on_swarm_ports_only(lab: Lab, cluster: Cluster) -> None:
+    """Broken: nodes cannot join, or every node accepts connections from every other."""
     manager, worker = lab.address(f"{CLUSTER}_mgr1"), lab.address(f"{CLUSTER}_wkr2")
     probe = "bash -c 'timeout 2 bash -c \"</dev/tcp/{}/{}\"'"
     assert lab.ssh(f"{CLUSTER}_wkr1", probe.format(manager, 2377)).returncode == 0
@@ -54,8 +52,8 @@ def test_workers_reach_the_managers_port_and_nobody_reaches_theirs(
     assert lab.ssh(f"{CLUSTER}_wkr1", probe.format(worker, 22)).returncode != 0
 
 
-def test_removing_the_ssh_rule_shuts_ssh_within_two_seconds(lab: Lab, cluster: Cluster) -> None:
-    """Broken: a door that was closed stays open."""
+def test_removing_the_ssh_rule_closes_ssh_within_two_seconds(lab: Lab, cluster: Cluster) -> None:
+    """Broken: SSH stays open after its rule is removed."""
     worker = lab.instance(f"{CLUSTER}_wkr3")
     address, group = worker["PrivateIpAddress"], worker["SecurityGroups"][0]["GroupId"]
     permission = ssh_permission(lab, group)

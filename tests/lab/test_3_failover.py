@@ -1,4 +1,4 @@
-"""The promise: a node really dies, every replica really comes back, and nothing is left behind."""
+"""The main promise: a node really dies, every replica comes back, and nothing is left behind."""
 
 import signal
 import subprocess
@@ -21,7 +21,7 @@ WITHOUT_PROBES = ("--probe-service", "none")
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """A directory of its own for the runs of one test."""
+    """A separate runs directory for each test."""
     return tmp_path / "runs"
 
 
@@ -32,7 +32,7 @@ def chaos(lab: Lab, runs: Path, *words: str) -> subprocess.CompletedProcess[str]
 
 
 def busy_worker(lab: Lab) -> str:
-    """The worker with most replicas, but for the database's: Swarm fills no node that came back."""
+    """The worker with the most replicas, without the database's: a node that came back is empty."""
     status = lab.status()
     workers = [n["name"] for n in status["nodes"] if n["role"] == "worker" and n["name"] != PINNED]
     return str(max(workers, key=lambda name: serving_on(status, name)))
@@ -40,12 +40,12 @@ def busy_worker(lab: Lab) -> str:
 
 @pytest.fixture(autouse=True)
 def swarm_is_whole(lab: Lab, cluster: Cluster) -> None:
-    """Each test starts from a Swarm in which everything serves."""
+    """Each test starts with a healthy Swarm."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=90, interval=1)
 
 
 def test_closing_vxlan_between_workers_is_noticed_by_the_probe(lab: Lab, cluster: Cluster) -> None:
-    """Broken: counters say 15/15 while no request gets through."""
+    """Broken: status shows 15/15 although no request succeeds."""
     status = lab.status()
     assert status["healthy"]
     group = lab.instance(f"{CLUSTER}_wkr1")["SecurityGroups"][0]["GroupId"]
@@ -70,8 +70,8 @@ def test_closing_vxlan_between_workers_is_noticed_by_the_probe(lab: Lab, cluster
         wait_for("requests to succeed again", lambda: answers(lab, wanted=True), timeout=60)
 
 
-def test_a_stopped_worker_is_made_good_and_comes_back(lab: Lab, runs: Path) -> None:
-    """Broken: the promise."""
+def test_a_stopped_workers_replicas_are_replaced_and_it_returns(lab: Lab, runs: Path) -> None:
+    """Broken: the main promise, that every replica comes back after a node dies."""
     worker = busy_worker(lab)
     done = chaos(lab, runs, "--target", worker)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
@@ -94,7 +94,7 @@ def test_a_stopped_worker_is_made_good_and_comes_back(lab: Lab, runs: Path) -> N
 
 
 def test_a_down_nodes_replicas_are_never_counted(lab: Lab, cluster: Cluster) -> None:
-    """Broken: 10/10 on the screen while three of them are gone."""
+    """Broken: status shows 10/10 although three replicas are gone."""
     worker = busy_worker(lab)
     instance = lab.instance(worker)["InstanceId"]
     assert serving_on(lab.status(), worker) > 0
@@ -118,7 +118,7 @@ def test_a_down_nodes_replicas_are_never_counted(lab: Lab, cluster: Cluster) -> 
 
 
 def test_the_node_of_a_pinned_database_refutes_the_hypothesis(lab: Lab, runs: Path) -> None:
-    """Broken: a service that cannot move is called redistributed."""
+    """Broken: a service that cannot move is reported as redistributed."""
     done = chaos(lab, runs, "--target", PINNED, "--timeout", "40", *WITHOUT_PROBES)
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-3000:]
     record = journal(runs)
@@ -131,7 +131,7 @@ def test_the_node_of_a_pinned_database_refutes_the_hypothesis(lab: Lab, runs: Pa
 
 
 def test_losing_the_only_manager_is_refused_and_nothing_is_touched(lab: Lab, runs: Path) -> None:
-    """Broken: the tool itself takes the Swarm down."""
+    """Broken: swarmctl itself takes the Swarm down."""
     done = chaos(lab, runs, "--target", f"{CLUSTER}_mgr1")
     assert done.returncode == 3
     assert "quorum" in done.stderr.lower()
@@ -139,7 +139,7 @@ def test_losing_the_only_manager_is_refused_and_nothing_is_touched(lab: Lab, run
 
 
 def test_an_unknown_node_is_answered_with_the_known_ones(lab: Lab, runs: Path) -> None:
-    """Broken: a typing error takes half an hour."""
+    """Broken: a typing error takes half an hour to find."""
     done = chaos(lab, runs, "--target", f"{CLUSTER}_wkr22")
     assert done.returncode == 2
     assert f"did you mean '{CLUSTER}_wkr2'" in done.stderr
@@ -151,7 +151,7 @@ def test_an_unknown_node_is_answered_with_the_known_ones(lab: Lab, runs: Path) -
 def test_a_run_that_is_told_to_end_starts_the_instance_again(
     lab: Lab, runs: Path, name: str
 ) -> None:
-    """Broken: Ctrl-C leaves a cluster with a node less."""
+    """Broken: Ctrl-C leaves a node stopped."""
     process = start_run(lab, runs)
     wait_until_stopping(lab)
     process.send_signal(signal.Signals[name])
@@ -162,7 +162,7 @@ def test_a_run_that_is_told_to_end_starts_the_instance_again(
 
 
 def test_after_kill_9_revert_puts_the_instance_back_once(lab: Lab, runs: Path) -> None:
-    """Broken: a crash of the tool is an outage."""
+    """Broken: a crash of swarmctl leaves a node stopped."""
     process = start_run(lab, runs)
     wait_until_stopping(lab)
     process.kill()

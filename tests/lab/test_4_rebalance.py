@@ -1,4 +1,4 @@
-"""Replicas are spread again while they serve, and a run that is ended leaves their number alone."""
+"""Replicas are spread while they serve, and an interrupted run keeps their number."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ def docker(lab: Lab, words: str) -> str:
 
 
 def running(lab: Lab) -> tuple[int, int]:
-    """Replicas that run, and that are wanted, as Swarm counts them."""
+    """Running and wanted replicas, as Swarm counts them."""
     words = docker(lab, f"service ls --filter name={SERVICE} --format '{{{{.Replicas}}}}'")
     ready, _, wanted = words.partition("/")
     return int(ready), int(wanted)
@@ -81,7 +81,7 @@ def start(lab: Lab) -> subprocess.Popen[str]:
 
 
 def test_replicas_are_spread_and_never_one_too_few_runs(lab: Lab, lopsided: None) -> None:
-    """Broken: after a node came back, the next loss takes twice as much; or mending it does."""
+    """Broken: the next lost node costs twice as many replicas; or rebalancing stops some."""
     planned = lab.swarmctl("rebalance", "--dry-run", "--service", SERVICE, "--format", "json")
     (plan,) = json.loads(planned.stdout)["services"]
     assert (plan["spread_before"], plan["spread_after"]) == (REPLICAS, 1)
@@ -102,7 +102,7 @@ def test_replicas_are_spread_and_never_one_too_few_runs(lab: Lab, lopsided: None
 
 
 def test_ctrl_c_in_the_middle_puts_the_number_back(lab: Lab, lopsided: None) -> None:
-    """Broken: an impatient person leaves a service bigger than it was."""
+    """Broken: Ctrl-C leaves a service with one replica too many."""
     process = start(lab)
 
     def one_more() -> tuple[bool | None, str]:

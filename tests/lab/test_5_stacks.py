@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture(scope="module")
 def shop(lab: Lab, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """The stack, deployed; gone when the tests end, with its secret."""
+    """The deployed stack; removed with its secret at the end."""
     folder = tmp_path_factory.mktemp("stacks") / "microservices"
     shutil.copytree(ROOT / "stacks" / "microservices", folder)
     shop = Shop(lab, folder)
@@ -41,7 +41,7 @@ def shop(lab: Lab, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_each_path_is_answered_by_its_service_and_they_work_together(shop: Shop) -> None:
-    """Broken: three containers run, and nobody can log in."""
+    """Broken: the containers run, but no user can log in."""
     host, port = shop.entry()
 
     def ask(method: str, path: str, body: str = "", token: str = "") -> tuple[int, str, str]:
@@ -66,7 +66,7 @@ def test_each_path_is_answered_by_its_service_and_they_work_together(shop: Shop)
 
 
 def test_a_second_deploy_changes_nothing_and_diff_is_empty(shop: Shop) -> None:
-    """Broken: every deploy restarts something, or `docker service rollback` has no way back."""
+    """Broken: every deploy restarts tasks, or `docker service rollback` has no previous version."""
     assert shop.diff() == ""
     before = shop.versions()
     done = shop.deploy()
@@ -76,13 +76,13 @@ def test_a_second_deploy_changes_nothing_and_diff_is_empty(shop: Shop) -> None:
 
 
 def test_diff_is_empty_for_a_stack_that_the_docker_cli_deployed(shop: Shop) -> None:
-    """Broken: `stack diff` tells of changes that are none, and people stop reading it."""
+    """Broken: `stack diff` reports changes that do not exist, and users ignore it."""
     done = shop.lab.swarmctl("stack", "diff", "three_tier", "--set=publish=host")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_diff_shows_a_change_made_by_hand_and_masks_what_is_secret(shop: Shop) -> None:
-    """Broken: the file and the Swarm drift apart; or a password is in a build's log."""
+    """Broken: a manual change goes unnoticed, or a build's log shows a password."""
     shop.manager(
         f"docker service update -d -q --env-add API_TOKEN=verysecret --replicas 4 {SHOP}_web"
     )
@@ -96,7 +96,7 @@ def test_diff_shows_a_change_made_by_hand_and_masks_what_is_secret(shop: Shop) -
 
 
 def failing(shop: Shop, limit: float, *words: str, folder: Path | None = None) -> str:
-    """Deploy what must fail while the old version serves; everything that was said."""
+    """Deploy a version that must fail while the old one serves; returns all output."""
     before = shop.versions()
     started = time.monotonic()
     with probing(shop):
@@ -120,14 +120,14 @@ def leftovers(versions: str) -> set[str]:
     return {line for line in versions.splitlines() if " " not in line}
 
 
-def test_a_bad_image_is_told_and_taken_back(shop: Shop) -> None:
-    """Broken: a typing error takes the site down, or the pipeline hangs for an hour."""
+def test_a_bad_image_is_reported_and_rolled_back(shop: Shop) -> None:
+    """Broken: a wrong image name takes the site down, or the pipeline hangs for an hour."""
     said = failing(shop, 60, "--wait=45s", "--set=service.image=node:nosuch")
     assert "No such image: node:nosuch" in said
 
 
-def test_a_command_that_crashes_is_told_with_its_log_and_taken_back(shop: Shop) -> None:
-    """Broken: the reason is on one of three nodes, and gone before it can be read."""
+def test_a_command_that_crashes_is_reported_with_its_log_and_rolled_back(shop: Shop) -> None:
+    """Broken: the reason is in a log on one of three nodes, and lost before it can be read."""
     crash = '[sh, -c, "echo no configuration found >&2; exit 3"]'
     folder = shop.broken("[node, /app/server.js]", crash)
     said = failing(shop, 60, "--wait=45s", folder=folder)
@@ -135,8 +135,8 @@ def test_a_command_that_crashes_is_told_with_its_log_and_taken_back(shop: Shop) 
     assert "| no configuration found" in said
 
 
-def test_a_health_check_that_fails_meets_the_deadline_and_is_taken_back(shop: Shop) -> None:
-    """Broken: a deploy that never gets healthy hangs, as `docker stack deploy` does."""
+def test_a_health_check_that_fails_until_the_deadline_is_rolled_back(shop: Shop) -> None:
+    """Broken: a deploy that never becomes healthy hangs, as `docker stack deploy` does."""
     folder = shop.broken("{{ http_health(3000) }}", "{{ http_health(3001) }}")
     said = failing(shop, 60, "--wait=12s", folder=folder)
     assert "waited 12 s" in said
@@ -144,7 +144,7 @@ def test_a_health_check_that_fails_meets_the_deadline_and_is_taken_back(shop: Sh
     assert f"{SHOP}_service: back to the previous version" in said
 
 
-def test_a_missing_secret_is_told_before_anything_is_touched(shop: Shop) -> None:
+def test_a_missing_secret_is_reported_before_anything_is_changed(shop: Shop) -> None:
     """Broken: half of a stack is deployed before the missing secret is noticed."""
     # Swarm writes down the end of the rollback before this some seconds after it.
     wait_for("Swarm to be done with the last rollback", shop.at_rest, timeout=30)
@@ -158,7 +158,7 @@ def test_a_missing_secret_is_told_before_anything_is_touched(shop: Shop) -> None
 
 
 def test_a_good_version_replaces_the_old_one_without_a_failed_request(shop: Shop) -> None:
-    """Broken: every release is an outage of some seconds."""
+    """Broken: every release causes an outage of some seconds."""
     with (shop.folder / "service" / "server.js").open("a") as script:
         script.write("// a new version\n")
     with probing(shop):
@@ -176,8 +176,8 @@ def test_a_good_version_replaces_the_old_one_without_a_failed_request(shop: Shop
     assert shown.stdout.split()[1] not in shop.manager("docker config ls")
 
 
-def test_two_deploys_of_one_stack_are_kept_apart_and_sigterm_takes_one_back(shop: Shop) -> None:
-    """Broken: two people deploy at once, and the Swarm runs a mixture of both."""
+def test_a_second_deploy_of_a_stack_is_refused_and_sigterm_rolls_the_first_back(shop: Shop) -> None:
+    """Broken: two users deploy at once, and the Swarm runs a mixture of both versions."""
     folder = shop.broken("{{ http_health(3000) }}", "{{ http_health(3001) }}")
     with probing(shop):
         first = shop.start("--wait=60s", folder=folder)
@@ -195,8 +195,8 @@ def test_two_deploys_of_one_stack_are_kept_apart_and_sigterm_takes_one_back(shop
     assert shop.deploy().returncode == 0
 
 
-def test_the_lock_of_a_killed_deploy_says_whose_it_is_and_how_to_remove_it(shop: Shop) -> None:
-    """Broken: a pipeline that was killed blocks every later one."""
+def test_the_lock_of_a_killed_deploy_names_its_owner_and_how_to_remove_it(shop: Shop) -> None:
+    """Broken: a killed pipeline blocks all later ones."""
     folder = shop.broken("{{ http_health(3000) }}", "{{ http_health(3001) }}")
     killed = shop.start("--wait=60s", folder=folder)
     until_said(killed, "1 to change")

@@ -32,10 +32,10 @@ configs: {note: {file: ./note.txt}}
 """
 
 
-def test_rm_takes_everything_away_also_the_volumes_of_every_node(
+def test_rm_removes_everything_including_the_volumes_on_every_node(
     lab: Lab, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Broken: networks run out, and old data comes back to life."""
+    """Broken: network addresses run out, or a new stack starts with old data."""
     (tmp_path / "docker-compose.yml").write_text(VOLUMES)
     (tmp_path / "note.txt").write_text("x")
     compose = str(tmp_path / "docker-compose.yml")
@@ -64,10 +64,10 @@ def test_rm_takes_everything_away_also_the_volumes_of_every_node(
     assert "unknown deployed stack 'keep'" in again.stderr
 
 
-def test_diff_is_empty_after_a_deploy_of_nearly_every_key_there_is(
+def test_diff_is_empty_after_a_deploy_of_nearly_every_key(
     lab: Lab, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Broken: a key that the Engine gives back in another form is a change for ever."""
+    """Broken: a key that the Engine returns in another form is reported as a change every time."""
     (tmp_path / "docker-compose.yml").write_text((HERE / "every_key.yml").read_text())
     for name, text in {"pw.txt": "pw", "c.txt": "c", "app.env": "A=1\nB=x y\n"}.items():
         (tmp_path / name).write_text(text)
@@ -91,7 +91,7 @@ def test_diff_is_empty_after_a_deploy_of_nearly_every_key_there_is(
 def test_a_first_deploy_that_fails_leaves_nothing(
     lab: Lab, cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Broken: the wreck of a first try is in the way of the second."""
+    """Broken: the remains of a failed first deploy block the second."""
     (tmp_path / "docker-compose.yml").write_text(VOLUMES.replace("httpd:2.4", "httpd:nosuch"))
     (tmp_path / "note.txt").write_text("x")
     compose = str(tmp_path / "docker-compose.yml")
@@ -115,7 +115,7 @@ def registry(
 def test_a_node_that_never_logged_in_pulls_from_a_private_registry(
     lab: Lab, cluster: Cluster, tmp_path: Path, registry: PrivateRegistry
 ) -> None:
-    """Broken: replicas of a private image start only on the node where a person has logged in."""
+    """Broken: replicas of a private image start only on nodes where someone has logged in."""
     compose = tmp_path / "docker-compose.yml"
     compose.write_text(PRIVATE.format(image=registry.image))
     anonymous = lab.swarmctl("stack", "deploy", str(compose), "--as=private", "--wait=5s")

@@ -1,4 +1,4 @@
-"""Day two: a Swarm grows, and outlives the manager that swarmctl was talking to."""
+"""Day two: a Swarm grows, and swarmctl works after the loss of the manager it used."""
 
 import json
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(600)
 def test_one_manager_becomes_three_and_any_of_them_answers(
     lab: Lab, cluster: Cluster, request: pytest.FixtureRequest
 ) -> None:
-    """Broken: the first manager is the single point of failure of everything."""
+    """Broken: the first manager is a single point of failure."""
     before = {n["id"] for n in lab.status()["nodes"]}
     grown: Playbook = request.getfixturevalue("grown")
     assert grown.changed > 0
@@ -39,7 +39,7 @@ def test_one_manager_becomes_three_and_any_of_them_answers(
 
 
 def known_nodes(lab: Lab) -> tuple[set[str] | None, str]:
-    """The nodes that ``swarmctl status`` knows, if it finds a manager."""
+    """The nodes in ``swarmctl status``, if it finds a manager."""
     done = lab.swarmctl("status", "--format", "json")
     if done.returncode != 0:
         return None, done.stderr

@@ -1,8 +1,8 @@
-"""What `chaos predict` says is what a real Swarm does: random Swarms, a node killed, compared.
+"""`chaos predict` agrees with a real Swarm: random Swarms, one node killed, placement compared.
 
-``SWARMCTL_PREDICTION_SCENARIOS`` says how many (default 6, some 20 s each) and
-``SWARMCTL_PREDICTION_SEED`` which (default 1000). The machines are the tests' own, in a VPC of
-their own, with a heartbeat of one second.
+``SWARMCTL_PREDICTION_SCENARIOS`` says how many (default 6, about 20 s each) and
+``SWARMCTL_PREDICTION_SEED`` which (default 1000). The tests have their own machines, in
+their own VPC, with a heartbeat of one second.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ class LabMachines:
         return done.stdout
 
     def kill(self, name: str) -> None:
-        """Pull the plug, by the EC2 API."""
+        """Cut the power, with the EC2 API."""
         self._lab.ec2.stop_instances(InstanceIds=[self._instances[name]], Force=True)
 
     def revive(self, name: str) -> None:
-        """Start a machine that is stopped; one that runs is left alone."""
+        """Start a machine if it is stopped."""
         instance = self._instances[name]
         if self._state(instance) == "running":
             return
@@ -132,8 +132,8 @@ def bench(lab: Lab) -> Iterator[Bench]:
         ec2.delete_vpc(VpcId=vpc)
 
 
-def test_what_a_real_swarm_does_was_predicted(bench: Bench, tmp_path: Path) -> None:
-    """Broken: people trust a prediction, and their replicas end up elsewhere or nowhere."""
+def test_a_real_swarm_does_what_was_predicted(bench: Bench, tmp_path: Path) -> None:
+    """Broken: replicas end up on other nodes than predicted, or stay pending."""
     trials = [bench.try_out(draw(SEED + n, MACHINES)) for n in range(SCENARIOS)]
     counted = [t for t in trials if not t.disturbed]
     wrong = [t for t in counted if not t.agrees]
@@ -143,23 +143,23 @@ def test_what_a_real_swarm_does_was_predicted(bench: Bench, tmp_path: Path) -> N
     assert len(counted) * 2 > len(trials), "too many containers failed to start by themselves"
 
 
-def test_three_seven_seven(bench: Bench, tmp_path: Path) -> None:
-    """Broken: a model that places one task after the other, as one would think Swarm does."""
+def test_replicas_are_placed_in_batches_3_7_7(bench: Bench, tmp_path: Path) -> None:
+    """Broken: the model places one task after the other and predicts 6/6/5."""
     trial = bench.uneven()
     seen = sorted(trial.counts["web"].values())
     assert seen == [3, 7, 7], _story(trial, tmp_path)
     assert trial.agrees, _story(trial, tmp_path)
 
 
-def test_two_nodes_at_once(bench: Bench, tmp_path: Path) -> None:
-    """Broken: one death is noticed before the other, and the tasks in between are forgotten."""
+def test_the_loss_of_two_nodes_at_once_is_predicted(bench: Bench, tmp_path: Path) -> None:
+    """Broken: tasks placed on the second node before its death is noticed are forgotten."""
     scenarios = (draw(SEED + 900 + n, MACHINES) for n in range(40))
     trial = bench.try_out(next(s for s in scenarios if s.nodes >= 5), kills=2)
     assert trial.disturbed or trial.agrees, _story(trial, tmp_path)
 
 
 def test_a_stored_snapshot_predicts_the_same_as_a_live_swarm(bench: Bench) -> None:
-    """Broken: `swarmctl snapshot` leaves out something that decides."""
+    """Broken: `swarmctl snapshot` omits data that the prediction needs."""
     live = bench.snapshot()
     stored = json.loads(json.dumps(live))
     lost = live["nodes"][-1]["ID"]
@@ -168,7 +168,7 @@ def test_a_stored_snapshot_predicts_the_same_as_a_live_swarm(bench: Bench) -> No
 
 
 def _story(trial: Trial, folder: Path) -> str:
-    """What was seen, what was predicted, and a file to look into it with."""
+    """Observation, prediction, and a file of the snapshot to reproduce it."""
     path = folder / f"scenario-{trial.scenario.seed}.json"
     path.write_text(json.dumps(trial.snapshot))
     outcomes = "\n".join(f"    {o.counts} {o.pending}" for o in trial.prediction.outcomes[:5])

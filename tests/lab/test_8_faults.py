@@ -37,18 +37,18 @@ PINNED = f"{CLUSTER}_wkr1"  # where the database is
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """A directory of its own for the runs of one test."""
+    """A separate runs directory for each test."""
     return tmp_path / "runs"
 
 
 @pytest.fixture(autouse=True)
 def swarm_is_whole(lab: Lab, grown: Playbook) -> None:
-    """Each test starts from a Swarm in which everything serves."""
+    """Each test starts with a healthy Swarm."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
 
 
 def run(lab: Lab, runs: Path, *words: str, code: int = 0) -> dict[str, Any]:
-    """Run an experiment that is to end with this code; its journal."""
+    """Run an experiment, check its exit code, and return its journal."""
     done = lab.swarmctl("chaos", "run", *words, "--runs-dir", str(runs), timeout=500)
     assert done.returncode == code, done.stdout[-3000:] + done.stderr[-4000:]
     record = journal(runs)
@@ -85,10 +85,10 @@ def leader(lab: Lab) -> str:
         pytest.param(["engine-stop", "--target", WORKER], id="engine-stop", marks=pytest.mark.long),
     ],
 )
-def test_replicas_leave_a_node_that_fails_in_any_way(
+def test_replicas_are_replaced_however_the_node_fails(
     lab: Lab, runs: Path, words: list[str]
 ) -> None:
-    """Broken: only the one way to fail that was tried is survived."""
+    """Broken: the Swarm recovers from one kind of failure only."""
     fill(lab, WORKER)
     record = run(lab, runs, *words)
     assert record["outcome"] == "held"
@@ -119,29 +119,31 @@ def test_replicas_leave_a_node_that_fails_in_any_way(
         ),
     ],
 )
-def test_what_only_blinks_or_suffers_is_whole_again(lab: Lab, runs: Path, words: list[str]) -> None:
-    """Broken: a crash, a restart or a full disk leaves replicas missing."""
+def test_the_swarm_is_healthy_after_absence_or_pressure(
+    lab: Lab, runs: Path, words: list[str]
+) -> None:
+    """Broken: replicas are missing after a crash, a restart or a full disk."""
     fill(lab, WORKER)
     assert run(lab, runs, *words)["outcome"] == "held"
 
 
-def test_a_zone_goes_out_and_the_quorum_stays(lab: Lab, runs: Path) -> None:
-    """Broken: three zones are no better than one."""
+def test_quorum_remains_when_a_zone_loses_power(lab: Lab, runs: Path) -> None:
+    """Broken: the loss of one zone of three takes the Swarm down."""
     record = run(lab, runs, "az-outage", "--az", small_zone(lab), "--yes")
     assert {target["role"] for target in record["targets"]} == {"manager", "worker"}
     assert record["outcome"] == "held"
 
 
-def test_the_leader_dies_and_another_one_leads(lab: Lab, runs: Path) -> None:
-    """Broken: the Swarm cannot change a thing after its first manager died."""
+def test_another_manager_leads_when_the_leader_dies(lab: Lab, runs: Path) -> None:
+    """Broken: the Swarm cannot be changed after its leader has died."""
     before = leader(lab)
     record = run(lab, runs, "leader-kill", "--timeout", "150")
     assert record["targets"][0]["node"] == before
     assert leader(lab) != before
 
 
-def test_a_node_that_is_cut_off_runs_on_and_is_healed(lab: Lab, runs: Path) -> None:
-    """Broken: what runs twice is not seen, or goes on after the partition."""
+def test_a_node_that_is_cut_off_keeps_running_and_is_reconnected(lab: Lab, runs: Path) -> None:
+    """Broken: replicas that run twice are not reported, or keep running after the partition."""
     fill(lab, WORKER)
     record = run(lab, runs, "partition", "--target", WORKER, "--timeout", "60")
     assert record["outcome"] == "held"
@@ -151,8 +153,8 @@ def test_a_node_that_is_cut_off_runs_on_and_is_healed(lab: Lab, runs: Path) -> N
     assert leftovers(lab, WORKER) == ""
 
 
-def test_a_partition_heals_by_revert_after_kill_9(lab: Lab, runs: Path) -> None:
-    """Broken: a crash of the tool leaves a node cut off."""
+def test_revert_ends_a_partition_after_kill_9(lab: Lab, runs: Path) -> None:
+    """Broken: a crash of swarmctl leaves a node cut off."""
     process = start(lab, runs, "partition", "--target", SPARE, "--probe-service", "none")
     wait_until_cut_off(lab, SPARE)
     process.kill()
@@ -171,8 +173,8 @@ def test_a_partition_heals_by_revert_after_kill_9(lab: Lab, runs: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_partition_heals_by_itself_after_kill_9(lab: Lab, runs: Path) -> None:
-    """Broken: whoever loses both swarmctl and SSH has lost the node."""
+def test_a_partition_ends_by_itself_after_kill_9(lab: Lab, runs: Path) -> None:
+    """Broken: a node stays cut off if neither swarmctl nor SSH can reach it."""
     words = ("--target", SPARE, "--timeout", "5", "--probe-service", "none")
     process = start(lab, runs, "partition", *words)
     wait_until_cut_off(lab, SPARE)
@@ -190,8 +192,8 @@ def test_a_partition_heals_by_itself_after_kill_9(lab: Lab, runs: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_terminated_machine_is_made_anew(lab: Lab, runs: Path) -> None:
-    """Broken: the one fault that cannot be undone is not undone."""
+def test_a_terminated_machine_is_replaced(lab: Lab, runs: Path) -> None:
+    """Broken: a terminated node is not replaced, and stays in the Swarm's list."""
     before = lab.instance(SPARE)["InstanceId"]
     playbook = f"{BIN / 'ansible-playbook'} playbooks/site.yml -e vpc_cidr={VPC_CIDR}"
     record = run(
@@ -210,7 +212,7 @@ WELL_S = 25
 
 @pytest.fixture
 def doomed(lab: Lab) -> Iterator[None]:
-    """Services that cannot survive the loss of a worker, each for a reason of its own."""
+    """Services that cannot survive the loss of a worker, each for another reason."""
     manager = leader(lab)
     one_each = "--replicas 4 --constraint node.role==worker --restart-delay 1s"
     # It passes for whoever started before the fault, and for nobody after.
@@ -233,8 +235,10 @@ def doomed(lab: Lab) -> Iterator[None]:
 
 
 @pytest.mark.long
-def test_what_cannot_survive_is_refuted_with_the_reason(lab: Lab, runs: Path, doomed: None) -> None:
-    """Broken: a green verdict over a service that has lost a replica for good."""
+def test_a_service_that_cannot_recover_refutes_with_the_reason(
+    lab: Lab, runs: Path, doomed: None
+) -> None:
+    """Broken: the verdict is held although a service has lost a replica for good."""
     refused = lab.swarmctl(
         "chaos", "run", "instance-stop", "--force", "--target", WORKER, "--runs-dir", str(runs)
     )
@@ -258,14 +262,16 @@ def test_what_cannot_survive_is_refuted_with_the_reason(lab: Lab, runs: Path, do
 
 
 def over(lab: Lab) -> tuple[bool | None, str]:
-    """Whether the doomed health check passes for nobody new any more."""
+    """Whether the doomed health check now fails for every new task."""
     words = "docker service inspect sick --format '{{.CreatedAt.Unix}}'; date +%s"
     created, now = map(int, lab.ssh(leader(lab), words).stdout.split())
     return (True if now > created + WELL_S else None), f"{now - created} s old"
 
 
-def test_an_experiment_file_is_a_gate(lab: Lab, runs: Path, tmp_path: Path) -> None:
-    """Broken: what is written down is not what is run."""
+def test_an_experiment_file_runs_as_written_and_writes_junit(
+    lab: Lab, runs: Path, tmp_path: Path
+) -> None:
+    """Broken: CI runs something else than the file says."""
     path = tmp_path / "experiment.yml"
     path.write_text(
         f"""version: 1
@@ -289,7 +295,7 @@ hypothesis:
 
 @pytest.mark.long
 def test_rolling_takes_every_worker_in_turn(lab: Lab, runs: Path) -> None:
-    """Broken: the next node goes before the last one is back."""
+    """Broken: the next node is hit before the last one is back."""
     done = lab.swarmctl(
         "chaos", "run", "drain", "--rolling", "--target", "role:worker", "--target",
         f"az:{small_zone(lab)}", "--runs-dir", str(runs), timeout=400,
@@ -301,7 +307,7 @@ def test_rolling_takes_every_worker_in_turn(lab: Lab, runs: Path) -> None:
 
 
 def test_nothing_is_left_behind(lab: Lab, runs: Path) -> None:
-    """Broken: timers, rules and locks of all the runs above are still there."""
+    """Broken: timers, rules and locks of the runs above remain."""
     done = lab.swarmctl("chaos", "doctor", "--runs-dir", str(runs))
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -310,7 +316,7 @@ def test_nothing_is_left_behind(lab: Lab, runs: Path) -> None:
 
 
 def small_zone(lab: Lab) -> str:
-    """A zone of one manager and one worker, that the database is not in."""
+    """A zone of one manager and one worker, without the database."""
     zones: dict[str, list[str]] = {}
     for node in lab.status()["nodes"]:
         zones.setdefault(node["labels"]["az"], []).append(node["name"])
@@ -318,7 +324,7 @@ def small_zone(lab: Lab) -> str:
 
 
 def fill(lab: Lab, node: str) -> None:
-    """Have the node run something: one that came back is empty, as Swarm leaves it."""
+    """Place replicas on the node: Swarm leaves a node that came back empty."""
     status = lab.status()
     if any(service["nodes"].get(node) for service in status["services"]):
         return
@@ -340,7 +346,7 @@ def start(lab: Lab, runs: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def leftovers(lab: Lab, node: str) -> str:
-    """Rules and timers of ours on a node."""
+    """Packet filters and timers of experiments on a node."""
     return lab.ssh(
         node, "sudo nft list tables | grep chaos_; systemctl list-units --all | grep swarmctl-chaos"
     ).stdout

@@ -1,4 +1,4 @@
-"""What was made is taken away again, all of it and nothing else."""
+"""Teardown removes everything that was created, and nothing else."""
 
 import docker
 import pytest
@@ -9,7 +9,7 @@ pytestmark = pytest.mark.timeout(300)
 
 
 def test_teardown_asks_first(lab: Lab, cluster: Cluster) -> None:
-    """Broken: a slip of the finger deletes a cluster."""
+    """Broken: a mistyped command deletes a cluster."""
     refused = lab.playbook("teardown")
     assert refused.code != 0
     assert lab.instance(f"{CLUSTER}_mgr1")["State"]["Name"] == "running"
@@ -18,7 +18,7 @@ def test_teardown_asks_first(lab: Lab, cluster: Cluster) -> None:
 def test_teardown_leaves_no_resource_and_no_machine(
     lab: Lab, cluster: Cluster, engine: docker.DockerClient
 ) -> None:
-    """Broken: the bill goes on."""
+    """Broken: resources remain, and AWS keeps charging for them."""
     foreign = lab.ec2.create_vpc(CidrBlock="10.44.0.0/16")["Vpc"]["VpcId"]
     lab.playbook("teardown", "-e", "confirm=yes").ok()
     states = {
