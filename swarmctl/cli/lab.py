@@ -79,7 +79,7 @@ def logs(
     ] = "",
     name: NameOption = "lab",
     lines: Annotated[
-        int, typer.Option("-n", "--lines", min=1, metavar="N", help="How many lines.")
+        int, typer.Option("-n", "--lines", min=1, metavar="N", help="Number of lines.")
     ] = 50,
 ) -> None:
     """Print the last lines of a machine's console, or of the lab's own log."""
@@ -97,7 +97,7 @@ def doctor(
 ) -> int:
     """Check what the lab needs on this machine.
 
-    Exit code: 0 nothing is missing, 1 something is.
+    Exit code: 0 nothing is missing, 1 something is missing.
     """
     from swarmctl.lab import doctor as checks
 

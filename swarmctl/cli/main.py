@@ -56,7 +56,7 @@ def swarmctl(
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Print the traceback of an error. Works anywhere."),
+        typer.Option("--debug", help="Print the traceback of an error. Allowed at any position."),
     ] = False,
 ) -> None:
     """Inspect a Docker Swarm on EC2, deploy templated stacks, and prove that it fails over."""

@@ -32,7 +32,9 @@ def rebalance(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     timeout: Annotated[
         float,
-        typer.Option("--timeout", min=1, metavar="S", help="Seconds for a new replica to run."),
+        typer.Option(
+            "--timeout", min=1, metavar="S", help="Seconds to wait until a new replica runs."
+        ),
     ] = 120,
     format_: TableOrJson = Format.TABLE,
     cluster: ClusterOption = None,

@@ -19,7 +19,7 @@ app = typer.Typer()
 def snapshot(
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write here, not to stdout."),
+        typer.Option("--output", "-o", metavar="FILE", help="File to write.  [default: stdout]"),
     ] = None,
     cluster: ClusterOption = None,
     host: HostOption = None,

@@ -26,7 +26,9 @@ app = typer.Typer()
 def status(
     watch: Annotated[
         bool,
-        typer.Option("--watch", "-w", help="Redraw until Ctrl-C; fails over to another manager."),
+        typer.Option(
+            "--watch", "-w", help="Redraw until Ctrl-C; if a manager fails, use another one."
+        ),
     ] = False,
     interval: Annotated[
         float,

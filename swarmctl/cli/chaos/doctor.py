@@ -26,7 +26,9 @@ def doctor(
     """Find what experiments left behind: in journals, in EC2, in the Swarm and on the nodes.
 
     Without --fix nothing is changed. With it, only what a run's plan or undo script accounts for
-    is repaired, and no run that may be under way. Exit code: 0 nothing is left, 1 something is.
+    is repaired, and no run that may be under way.
+
+    Exit code: 0 nothing is left, 1 something is left.
     """
     from swarmctl.chaos.doctor.findings import as_json
     from swarmctl.chaos.experiments import Experiments

@@ -26,7 +26,7 @@ READABLE = 20_000
 def predict(
     lose: Annotated[
         list[str] | None,
-        typer.Option("--lose", metavar="NODE,…", help="Nodes that die at the same moment."),
+        typer.Option("--lose", metavar="NODE,…", help="Nodes to lose at the same moment."),
     ] = None,
     each: Annotated[
         bool, typer.Option("--each", help="Lose every node in turn, and rank them by risk.")
@@ -40,7 +40,7 @@ def predict(
         typer.Option(
             "--snapshot",
             metavar="FILE",
-            help="Read this file of `swarmctl snapshot`, not the Swarm.",
+            help="Read a file of `swarmctl snapshot` instead of the live Swarm.",
         ),
     ] = None,
     format_: TableOrJson = Format.TABLE,

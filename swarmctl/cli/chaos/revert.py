@@ -17,7 +17,8 @@ app = typer.Typer()
 @app.command()
 def revert(
     run_id: Annotated[
-        str | None, typer.Argument(metavar="RUN", help="The run.  [default: all pending ones]")
+        str | None,
+        typer.Argument(metavar="RUN", help="Id of the run to revert.  [default: all pending ones]"),
     ] = None,
     from_swarm: Annotated[
         bool,

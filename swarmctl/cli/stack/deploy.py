@@ -31,7 +31,9 @@ StackArgument = Annotated[
 ]
 NameOption = Annotated[
     str | None,
-    typer.Option("--as", metavar="NAME", help="Deploy under this name.  [default: the stack's]"),
+    typer.Option(
+        "--as", metavar="NAME", help="Name of the deployed stack.  [default: the stack's]"
+    ),
 ]
 PruneOption = Annotated[
     bool,
@@ -178,7 +180,7 @@ def wait(
 ) -> None:
     """Wait until every service of a deployed stack runs in full, as it was last deployed.
 
-    Exit code: 0 it runs, 1 an update failed or was rolled back, or the time is up; the tasks'
+    Exit code: 0 it runs, 1 an update failed or was rolled back, or the timeout expired; the tasks'
     errors are printed.
     """
     from swarmctl.cli.show.deploy import deploy_progress

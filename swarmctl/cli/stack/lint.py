@@ -35,7 +35,7 @@ def lint(
         list[str] | None,
         typer.Argument(
             metavar="PATH…",
-            help="Compose files, folders of stacks, or - for stdin; each is judged alone.",
+            help="Compose files, folders of stacks, or - for stdin; each is checked separately.",
             show_default=False,
         ),
     ] = None,
@@ -43,7 +43,9 @@ def lint(
     snapshot: Annotated[
         Path | None,
         typer.Option(
-            "--snapshot", metavar="FILE", help="The target Swarm: JSON of the Engine API."
+            "--snapshot",
+            metavar="FILE",
+            help="Check against this Swarm: a file of `swarmctl snapshot`.",
         ),
     ] = None,
     cluster: ClusterOption = None,

@@ -58,11 +58,11 @@ def rm(
 def prune(
     stack: DeployedArgument,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Remove them; without this they are only shown.")
+        bool, typer.Option("--yes", "-y", help="Remove them.  [default: only show them]")
     ] = False,
     previous: Annotated[
         bool,
-        typer.Option("--previous", help="Include those that `docker service rollback` would need."),
+        typer.Option("--previous", help="Also those that `docker service rollback` needs."),
     ] = False,
     cluster: ClusterOption = None,
     host: HostOption = None,
@@ -86,7 +86,7 @@ def unlock(
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Remove the lock that a killed deploy has left behind."""
+    """Remove the lock of a killed deploy."""
     from swarmctl.cluster import resolve
     from swarmctl.stack.deploy import remove
 

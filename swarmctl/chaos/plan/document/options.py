@@ -80,7 +80,7 @@ OPTIONS = (
     PlanOption(
         "--seed",
         ("targets", "seed"),
-        "Seed of the draw; repeats an earlier draw.  [random, and printed]",
+        "Seed of the random draw; the same seed repeats it.  [random, and printed]",
         "N",
         _number,
         with_file=True,
@@ -123,29 +123,29 @@ OPTIONS = (
     PlanOption(
         "--override",
         ("guards", "override"),
-        "Ignore this guard's refusal; recorded (repeatable).",
+        "Ignore a refusal of this guard; the journal records it. Repeatable.",
         "GUARD",
         repeatable=True,
         with_file=True,
     ),
-    PlanOption("--max-nodes", ("guards", "max-nodes"), "Blast radius in nodes.  [1]", "N", _number),
+    PlanOption(
+        "--max-nodes", ("guards", "max-nodes"), "Maximum number of nodes lost.  [1]", "N", _number
+    ),
     PlanOption(
         "--max-percent",
         ("guards", "max-percent"),
-        "Blast radius as a share of all nodes.  [34]",
+        "Maximum share of nodes lost, in per cent.  [34]",
         "PERCENT",
         _number,
     ),
     PlanOption(
         "--window",
         ("guards", "window"),
-        "Run only then, for example 'Mon-Fri 09:00-17:00 Europe/Berlin'.",
+        "Run only in this time window, for example 'Mon-Fri 09:00-17:00 Europe/Berlin'.",
         "WINDOW",
     ),
     PlanOption("--repeat", ("repeat",), "Number of runs.  [1]", "N", _number),
-    PlanOption(
-        "--every", ("every",), "Time from one start to the next, at least.", "TIME", _number
-    ),
+    PlanOption("--every", ("every",), "Minimum time between two starts.", "TIME", _number),
     PlanOption("--rolling", ("rolling",), "Hit every matching node, one after the other."),
     PlanOption("--keep-going", ("keep-going",), "Continue after a refuted run."),
 )
