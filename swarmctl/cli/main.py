@@ -4,7 +4,7 @@ A ``SwarmctlError`` is printed as ``error: …`` and ``hint: …`` on stderr and
 mistake in the arguments exits 2; Ctrl-C exits 130; a bug in swarmctl exits 1 and asks for
 ``--debug``, which prints the traceback.
 
-The files of the commands are imported here, so they import libraries and other rooms only inside
+The files of the commands are imported here, so they import libraries and other packages only inside
 the command's function: ``swarmctl --help`` must be quick.
 """
 

@@ -40,11 +40,11 @@ def rebalance(
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Spread replicas evenly after a node has come back; never fewer run than are wanted.
+    """Spread replicas evenly after a node has come back; never run fewer than wanted.
 
-    Adds a replica, waits until it runs, removes one; until the nodes that could take one differ by
-    one at most. Exit codes: 0 done, or nothing to do; 1 not finished; 3 a node is down or an
-    experiment is under way; 4 a service was left with one replica too many; 130 interrupted, and
+    Adds a replica, waits until it runs, removes one; repeats until eligible nodes differ by at most
+    one replica. Exit codes: 0 done, or nothing to do; 1 not finished; 3 a node is down or an
+    experiment is under way; 4 a service still has an extra replica; 130 interrupted, and
     put back.
     """
     if dry_run and yes:

@@ -57,7 +57,7 @@ def collect(access: Access, now: datetime | None = None) -> Evidence:
         machines = tuple(cluster.ec2.instances(cluster.name))
     except SwarmctlError as fault:
         return replace(evidence, unreachable={**evidence.unreachable, EC2: fault})
-    # The nodes before the lock: a run takes the lock before it changes a node.
+    # Inspect nodes first, then locks: a run locks before it changes a node, so its lock is seen.
     running = [machine.name for machine in machines if machine.state == "running"]
     reports, silent = inspect_nodes.inspect(cluster.shell, running, now)
     unreachable = {**evidence.unreachable, **silent}
@@ -74,7 +74,7 @@ def alive(owner: lock.Owner) -> bool | None:
     """Whether the process that took a lock is there; ``None`` if it is not of this machine."""
     if (owner.user, owner.host) != (getpass.getuser(), socket.gethostname()):
         return None
-    with suppress(OSError, IndexError):  # killed, but its parent has not noticed yet
+    with suppress(OSError, IndexError):  # a zombie is dead, though os.kill still finds it
         state = Path(f"/proc/{owner.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
         if state.split()[0] in ("Z", "X"):
             return False

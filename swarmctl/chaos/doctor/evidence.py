@@ -20,9 +20,9 @@ class ChaosLock:
 
     Args:
         lock: the lock object.
-        over: whether its time is over, by the managers' clock.
-        alive: whether its process is; ``None`` when it belongs to another machine.
-        plan: the run that is to be undone, if it holds one.
+        over: whether the lock has expired, by the managers' clock.
+        alive: whether its process still runs; ``None`` for another user or host.
+        plan: the journal of the run to undo, if the lock contains one.
     """
 
     lock: lock.Lock
@@ -45,12 +45,12 @@ class Evidence:
     cluster: str = ""  # the cluster that was examined
     options: str = ""  # that its commands need, for example --cluster NAME
     pending: tuple[Journal, ...] = ()  # local runs whose undo plan is not carried out
-    undone: frozenset[str] = frozenset()  # ids of the other local runs
+    undone: frozenset[str] = frozenset()  # ids of local runs with nothing left to undo
     unreadable: Mapping[str, SwarmctlError] = field(default_factory=dict)  # by run id
     in_use: str = ""  # the process that holds the runs directory
     swarm: Swarm | None = None  # None: no manager answered
     chaos: ChaosLock | None = None
-    stale: Mapping[str, lock.Lock] = field(default_factory=dict)  # expired, by stack
+    stale: Mapping[str, lock.Lock] = field(default_factory=dict)  # expired deploy locks, by stack
     machines: tuple[Machine, ...] | None = None  # None: EC2 did not answer
     reports: Mapping[str, NodeReport] = field(default_factory=dict)  # by hostname
     unreachable: Mapping[str, SwarmctlError] = field(default_factory=dict)  # by place

@@ -12,7 +12,7 @@ SWARM, EC2 = "the Swarm", "EC2"
 
 
 class Severity(StrEnum):
-    """``error``: a run did it. ``warning``: it may be on purpose, or its run is under way."""
+    """``error``: left by a run. ``warning``: may be intended, or its run is in progress."""
 
     ERROR = "error"
     WARNING = "warning"

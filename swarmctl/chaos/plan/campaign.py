@@ -17,7 +17,7 @@ def rounds(plan: Plan, swarm: Swarm | None) -> tuple[Plan, ...]:
     """The runs a plan asks for, one plan each.
 
     Args:
-        plan: the user's.
+        plan: the plan as the user gave it.
         swarm: as it is now; only a rolling plan needs it.
 
     Raises:
@@ -36,7 +36,7 @@ def rounds(plan: Plan, swarm: Swarm | None) -> tuple[Plan, ...]:
 
 
 def _seeds(plan: Plan) -> Iterator[Selection]:
-    """A given seed counts up: hitting the same node ten times would prove little."""
+    """Increment a given seed for each run, so that repeats do not all hit the same node."""
     for index in range(plan.repeat):
         seed = plan.selection.seed
         yield plan.selection if seed is None else replace(plan.selection, seed=seed + index)
@@ -49,11 +49,11 @@ def carry_out(
     every_s: float,
     keep_going: bool,
 ) -> list[Journal]:
-    """Run them one after the other; a run ends only when the Swarm is healthy again.
+    """Run the plans one after the other; each run ends only when the Swarm is healthy again.
 
     Args:
         plans: from :func:`rounds`.
-        run: carries one out; an error ends the campaign.
+        run: executes one plan; an exception ends the campaign.
         clock: for the intervals.
         every_s: seconds from one start to the next, at least.
         keep_going: continue after a refuted run.

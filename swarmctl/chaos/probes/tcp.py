@@ -35,6 +35,6 @@ class Tcp:
             http.connect(self.host, self.port, time.monotonic() + timeout_s).close()
         except TimeoutError as error:
             raise ProbeFailedError(timed_out(timeout_s)) from error
-        except (OSError, ValueError) as error:  # ValueError: what is no host name
+        except (OSError, ValueError) as error:  # ValueError: not a valid host name
             raise ProbeFailedError(http.reason(error)) from error
         return ProbeAnswer("connected")

@@ -54,7 +54,7 @@ def _task_rows(journal: Journal, fault: float) -> list[TimelineRow]:
             if moments:
                 first, last = min(moments) - fault, max(moments) - fault
                 text = f"{service}: {_replacements(len(moments))} {verb}{_nodes(tasks)}"
-                # The row has the time of the last one, its text that of the first.
+                # The row's time is the last replacement's; its text gives the first one's.
                 since = f" (first +{first:.1f} s)" if last - first >= 0.05 else ""
                 rows.append(TimelineRow(round(last, 3), text + since, "Swarm", "tasks"))
     return rows

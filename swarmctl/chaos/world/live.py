@@ -28,8 +28,8 @@ from swarmctl.swarm.ssh import Endpoint
 T = TypeVar("T")
 C = TypeVar("C", "LiveManagers", SwarmEvents)
 
-# A run is about to begin, and its journal is to stay readable: a second or two of searching, and no
-# thousands of outcomes. `swarmctl chaos predict` searches on.
+# Smaller bounds than `swarmctl chaos predict` uses: search a second or two before a run, and keep
+# the outcomes few enough for a readable journal.
 _BOUNDS = Bounds(outcomes=1_000, work=40_000, draws=500)
 
 
@@ -41,7 +41,7 @@ class LiveManagers:
     """
 
     def __init__(self, endpoints: Sequence[Endpoint]) -> None:
-        """Connects at the first question."""
+        """Connects at the first request."""
         self._endpoints = tuple(endpoints)
         self._failover = Failover(self._endpoints)
 
@@ -69,11 +69,11 @@ class LiveManagers:
 
     @property
     def engine(self) -> Engine:
-        """Plain requests; like all questions, to other managers after :meth:`avoid`."""
+        """Raw Engine API requests; they too go to other managers after :meth:`avoid`."""
         return SwarmEngine(self._failover)
 
     def avoid(self, addresses: Collection[str]) -> None:
-        """From now on ask other managers than these, as far as there are others."""
+        """Stop asking these managers, unless there are no others."""
         others = tuple(e for e in self._endpoints if e.address not in addresses)
         if others and others != self._endpoints:
             self._endpoints = others
@@ -133,7 +133,7 @@ class LiveCluster:
         return self._keep(SwarmEvents(self._endpoints()))
 
     def engine(self) -> ReconnectingEngine:
-        """Requests to the managers that run at the time of each."""
+        """Requests, each to a manager that runs at that moment."""
         return ReconnectingEngine(lambda: self.managers().engine)
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ class Machine(Protocol):
 
     @property
     def address(self) -> str | None:
-        """The address this machine reaches it under: public if there is one, else private."""
+        """The address swarmctl connects to: public if there is one, else private."""
 
     @property
     def unstoppable(self) -> str:
@@ -50,10 +50,10 @@ class Ec2(Protocol):
         """The cluster's instances, found by tag."""
 
     def stop(self, instance_id: str, force: bool = False, /) -> None:
-        """Ask for a stop, clean or (``force``) by pulling the plug; returns once accepted."""
+        """Ask for a stop, clean or (``force``) by a hard power-off; returns once accepted."""
 
     def terminate(self, instance_id: str, /) -> None:
-        """Ask for the end of an instance; returns once accepted."""
+        """Request an instance's termination; returns once accepted."""
 
     def reboot(self, instance_id: str, /) -> None:
         """Ask for a restart of the machine; returns once accepted."""
@@ -72,10 +72,10 @@ class Managers(Protocol):
         """Everything the managers know now."""
 
     def now(self) -> datetime:
-        """The clock of the manager that answers: the Engine's own records are made by it."""
+        """Current time on the manager that answers; the Engine's timestamps use its clock."""
 
     def avoid(self, addresses: Collection[str]) -> None:
-        """From now on ask other managers than these, as far as there are others."""
+        """Stop asking these managers, unless there are no others."""
 
     def predict(self, lost: Collection[str]) -> Prediction | None:
         """What will happen when these nodes (ids) are lost; ``None`` when nothing can be said."""
@@ -94,7 +94,7 @@ class Shell(Protocol):
         Args:
             node: hostname.
             script: given to ``sh`` on its standard input, so it shows in no process list.
-            timeout_s: seconds until it is given up; it may go on over there.
+            timeout_s: timeout in seconds; the script may keep running on the node.
 
         Returns:
             Its standard output.
@@ -126,7 +126,7 @@ class Events(Protocol):
     """Wakes the observer early when the Engine reports a change."""
 
     def wait(self, seconds: float) -> None:
-        """Let time pass; less, if the managers report a change meanwhile."""
+        """Sleep this long, or until the managers report a change."""
 
 
 class Progress(Protocol):
@@ -139,7 +139,7 @@ class Progress(Protocol):
         """Something happened that stays worth reading."""
 
     def status(self, text: str) -> None:
-        """How things stand at this moment; replaced by the next one."""
+        """Show the current state; the next call overwrites it."""
 
 
 class Cluster(Protocol):
@@ -168,7 +168,7 @@ class Cluster(Protocol):
         """Wakes the observer early."""
 
     def engine(self) -> Engine:
-        """Requests to the managers that run at the time of each."""
+        """Requests, each to a manager that runs at that moment."""
 
     def close(self) -> None:
         """End all connections."""

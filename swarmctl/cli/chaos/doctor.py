@@ -17,7 +17,7 @@ app = typer.Typer()
 @app.command()
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Repair what runs left behind and is safe to repair.")
+        bool, typer.Option("--fix", help="Repair leftovers of runs where that is safe.")
     ] = False,
     cluster: ClusterOption = None,
     runs_dir: RunsDirOption = Path("runs"),
@@ -25,8 +25,8 @@ def doctor(
 ) -> int:
     """Find what experiments left behind: in journals, in EC2, in the Swarm and on the nodes.
 
-    Without --fix nothing is changed. With it, only what a run's plan or undo script accounts for
-    is repaired, and no run that may be under way.
+    Without --fix nothing is changed. With it, only what a run's undo plan or undo script covers
+    is repaired; a run that may still be in progress is left alone.
 
     Exit code: 0 nothing is left, 1 something is left.
     """

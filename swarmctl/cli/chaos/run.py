@@ -46,9 +46,9 @@ def run(
 ) -> int:
     """Run an experiment: baseline, guards, undo plan, fault, observation, verdict, revert, report.
 
-    Without --target, a random worker is chosen, possibly one that a service is pinned to; at a
-    terminal you are asked first. With a FILE, of the options that describe the experiment only
-    --seed and --override are allowed.
+    Without --target, a random worker is chosen, possibly one that a service is pinned to. In a
+    terminal you must confirm (or pass --yes). With a FILE, the only experiment options allowed are
+    --seed and --override.
 
     Exit code: 0 the Swarm recovered, 1 it did not, 2 usage, 3 a guard refused, 4 the revert failed,
     130 interrupted (and reverted).

@@ -64,7 +64,7 @@ SecretOption = Annotated[
 ]
 SettleOption = Annotated[
     float,
-    time_option("--settle", "How long the final state must last, for example 2s.", zero=True),
+    time_option("--settle", "How long the stack must stay converged, for example 2s.", zero=True),
 ]
 
 
@@ -178,7 +178,7 @@ def wait(
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Wait until every service of a deployed stack runs in full, as it was last deployed.
+    """Wait until every service of a deployed stack has all replicas up in its latest version.
 
     Exit code: 0 it runs, 1 an update failed or was rolled back, or the timeout expired; the tasks'
     errors are printed.

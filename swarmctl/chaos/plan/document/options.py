@@ -37,7 +37,7 @@ class PlanOption:
         flag: as it is typed.
         path: the document's key that it sets.
         help: one line for ``--help``.
-        metavar: what its value is called there; ``""`` for a switch without a value.
+        metavar: the value's placeholder in ``--help``; ``""`` for a switch without a value.
         read: from the text to the document's value.
         repeatable: whether it can be given several times.
         with_file: whether it can be given together with a file.
@@ -63,7 +63,7 @@ OPTIONS = (
         "--target",
         TARGETS,
         "A node's name (repeatable), or a filter: leader, role:ROLE, label:KEY=VALUE, az:ZONE, "
-        "hosts-service:SERVICE; of several filters all must match. task-kill: service:SERVICE.",
+        "hosts-service:SERVICE; several filters must all match. task-kill: service:SERVICE.",
         "TARGET",
         repeatable=True,
     ),
@@ -109,14 +109,14 @@ OPTIONS = (
     PlanOption(
         "--duration",
         ("duration",),
-        "How long the fault lasts at least.  [30 for pressure, else 0]",
+        "Minimum duration of the fault.  [30 for pressure, else 0]",
         "TIME",
         _number,
     ),
     PlanOption(
         "--probe-service",
         ("hypothesis", "probes"),
-        "Probe only this published service, or none.  [all of the stacks]",
+        "Published service to probe; `none` turns probes off.  [all of the stacks]",
         "SERVICE",
         _probed,
     ),

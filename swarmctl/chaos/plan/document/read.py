@@ -57,7 +57,7 @@ def plan_of(source: Source, title: str) -> Plan:
 
     Args:
         source: the document.
-        title: the experiment's, unless the document has a name.
+        title: used if the document has no ``name``.
 
     Raises:
         UsageError: it has mistakes.

@@ -1,4 +1,4 @@
-"""Fault: done to a Swarm that is still healthy, with everything needed for a verdict kept."""
+"""Inject the fault into a still healthy Swarm, and record the state the verdict needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from swarmctl.swarm.model import Swarm
 
 
 def inject(context: Context) -> None:
-    """Check the Swarm's health once more, and do it.
+    """Check the Swarm's health once more, then inject the fault.
 
     Raises:
         RefusedError: the Swarm is not healthy any more; nothing was touched.

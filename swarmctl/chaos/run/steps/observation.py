@@ -19,7 +19,7 @@ from swarmctl.chaos.run.judging.reasons import (
 )
 from swarmctl.chaos.run.observer import INTERVAL_S
 
-# Where nodes only blink, full strength must last so long: the managers notice a little later.
+# After a brief outage, full strength must last this long: managers detect the outage late.
 BLINK_S = 5.0
 
 
@@ -127,7 +127,7 @@ class _Observation:
 
 
 def _compare_with_prediction(context: Context) -> None:
-    """Services whose replicas fail by themselves are left out: they keep moving."""
+    """Leave out services whose replicas fail on their own: their placement keeps changing."""
     journal, log = context.journal, context.log
     if journal.prediction is None:
         return
