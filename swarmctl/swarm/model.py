@@ -320,15 +320,6 @@ class Swarm:
         there = self.completed(service) if service.is_job else self.running(service)
         return max(0, self.wanted(service) - there)
 
-    def stranded(self, service: Service) -> tuple[Task, ...]:
-        """The tasks that claim to run on a node that is not live: nobody can tell if they do."""
-        live = {n.id for n in self.nodes if n.live}
-        return tuple(
-            t
-            for t in self.tasks_of(service)
-            if t.state == "running" and t.node_id and t.node_id not in live
-        )
-
     @property
     def healthy(self) -> bool:
         """Whether every node is live and no replica is missing.

@@ -25,6 +25,7 @@ from typing import Literal
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.names import unknown
 from swarmctl.reading.times import parse_time
+from swarmctl.swarm.missing import on_lost_nodes
 from swarmctl.swarm.model import Service, Swarm, Task
 from swarmctl.wait import CLOCK, Clock
 
@@ -145,8 +146,7 @@ def _waiting_for(
     if service.is_job:
         return "completing" if ready < wanted else ""
     if ready < wanted:
-        stranded = len(swarm.stranded(service))
-        return f"{stranded} on nodes that do not answer" if stranded else "starting"
+        return ", ".join(on_lost_nodes(swarm, service)) or "starting"
     if old:
         return f"{old} of the old version still running"
     if serving > wanted:

@@ -53,6 +53,6 @@ def test_each_rule_has_a_page_that_says_what_why_and_how(id_: str) -> None:
     rule = RULES[id_]
     page = (PAGES / f"{id_}.md").read_text(encoding="utf-8")
     assert page.startswith(f"# {id_} {rule.name}\n")
-    for heading in ("## What happens", "## Why", "## How to mend it"):
+    for heading in ("## What happens", "## Why", "## Fix"):
         assert f"\n{heading}\n" in page
     assert f"[{id_}]({id_}.md)" in (PAGES / "README.md").read_text(encoding="utf-8")
