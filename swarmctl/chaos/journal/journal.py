@@ -7,6 +7,7 @@ All times ending in ``_s`` are seconds since ``started_at``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,6 +131,43 @@ class ServiceOutcome:
     def held(self) -> bool:
         """Whether the service is at full strength."""
         return not self.reasons
+
+    @property
+    def to_move(self) -> int:
+        """Lost replicas that must run again: a global service wants none without the node."""
+        return min(self.lost, max(self.wanted - self.stayed, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What became of the replicas of all judged services.
+
+    Args:
+        wanted: without the targets.
+        lost: replicas that the fault took and that must run again.
+        moved: how many of these run again.
+        restarted: replicas that the fault did not take by itself and that started anew.
+        kept: replicas that ran on, untouched.
+    """
+
+    wanted: int
+    lost: int
+    moved: int
+    restarted: int
+    kept: int
+
+
+def recovery(services: Iterable[ServiceOutcome]) -> Recovery:
+    """Add up the services of a verdict."""
+    found = list(services)
+    moved = sum(min(one.replaced, one.to_move) for one in found)
+    return Recovery(
+        wanted=sum(one.wanted for one in found),
+        lost=sum(one.to_move for one in found),
+        moved=moved,
+        restarted=sum(one.replaced for one in found) - moved,
+        kept=sum(one.stayed for one in found),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from swarmctl.chaos.journal.phases import NAMES, phases
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.report import history, placement, timeline, words
 from swarmctl.chaos.report.picture import canvas, figure
-from swarmctl.chaos.report.run_summary import overridden, summarize
+from swarmctl.chaos.report.run_summary import RunSummary, overridden, summarize
 from swarmctl.errors import SwarmctlError
 
 
@@ -113,8 +113,17 @@ def _figures(journal: Journal) -> tuple[tuple[str, str], ...]:
     found = (
         (words.seconds(run.phases["t_down"]), "until the managers called it Down"),
         (words.seconds(run.phases["t_healthy"]), "until every replica served again"),
+        *_replicas(run),
         (f"{run.lost} / {run.probes}" if run.probes else words.NONE, "probes lost"),
         (words.seconds(run.longest_outage_s), "longest outage"),
         (words.seconds(restored), "from revert to node Ready"),
     )
     return tuple((number, label) for number, label in found if number != words.NONE)
+
+
+def _replicas(run: RunSummary) -> tuple[tuple[str, str], ...]:
+    found = run.replicas
+    if found is None or not found.lost:
+        return ()
+    moved = (f"{found.moved} / {found.lost}", "lost replicas run again")
+    return moved, (str(found.kept), "replicas kept running")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarmctl.chaos.journal.journal import GuardRecord, Journal
+from swarmctl.chaos.journal.journal import GuardRecord, Journal, Recovery, recovery
 from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.report.placement import agrees
 
@@ -21,6 +21,7 @@ class RunSummary:
         probes: how many were sent.
         lost: how many of them were lost.
         longest_outage_s: of any probed service; ``None`` when nothing was probed.
+        replicas: how many were lost, moved and kept; ``None`` without a verdict.
         agreed: whether a predicted outcome was seen; ``None`` without a prediction.
         overridden: the guards that refused and were overridden.
         duplicates: replicas that ran twice, by service.
@@ -36,6 +37,7 @@ class RunSummary:
     probes: int
     lost: int
     longest_outage_s: float | None
+    replicas: Recovery | None
     agreed: bool | None
     overridden: tuple[str, ...]
     duplicates: dict[str, int]
@@ -54,6 +56,7 @@ def summarize(journal: Journal) -> RunSummary:
         probes=sum(probe.sent for probe in journal.probes),
         lost=sum(probe.lost for probe in journal.probes),
         longest_outage_s=max((p.longest_outage_s for p in journal.probes), default=None),
+        replicas=recovery(journal.verdict.services) if journal.verdict else None,
         agreed=agrees(journal),
         overridden=tuple(guard.name for guard in overridden(journal)),
         duplicates={name: count for name, count in journal.duplicates.items() if count},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from swarmctl.chaos.journal.journal import ServiceOutcome, Verdict
+from swarmctl.chaos.journal.journal import Recovery, ServiceOutcome, Verdict, recovery
 from swarmctl.chaos.run.judging.judgement import Judgement, ServiceJudgement
 from swarmctl.chaos.run.judging.reasons import (
     BelowMinimum,
@@ -55,9 +55,10 @@ def verdict(result: Result) -> Verdict:
     services = tuple(map(_outcome, result.judgement.services))
     reasons = tuple(map(reason, result.reasons))
     held = not reasons
+    sentence = f"{_targets(result)}; {_recovery(result, services)}"
     return Verdict(
         held,
-        _held(result) if held else f"{_refuted(result)}: {'; '.join(reasons)}",
+        f"HELD: {sentence}" if held else f"REFUTED: {sentence}: {'; '.join(reasons)}",
         services,
         reasons,
         result.redistributed_s if held else None,
@@ -109,27 +110,25 @@ def _outcome(service: ServiceJudgement) -> ServiceOutcome:
     )
 
 
-def _refuted(result: Result) -> str:
-    took = f"{_strength(result.judgement)} replicas serve after {result.took_s:.1f} s"
-    return f"REFUTED: {_targets(result)}; {took}"
+def _recovery(result: Result, services: Sequence[ServiceOutcome]) -> str:
+    """What became of the replicas: moved and kept are different things."""
+    found, parts = recovery(services), []
+    after = f"after {result.took_s:.1f} s"
+    if found.lost:
+        where = "again" if result.tasks_only else "elsewhere"
+        noun = "replica runs" if found.lost == 1 else "replicas run"
+        parts.append(f"{found.moved} of {found.lost} lost {noun} {where} {after}")
+    if found.restarted:
+        parts.append(f"{found.restarted} restarted" + ("" if found.lost else f" {after}"))
+    return "; ".join([*parts, _kept(found)])
 
 
-def _held(result: Result) -> str:
-    judgement, took_s = result.judgement, result.took_s
-    lost = sum(one.lost for one in judgement.services if one.mode == "replicated")
-    restarted = len(judgement.replacements)
-    if restarted and (result.tasks_only or not lost):
-        end = f"serve again after {took_s:.1f} s ({restarted} restarted)"
-    elif lost:
-        end = f"redistributed in {took_s:.1f} s ({lost} restarted on other nodes)"
-    else:
-        end = f"serve after {took_s:.1f} s (none had to move)"
-    return f"HELD: {_targets(result)}; {_strength(judgement)} replicas {end}"
-
-
-def _strength(judgement: Judgement) -> str:
-    serving = sum(one.serving for one in judgement.services)
-    return f"{serving}/{sum(one.wanted for one in judgement.services)}"
+def _kept(found: Recovery) -> str:
+    if found.lost or found.restarted:
+        return f"{found.kept} kept running"
+    if found.kept >= found.wanted:
+        return f"all {found.kept} replicas kept running"
+    return f"{found.kept} of {found.wanted} replicas kept running"
 
 
 def _targets(result: Result) -> str:

@@ -36,7 +36,7 @@ def test_held_is_0_with_the_verdict_and_the_reports_path_on_stdout(
     console.out.cache_clear()
     assert run(simulated, "--target", "wkr2") == 0
     shown = capsys.readouterr().out
-    assert "HELD: wkr2 was lost; 15/15 replicas redistributed" in shown
+    assert "HELD: wkr2 was lost; 5 of 5 lost replicas run elsewhere" in shown
     path = simulated.runs.report(simulated.experiment.journal.id)
     assert shown.endswith(f"report: {path}\n")
     assert path.is_file()
