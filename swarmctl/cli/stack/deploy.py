@@ -109,7 +109,7 @@ def deploy(
         registry_auth=registry_auth,
         make_secrets=tuple(secrets or ()),
     )
-    with deploys.sigterm_rolls_back(), deploy_progress() as progress:
+    with deploy_progress() as progress:
         for line in source.notes:
             progress.note(line)
         lines = deploys.deploy(resolve(cluster, host), source, options, progress)

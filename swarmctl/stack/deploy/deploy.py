@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import base64
 import secrets
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from typing import NoReturn
 
 from swarmctl.cluster import Target
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
@@ -28,6 +26,7 @@ from swarmctl.stack.deploy.failure import (
     StackBefore,
     roll_back_failed,
 )
+from swarmctl.stack.deploy.interrupts import Interrupts
 from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, DeployPlan, plan_changes
 from swarmctl.stack.deploy.specs import normal
 from swarmctl.stack.render.source import StackSource
@@ -90,6 +89,20 @@ class DeployProgress:
     note: Callable[[str], None]
     services: converge.Progress = lambda _: None
 
+    def rolling_back(self, interrupts: Interrupts) -> DeployProgress:
+        """The same for a rollback, which goes on when the terminal is gone (SIGHUP)."""
+
+        def note(text: str) -> None:
+            with suppress(OSError):
+                self.note(text)
+
+        def services(found: Sequence[converge.Convergence]) -> None:
+            interrupts.left(found)
+            with suppress(OSError):
+                self.services(found)
+
+        return DeployProgress(note, services)
+
 
 def deploy(
     target: Target, source: StackSource, options: DeployOptions, progress: DeployProgress
@@ -106,17 +119,20 @@ def deploy(
     stack, note = source.name, progress.note
     addresses = {instance.name: instance.address for instance in target.instances}
     lock_time = _OVERHEAD + options.wait + options.rollback_timeout + REMOVAL_TIMEOUT
-    with connect(target) as swarm:
+    with Interrupts(stack) as interrupts, connect(target) as swarm, ExitStack() as held:
         again(swarm.client, options.wait, only=NotNowError, note=note)
         engine = Patient(SwarmEngine(swarm), options.wait, note)
-        with lock.held(engine, lock.of_stack(stack), lock_time, lock.this_process("deploy"), note):
-            made = make_secrets(engine, options.make_secrets)
-            before = again(lambda: StackBefore.read(engine, stack, addresses), options.wait)
-            plan = make_plan(swarm, engine, source, before.current, options, note)
-            count = sum(change.action != CHECK for change in plan.changes)
-            note(f"{stack}: {count or 'nothing'} to change")
-            services = carry_out(engine, plan, before, options, progress)
-            _remove_old_services(engine, plan, before.current)
+        owner = lock.this_process("deploy")
+        with interrupts.deferred():  # or a lock stays whose id is not known
+            held.enter_context(lock.held(engine, lock.of_stack(stack), lock_time, owner, note))
+        made = make_secrets(engine, options.make_secrets)
+        before = again(lambda: StackBefore.read(engine, stack, addresses), options.wait)
+        plan = make_plan(swarm, engine, source, before.current, options, note)
+        count = sum(change.action != CHECK for change in plan.changes)
+        note(f"{stack}: {count or 'nothing'} to change")
+        services = carry_out(engine, plan, before, options, progress, interrupts)
+        interrupts.shield("removing the services that are no longer in the file")
+        _remove_old_services(engine, plan, before.current)
     lines = [*_secret_lines(made), *plan.lines()]
     what, total = "deployed" if lines else "unchanged", converge.totals(services) or "no services"
     return [*lines, f"{stack}: {what} after {time.monotonic() - started:.1f} s: {total}"]
@@ -205,24 +221,21 @@ def carry_out(
     before: StackBefore,
     options: DeployOptions,
     progress: DeployProgress,
+    interrupts: Interrupts,
 ) -> list[converge.Convergence]:
     """Apply a plan and wait; if that fails, roll back and raise as :func:`deploy` does."""
     keeper = SnapshotKeeper(engine)
+    rolling_back = f"rolling back {plan.stack}, within {options.rollback_timeout:.0f} s"
     try:
-        since = lock.manager_time(engine)
-        apply(plan, before.current, engine, options.credentials())
-        if not again(lambda: keeper.remember(plan), options.wait):
-            return []  # a file without services
-        services = converge.wait(
-            keeper.snapshot,
-            plan.stack,
-            timeout=options.wait,
-            settle=0.0 if plan.empty else options.settle,
-            since=since,
-            progress=progress.services,
-        )
-        _check_specs(engine, plan)
+        try:
+            return _apply_and_wait(engine, plan, before, options, progress, keeper)
+        except SwarmctlError:
+            interrupts.shield(rolling_back)
+            raise
+    # Shielded in any case: an interrupt shields before it is raised.
     except (SwarmctlError, KeyboardInterrupt) as fault:
+        interrupts.shield(rolling_back)
+        progress = progress.rolling_back(interrupts)
         changed = bool(keeper.deployed) and not plan.empty
         failure = DeployFailure(fault, plan.stack, tuple(keeper.evidence()), changed)
         if not options.rollback:
@@ -236,6 +249,29 @@ def carry_out(
             settle=options.settle,
             progress=progress.services,
         ) from fault
+
+
+def _apply_and_wait(
+    engine: Engine,
+    plan: DeployPlan,
+    before: StackBefore,
+    options: DeployOptions,
+    progress: DeployProgress,
+    keeper: SnapshotKeeper,
+) -> list[converge.Convergence]:
+    since = lock.manager_time(engine)
+    apply(plan, before.current, engine, options.credentials())
+    if not again(lambda: keeper.remember(plan), options.wait):
+        return []  # a file without services
+    services = converge.wait(
+        keeper.snapshot,
+        plan.stack,
+        timeout=options.wait,
+        settle=0.0 if plan.empty else options.settle,
+        since=since,
+        progress=progress.services,
+    )
+    _check_specs(engine, plan)
     return services
 
 
@@ -264,17 +300,3 @@ def _remove_old_services(engine: Engine, plan: DeployPlan, current: CurrentStack
             f"the stack {plan.stack} is deployed, but {fault.message}",
             "tasks stay listed while their node is down; see swarmctl status",
         ) from fault
-
-
-@contextmanager
-def sigterm_rolls_back() -> Iterator[None]:
-    """Treat SIGTERM (a CI job is cancelled) like Ctrl-C: roll back. For the main thread only."""
-
-    def interrupt(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

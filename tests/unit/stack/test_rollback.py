@@ -13,6 +13,7 @@ from swarmctl.stack.deploy.desired import DesiredStack
 from swarmctl.stack.deploy.evidence import demultiplexed
 from swarmctl.stack.deploy.failure import NotDeployedError, NotRolledBackError, StackBefore
 from swarmctl.stack.deploy.images import no_credentials
+from swarmctl.stack.deploy.interrupts import Interrupts
 from swarmctl.stack.deploy.plan import DeployPlan, plan_changes
 from swarmctl.stack.deploy.remove import leftovers, remove
 from swarmctl.stack.deploy.rollback import plan_rollback, roll_back
@@ -20,6 +21,7 @@ from swarmctl.wait import Clock
 from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 
 NO_WAIT = DeployOptions(wait=0.01, settle=0)
+SIGNALS = Interrupts("shop")
 NO_PAUSE = Clock(pause=lambda _: None)
 
 
@@ -45,7 +47,7 @@ def planned(fake: FakeEngine, what: DesiredStack) -> DeployPlan:
 def run(fake: FakeEngine, what: DesiredStack, options: DeployOptions = NO_WAIT) -> list[str]:
     notes: list[str] = []
     before = StackBefore.read(fake, "shop", {})
-    carry_out(fake, planned(fake, what), before, options, DeployProgress(notes.append))
+    carry_out(fake, planned(fake, what), before, options, DeployProgress(notes.append), SIGNALS)
     return notes
 
 
@@ -72,7 +74,9 @@ def test_the_reason_and_the_end_of_the_tasks_logs_are_reported() -> None:
     fake, notes = deployed("web"), list[str]()
     before = StackBefore.read(fake, "shop", {})
     with pytest.raises(NotDeployedError):
-        carry_out(fake, planned(fake, wanted(BAD)), before, NO_WAIT, DeployProgress(notes.append))
+        carry_out(
+            fake, planned(fake, wanted(BAD)), before, NO_WAIT, DeployProgress(notes.append), SIGNALS
+        )
     said = "\n".join(notes)
     assert "a task on wkr1 is rejected (2 times): No such image: bad" in said
     assert "| last words of /tasks/" in said
@@ -117,6 +121,7 @@ def test_an_interrupted_deploy_is_rolled_back_and_exits_130() -> None:
             before,
             DeployOptions(wait=5, settle=0),
             DeployProgress(lambda _: None, interrupt),
+            SIGNALS,
         )
     assert caught.value.exit_code == Exit.INTERRUPTED
     assert image(fake, "shop_web") == "httpd:2.4"
@@ -132,7 +137,9 @@ def test_an_old_version_that_does_not_come_back_exits_4() -> None:
     apply(todo, before.current, fake, no_credentials)
     fake.refuse["POST /services/services-1/update"] = "no leader"
     with pytest.raises(NotRolledBackError) as caught:
-        carry_out(fake, DeployPlan("shop"), before, NO_WAIT, DeployProgress(lambda _: None))
+        carry_out(
+            fake, DeployPlan("shop"), before, NO_WAIT, DeployProgress(lambda _: None), SIGNALS
+        )
     assert caught.value.exit_code == Exit.REVERT_FAILED
     assert "shop_web had 2 tasks serving, now 0" in caught.value.message
 
