@@ -1,7 +1,8 @@
 """The lab's AWS API: moto in this process, and a plain view of its state.
 
-The API is served on loopback only. Requests are answered one at a time under a lock, so a view is
-always consistent. Each request that changes something wakes the controller.
+The API is served on loopback only, to requests signed with the lab's own key. They are answered one
+at a time under a lock, so a view is always consistent. Each request that changes something wakes
+the controller.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ class Api:
         # moto reads its environment, and the file, when it is imported: here, and never again.
         with tempfile.TemporaryDirectory(prefix="swarmctl-amis-") as folder:
             os.environ["MOTO_AMIS_PATH"] = str(_write_amis(Path(folder)))
+            os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
             from moto.moto_server.werkzeug_app import (
                 DomainDispatcherApplication,
                 create_backend_app,
@@ -87,15 +89,27 @@ class Api:
         self._lock = threading.RLock()
         self._app = DomainDispatcherApplication(create_backend_app)
 
-    def serve(self, port: int) -> int:
-        """Answer requests in a background thread; returns the TCP port on 127.0.0.1 (0: any)."""
+    def serve(self, port: int, key_id: str, secret: str) -> int:
+        """Answer requests in a background thread.
+
+        Args:
+            port: the TCP port on 127.0.0.1; 0 for any.
+            key_id: the access key id that requests must be signed with.
+            secret: its secret access key.
+
+        Returns:
+            The port.
+        """
         from werkzeug.serving import WSGIRequestHandler, make_server
+
+        from swarmctl.lab.gate import Gate
 
         class Quiet(WSGIRequestHandler):
             def log_request(self, *_: Any) -> None:
                 """Log nothing: thousands of polls would hide everything else."""
 
-        server = make_server("127.0.0.1", port, self._wsgi, threaded=True, request_handler=Quiet)
+        gate = Gate(self._wsgi, lambda: server.server_port, key_id, secret)
+        server = make_server("127.0.0.1", port, gate, threaded=True, request_handler=Quiet)
         threading.Thread(target=server.serve_forever, daemon=True, name="api").start()
         return server.server_port
 

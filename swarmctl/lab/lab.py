@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from secrets import token_hex, token_urlsafe
 from typing import TYPE_CHECKING
 
 import boto3
@@ -24,7 +25,7 @@ from swarmctl.lab import machine, network
 from swarmctl.lab.api import Ec2Instance, View
 from swarmctl.lab.firewall import OPERATOR, compile_rules
 from swarmctl.lab.image.ensure import Images, ensure_images
-from swarmctl.lab.paths import ROOT, LabPaths, held
+from swarmctl.lab.paths import ROOT, LabPaths, Record, held
 from swarmctl.wait import wait_for
 
 if TYPE_CHECKING:
@@ -105,6 +106,8 @@ def up(name: str, step: Step, note: Note) -> str:
             with step("image mirror"):
                 network.start_mirror(client, name, images.registry)
             with step("AWS API"):
+                # Made anew at each start; the key opens this lab alone.
+                paths.keep(Record(f"LAB{token_hex(8).upper()}", token_urlsafe(30)))
                 _serve(paths)
         except BaseException:
             _stop_serving(paths)
@@ -150,10 +153,16 @@ def environment(name: str) -> dict[str, str]:
     paths = LabPaths(name)
     if not paths.serving_pid():
         raise SwarmctlError(f"lab {name} is not up", f"run `swarmctl lab up --name {name}`")
+    record = paths.recorded()
+    if not record.key_id:
+        raise SwarmctlError(
+            f"lab {name} was started by another version of swarmctl",
+            f"start it again: swarmctl lab down --name {name}, then up",
+        )
     return {
         "AWS_ENDPOINT_URL": endpoint(paths),
-        "AWS_ACCESS_KEY_ID": "lab",
-        "AWS_SECRET_ACCESS_KEY": "lab",
+        "AWS_ACCESS_KEY_ID": record.key_id,
+        "AWS_SECRET_ACCESS_KEY": record.secret,
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -191,7 +200,7 @@ def shell_exports(variables: dict[str, str]) -> str:
 
 def endpoint(paths: LabPaths) -> str:
     """The address of the lab's AWS API."""
-    return f"http://127.0.0.1:{paths.recorded_port()}"
+    return f"http://127.0.0.1:{paths.recorded().port}"
 
 
 def _boots_here(images: Images) -> bool:
@@ -248,7 +257,7 @@ def _serve(paths: LabPaths) -> None:
         if paths.serving_pid() != process.pid:
             return None, "the process is loading"
         try:
-            requests.get(f"{endpoint(paths)}/moto-api/", timeout=2)
+            requests.get(endpoint(paths), timeout=2)  # refused without a signature: it serves
         except requests.RequestException as error:
             return None, str(error)
         return True, ""

@@ -1,18 +1,29 @@
-"""The files of a lab, and the lock that lets one command at a time work on it."""
+"""The files of a lab, what is recorded of it, and the lock that lets one command at a time work."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from swarmctl.errors import RefusedError, UsageError
-from swarmctl.reading.files import locked
+from swarmctl.reading.files import locked, write_whole
 
 # Does not depend on $SWARMCTL_STATE: `lab env` sets that to a folder inside a lab.
 ROOT = Path.home() / ".local" / "state" / "swarmctl" / "labs"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What ``lab up`` has chosen for a lab, and where its process serves. Kept with mode 0600."""
+
+    key_id: str = ""  # of the only AWS access key that the lab accepts
+    secret: str = field(default="", repr=False)
+    vpc_cidr: str = ""  # a free range, for the playbooks' VPC
+    pid: int = 0
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class LabPaths:
 
     @property
     def record(self) -> Path:
-        """JSON: ``pid`` and ``port`` of the serving process."""
+        """A ``Record``, as JSON."""
         return self.directory / "lab.json"
 
     @property
@@ -62,9 +73,16 @@ class LabPaths:
         """Held by the serving process until it ends."""
         return self.directory / "serve.lock"
 
-    def recorded_port(self) -> int:
-        """The port served last, 0 when none has been recorded."""
-        return int(self._recorded("port"))
+    def recorded(self) -> Record:
+        """What is recorded of the lab; an empty record when there is none."""
+        try:
+            return Record(**json.loads(self.record.read_text()))
+        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            return Record()
+
+    def keep(self, record: Record) -> None:
+        """Replace what is recorded."""
+        write_whole(self.record, json.dumps(asdict(record)), mode=0o600)
 
     def serving_pid(self) -> int:
         """The process that serves the lab, 0 when none does."""
@@ -74,14 +92,12 @@ class LabPaths:
             with held(self.serve_lock):
                 return 0
         except RefusedError:
-            return int(self._recorded("pid"))
+            return self.recorded().pid
 
-    def _recorded(self, key: str) -> int:
-        try:
-            value = json.loads(self.record.read_text())[key]
-        except (FileNotFoundError, json.JSONDecodeError):
-            return 0
-        return int(value)
+
+def known_labs() -> list[str]:
+    """The labs that are up, or have left files behind."""
+    return sorted(path.parent.name for path in ROOT.glob("*/lab.json"))
 
 
 def held(lock: Path) -> contextlib.AbstractContextManager[None]:

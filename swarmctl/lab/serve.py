@@ -5,12 +5,12 @@ Started by ``swarmctl lab up`` and ended by ``swarmctl lab down`` with SIGTERM.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 
 import docker
 
@@ -19,7 +19,6 @@ from swarmctl.lab.api import Api
 from swarmctl.lab.controller import Controller
 from swarmctl.lab.image.ensure import ensure_images
 from swarmctl.lab.paths import LabPaths, held
-from swarmctl.reading.files import write_whole
 
 log = logging.getLogger("swarmctl.lab")
 
@@ -38,8 +37,9 @@ def main(name: str) -> None:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: controller.finish())
-        port = api.serve(paths.recorded_port())
-        write_whole(paths.record, json.dumps({"pid": os.getpid(), "port": port}))
+        record = paths.recorded()
+        port = api.serve(record.port, record.key_id, record.secret)
+        paths.keep(replace(record, pid=os.getpid(), port=port))
         log.info("serving the AWS API of lab %s on 127.0.0.1:%d", name, port)
         controller.run()
         log.info("finished")

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -13,27 +12,6 @@ from swarmctl.lab.api import GOLDEN_AMI, Api, Ec2Instance
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_ec2.type_defs import FilterTypeDef, IpPermissionTypeDef
-
-
-@pytest.fixture(scope="module")
-def changed() -> threading.Event:
-    return threading.Event()
-
-
-@pytest.fixture(scope="module")
-def api(changed: threading.Event) -> Api:
-    return Api(lambda instance: f"console of {instance}", changed)
-
-
-@pytest.fixture(scope="module")
-def ec2(api: Api) -> "EC2Client":
-    return boto3.client(
-        "ec2",
-        endpoint_url=f"http://127.0.0.1:{api.serve(0)}",
-        region_name="eu-central-1",
-        aws_access_key_id="lab",
-        aws_secret_access_key="lab",
-    )
 
 
 @pytest.fixture(scope="module")
