@@ -7,10 +7,7 @@ from collections.abc import Iterable, Sequence
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
 from swarmctl.swarm.model import Swarm
-from swarmctl.swarm.node import Node
-
-# The node label that the role swarm gives every node.
-ZONE_LABEL = "az"
+from swarmctl.swarm.node import ZONE_LABEL, Node
 
 
 def lost_nodes(swarm: Swarm, names: Iterable[str], zone: str | None) -> list[str]:
@@ -44,7 +41,7 @@ def _find(nodes: Sequence[Node], name: str) -> Node:
 
 
 def _in_zone(nodes: Sequence[Node], zone: str) -> list[Node]:
-    zones = {n.labels[ZONE_LABEL] for n in nodes if n.labels.get(ZONE_LABEL)}
+    zones = {n.zone for n in nodes if n.zone}
     if not zones:
         raise UsageError(
             f"no node has a label {ZONE_LABEL!r}, so zones are unknown",
@@ -52,4 +49,4 @@ def _in_zone(nodes: Sequence[Node], zone: str) -> list[Node]:
         )
     if zone not in zones:
         raise unknown("availability zone", zone, zones)
-    return [n for n in nodes if n.labels.get(ZONE_LABEL) == zone]
+    return [n for n in nodes if n.zone == zone]

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# The node label that the role swarm gives every node: its availability zone.
+ZONE_LABEL = "az"
+
 
 @dataclass(frozen=True, slots=True)
 class Resources:
@@ -51,6 +54,11 @@ class Node:
     def live(self) -> bool:
         """Whether the managers can talk to it."""
         return self.state == "ready"
+
+    @property
+    def zone(self) -> str:
+        """Its availability zone, or ``""`` when it has no such label."""
+        return self.labels.get(ZONE_LABEL, "")
 
     @property
     def manager(self) -> bool:

@@ -14,8 +14,6 @@ from swarmctl.swarm.model import Swarm, Task
 from swarmctl.swarm.node import Node
 
 ROLES = ("worker", "manager")
-# The node label that the role swarm gives every node.
-ZONE_LABEL = "az"
 
 
 def choose(swarm: Swarm, selection: Selection) -> tuple[Node, ...]:
@@ -60,7 +58,7 @@ def candidates(swarm: Swarm, selection: Selection) -> list[Node]:
         for node in swarm.nodes
         if (not selection.role or node.role == selection.role)
         and all(node.labels.get(k) == v for k, v in selection.labels.items())
-        and (not selection.zone or node.labels.get(ZONE_LABEL) == selection.zone)
+        and (not selection.zone or node.zone == selection.zone)
         and (not selection.leader or node.leader)
         and (not selection.hosts or node.id in hosts)
     ]
@@ -102,7 +100,7 @@ def _serving(swarm: Swarm, service: str) -> list[Task]:
 
 
 def _check_names(swarm: Swarm, selection: Selection) -> None:
-    zones = {n.labels[ZONE_LABEL] for n in swarm.nodes if n.labels.get(ZONE_LABEL)}
+    zones = {n.zone for n in swarm.nodes if n.zone}
     services = [service.name for service in swarm.services]
     for what, names, known in (
         ("node", selection.names, [node.hostname for node in swarm.nodes]),

@@ -77,7 +77,7 @@ class ServiceEndpoints:
 
     A port of the routing mesh is open on every node; a host port on the nodes where the service's
     tasks run, under the number each task was given. These numbers are kept here, because Swarm
-    loses them when its leader changes; see :mod:`swarmctl.chaos.probes.host_ports`.
+    loses them when its leader changes; see :mod:`swarmctl.swarm.observe.host_ports`.
 
     Args:
         services: what is probed.

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import docker.errors
 
-from swarmctl.chaos.world.events import SwarmEvents
 from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.cloud.instances import Cloud
 from swarmctl.cluster import endpoint, find, manager_endpoints
@@ -20,6 +19,7 @@ from swarmctl.swarm.client import SwarmClient
 from swarmctl.swarm.connect import Failover
 from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.observe.events import SwarmEvents
 from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.shell import Shells
 from swarmctl.swarm.snapshot import take_snapshot

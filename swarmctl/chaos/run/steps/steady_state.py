@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from swarmctl.chaos.probes import planned
-from swarmctl.chaos.probes.host_ports import read_host_ports
 from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context
 from swarmctl.chaos.run.steps.check_guards import refuse
+from swarmctl.swarm.observe.host_ports import read_host_ports
 
 
 def watch(context: Context) -> None:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol
 
-from swarmctl.chaos.world.protocols import Shell
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Port, Service, Swarm
 
@@ -22,6 +21,13 @@ _SCRIPT = (
     "ids=$(docker ps -q --filter label=com.docker.swarm.service.id={service})\n"
     "test -z \"$ids\" || docker inspect --format '{format}' $ids\n"
 )
+
+
+class Shell(Protocol):
+    """Commands on a node; see :class:`swarmctl.swarm.shell.Shells`."""
+
+    def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
+        """Run a POSIX shell script as root and return its standard output."""
 
 
 def read_host_ports(

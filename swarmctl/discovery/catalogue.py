@@ -1,0 +1,156 @@
+"""From a Swarm to its endpoints: pure, no I/O, no clock.
+
+What is an endpoint:
+
+- a **host port**, fixed or dynamic: one for each task that serves, at its node's address. Its id is
+  the task's, as in ECS, so a replaced task is another endpoint;
+- a port of the **routing mesh**: one for each live node that is not drained, while any replica
+  serves. The mesh answers on every node and chooses a replica by itself; an endpoint for each
+  replica would list an address twice, and change while nothing changes for a client;
+- a service **without a published port** is none: its overlay cannot be reached from outside.
+
+Whether a task serves is :meth:`swarmctl.swarm.model.Swarm.serving`'s answer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from swarmctl.discovery.endpoint import Catalogue, Endpoint, Member, Problem
+from swarmctl.discovery.labels import (
+    LabelError,
+    Publication,
+    dns_label,
+    publication,
+    version,
+)
+from swarmctl.swarm.model import Port, Service, Swarm, Task
+from swarmctl.swarm.node import Node
+
+
+def catalogue(swarm: Swarm) -> Catalogue:
+    """The endpoints of a Swarm.
+
+    A service that cannot be published as its labels say is named in ``problems``; the others are
+    not affected.
+
+    Args:
+        swarm: a snapshot; :func:`swarmctl.discovery.memory.complete` adds what the managers forgot.
+    """
+    published: list[tuple[Service, Publication]] = []
+    problems: list[Problem] = []
+    for service in swarm.services:
+        try:
+            if service.ports and not service.is_job and (how := publication(service)):
+                published.append((service, how))
+        except LabelError as fault:
+            problems.append(Problem(service.name, str(fault)))
+    shared = _shared_by_accident(published)
+    endpoints: list[Endpoint] = []
+    for service, how in published:
+        try:
+            if how.name in shared and not how.named:
+                raise LabelError(
+                    f"another service has the name {how.name!r} too: set "
+                    "swarmctl.discovery.name on one of them, or on both to share it"
+                )
+            endpoints += _host_ports(swarm, service, how)
+            endpoints += _mesh_ports(swarm, service, how)
+        except LabelError as fault:
+            problems.append(Problem(service.name, str(fault)))
+    problems += _without_port(swarm, [service for service, _ in published])
+    return Catalogue(
+        endpoints=tuple(sorted(endpoints, key=lambda e: (e.name, e.node, e.port, e.id))),
+        members=members(swarm),
+        problems=tuple(sorted(problems, key=lambda p: (p.service, p.text))),
+        unpublished=tuple(s.name for s in swarm.services if not s.ports and not s.is_job),
+    )
+
+
+def members(swarm: Swarm) -> tuple[Member, ...]:
+    """The nodes, each with a DNS label of its own."""
+    labels = Counter(dns_label(node.name) for node in swarm.nodes)
+    return tuple(
+        Member(
+            id=node.id,
+            name=node.name,
+            label=label if labels[label := dns_label(node.name)] == 1 else dns_label(node.id),
+            address=node.address,
+            zone=node.zone,
+            role=node.role,
+            live=node.live,
+            leader=node.leader,
+        )
+        for node in swarm.nodes
+    )
+
+
+def _shared_by_accident(published: list[tuple[Service, Publication]]) -> frozenset[str]:
+    """Names that several services have, at least one of them without asking for it."""
+    uses = Counter(how.name for _, how in published)
+    return frozenset(how.name for _, how in published if uses[how.name] > 1 and not how.named)
+
+
+def _host_ports(swarm: Swarm, service: Service, how: Publication) -> Iterator[Endpoint]:
+    for task in swarm.serving(service):
+        node = swarm.node_by_id(task.node_id)
+        for port in host_ports(service, task) if node else ():
+            assert node is not None
+            yield _endpoint(service, how, port, node, task)
+
+
+def host_ports(service: Service, task: Task) -> tuple[Port, ...]:
+    """The host ports of a task: what its node reported, else the fixed ones of the service."""
+    reported = {(p.target, p.protocol): p for p in task.ports if p.mode == "host" and p.published}
+    fixed = (p for p in service.ports if p.mode == "host" and p.published)
+    return tuple(
+        ({(p.target, p.protocol): p for p in fixed} | reported).values(),
+    )
+
+
+def _mesh_ports(swarm: Swarm, service: Service, how: Publication) -> Iterator[Endpoint]:
+    ports = [port for port in service.ports if port.mode == "ingress" and port.published]
+    if not ports or not swarm.serving(service):
+        return
+    for node in swarm.nodes:
+        if node.live and node.availability != "drain":
+            for port in ports:
+                yield _endpoint(service, how, port, node, None)
+
+
+def _endpoint(
+    service: Service, how: Publication, port: Port, node: Node, task: Task | None
+) -> Endpoint:
+    main = port.target == how.main and port.protocol == "tcp"
+    owner = task.id if task else f"{service.id}-{node.id}"
+    return Endpoint(
+        id=owner if main else f"{owner}-{port.target}-{port.protocol}",
+        name=how.name_of(port.target),
+        service=service.name,
+        stack=service.stack,
+        task=task.id if task else "",
+        slot=task.slot if task else 0,
+        node=node.name,
+        address=node.address,
+        port=port.published,
+        target=port.target,
+        protocol=port.protocol,
+        mode=port.mode,
+        zone=node.zone,
+        version=version(service, task),
+        tags=how.tags,
+        since=task.updated_at if task else "",
+    )
+
+
+def _without_port(swarm: Swarm, services: list[Service]) -> Iterator[Problem]:
+    """Tasks that serve, but whose dynamic host port the managers do not know."""
+    for service in services:
+        wanted = {(p.target, p.protocol) for p in service.ports if p.mode == "host"}
+        for task in swarm.serving(service) if wanted else ():
+            known = {(p.target, p.protocol) for p in host_ports(service, task)}
+            for target, protocol in sorted(wanted - known):
+                port = f"{target}/{protocol}"
+                text = f"task {task.id}: the managers do not know the host port of {port}"
+                yield Problem(service.name, text)

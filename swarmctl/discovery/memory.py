@@ -1,0 +1,54 @@
+"""What the managers knew before and forgot: pure, from one snapshot to the next.
+
+- When a node renews its session (a change of leader, a restarted Engine), its tasks' dynamic host
+  ports vanish from the managers' answers (``PortStatus {}``, seen on Engine 26.1), while the
+  containers go on listening. A task's ports never change, so they are kept by its id.
+- After an election, the new leader calls every node ``unknown`` until it has heard from it, and
+  one told to find another manager is ``disconnected`` meanwhile (swarmkit
+  manager/dispatcher/dispatcher.go). That is no news of the node: it keeps its state, or all
+  endpoints would be gone for seconds while all replicas serve. Swarm itself ends both states after
+  its grace period: the node is ready or down then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from swarmctl.swarm.model import Port, Swarm, Task
+
+_NO_NEWS = ("unknown", "disconnected")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Ports by task id; nodes' last known states by id."""
+
+    ports: Mapping[str, tuple[Port, ...]] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
+
+
+def complete(swarm: Swarm, memory: Memory) -> tuple[Swarm, Memory]:
+    """The snapshot with what was forgotten, and what to remember for the next one.
+
+    Args:
+        swarm: as the managers describe it now.
+        memory: of the snapshot before; empty at the start.
+    """
+    nodes = tuple(
+        replace(node, state=memory.states[node.id])
+        if node.state in _NO_NEWS and node.id in memory.states
+        else node
+        for node in swarm.nodes
+    )
+    tasks = tuple(_with_ports(task, memory.ports) for task in swarm.tasks)
+    kept = Memory(
+        {task.id: task.ports for task in tasks if task.ports and task.meant_to_run},
+        {node.id: node.state for node in nodes},
+    )
+    return replace(swarm, nodes=nodes, tasks=tasks), kept
+
+
+def _with_ports(task: Task, known: Mapping[str, tuple[Port, ...]]) -> Task:
+    ports = known.get(task.id)
+    return replace(task, ports=ports) if ports and not task.ports else task
