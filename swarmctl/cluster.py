@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from swarmctl.cloud.instances import Cloud, Instance
     from swarmctl.swarm.client import SwarmClient
     from swarmctl.swarm.connect import Failover
+    from swarmctl.swarm.shell import Shells
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,17 @@ class Target:
         from swarmctl.swarm.connect import Failover
 
         return Failover(self.endpoints)
+
+    def shell(self) -> Shells | None:
+        """Commands on the nodes; ``None`` if ``--host`` was given: only EC2 tells their addresses.
+
+        Known are the machines that existed when the target was resolved.
+        """
+        from swarmctl.swarm.shell import Shells
+
+        if not self.instances:
+            return None
+        return Shells(lambda: {i.name: endpoint(i) for i in self.instances})
 
 
 def resolve(

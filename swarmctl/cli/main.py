@@ -20,7 +20,7 @@ import typer
 from typer.core import TyperArgument
 from typer.main import get_command
 
-from swarmctl.cli import chaos, console, lab, rebalance, snapshot, stack, status
+from swarmctl.cli import chaos, console, discovery, lab, rebalance, snapshot, stack, status
 from swarmctl.errors import Exit, SwarmctlError
 
 # Plain help: Rich's boxes are cut in pipes, and importing Rich takes longer than everything else.
@@ -35,6 +35,7 @@ app.add_typer(stack.app, name="stack")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(snapshot.app)
 app.add_typer(rebalance.app)
+app.add_typer(discovery.app, name="discovery")
 app.add_typer(lab.app, name="lab")
 
 

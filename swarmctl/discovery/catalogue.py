@@ -64,6 +64,7 @@ def catalogue(swarm: Swarm) -> Catalogue:
         endpoints=tuple(sorted(endpoints, key=lambda e: (e.name, e.node, e.port, e.id))),
         members=members(swarm),
         problems=tuple(sorted(problems, key=lambda p: (p.service, p.text))),
+        services=tuple(s.name for s in swarm.services if s.ports and not s.is_job),
         unpublished=tuple(s.name for s in swarm.services if not s.ports and not s.is_job),
     )
 

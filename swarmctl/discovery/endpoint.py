@@ -83,7 +83,8 @@ class Catalogue:
     endpoints: tuple[Endpoint, ...] = ()
     members: tuple[Member, ...] = ()
     problems: tuple[Problem, ...] = ()
-    unpublished: tuple[str, ...] = ()  # services without a published port
+    services: tuple[str, ...] = ()  # the Swarm's names of those that publish a port
+    unpublished: tuple[str, ...] = ()  # … of those that do not
 
     def by_name(self) -> Iterator[tuple[str, tuple[Endpoint, ...]]]:
         """The endpoints of each name; names in order."""

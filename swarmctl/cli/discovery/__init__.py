@@ -1,0 +1,13 @@
+"""``swarmctl discovery``: its commands, in the order of ``--help``."""
+
+from __future__ import annotations
+
+import typer
+
+from swarmctl.cli.discovery import show
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Publish names and addresses of what serves: Consul's HTTP API and DNS.",
+)
+app.command("list")(show.list_)

@@ -1,0 +1,56 @@
+"""``swarmctl discovery list``: the endpoints, read from the Swarm itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
+
+if TYPE_CHECKING:
+    from swarmctl.cluster import Target
+    from swarmctl.discovery.endpoint import Catalogue
+
+
+def list_(
+    service: Annotated[
+        str | None,
+        typer.Argument(metavar="SERVICE", help="Only this one: its name, or the Swarm's name."),
+    ] = None,
+    format_: TableOrJson = Format.TABLE,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
+) -> None:
+    """Show where each published service can be reached now.
+
+    An endpoint exists only while its task runs, is healthy, and is on a live node.
+    """
+    from swarmctl.cluster import resolve
+
+    found = read_catalogue(resolve(cluster, host))
+    chosen = found.endpoints
+    if service is not None:
+        from swarmctl.discovery.choose import choose
+
+        chosen = choose(found, service)
+    if format_ is Format.JSON:
+        from swarmctl.discovery.as_json import as_json
+
+        console.emit_json(as_json(found, chosen))
+        return
+    from swarmctl.cli.show.discovery import show_endpoints
+
+    show_endpoints(found, chosen)
+
+
+def read_catalogue(target: Target) -> Catalogue:
+    """The catalogue of a Swarm now; its nodes are asked for ports that the managers forgot."""
+    from swarmctl.discovery.ask_nodes import ask_nodes
+    from swarmctl.discovery.catalogue import catalogue
+
+    with target.failover() as failover:
+        swarm = failover.snapshot()
+    shell = target.shell()
+    return catalogue(ask_nodes(swarm, shell) if shell else swarm)
