@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from swarmctl.chaos.fault.kind import Kind, Options
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
@@ -25,6 +25,13 @@ class UndoAction(StrEnum):
     HEAL_NODE = "heal-node"
 
 
+class MarkMoment(Protocol):
+    """Adds a moment to the time line of a run."""
+
+    def __call__(self, kind: str, text: str, at: float | None = None, silenced: str = "") -> None:
+        """See :meth:`swarmctl.chaos.run.log.RunLog.mark`."""
+
+
 @dataclass(frozen=True)
 class FaultContext:
     """What a fault works with.
@@ -36,7 +43,7 @@ class FaultContext:
         clock: the run's time.
         check: raises if the run was interrupted (and may be given up at this point).
         status: shows what is awaited; completes "waiting for …".
-        mark: adds a moment to the time line: its kind and its text.
+        mark: adds a moment to the time line.
         options: see :class:`Options`.
         run_id: of the run; names what is left on the nodes meanwhile.
         ttl_s: seconds until a node undoes the fault by itself (the auto-heal timer).
@@ -48,7 +55,7 @@ class FaultContext:
     clock: Clock
     check: Callable[[], None]
     status: Callable[[str], None]
-    mark: Callable[[str, str], None]
+    mark: MarkMoment
     options: Options = field(default_factory=Options)
     run_id: str = ""
     ttl_s: float = 900.0

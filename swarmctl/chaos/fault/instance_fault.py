@@ -41,7 +41,9 @@ class InstanceFault(Fault):
     def watch(self, targets: Sequence[TargetRecord]) -> None:
         """Try the SSH port of each target that has answered so far."""
         for target in targets:
+            asked_at = self.context.clock.now()
             if target.node in self._unreachable or self.context.shell.reachable(target.node):
                 continue
             self._unreachable.add(target.node)
-            self.context.mark("unreachable", f"{target.node} does not answer any more")
+            text = f"{target.node} does not answer any more"
+            self.context.mark("unreachable", text, asked_at, silenced=target.node)

@@ -88,7 +88,8 @@ class NodeFault(Fault):
         answers, _ = self._run_on(waiting, script, _EFFECT_TIMEOUT_S)
         for node in answers:
             self._in_effect.add(node)
-            self._mark(self.script.effect_mark, node)
+            silenced = node if self.script.silences else ""
+            self._mark(self.script.effect_mark, node, silenced)
         self._next_check = self.context.clock.now() + _EFFECT_EVERY_S
 
     def took_effect(self) -> bool:
@@ -142,9 +143,9 @@ class NodeFault(Fault):
             sever=_SIDES_IN_WORDS[options.sever],
         )
 
-    def _mark(self, mark: tuple[str, str] | None, node: str) -> None:
+    def _mark(self, mark: tuple[str, str] | None, node: str, silenced: str = "") -> None:
         if mark is not None:
-            self.context.mark(mark[0], self._filled(mark[1], node))
+            self.context.mark(mark[0], self._filled(mark[1], node), silenced=silenced)
 
     def _require_on(self, nodes: Sequence[str], script: str) -> None:
         _, failures = self._run_on(nodes, script)

@@ -32,6 +32,7 @@ class NodeScript:
         remains: prints what is not undone; nothing if all is.
         effect_mark: kind and text of the mark that is added when the fault has its effect.
         start_mark: the same for the moment ``start`` ends; ``None`` for no mark.
+        silences: whether the containers have stopped once the fault has its effect.
         level: default of :class:`~swarmctl.chaos.fault.kind.Options`.
         needs_peers: whether it needs the other nodes' addresses.
         directory: where the undo script is kept.
@@ -45,6 +46,7 @@ class NodeScript:
     remains: str
     effect_mark: tuple[str, str]
     start_mark: tuple[str, str] | None = None
+    silences: bool = False
     level: int = 100
     needs_peers: bool = False
     directory: str = UNTIL_REBOOT

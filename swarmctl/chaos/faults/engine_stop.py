@@ -31,4 +31,5 @@ class EngineStop(NodeFault):
         undo=START,
         remains=REMAINS,
         effect_mark=("unreachable", "the Engine of {node} has stopped"),
+        silences=True,
     )

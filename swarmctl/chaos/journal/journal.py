@@ -81,7 +81,7 @@ class Mark:
     at_s: float
     kind: str
     text: str
-    service: str = ""
+    silenced: str = ""  # the node whose replicas do not answer from this moment on
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +271,9 @@ class Journal:
     samples: list[Sample] = field(default_factory=list)
     blind: list[tuple[float, float, str]] = field(default_factory=list)  # from, to, why no snapshot
     probe_log: tuple[ProbeRecord, ...] = ()
+    # Of clients that go on using every node, from the fault to the revert; while nodes are lost.
+    every_node: tuple[ProbeSummary, ...] = ()
+    every_node_log: tuple[ProbeRecord, ...] = ()
     lag_s: list[float] = field(default_factory=list)  # snapshot minus the managers' own timestamp
 
     @property

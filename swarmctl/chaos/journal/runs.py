@@ -140,7 +140,7 @@ class Runs:
         )
 
 
-_LINE_PER_ITEM = ("samples", "probe_log", "tasks", "marks", "blind")
+_LINE_PER_ITEM = ("samples", "probe_log", "every_node_log", "tasks", "marks", "blind")
 
 
 def _dump(journal: Journal) -> str:

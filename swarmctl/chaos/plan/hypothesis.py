@@ -33,12 +33,15 @@ class Hypothesis:
         never_below_share: the same as a share of the wanted replicas, 0 to 1, rounded up; becomes
             part of ``never_below`` when they are known (:meth:`resolved`).
         tolerances: by the probed service's or the probe's name; ``*`` for all others.
+        every_node_success: least share of good answers, 0 to 1, for clients that go on using every
+            node; ``None``: any.
     """
 
     within_s: float = 120.0
     never_below: Mapping[str, int] = field(default_factory=dict)
     never_below_share: Mapping[str, float] = field(default_factory=dict)
     tolerances: Mapping[str, Tolerance] = field(default_factory=dict)
+    every_node_success: float | None = None
 
     def resolved(self, wanted: Mapping[str, int]) -> Hypothesis:
         """With numbers of replicas only.
@@ -70,6 +73,9 @@ class Hypothesis:
         ]
         lines += [f"{name} never has less than {n}" for name, n in self.never_below.items()]
         lines += [f"{k} never has less than {v:.0%}" for k, v in self.never_below_share.items()]
+        if self.every_node_success is not None:
+            share = f"{self.every_node_success:.2%}"
+            lines.append(f"{share} of the probes of clients that use every node succeed")
         for name, tolerance in self.tolerances.items():
             if tolerance.success is not None:
                 lines.append(f"{tolerance.success:.2%} of the probes of {name} succeed")

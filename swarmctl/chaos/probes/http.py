@@ -36,5 +36,6 @@ class Http:
         good = status in self.status if self.status else status < 500
         if answer.failure or not good:
             not_http = answer.failure is http.Failure.NOT_HTTP
-            raise ProbeFailedError(answer.detail, not_http=not_http)
+            bad_status = answer.failure is None
+            raise ProbeFailedError(answer.detail, not_http=not_http, bad_status=bad_status)
         return ProbeAnswer(answer.detail, answer.seconds)

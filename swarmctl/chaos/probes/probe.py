@@ -17,11 +17,12 @@ class ProbeFailedError(Exception):
     Args:
         text: why; made printable and cut.
         not_http: the connection was accepted, but no HTTP came back.
+        bad_status: a whole answer came, with an HTTP status that is no good one.
     """
 
-    def __init__(self, text: str, *, not_http: bool = False) -> None:
+    def __init__(self, text: str, *, not_http: bool = False, bad_status: bool = False) -> None:
         super().__init__(one_line(text))
-        self.not_http = not_http
+        self.not_http, self.bad_status = not_http, bad_status
 
 
 class ProbeCancelledError(ProbeFailedError):
@@ -68,11 +69,13 @@ class Endpoint:
         service: the Swarm service, or the name of a probe with a fixed address.
         node: hostname of the node that is asked; ``""`` for a fixed address.
         probe: how it is probed.
+        every_node: probed as a client does that goes on using every node, lost ones included.
     """
 
     service: str
     node: str
     probe: Probe
+    every_node: bool = False
 
     @property
     def address(self) -> str:
@@ -91,6 +94,7 @@ class ProbeResult:
         latency_s: seconds until the answer or the failure.
         detail: the answer, or the error.
         not_http: the connection was accepted, but no HTTP came back.
+        bad_status: a whole answer came, with an HTTP status that is no good one.
     """
 
     at_s: float
@@ -99,6 +103,7 @@ class ProbeResult:
     latency_s: float
     detail: str
     not_http: bool = False
+    bad_status: bool = False
 
 
 class Prober(Protocol):

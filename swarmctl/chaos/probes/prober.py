@@ -102,6 +102,7 @@ def send(
     except ProbeCancelledError:
         raise
     except ProbeFailedError as error:
-        return ProbeResult(at, endpoint, False, now() - at, str(error), error.not_http)
+        took = now() - at
+        return ProbeResult(at, endpoint, False, took, str(error), error.not_http, error.bad_status)
     seconds = now() - at if answer.seconds is None else answer.seconds
     return ProbeResult(at, endpoint, True, seconds, answer.text)

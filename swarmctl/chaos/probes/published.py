@@ -1,7 +1,7 @@
 """Which published services are probed over HTTP, and at which endpoints.
 
 Counters can look healthy while the data path is not (moby#41668, moby#53141), so an experiment
-probes the services as a client would, on the nodes that are left.
+probes the services as a client would: before the fault on every node, then on those that are left.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def probed_services(
 
 @dataclass
 class ServiceEndpoints:
-    """Where each service can be reached on the nodes that are left.
+    """Where each service can be reached.
 
     A port of the routing mesh is open on every node; a host port on the nodes where the service's
     tasks run, under the number each task was given. These numbers are kept here, because Swarm
@@ -82,14 +82,14 @@ class ServiceEndpoints:
     Args:
         services: what is probed.
         machines: EC2 instances by name (the nodes' hostnames).
-        excluded: ids of nodes that are never asked: the targets.
+        excluded: ids of nodes that are not asked: from the fault on, those that are lost.
         planned: path and expected status by service name, where the plan has them.
         fixed: endpoints that do not move, by probe name.
     """
 
     services: Sequence[Service]
     machines: Mapping[str, Machine]
-    excluded: Collection[str]
+    excluded: Collection[str] = ()
     planned: Mapping[str, ServiceProbe] = field(default_factory=dict)
     fixed: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)
     _ports: dict[str, tuple[Port, ...]] = field(default_factory=dict)  # task id → ports

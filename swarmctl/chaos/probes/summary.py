@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median, quantiles
 
 from swarmctl.chaos.journal.journal import ProbeRecord, ProbeSummary
@@ -16,6 +17,16 @@ def summaries(results: Sequence[ProbeResult]) -> tuple[ProbeSummary, ...]:
     for result in results:
         by_service.setdefault(result.endpoint.service, []).append(result)
     return tuple(_summary(name, found) for name, found in by_service.items())
+
+
+def by_client(
+    results: Sequence[ProbeResult],
+) -> tuple[list[ProbeResult], list[ProbeResult]]:
+    """The results of clients that use the nodes that are left, and of those that use every node."""
+    found: tuple[list[ProbeResult], list[ProbeResult]] = ([], [])
+    for result in results:
+        found[result.endpoint.every_node].append(result)
+    return found
 
 
 def records(results: Sequence[ProbeResult]) -> tuple[ProbeRecord, ...]:
@@ -50,9 +61,27 @@ def longest_outage(results: Sequence[ProbeResult]) -> float:
     return longest
 
 
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A probed place without a good answer.
+
+    Args:
+        place: the service or probe, its node and its address.
+        error: of the last probe.
+        bad_status: it answers over HTTP, but with a status that is no good one.
+    """
+
+    place: str
+    error: str
+    bad_status: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.place}{' answers, but with' if self.bad_status else ':'} {self.error}"
+
+
 def unanswered(
     results: Sequence[ProbeResult], endpoints: Mapping[str, Sequence[Endpoint]]
-) -> tuple[str, ...]:
+) -> tuple[Unanswered, ...]:
     """The endpoints without a good answer, each with its last error.
 
     Args:
@@ -60,20 +89,27 @@ def unanswered(
         endpoints: what is probed now, by service.
     """
     answered = {result.endpoint for result in results if result.ok}
-    last = {result.endpoint: result.detail for result in results}
+    last = {result.endpoint: result for result in results}
     silent = tuple(
-        f"{name}{f' on {endpoint.node}' if endpoint.node else ''} ({endpoint.address}): "
-        f"{last.get(endpoint, 'not probed yet')}"
-        for name, places in endpoints.items()
+        _unanswered(endpoint, last.get(endpoint))
+        for places in endpoints.values()
         for endpoint in places
         if endpoint not in answered
     )
     nowhere = tuple(
-        f"{name}: no node is left to probe it on"
+        Unanswered(name, "no node is left on which it can be reached")
         for name, places in endpoints.items()
         if not places
     )
     return silent + nowhere
+
+
+def _unanswered(endpoint: Endpoint, last: ProbeResult | None) -> Unanswered:
+    node = f" on {endpoint.node}" if endpoint.node else ""
+    place = f"{endpoint.service}{node} ({endpoint.address})"
+    if last is None:
+        return Unanswered(place, "not probed yet")
+    return Unanswered(place, last.detail, last.bad_status)
 
 
 def without_http(results: Sequence[ProbeResult]) -> set[str]:

@@ -114,11 +114,16 @@ def _figures(journal: Journal) -> tuple[tuple[str, str], ...]:
         (words.seconds(run.phases["t_down"]), "until the managers called it Down"),
         (words.seconds(run.phases["t_healthy"]), "until every replica served again"),
         *_replicas(run),
-        (f"{run.lost} / {run.probes}" if run.probes else words.NONE, "probes lost"),
+        (_lost(run.lost, run.probes), "probes lost"),
         (words.seconds(run.longest_outage_s), "longest outage"),
+        (_lost(run.every_node_lost, run.every_node_probes), "lost by clients of every node"),
         (words.seconds(restored), "from revert to node Ready"),
     )
     return tuple((number, label) for number, label in found if number != words.NONE)
+
+
+def _lost(lost: int, sent: int) -> str:
+    return f"{lost} / {sent}" if sent else words.NONE
 
 
 def _replicas(run: RunSummary) -> tuple[tuple[str, str], ...]:

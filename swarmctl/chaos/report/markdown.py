@@ -67,7 +67,9 @@ def _head(journal: Journal) -> list[str]:
 
 def _details(journal: Journal) -> list[str]:
     lines = _prediction(journal) or _placement(journal)
-    if journal.probes:
+    for title, probes in (("probes of", journal.probes), ("every node", journal.every_node)):
+        if not probes:
+            continue
         rows = [
             [
                 escape(p.service),
@@ -77,9 +79,9 @@ def _details(journal: Journal) -> list[str]:
                 f"{p.median_ms:.0f} ms",
                 f"{p.p99_ms:.0f} ms",
             ]
-            for p in journal.probes
+            for p in probes
         ]
-        titles = ("probes of", "sent", "lost", "longest outage", "median", "99 %")
+        titles = (title, "sent", "lost", "longest outage", "median", "99 %")
         lines += [*_table(titles, rows), ""]
     engines = ", ".join(sorted(set(journal.engine_versions.values())))
     return [

@@ -140,5 +140,6 @@ def _plain(journal: Journal) -> dict[str, Any]:
         "after": journal.after,
         "final": journal.final,
         "probed": [asdict(probe) for probe in journal.probes],
+        "every_node": [asdict(probe) for probe in journal.every_node],
         "undo": asdict(journal.undo),
     }

@@ -21,6 +21,9 @@ class RunSummary:
         probes: how many were sent.
         lost: how many of them were lost.
         longest_outage_s: of any probed service; ``None`` when nothing was probed.
+        every_node_probes: how many were sent as clients do that go on using every node, from the
+            fault to the revert; 0 when no node was lost.
+        every_node_lost: how many of them were lost.
         replicas: how many were lost, moved and kept; ``None`` without a verdict.
         agreed: whether a predicted outcome was seen; ``None`` without a prediction.
         overridden: the guards that refused and were overridden.
@@ -37,6 +40,8 @@ class RunSummary:
     probes: int
     lost: int
     longest_outage_s: float | None
+    every_node_probes: int
+    every_node_lost: int
     replicas: Recovery | None
     agreed: bool | None
     overridden: tuple[str, ...]
@@ -56,6 +61,8 @@ def summarize(journal: Journal) -> RunSummary:
         probes=sum(probe.sent for probe in journal.probes),
         lost=sum(probe.lost for probe in journal.probes),
         longest_outage_s=max((p.longest_outage_s for p in journal.probes), default=None),
+        every_node_probes=sum(probe.sent for probe in journal.every_node),
+        every_node_lost=sum(probe.lost for probe in journal.every_node),
         replicas=recovery(journal.verdict.services) if journal.verdict else None,
         agreed=agrees(journal),
         overridden=tuple(guard.name for guard in overridden(journal)),

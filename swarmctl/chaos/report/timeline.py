@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from swarmctl.chaos.journal.journal import Journal, TaskRecord
+from swarmctl.chaos.journal.journal import Journal, Mark, TaskRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,19 @@ def rows(journal: Journal) -> tuple[TimelineRow, ...]:
     if fault is None:
         return ()
     marks = [
-        TimelineRow(round(mark.at_s - fault, 3), mark.text, _source(mark.kind), mark.kind)
+        TimelineRow(
+            round(mark.at_s - fault, 3), _text(mark, journal), _source(mark.kind), mark.kind
+        )
         for mark in journal.marks
     ]
     return tuple(sorted(marks + _task_rows(journal, fault), key=lambda row: row.at_s))
+
+
+def _text(mark: Mark, journal: Journal) -> str:
+    replicas = sum(counts.get(mark.silenced, 0) for counts in journal.before.values())
+    if not replicas:
+        return mark.text
+    return f"{mark.text}: {replicas} replica{'s' if replicas > 1 else ''} there stop serving"
 
 
 def _source(kind: str) -> str:

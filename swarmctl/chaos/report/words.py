@@ -62,7 +62,16 @@ def _probes(journal: Journal) -> str:
         return ""
     outage = run.longest_outage_s or 0.0
     longest = f", longest outage {outage:.1f} s" if outage >= 0.05 else ""
-    return f"; {run.lost} of {run.probes} probes lost{longest}"
+    every_node = every_node_loss(journal)
+    return f"; {run.lost} of {run.probes} probes lost{longest}{every_node and '; '}{every_node}"
+
+
+def every_node_loss(journal: Journal) -> str:
+    """What clients lost that went on using every node; ``""`` when no node was lost."""
+    run = summarize(journal)
+    if not run.every_node_probes:
+        return ""
+    return f"clients of every node: {run.every_node_lost} of {run.every_node_probes} lost"
 
 
 def _reverted(journal: Journal) -> str:

@@ -112,11 +112,13 @@ class Experiment:
     def _end(self, outcome: str) -> None:
         journal, prober = self.journal, self._context.world.prober
         prober.close()
-        results = prober.results()
+        results, every_node = summary.by_client(prober.results())
         journal.outcome, journal.phase = outcome, "ended"
         journal.ended_s = round(self._context.log.clock.now(), 3)
         journal.probes = summary.summaries(results)
         journal.probe_log = summary.records(results)
+        journal.every_node = summary.summaries(every_node)
+        journal.every_node_log = summary.records(every_node)
         journal.phases = phases(journal)
         self._context.log.try_save()
 

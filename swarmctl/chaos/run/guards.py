@@ -8,6 +8,7 @@ from datetime import datetime
 from swarmctl.chaos.journal.journal import GuardRecord, Journal
 from swarmctl.chaos.plan.limits import Guard
 from swarmctl.chaos.plan.window import Window
+from swarmctl.chaos.probes.summary import Unanswered
 from swarmctl.chaos.run.judging import words
 from swarmctl.chaos.run.judging.judgement import shortages
 from swarmctl.chaos.world.protocols import Machine
@@ -192,16 +193,28 @@ def possible(refusal: str) -> GuardRecord:
     return _result(Guard.POSSIBLE, refusal, "", "the fault can be done to its targets")
 
 
-def answering(silent: Sequence[str], asked: int, forgotten: Sequence[str] = ()) -> GuardRecord:
+def answering(
+    silent: Sequence[Unanswered], asked: int, forgotten: Sequence[str] = ()
+) -> GuardRecord:
     """Every probed place answers before the fault, so that silence after it proves something.
 
     Args:
-        silent: the places that don't, each with its error.
+        silent: the places that don't.
         asked: how many places there are.
         forgotten: services whose host ports the managers have forgotten.
     """
-    trouble = "; ".join(silent)
-    remedy = "open the published port to this machine (security group)"
+    trouble = "; ".join(map(str, silent))
+    remedies = []
+    if not all(place.bad_status for place in silent):
+        remedies.append(
+            "open the published port to this machine (security group), and see swarmctl status"
+        )
+    if any(place.bad_status for place in silent):
+        remedies.append(
+            "docker service logs says why a service answers with an error; "
+            "in an experiment file, `status` names the statuses that are expected"
+        )
+    remedy = "; ".join(remedies)
     if silent and forgotten:
         trouble = (
             f"neither the managers nor the nodes know the host ports of {', '.join(forgotten)} "

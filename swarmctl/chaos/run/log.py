@@ -44,10 +44,17 @@ class RunLog:
         self.interrupts.doing = text
         self.progress.status(f"waiting for {text}")
 
-    def mark(self, kind: str, text: str, at: float | None = None) -> None:
-        """Put a moment on the time line; now, unless ``at`` (run time, seconds) is given."""
+    def mark(self, kind: str, text: str, at: float | None = None, silenced: str = "") -> None:
+        """Put a moment on the time line.
+
+        Args:
+            kind: of the moment.
+            text: what happened.
+            at: run time in seconds; by default now.
+            silenced: the node whose replicas do not answer from this moment on.
+        """
         moment = round(self.clock.now() if at is None else at, 3)
-        self.journal.marks.append(Mark(moment, kind, text))
+        self.journal.marks.append(Mark(moment, kind, text, silenced))
         fault = self.journal.moment("fault")
         self.note(f"{moment - (moment if fault is None else fault):+.1f} s  {text}")
 

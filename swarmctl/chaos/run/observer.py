@@ -42,6 +42,9 @@ class Observer:
     _newest_at: float = 0.0
     _old_tasks: frozenset[str] = frozenset()
     _tasks: dict[str, TaskRecord] = field(default_factory=dict)
+    # Tasks that the managers still call running, on machines that do not answer any more.
+    _silent: set[str] = field(default_factory=set)
+    _marks_read: int = 0
 
     def __post_init__(self) -> None:
         """Until the managers' clock has been asked, it counts as equal to ours."""
@@ -94,10 +97,36 @@ class Observer:
     def _saw(self, at: float, swarm: Swarm) -> None:
         self._note_states(at, swarm)
         self._note_tasks(at, swarm)
-        sample, samples = _sample(at, swarm), self.log.journal.samples
+        self._note_silence()
+        self.newest, self._newest_at, self.is_blind = swarm, at, False
+        self._add_sample(at)
+
+    def answering(self) -> Swarm | None:
+        """The newest snapshot without the tasks of machines that do not answer any more."""
+        if self.newest is None or not self._silent:
+            return self.newest
+        tasks = tuple(task for task in self.newest.tasks if task.id not in self._silent)
+        return replace(self.newest, tasks=tasks)
+
+    def _note_silence(self) -> None:
+        """From the moment a machine stops answering its replicas do not serve.
+
+        The managers go on calling them running until they miss the node.
+        """
+        marks = self.log.journal.marks
+        for mark in marks[self._marks_read :]:
+            if mark.silenced and self.newest is not None:
+                ids = {n.id for n in self.newest.nodes if n.hostname == mark.silenced}
+                self._silent |= {t.id for t in self.newest.tasks if t.node_id in ids}
+                self._add_sample(mark.at_s)
+        self._marks_read = len(marks)
+
+    def _add_sample(self, at: float) -> None:
+        swarm, samples = self.answering(), self.log.journal.samples
+        assert swarm is not None
+        sample = _sample(max([at, *(s.at_s for s in samples[-1:])]), swarm)
         if not samples or replace(samples[-1], at_s=sample.at_s) != sample:
             samples.append(sample)
-        self.newest, self._newest_at, self.is_blind = swarm, at, False
 
     def _note_states(self, at: float, swarm: Swarm) -> None:
         before = {node.id: node.state for node in self.newest.nodes} if self.newest else {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.journal.journal import ProbeSummary
 from swarmctl.chaos.probes import summary
 from swarmctl.chaos.probes.probe import Endpoint, Prober, ProbeResult
 from swarmctl.chaos.probes.published import ServiceEndpoints
+from swarmctl.chaos.probes.summary import Unanswered
 from swarmctl.chaos.run.judging import judgement
 from swarmctl.chaos.run.log import RunLog
 from swarmctl.chaos.run.observer import INTERVAL_S, Observer
@@ -27,6 +29,7 @@ class Watch:
     Args:
         patience_s: how long a probed place may take to answer once before the fault, seconds.
         probed: what is probed now, by service.
+        every_node: what a client goes on using that uses every node, by name; while nodes are lost.
     """
 
     observer: Observer
@@ -35,6 +38,8 @@ class Watch:
     log: RunLog
     patience_s: float = PROBE_PATIENCE_S
     probed: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
+    every_node: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)
+    _before: dict[str, tuple[Endpoint, ...]] = field(default_factory=dict)  # the fault
 
     def snapshot(self) -> Swarm:
         """A snapshot, with the probes aimed at it.
@@ -65,9 +70,42 @@ class Watch:
 
     def _aim_at(self, swarm: Swarm) -> None:
         self.probed = self.places.current(swarm)
-        self.prober.aim(self.probed)
+        # A service that no remaining node serves is still asked for, where it was.
+        aims = {name: found or self._before.get(name, ()) for name, found in self.probed.items()}
+        self.prober.aim({**aims, **self.every_node})
 
-    def await_answers(self, named: bool) -> tuple[str, ...]:
+    def lose(self, nodes: Collection[str]) -> None:
+        """Probe the nodes that are left; beside that, go on as clients do that use every node.
+
+        Args:
+            nodes: ids of the nodes that the fault is about to take; none leaves all as it is.
+        """
+        if not nodes:
+            return
+        self._before = self.probed
+        self.every_node = {
+            f"{name} (every node)": tuple(replace(place, every_node=True) for place in places)
+            for name, places in self.probed.items()
+            if name not in self.places.fixed
+        }
+        self.places.excluded = nodes
+        self._aim_at(self.newest())
+
+    def only_on(self, nodes: Collection[str]) -> tuple[str, ...]:
+        """The probed services that only these nodes (hostnames) serve."""
+        return tuple(
+            name
+            for name, places in self.probed.items()
+            if places and all(place.node in nodes for place in places)
+        )
+
+    def end_loss(self) -> None:
+        """The nodes come back: what clients of every node lose is counted until now."""
+        self.every_node = {}
+        if self.observer.newest is not None:
+            self._aim_at(self.observer.newest)
+
+    def await_answers(self, named: bool) -> tuple[Unanswered, ...]:
         """Watch the steady state until every probed place has answered.
 
         Args:
@@ -88,7 +126,7 @@ class Watch:
             self.log.progress.status(f"a steady state: {self.strength()}")
             clock.pause(INTERVAL_S)
 
-    def _without_other_protocols(self, silent: tuple[str, ...]) -> tuple[str, ...]:
+    def _without_other_protocols(self, silent: tuple[Unanswered, ...]) -> tuple[Unanswered, ...]:
         """Leave out ports that accept connections but speak no HTTP; the user did not name them."""
         if not silent:
             return silent
@@ -101,7 +139,7 @@ class Watch:
         self._aim_at(self.newest())
         return self.silent(since=0.0)
 
-    def silent(self, since: float) -> tuple[str, ...]:
+    def silent(self, since: float) -> tuple[Unanswered, ...]:
         """The probed places without a good answer since a moment (run time)."""
         return summary.unanswered(self._results(since), self.probed)
 
@@ -109,7 +147,7 @@ class Watch:
         """The replicas of every service, in one line."""
         if self.observer.is_blind:
             return f"no manager answers: {' '.join(self.observer.last_error.split())}"
-        swarm = self.newest()
+        swarm = self.observer.answering() or self.newest()
         states = [f"{n.hostname} {n.state}" for n in swarm.nodes if not n.live]
         services = [
             f"{service.name} {swarm.running(service)}/{swarm.wanted(service)}"
@@ -128,7 +166,7 @@ class Watch:
 
     def probe_count(self) -> str:
         """How many probes were lost, to follow :meth:`strength`."""
-        results = self.prober.results()
+        results = self._results(since=0.0)
         lost = sum(not probe.ok for probe in results)
         return f" · {lost} of {len(results)} probes lost" if results else ""
 
@@ -136,5 +174,10 @@ class Watch:
         """The probes since a moment (run time), counted."""
         return summary.summaries(self._results(since))
 
+    def every_node_summaries(self) -> tuple[ProbeSummary, ...]:
+        """The probes that use every node, counted."""
+        return summary.summaries(summary.by_client(self.prober.results())[1])
+
     def _results(self, since: float) -> list[ProbeResult]:
-        return [probe for probe in self.prober.results() if probe.at_s >= since]
+        remaining, _ = summary.by_client(self.prober.results())
+        return [probe for probe in remaining if probe.at_s >= since]

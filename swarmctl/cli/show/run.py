@@ -83,7 +83,12 @@ def _show_placement(journal: Journal) -> None:
 
 
 def _show_probes(journal: Journal) -> None:
-    if journal.probes:
+    for title, probes in (
+        ("Probes", journal.probes),
+        ("Clients of every node, lost ones included", journal.every_node),
+    ):
+        if not probes:
+            continue
         rows = [
             (
                 probe.service,
@@ -94,9 +99,9 @@ def _show_probes(journal: Journal) -> None:
                 f"{probe.p99_ms:.0f} ms",
                 ", ".join(f"{n} of {text}" for text, n in probe.failures.items()) or "none",
             )
-            for probe in journal.probes
+            for probe in probes
         ]
-        print_table("Probes", _PROBE_COLUMNS, rows)
+        print_table(title, _PROBE_COLUMNS, rows)
 
 
 def show_dry_run(journal: Journal, plan: Plan) -> None:

@@ -86,9 +86,14 @@ def lost_leader(root: Path) -> Journal:
 
 
 def partitioned(root: Path) -> Journal:
-    """A lost node whose containers ran on: what the managers see is the same."""
+    """A lost node whose containers ran on, and served: what the managers see is the same."""
     journal = lost_node(root)
     journal.experiment = "partition"
+    first = journal.samples[0]
+    journal.samples = [
+        replace(first, at_s=s.at_s) if s.states == first.states and s.nodes["wkr2"] == 0 else s
+        for s in journal.samples
+    ]
     journal.duplicates = {"web": 3, "api": 1}
     return journal
 

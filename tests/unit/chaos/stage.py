@@ -33,6 +33,7 @@ class FakeProber:
     timeout_s: float = 0.0
     silent: Callable[[Endpoint], bool] = lambda endpoint: False
     not_http: Callable[[Endpoint], bool] = lambda endpoint: False
+    bad_status: Callable[[Endpoint], bool] = lambda endpoint: False
     aims: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
     done: list[ProbeResult] = field(default_factory=list)
     closed: bool = False
@@ -44,9 +45,10 @@ class FakeProber:
         for places in self.aims.values():
             for place in places:
                 ok = not self.silent(place)
-                detail = "HTTP 200" if ok else "connection refused"
-                other = self.not_http(place)
-                self.done.append(ProbeResult(self.clock.now(), place, ok, 0.004, detail, other))
+                other, bad = self.not_http(place), self.bad_status(place)
+                detail = "HTTP 200" if ok else "HTTP 503" if bad else "connection refused"
+                result = ProbeResult(self.clock.now(), place, ok, 0.004, detail, other, bad)
+                self.done.append(result)
         return tuple(result for result in self.done if self._ended(result))
 
     def unfinished(self, before_s: float) -> int:

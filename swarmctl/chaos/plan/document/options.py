@@ -24,6 +24,11 @@ def _delay(text: str) -> str:
     return f"{text}ms" if text.isdecimal() else text
 
 
+def _share(text: str) -> str:
+    """A share; on the command line a bare number is per cent."""
+    return f"{text}%" if _NUMBER.fullmatch(text) else text
+
+
 def _probed(service: str) -> list[dict[str, str]]:
     """A list of probes; ``none`` is an empty one."""
     return [] if service == "none" else [{"service": service}]
@@ -119,6 +124,13 @@ OPTIONS = (
         "Published service to probe; `none` turns probes off.  [all of the stacks]",
         "SERVICE",
         _probed,
+    ),
+    PlanOption(
+        "--every-node-success",
+        ("hypothesis", "every-node-success"),
+        "Minimum share of good answers for clients that go on using every node, lost ones too.",
+        "PERCENT",
+        _share,
     ),
     PlanOption(
         "--override",

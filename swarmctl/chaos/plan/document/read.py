@@ -85,6 +85,7 @@ def _plan(document: Section, title: str) -> Plan | None:
             never_below=_never_below(hypothesis, whole=True),
             never_below_share=_never_below(hypothesis, whole=False),
             tolerances=probed.tolerances,
+            every_node_success=_share(hypothesis, "every-node-success"),
         ),
         options=options,
         duration_s=document.seconds("duration", None),
@@ -167,6 +168,11 @@ def _never_below(hypothesis: Section, *, whole: bool) -> dict[str, Any]:
         for name, value in well_formed.items()
         if isinstance(value, str)
     }
+
+
+def _share(section: Section, key: str) -> float | None:
+    percent = section.percent(key, None)
+    return None if percent is None else percent / 100
 
 
 def _limits(guards: Section) -> Limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from swarmctl.chaos.report import words
 from swarmctl.chaos.report.picture import canvas
 
 if TYPE_CHECKING:
@@ -65,5 +66,6 @@ def draw_probes(axes: Axes, view: canvas.View) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(1.0, view.limits.slowest_ms * 1.6)
     axes.set_ylabel("ms")
-    title = f"Probes: {len(good)} answered, {len(lost)} lost"
+    every_node = words.every_node_loss(view.journal)
+    title = f"Probes: {len(good)} answered, {len(lost)} lost{every_node and '; '}{every_node}"
     axes.set_title(title, loc="left", fontsize=10.5)

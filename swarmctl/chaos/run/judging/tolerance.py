@@ -14,6 +14,7 @@ def broken(
     fault_s: float,
     samples: Sequence[Sample],
     probes: Sequence[ProbeSummary],
+    every_node: Sequence[ProbeSummary] = (),
 ) -> tuple[Reason, ...]:
     """The tolerances of a hypothesis that were not kept.
 
@@ -22,8 +23,14 @@ def broken(
         fault_s: when the fault came, in run time.
         samples: replicas that served, whenever that changed.
         probes: counted since the fault.
+        every_node: the same for clients that go on using every node; empty when no node is lost:
+            then all clients do.
     """
-    return (*_below_minimum(hypothesis, fault_s, samples), *_too_silent(hypothesis, probes))
+    return (
+        *_below_minimum(hypothesis, fault_s, samples),
+        *_too_silent(hypothesis, probes),
+        *_too_silent_for_every_node(hypothesis, every_node or probes),
+    )
 
 
 def _below_minimum(
@@ -46,3 +53,14 @@ def _too_silent(hypothesis: Hypothesis, probes: Sequence[ProbeSummary]) -> Itera
             yield ProbesLost(probe.service, success, probe.sent, allowed.success)
         if allowed.longest_outage_s is not None and outage_s > allowed.longest_outage_s:
             yield OutageTooLong(probe.service, outage_s, allowed.longest_outage_s)
+
+
+def _too_silent_for_every_node(
+    hypothesis: Hypothesis, probes: Sequence[ProbeSummary]
+) -> Iterator[Reason]:
+    allowed, sent = hypothesis.every_node_success, sum(probe.sent for probe in probes)
+    if allowed is None or not sent:
+        return
+    success = 1 - sum(probe.lost for probe in probes) / sent
+    if success < allowed:
+        yield ProbesLost("clients of every node", success, sent, allowed)

@@ -13,6 +13,7 @@ from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context, Targets
 from swarmctl.chaos.run.judging import judgement
 from swarmctl.chaos.world.protocols import Machine
+from swarmctl.errors import UsageError
 from swarmctl.prediction.record import record
 from swarmctl.swarm.model import Swarm
 
@@ -70,10 +71,15 @@ def choose(swarm: Swarm, kind: Kind, selection: Selection, machines: Sequence[Ma
 
 def _places(context: Context, swarm: Swarm) -> ServiceEndpoints:
     plan, chosen = context.plan, context.targets
+    services = probed_services(swarm, plan.probe_service, plan.probes)
+    if plan.hypothesis.every_node_success is not None and not services:
+        raise UsageError(
+            "every-node-success needs a published service that is probed",
+            "leave it out, or publish and probe a service",
+        )
     return ServiceEndpoints(
-        services=probed_services(swarm, plan.probe_service, plan.probes),
+        services=services,
         machines={name: found[0] for name, found in chosen.machines.items()},
-        excluded={node.id for node in chosen.nodes} if context.loses_nodes else (),
         planned=planned.by_service(plan.probes),
         fixed=planned.fixed_endpoints(plan.probes),
     )

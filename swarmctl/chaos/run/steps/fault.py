@@ -33,6 +33,7 @@ def inject(context: Context) -> None:
     journal.before = judgement.placement(swarm)
     journal.wanted = judgement.wanted(swarm)
     names = ", ".join(target.what for target in journal.targets)
+    context.watch.lose(context.baseline.targets)
     log.mark("fault", f"{plan.fault} of {names}")
     context.fault.inject(journal.targets)
 

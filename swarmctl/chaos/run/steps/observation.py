@@ -93,7 +93,10 @@ class _Observation:
         end = log.clock.now() if gave_up or self.held_since is None else self.held_since
         context.watch.await_probes()
         probes = context.watch.summaries(since=log.fault_s)
-        broken = tolerance.broken(context.hypothesis, log.fault_s, journal.samples, probes)
+        every_node = context.watch.every_node_summaries()
+        broken = tolerance.broken(
+            context.hypothesis, log.fault_s, journal.samples, probes, every_node
+        )
         reasons = (*latest.reasons, *unsettled, *broken)
         context.result = words.Result(
             judgement=latest,
@@ -123,7 +126,8 @@ class _Observation:
         took_s = self.held_since - self.context.log.fault_s
         if took_s > within_s:
             found.append(TooLate(took_s, within_s))
-        return [*found, *map(PlaceSilent, self.context.watch.silent(since=self.held_since))]
+        silent = self.context.watch.silent(since=self.held_since)
+        return [*found, *(PlaceSilent(str(one)) for one in silent)]
 
 
 def _compare_with_prediction(context: Context) -> None:

@@ -35,6 +35,7 @@ def put_back(context: Context) -> None:
     """
     if not context.journal.undo.pending:
         return
+    context.watch.end_loss()
     context.world.interrupts.reverting()
     context.log.step("reverting", "Revert")
     carry_out(context.log, context.fault, context.kind.effect, context.watch.observer.snapshot)

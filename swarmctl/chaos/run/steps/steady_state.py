@@ -25,3 +25,9 @@ def watch(context: Context) -> None:
     asked = sum(map(len, watch.probed.values()))
     context.log.guard(guards.answering(silent, asked, places.without_ports(watch.newest())))
     refuse(context)
+    lost = {node.hostname for node in context.targets.nodes} if context.loses_nodes else set()
+    if only := watch.only_on(lost):
+        context.log.note(
+            f"every replica of {', '.join(only)} is on the targets: "
+            "an outage is expected until replacements serve elsewhere"
+        )

@@ -17,6 +17,6 @@ def bare(**options: object) -> FaultContext:
         run_id="20260102-030405-x",
         ttl_s=90.0,
         status=lambda text: None,
-        mark=lambda kind, text: None,
+        mark=lambda kind, text, at=None, silenced="": None,
         options=Options(**options),  # type: ignore[arg-type]  # its own fields
     )

@@ -117,13 +117,6 @@ def test_replicas_that_answer_a_little_later_are_waited_for(tmp_path: Path) -> N
     assert (journal.moment("redistributed") or 0) < 25
 
 
-def test_only_surviving_nodes_are_probed(tmp_path: Path) -> None:
-    port = Port("tcp", 80, 80, "ingress")
-    s = stage(tmp_path, services=[service("web", 6, ports=(port,))])
-    journal = s.experiment.run()
-    assert {probe.node for probe in journal.probe_log} == {"mgr1", "wkr1", "wkr3"}
-
-
 def test_a_global_service_wants_one_less_while_the_node_is_away(tmp_path: Path) -> None:
     s = stage(tmp_path, services=[service("web", 4), service("agent", 0, mode="global")])
     journal = s.experiment.run()
