@@ -14,7 +14,7 @@ from swarmctl.lab import lab as labs
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 NAME = "bench"
-CIDR = "10.45.0.0/16"
+CIDR = "10.95.0.0/16"
 CLUSTER = "swarm_app"
 VICTIM = f"{CLUSTER}_wkr2"
 

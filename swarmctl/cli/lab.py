@@ -92,8 +92,18 @@ def logs(
 def doctor(
     fix: Annotated[
         bool,
-        typer.Option("--fix", help="Install and start what is missing (Debian, Ubuntu; root)."),
+        typer.Option(
+            "--fix",
+            help="Install and start what is missing, and raise kernel limits until the next "
+            "reboot (Debian, Ubuntu; root).",
+        ),
     ] = False,
+    machines: Annotated[
+        int,
+        typer.Option(
+            "--machines", min=1, max=1000, metavar="N", help="For N machines of all labs together."
+        ),
+    ] = 10,
 ) -> int:
     """Check what the lab needs on this machine.
 
@@ -102,8 +112,8 @@ def doctor(
     from swarmctl.lab import doctor as checks
 
     if fix:
-        checks.fix(_step)
-    found = checks.examine()
+        checks.fix(_step, machines)
+    found = checks.examine(machines)
     for check in found:
         console.emit(check.line())
     return int(Exit.FAILED if any(check.failed for check in found) else Exit.OK)

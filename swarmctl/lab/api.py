@@ -12,11 +12,13 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+
+from swarmctl.lab.host.computer import Computer
 
 ACCOUNT = "123456789012"  # moto's; the owner that "self" means
 DEBIAN = "136693071363"  # the account that publishes Debian's AMIs
@@ -50,6 +52,7 @@ class Ec2Instance:
     user_data: bytes = b""
     force_stop: bool = False
     reboot_requested: bool = False
+    launched: bool = False  # its machine has run: it has a disk that must not be lost
     reason: str = ""
 
 
@@ -65,11 +68,11 @@ class View:
 class Api:
     """The served API, and the only way to read or change its state."""
 
-    def __init__(self, console: Callable[[str], str], changed: threading.Event) -> None:
+    def __init__(self, computer: Computer, changed: threading.Event) -> None:
         """Load moto; nothing is served yet.
 
         Args:
-            console: instance id → console output of its machine.
+            computer: what the API asks of this computer.
             changed: set after every request that may have changed something.
         """
         # moto reads its environment, and the file, when it is imported: here, and never again.
@@ -83,7 +86,7 @@ class Api:
 
             from swarmctl.lab import patches
 
-            patches.apply(console)
+            patches.apply(computer)
         self._patches = patches
         self._changed = changed
         self._lock = threading.RLock()
@@ -141,10 +144,11 @@ class Api:
             for backend in _backends():
                 for instance in backend.all_instances():
                     if instance.id == instance_id and instance.state == was:
-                        if state == "terminated" and was == "pending":
+                        if state == "terminated" and was != "shutting-down":
                             instance.terminate()  # gives back its volume and address
                         self._patches.set_state(instance, state, reason)
                         instance.reboot_requested = False
+                        instance.launched = instance.launched or state == "running"
         self._changed.set()
 
 
@@ -168,6 +172,7 @@ def _instance(backend: Any, instance: Any) -> Ec2Instance:
         user_data=base64.b64decode(str(instance.user_data)) if instance.user_data else b"",
         force_stop=instance.force_stop,
         reboot_requested=instance.reboot_requested,
+        launched=instance.launched,
         reason=instance._reason or "",
     )
 

@@ -38,16 +38,21 @@ def next_step(instance: Ec2Instance, container: str | None) -> str:
         container: the state of its container, ``None`` where there is none.
 
     Returns:
-        ``boot``, ``stop``, ``reboot``, ``remove``, ``ended`` (it stopped by itself) or ``""``.
+        ``boot``, ``stop``, ``reboot``, ``remove``, ``ended`` (it stopped by itself), ``lost`` (its
+        machine was removed, and its disk with it) or ``""``. A paused machine is a running one
+        that does not answer, as on EC2 a hung one.
     """
+    up = container in ("running", "paused")
     match instance.state:
+        case "pending" | "running" | "stopped" if container is None and instance.launched:
+            return "lost"
         case "pending":
             return "boot"
         case "stopping":
             return "stop"
         case "shutting-down":
             return "remove"
-        case "running" if container != "running":
+        case "running" if not up:
             return "ended"
         case "running" if instance.reboot_requested:
             return "reboot"
@@ -102,7 +107,7 @@ class Controller:
             step = next_step(instance, containers.get(instance.id))
             if step:
                 self._submit(pool, instance, partial(self._do, step, instance.id))
-            elif instance.state == "running":
+            elif instance.state == "running" and containers.get(instance.id) == "running":
                 rules = compile_rules(instance, view)
                 if rules != self._firewalls.get(instance.id):
                     self._submit(pool, instance, partial(self._apply_firewall, instance, rules))
@@ -118,12 +123,10 @@ class Controller:
             try:
                 work()
             except (SwarmctlError, DockerException, RequestException) as error:
-                log.error("%s (%s): %s", instance.name, instance.id, error)
+                hint = getattr(error, "hint", "")
+                log.error("%s (%s): %s %s", instance.name, instance.id, error, hint)
                 if instance.state == "pending":
-                    # As on EC2: an instance that cannot be launched goes from pending to
-                    # terminated, with the reason. Its container stays, for `swarmctl lab logs`,
-                    # until the lab goes down.
-                    self._move(instance, "terminated", f"Server.InternalError: {error}")
+                    self._record_failed_start(instance, error)
                 # Everything else is retried at the next idle pass, not at once.
                 self._busy.discard(instance.id)
             else:
@@ -131,6 +134,18 @@ class Controller:
                 self._changed.set()
 
         pool.submit(run)
+
+    def _record_failed_start(self, instance: Ec2Instance, error: Exception) -> None:
+        """As on EC2: one that was never launched is terminated, else it is stopped again.
+
+        Its container stays, for `swarmctl lab logs`, until the lab goes down.
+        """
+        try:
+            machine.stop(self._client, self._lab, instance.id, force=True)
+        except (DockerException, RequestException):
+            log.exception("cannot stop the machine of %s", instance.id)
+        state = "stopped" if instance.launched else "terminated"
+        self._move(instance, state, f"Server.InternalError: {error}")
 
     def _move(self, instance: Ec2Instance, state: str, reason: str = "") -> None:
         self._api.move(instance.id, state, was=instance.state, reason=reason)
@@ -151,6 +166,10 @@ class Controller:
                 if container is not None:
                     machine.stop(self._client, self._lab, instance.id, force=instance.force_stop)
                 self._move(instance, "stopped", "User initiated")
+            case "lost":
+                self._firewalls.pop(instance.id, None)
+                why = "Server.InternalError: its machine was removed, but not through this API"
+                self._move(instance, "terminated", why)
             case "ended":
                 self._move(instance, "stopped", "Instance initiated")
             case "reboot":
@@ -176,6 +195,8 @@ class Controller:
             raise SwarmctlError(f"the lab has no AMI {instance.image}; it has {list(self._images)}")
         cidr = view.vpcs[instance.vpc]
         with self._networks:
+            # The network of a VPC that was deleted just now may still have the addresses.
+            network.remove_unused(self._client, self._lab, set(self._api.view().vpcs))
             network.ensure_network(self._client, self._lab, instance.vpc, cidr)
         return machine.MachineSpec(
             lab=self._lab,

@@ -14,11 +14,13 @@ import docker
 from docker.errors import DockerException
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.lab.host import limits
+from swarmctl.lab.host.room import MACHINE_MEMORY, SPARE_MEMORY, available, for_memory, in_gib
 from swarmctl.lab.image.recipes import BASE_IMAGE_VARIABLE
 from swarmctl.lab.lab import Step
 from swarmctl.wait import wait_for
 
-MIN_MEMORY = 2 << 30  # bytes: four nodes and a stack, with head-room
+MACHINES = 10  # a cluster and some; Linux's usual limits are enough for them
 MIN_DISK = 6 << 30  # bytes: images, and the disks of a few nodes
 ENGINE_TIMEOUT = 60  # seconds
 ENGINE_LOG = Path("/var/log/dockerd.log")
@@ -54,14 +56,15 @@ class Check:
         )
 
 
-def examine() -> tuple[Check, ...]:
-    """Run all checks. Changes nothing."""
+def examine(machines: int = MACHINES) -> tuple[Check, ...]:
+    """Run all checks, for a number of machines of all labs together. Changes nothing."""
     info, problem = _engine_info()
     root = Path(info.get("DockerRootDir", "/var/lib/docker"))
     return (
         _engine(info, problem),
         _builder(),
-        _memory(Path("/proc/meminfo").read_text()),
+        _memory(Path("/proc/meminfo").read_text(), machines),
+        _limits(limits.read(), machines),
         _disk(root),
         _capabilities(Path("/proc/self/status").read_text()),
         _ip_vs(),
@@ -89,14 +92,26 @@ def _builder() -> Check:
     return Check("image builder", bool(found), found or "no mmdebstrap", FIX)
 
 
-def _memory(meminfo: str) -> Check:
-    fields = dict(line.split(":", 1) for line in meminfo.splitlines())
-    available = int(fields["MemAvailable"].split()[0]) << 10
+def _memory(meminfo: str, machines: int) -> Check:
+    memory = available(meminfo)
+    fit = for_memory(memory)
+    needed = SPARE_MEMORY + machines * MACHINE_MEMORY
     return Check(
         "memory",
-        available >= MIN_MEMORY,
-        f"{available / (1 << 30):.1f} GiB available",
-        f"free memory: {MIN_MEMORY >> 30} GiB are needed",
+        fit >= machines,
+        f"{in_gib(memory)} available, for {fit} more machines",
+        f"free memory: {in_gib(needed)} are needed for {machines}",
+    )
+
+
+def _limits(values: dict[str, int], machines: int) -> Check:
+    low = limits.too_low(machines, values)
+    found = [f"{key} is {values[key]}, {needed} needed" for key, needed in low.items()]
+    return Check(
+        "kernel limits",
+        not low,
+        "; ".join(found) or f"enough for {machines} machines",
+        f"{FIX} --machines {machines}",
     )
 
 
@@ -135,8 +150,8 @@ def _ip_vs() -> Check:
     )
 
 
-def fix(step: Step) -> None:
-    """Install and start what is missing, on Debian or Ubuntu, as root. Idempotent.
+def fix(step: Step, machines: int = MACHINES) -> None:
+    """Install and start what is missing and raise limits; Debian or Ubuntu, as root. Idempotent.
 
     Raises:
         SwarmctlError: not root, another distribution, or a command failed.
@@ -156,6 +171,9 @@ def fix(step: Step) -> None:
     if not _engine_info()[0]:
         with step("starting the Engine"):
             _start_engine()
+    if low := limits.too_low(machines, limits.read()):
+        with step("raising the kernel's limits"):
+            limits.raise_to(low)
 
 
 def _start_engine() -> None:

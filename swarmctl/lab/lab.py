@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from secrets import token_hex, token_urlsafe
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,9 @@ from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.lab import machine, network
 from swarmctl.lab.api import Ec2Instance, View
 from swarmctl.lab.firewall import OPERATOR, compile_rules
+from swarmctl.lab.host.addresses import Taken, first_free, taken_here
 from swarmctl.lab.image.ensure import Images, ensure_images
-from swarmctl.lab.paths import ROOT, LabPaths, Record, held
+from swarmctl.lab.paths import ROOT, LabPaths, Record, held, known_labs
 from swarmctl.wait import wait_for
 
 if TYPE_CHECKING:
@@ -106,14 +108,25 @@ def up(name: str, step: Step, note: Note) -> str:
             with step("image mirror"):
                 network.start_mirror(client, name, images.registry)
             with step("AWS API"):
-                # Made anew at each start; the key opens this lab alone.
-                paths.keep(Record(f"LAB{token_hex(8).upper()}", token_urlsafe(30)))
+                _choose(client, paths)
                 _serve(paths)
         except BaseException:
             _stop_serving(paths)
             _remove_everything(client, paths, keep=paths.log.name)
             raise
     return endpoint(paths)
+
+
+def _choose(client: docker.DockerClient, paths: LabPaths) -> None:
+    """Record a new key for the API, and a free range for the playbooks' VPC."""
+    with held(ROOT / "addresses.lock", timeout_s=30):
+        taken = [
+            Taken(IPv4Network(cidr), f"the lab {other}")
+            for other in known_labs()
+            if (cidr := LabPaths(other).recorded().vpc_cidr)
+        ]
+        cidr = first_free((*taken, *taken_here(client, paths.name)))
+        paths.keep(Record(f"LAB{token_hex(8).upper()}", token_urlsafe(30), cidr))
 
 
 def down(name: str, step: Step) -> None:
@@ -169,6 +182,7 @@ def environment(name: str) -> dict[str, str]:
         "SWARMCTL_LAB": name,
         "SWARMCTL_STATE": str(paths.state),
         "SWARMCTL_ADMIN_CIDR": f"{OPERATOR}/32",
+        "SWARMCTL_VPC_CIDR": record.vpc_cidr,
     }
 
 
@@ -272,7 +286,7 @@ def _serve(paths: LabPaths) -> None:
 
 def _clean_environment() -> dict[str, str]:
     """The environment without the variables that point at a lab."""
-    drop = {*_UNSET, "AWS_ENDPOINT_URL", "SWARMCTL_STATE"}
+    drop = {*_UNSET, "AWS_ENDPOINT_URL", "SWARMCTL_STATE", "SWARMCTL_VPC_CIDR"}
     return {key: value for key, value in os.environ.items() if key not in drop}
 
 

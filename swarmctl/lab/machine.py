@@ -14,8 +14,10 @@ from typing import Any
 
 import docker
 from docker.errors import APIError, NotFound
+from docker.models.containers import Container
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.texts import clean, one_line
 
 LAB_LABEL = "swarmctl.lab"
 INSTANCE_LABEL = "swarmctl.instance"
@@ -68,6 +70,12 @@ def states(client: docker.DockerClient, lab: str) -> dict[str, str]:
     }
 
 
+def running_everywhere(client: docker.DockerClient) -> set[str]:
+    """The instances of all labs on this computer whose machines run."""
+    listing = client.api.containers(filters={"label": [INSTANCE_LABEL]})
+    return {container["Labels"][INSTANCE_LABEL] for container in listing}
+
+
 def create(client: docker.DockerClient, spec: MachineSpec) -> None:
     """Create a machine, ready for its first start; replace what an earlier attempt has left."""
     name = container_name(spec.lab, spec.instance)
@@ -111,27 +119,44 @@ def start(client: docker.DockerClient, lab: str, instance: str) -> None:
     """Start a machine and wait until its sshd answers.
 
     Raises:
-        SwarmctlError: it did not boot; the message ends with its last output.
+        SwarmctlError: it did not boot; the hint has its last output.
     """
     container = client.containers.get(container_name(lab, instance))
-    container.start()
     script = _SSHD_ANSWERS.format(tries=BOOT_TIMEOUT * 10)
     try:
+        _unpause(container)
+        container.start()
         code, _ = container.exec_run(["timeout", str(BOOT_TIMEOUT), "bash", "-c", script])
-    except APIError as error:  # it stopped before, or while, it was asked
+    except APIError as error:  # it did not start, or stopped again
         raise _boot_failure(client, lab, instance, str(error.explanation)) from error
     if code != 0:
         raise _boot_failure(client, lab, instance, f"sshd did not answer within {BOOT_TIMEOUT} s")
 
 
 def _boot_failure(client: docker.DockerClient, lab: str, instance: str, why: str) -> SwarmctlError:
-    tail = console(client, lab, instance, lines=15)
-    return SwarmctlError(f"machine of {instance} did not boot: {why}\n{tail}".rstrip())
+    tail = clean(console(client, lab, instance, lines=15)).strip()
+    last = one_line(tail.rpartition("\n")[2], 120)
+    ending = f"; its console ends with: {last}" if last else ""
+    return SwarmctlError(
+        f"the machine did not boot: {one_line(why, 100)}{ending}",
+        f"the end of its console:\n{tail}" if tail else "",
+    )
+
+
+def _unpause(container: Container) -> None:
+    """A paused machine obeys nothing, not even a stop."""
+    container.reload()
+    if container.status == "paused":
+        container.unpause()
 
 
 def stop(client: docker.DockerClient, lab: str, instance: str, *, force: bool) -> None:
-    """Shut a machine down, or kill it (``force``); a stopped machine is no error."""
-    container = client.containers.get(container_name(lab, instance))
+    """Shut a machine down, or kill it (``force``); a stopped or missing machine is no error."""
+    try:
+        container = client.containers.get(container_name(lab, instance))
+    except NotFound:
+        return
+    _unpause(container)
     if not force:
         container.stop(timeout=STOP_TIMEOUT)
         return

@@ -10,6 +10,7 @@ from docker.types import IPAMConfig, IPAMPool
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab.firewall import gateway_of
+from swarmctl.lab.host.addresses import conflict, taken_here
 from swarmctl.lab.machine import LAB_LABEL
 
 
@@ -51,11 +52,13 @@ def ensure_network(
     """Create the Docker network of a VPC, with the image mirror in it, unless it exists.
 
     Raises:
-        SwarmctlError: another network of this machine uses these addresses.
+        SwarmctlError: something else on this machine uses these addresses.
     """
     name = network_name(lab, vpc)
     if client.networks.list(names=[name]):
         return
+    if problem := conflict(cidr, taken_here(client, lab)):
+        raise SwarmctlError(f"no Docker network for {vpc}: {problem}")
     pool = IPAMPool(subnet=cidr, gateway=gateway_of(cidr))
     try:
         network = client.networks.create(
@@ -66,11 +69,7 @@ def ensure_network(
             check_duplicate=True,
         )
     except APIError as error:
-        raise SwarmctlError(
-            f"no Docker network for {vpc} ({cidr}): {error.explanation}",
-            "another network of this machine uses these addresses: "
-            "choose another vpc_cidr, or remove that network (docker network ls)",
-        ) from error
+        raise SwarmctlError(f"no Docker network for {vpc} ({cidr}): {error.explanation}") from error
     if mirror:
         network.connect(mirror_container(lab), ipv4_address=mirror_ip(cidr))
 

@@ -7,7 +7,8 @@ Each function is one patch and says when it can be removed. The process that ser
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from ipaddress import ip_network
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -20,6 +21,10 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.security_groups import SecurityGroups
+from moto.ec2.responses.vpcs import VPCs
+
+from swarmctl.lab.host.computer import Computer
+from swarmctl.reading.texts import clean, one_line
 
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceState.html
 STATE_CODES = {
@@ -31,25 +36,37 @@ STATE_CODES = {
     "stopped": 80,
 }
 
+# What EC2 puts before the message of a StateReason.
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StateReason.html
+_REASON_CODES = {
+    "User initiated": "Client.UserInitiatedShutdown",
+    "Instance initiated": "Client.InstanceInitiatedShutdown",
+}
+MAX_REASON = 250  # characters
+
 _force_stop: contextvars.ContextVar[bool] = contextvars.ContextVar("force_stop", default=False)
 
 
-def apply(console: Callable[[str], str]) -> None:
-    """Patch moto in this process; ``console``: instance id → console output of its machine."""
+def apply(computer: Computer) -> None:
+    """Patch moto in this process."""
     _numbered_protocols_in_security_groups()
     _launch_template_tags_stay_out_of_its_data()
     _updated_rule_descriptions_are_acknowledged()
     _no_public_addresses()
     _instance_states_follow_the_machines()
     _forced_stops_are_distinguished()
-    _console_output_is_the_machines(console)
+    _console_output_is_the_machines(computer.console)
+    _taken_addresses_are_refused(computer.conflict)
+    _more_machines_than_fit_are_refused(computer.no_room)
 
 
 def set_state(instance: Any, name: str, reason: str = "") -> None:
     """Move moto's ``Instance`` to a state of ``STATE_CODES``; ``""`` clears its StateReason."""
+    reason = one_line(reason, MAX_REASON)
     instance._state = InstanceState(name, STATE_CODES[name])
     instance._reason = reason
-    instance.state_reason = StateReason(reason, "Server.InternalError") if reason else StateReason()
+    code = _REASON_CODES.get(reason, "Server.InternalError")
+    instance.state_reason = StateReason(reason, code) if reason else StateReason()
 
 
 def _numbered_protocols_in_security_groups() -> None:
@@ -127,6 +144,7 @@ def _instance_states_follow_the_machines() -> None:
         original_init(self, *args, **kwargs)
         self.force_stop = False
         self.reboot_requested = False
+        self.launched = False
         set_state(self, "pending")
 
     def terminate(self: Any) -> InstanceState:
@@ -199,7 +217,57 @@ def _console_output_is_the_machines(console: Callable[[str], str]) -> None:
 
     def get_console_output(self: Any) -> ActionResult:
         instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
-        output = Base64EncodedString.from_raw_string(console(instance.id))
+        output = Base64EncodedString.from_raw_string(clean(console(instance.id)))
         return ActionResult({"InstanceId": instance.id, "Output": output})
 
     General.get_console_output = get_console_output  # type: ignore[method-assign]  # patch
+
+
+def _taken_addresses_are_refused(conflict: Callable[[str], str]) -> None:
+    """On AWS every VPC has addresses of its own; in the lab they are this computer's.
+
+    Permanent.
+    """
+    original = VPCs.create_vpc
+
+    def create_vpc(self: Any) -> ActionResult:
+        cidr = self._get_param("CidrBlock")
+        for vpc in self.ec2_backend.vpcs.values():
+            # The default VPC has a network only when an instance is started in it.
+            if not vpc.is_default and ip_network(vpc.cidr_block).overlaps(ip_network(cidr)):
+                why = f"{cidr} is taken: the VPC {vpc.id} of this lab has {vpc.cidr_block}"
+                raise EC2ClientError("InvalidVpc.Range", f"{why}; choose another vpc_cidr")
+        if problem := conflict(cidr):
+            raise EC2ClientError("InvalidVpc.Range", problem)
+        return original(self)
+
+    VPCs.create_vpc = create_vpc  # type: ignore[method-assign]  # patch
+
+
+def _more_machines_than_fit_are_refused(no_room: Callable[[int, Collection[str]], str]) -> None:
+    """Beyond the memory and the kernel's limits of this computer, machines die while they boot.
+
+    Permanent.
+    """
+    run_instances, start_instances = (
+        InstanceResponse.run_instances,
+        InstanceResponse.start_instances,
+    )
+
+    def refuse(self: Any, wanted: int) -> None:
+        starting = [i.id for i in self.ec2_backend.all_instances() if i.state == "pending"]
+        if wanted and (problem := no_room(wanted, starting)):
+            raise EC2ClientError("InsufficientInstanceCapacity", problem)
+
+    def run(self: Any) -> ActionResult:
+        refuse(self, int(self._get_param("MinCount", if_none="1")))
+        return run_instances(self)
+
+    def start(self: Any) -> ActionResult:
+        asked = set(self._get_param("InstanceIds", []))
+        stopped = [i for i in self.ec2_backend.all_instances() if i.state == "stopped"]
+        refuse(self, len([i for i in stopped if i.id in asked]))
+        return start_instances(self)
+
+    InstanceResponse.run_instances = run  # type: ignore[method-assign]  # patch
+    InstanceResponse.start_instances = start  # type: ignore[method-assign]  # patch

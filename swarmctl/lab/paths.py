@@ -100,10 +100,12 @@ def known_labs() -> list[str]:
     return sorted(path.parent.name for path in ROOT.glob("*/lab.json"))
 
 
-def held(lock: Path) -> contextlib.AbstractContextManager[None]:
-    """Hold a lab's lock file.
+def held(lock: Path, timeout_s: float = 0) -> contextlib.AbstractContextManager[None]:
+    """Hold a lab's lock file; wait for it for some seconds.
 
     Raises:
         RefusedError: another process holds it; the message has its pid.
     """
-    return locked(lock, "another command works on this lab", "wait until it has finished")
+    return locked(
+        lock, "another command works on this lab", "wait until it has finished", timeout_s
+    )

@@ -10,13 +10,20 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import docker
 
 from swarmctl.lab import machine
 from swarmctl.lab.api import Api
 from swarmctl.lab.controller import Controller
+from swarmctl.lab.host import limits
+from swarmctl.lab.host.addresses import conflict, taken_here
+from swarmctl.lab.host.computer import Computer
+from swarmctl.lab.host.room import available, room
 from swarmctl.lab.image.ensure import ensure_images
 from swarmctl.lab.paths import LabPaths, held
 
@@ -32,7 +39,12 @@ def main(name: str) -> None:
     changed = threading.Event()
     # Held while the process lives: if the lock is free, the lab is not served.
     with held(paths.serve_lock):
-        api = Api(lambda instance: machine.console(client, name, instance), changed)
+        computer = Computer(
+            console=partial(machine.console, client, name),
+            conflict=lambda cidr: conflict(cidr, taken_here(client, name)),
+            no_room=partial(_no_room, client),
+        )
+        api = Api(computer, changed)
         controller = Controller(client, name, ensure_images(client, log.info), api, changed)
 
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -43,6 +55,23 @@ def main(name: str) -> None:
         log.info("serving the AWS API of lab %s on 127.0.0.1:%d", name, port)
         controller.run()
         log.info("finished")
+
+
+def _no_room(client: docker.DockerClient, wanted: int, starting: Collection[str]) -> str:
+    """Why no ``wanted`` more machines fit on this computer, or ``""``."""
+    running = machine.running_everywhere(client)
+    found = room(
+        available(Path("/proc/meminfo").read_text()),
+        limits.read(),
+        running=len(running),
+        starting=len(set(starting) - running),
+    )
+    if found.machines >= wanted:
+        return ""
+    return (
+        f"this computer has room for {found.machines} more machines, not for {wanted}: "
+        f"{found.reason}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """One lab and one Swarm for all lab tests: real machines, real playbook runs, real kills.
 
 The tests share the Swarm and leave it as they found it, so any of them can be run alone:
-``pytest tests/lab -k ssh``. They need an Engine and nothing else; the lab is their own (``test``,
-10.43.0.0/16) and is removed at the end.
+``pytest tests/lab -k ssh``. They need an Engine and nothing else; the lab is their own (``test``)
+and is removed at the end.
 """
 
 from __future__ import annotations

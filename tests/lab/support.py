@@ -19,7 +19,6 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 NAME = "test"
 CLUSTER = "swarm_app"
-VPC_CIDR = "10.43.0.0/16"
 STACK = "three_tier"
 
 RECAP = re.compile(r"^(?P<host>\S+)\s+: ok=\d+\s+changed=(?P<changed>\d+)", re.MULTILINE)
@@ -50,11 +49,9 @@ class Lab:
         return self.run(str(BIN / "swarmctl"), *words, timeout=timeout)
 
     def playbook(self, name: str, *words: str) -> Playbook:
-        """Run a playbook against this lab's VPC."""
+        """Run a playbook."""
         path = f"playbooks/{name}.yml"
-        done = self.run(
-            str(BIN / "ansible-playbook"), path, "-e", f"vpc_cidr={VPC_CIDR}", *words, timeout=600
-        )
+        done = self.run(str(BIN / "ansible-playbook"), path, *words, timeout=600)
         return Playbook(done.returncode, done.stdout + done.stderr)
 
     def status(self) -> dict[str, Any]:

@@ -7,10 +7,12 @@ import boto3
 import pytest
 
 from swarmctl.lab.api import Api
+from swarmctl.lab.host.computer import Computer
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
+TAKEN, ROOM = "10.99.0.0/16", 20
 KEY_ID, SECRET = "LABKEY", "the lab's secret"
 
 
@@ -21,7 +23,12 @@ def changed() -> threading.Event:
 
 @pytest.fixture(scope="session")
 def api(changed: threading.Event) -> Api:
-    return Api(lambda instance: f"console of {instance}", changed)
+    computer = Computer(
+        console=lambda instance: f"console of {instance}\x1b[31m",
+        conflict=lambda cidr: f"{cidr} is in use" if cidr == TAKEN else "",
+        no_room=lambda wanted, _: f"no room for {wanted}" if wanted > ROOM else "",
+    )
+    return Api(computer, changed)
 
 
 @pytest.fixture(scope="session")

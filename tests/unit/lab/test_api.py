@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from swarmctl.lab.api import GOLDEN_AMI, Api, Ec2Instance
+from tests.unit.lab.conftest import TAKEN
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -100,6 +101,56 @@ def test_an_instance_that_cannot_boot_leaves_no_volume(
     assert ec2.describe_volumes(Filters=mine)["Volumes"] == []
     (found,) = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
     assert "no network" in found["Instances"][0]["StateTransitionReason"]
+
+
+def test_a_machines_output_cannot_break_an_answer(
+    api: Api, ec2: "EC2Client", instance: str
+) -> None:
+    noise = "\x1b[1;31mFailed\x1b[0m to allocate\x00 manager: <Too many open files>\r\n" * 99
+    api.move(instance, "terminated", was="pending", reason=f"Server.InternalError: {noise}")
+    (found,) = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+    reason = found["Instances"][0]["StateReason"]
+    assert reason["Code"] == "Server.InternalError"
+    assert reason["Message"].startswith(
+        "Server.InternalError: Failed to allocate manager: <Too many open files> Failed"
+    )
+    assert len(reason["Message"]) == 250
+
+
+def test_a_requested_stop_is_no_error_of_the_server(
+    api: Api, ec2: "EC2Client", instance: str
+) -> None:
+    api.move(instance, "running", was="pending")
+    api.move(instance, "stopped", was="running", reason="Instance initiated")
+    (found,) = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+    assert found["Instances"][0]["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_an_instance_that_ran_once_has_something_to_lose(
+    api: Api, ec2: "EC2Client", instance: str
+) -> None:
+    assert not seen(api, instance).launched
+    api.move(instance, "running", was="pending")
+    ec2.stop_instances(InstanceIds=[instance])
+    api.move(instance, "stopped", was="stopping")
+    assert seen(api, instance).launched
+
+
+def test_addresses_that_are_taken_on_this_computer_are_refused_at_once(ec2: "EC2Client") -> None:
+    with pytest.raises(ClientError, match=f"{TAKEN} is in use") as caught:
+        ec2.create_vpc(CidrBlock=TAKEN)
+    assert caught.value.response["Error"]["Code"] == "InvalidVpc.Range"
+
+
+def test_two_vpcs_of_a_lab_cannot_share_addresses(ec2: "EC2Client", subnet: str) -> None:
+    with pytest.raises(ClientError, match=r"the VPC vpc-\S+ of this lab has 10\.42\.0\.0/16"):
+        ec2.create_vpc(CidrBlock="10.42.128.0/17")
+
+
+def test_more_machines_than_fit_are_refused(ec2: "EC2Client", subnet: str) -> None:
+    with pytest.raises(ClientError, match="no room for 21") as caught:
+        ec2.run_instances(ImageId=GOLDEN_AMI, MinCount=21, MaxCount=21, SubnetId=subnet)
+    assert caught.value.response["Error"]["Code"] == "InsufficientInstanceCapacity"
 
 
 def test_instances_have_private_addresses_only(api: Api, ec2: "EC2Client", instance: str) -> None:
