@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
+from swarmctl.swarm.find_node import find_node
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.node import ZONE_LABEL, Node
 
@@ -15,29 +16,17 @@ def lost_nodes(swarm: Swarm, names: Iterable[str], zone: str | None) -> list[str
 
     Args:
         swarm: a snapshot.
-        names: hostnames or ids; several may be in one, separated by commas.
+        names: full or short names, or ids; several may be in one, separated by commas.
         zone: an availability zone (label ``az``): all of its nodes.
 
     Raises:
         UsageError: a node or zone is unknown.
     """
     wanted = [name.strip() for item in names for name in item.split(",") if name.strip()]
-    chosen = [_find(swarm.nodes, name).id for name in wanted]
+    chosen = [find_node(swarm.nodes, name).id for name in wanted]
     if zone is not None:
         chosen += [node.id for node in _in_zone(swarm.nodes, zone)]
     return list(dict.fromkeys(chosen))
-
-
-def _find(nodes: Sequence[Node], name: str) -> Node:
-    """A node by name or id; among namesakes the one that is up."""
-    found = [n for n in nodes if name in (n.name, n.id)] or [n for n in nodes if n.hostname == name]
-    if not found:
-        raise unknown("node", name, (n.name for n in nodes))
-    up = [n for n in found if n.state != "down"]
-    if len(up) > 1:
-        listing = ", ".join(n.id for n in up)
-        raise UsageError(f"several nodes have the name {name!r}", f"use an id: {listing}")
-    return (up or found)[0]
 
 
 def _in_zone(nodes: Sequence[Node], zone: str) -> list[Node]:

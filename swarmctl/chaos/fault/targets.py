@@ -10,6 +10,7 @@ from typing import Any
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
+from swarmctl.swarm.find_node import find_node
 from swarmctl.swarm.model import Swarm, Task
 from swarmctl.swarm.node import Node
 
@@ -50,8 +51,8 @@ def candidates(swarm: Swarm, selection: Selection) -> list[Node]:
     """
     _check_names(swarm, selection)
     if selection.names:
-        named = _by_name(swarm)
-        return [named[name] for name in dict.fromkeys(selection.names)]
+        found = (find_node(swarm.nodes, name) for name in selection.names)
+        return list({node.id: node for node in found}.values())
     hosts = {task.node_id for task in _serving(swarm, selection.hosts)}
     pool = [
         node
@@ -90,11 +91,6 @@ def _draw(pool: Sequence[Any], selection: Selection, what: str) -> list[Any]:
     return random.Random(selection.seed).sample(pool, count)  # noqa: S311  repeatable on purpose
 
 
-def _by_name(swarm: Swarm) -> dict[str, Node]:
-    """Nodes by name; a machine that joined anew leaves its old, dead entry behind."""
-    return {node.hostname: node for node in sorted(swarm.nodes, key=lambda node: node.live)}
-
-
 def _serving(swarm: Swarm, service: str) -> list[Task]:
     return [t for s in swarm.services if s.name == service for t in swarm.serving(s)]
 
@@ -103,7 +99,6 @@ def _check_names(swarm: Swarm, selection: Selection) -> None:
     zones = {n.zone for n in swarm.nodes if n.zone}
     services = [service.name for service in swarm.services]
     for what, names, known in (
-        ("node", selection.names, [node.hostname for node in swarm.nodes]),
         ("role", (selection.role,), ROLES),
         ("availability zone", (selection.zone,), zones),
         ("service", (selection.hosts, selection.service), services),

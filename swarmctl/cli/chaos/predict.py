@@ -26,7 +26,11 @@ READABLE = 20_000
 def predict(
     lose: Annotated[
         list[str] | None,
-        typer.Option("--lose", metavar="NODE,…", help="Nodes to lose at the same moment."),
+        typer.Option(
+            "--lose",
+            metavar="NODE,…",
+            help="Nodes to lose at the same moment: full or short names (wkr2), or ids.",
+        ),
     ] = None,
     each: Annotated[
         bool, typer.Option("--each", help="Lose every node in turn, and rank them by risk.")

@@ -67,8 +67,9 @@ OPTIONS = (
     PlanOption(
         "--target",
         TARGETS,
-        "A node's name (repeatable), or a filter: leader, role:ROLE, label:KEY=VALUE, az:ZONE, "
-        "hosts-service:SERVICE; several filters must all match. task-kill: service:SERVICE.",
+        "A node's full or short name (repeatable), or a filter: leader, role:ROLE, "
+        "label:KEY=VALUE, az:ZONE, hosts-service:SERVICE; several filters must all match. "
+        "task-kill: service:SERVICE.",
         "TARGET",
         repeatable=True,
     ),
