@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
-from swarmctl.swarm.find_node import find_node
 from swarmctl.swarm.model import Swarm
-from swarmctl.swarm.node import ZONE_LABEL, Node
+from swarmctl.swarm.node import ZONE_LABEL, Node, find_node
 
 
 def lost_nodes(swarm: Swarm, names: Iterable[str], zone: str | None) -> list[str]:

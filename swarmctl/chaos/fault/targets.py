@@ -10,9 +10,8 @@ from typing import Any
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
-from swarmctl.swarm.find_node import find_node
 from swarmctl.swarm.model import Swarm, Task
-from swarmctl.swarm.node import Node
+from swarmctl.swarm.node import Node, find_node
 
 ROLES = ("worker", "manager")
 

@@ -10,9 +10,8 @@ from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.fault.targets import choose
 from swarmctl.errors import UsageError
 from swarmctl.prediction.lost_nodes import lost_nodes
-from swarmctl.swarm.find_node import find_node
 from swarmctl.swarm.model import Swarm
-from swarmctl.swarm.node import Node
+from swarmctl.swarm.node import Node, find_node
 from tests.unit.chaos.simulated_swarm import node
 
 
