@@ -1,4 +1,4 @@
-"""A member of the Swarm, as plain, frozen data, and how a user names it; see :mod:`swarmctl.swarm.model`."""
+"""A member of the Swarm, as plain, frozen data, and how a user names one; see ``model``."""
 
 from __future__ import annotations
 
