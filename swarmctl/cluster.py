@@ -20,6 +20,7 @@ from swarmctl.swarm.ssh import Endpoint
 
 if TYPE_CHECKING:
     from swarmctl.cloud.instances import Cloud, Instance
+    from swarmctl.cloud.rules import Rule
     from swarmctl.swarm.client import SwarmClient
     from swarmctl.swarm.connect import Failover
     from swarmctl.swarm.shell import Shells
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A Swarm to connect to. ``cluster`` and ``instances`` are empty when ``--host`` named it."""
+    """A Swarm to connect to. Only ``endpoints`` is set when ``--host`` named it."""
 
     endpoints: tuple[Endpoint, ...]
     cluster: str = ""
     instances: tuple[Instance, ...] = ()
+    cloud: Cloud | None = None
 
     def connect(self) -> SwarmClient:
         """A connection to the first manager that answers."""
@@ -44,6 +46,26 @@ class Target:
         from swarmctl.swarm.connect import Failover
 
         return Failover(self.endpoints)
+
+    def nodes(self) -> dict[str, Endpoint]:
+        """How to reach every running node, by name; with ``--host``, that manager only."""
+        if not self.instances:
+            return {str(where): where for where in self.endpoints}
+        return {i.name: endpoint(i) for i in self.instances if i.state == "running"}
+
+    def rules(self) -> dict[str, tuple[Rule, ...]]:
+        """The security group rules of every node by name; empty with ``--host``.
+
+        Raises:
+            CloudError: the call to EC2 failed.
+        """
+        if self.cloud is None:
+            return {}
+        groups = self.cloud.security_groups(self.instances)
+        return {
+            i.name: tuple(rule for group in i.groups for rule in groups[group].rules)
+            for i in self.instances
+        }
 
     def shell(self) -> Shells | None:
         """Commands on the nodes; ``None`` if ``--host`` was given: only EC2 tells their addresses.
@@ -79,8 +101,9 @@ def resolve(
         from swarmctl.cloud.instances import Cloud
 
         cloud = Cloud
-    name, instances = find(cloud(), cluster)
-    return Target(manager_endpoints(name, instances), name, instances)
+    ec2 = cloud()
+    name, instances = find(ec2, cluster)
+    return Target(manager_endpoints(name, instances), name, instances, ec2)
 
 
 def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, ...]]:

@@ -7,7 +7,7 @@ lab is only another environment.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import boto3
 import botocore.config
 import botocore.exceptions
 
+from swarmctl.cloud.security_groups import SecurityGroup, security_group
 from swarmctl.errors import SwarmctlError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Instance:
     az: str
     ssh_user: str
     cluster: str
+    groups: tuple[str, ...] = ()  # ids of its security groups
     unstoppable: str = ""  # why it cannot be stopped and started again
 
     @property
@@ -100,6 +102,16 @@ class Cloud:
         """The instances of a cluster, managers first, without terminated ones."""
         filters: list[FilterTypeDef] = [{"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}]
         return tuple(sorted(self._find(filters), key=lambda i: (i.role, _natural(i.name))))
+
+    def security_groups(self, instances: Iterable[Instance]) -> dict[str, SecurityGroup]:
+        """The security groups that any of these instances has, by id."""
+        ids = sorted({group for instance in instances for group in instance.groups})
+        if not ids:
+            return {}
+        with _errors_in_words(self.region):
+            pages = self._ec2.get_paginator("describe_security_groups").paginate(GroupIds=ids)
+            found = [security_group(raw) for page in pages for raw in page["SecurityGroups"]]
+        return {group.id: group for group in found}
 
     def stop(self, instance_id: str, force: bool = False) -> None:
         """Ask EC2 to stop an instance; ``force`` pulls the plug instead of a clean shutdown."""
@@ -157,6 +169,7 @@ def _instance(raw: Mapping[str, Any]) -> Instance:
         az=raw.get("Placement", {}).get("AvailabilityZone", ""),
         ssh_user=tags.get(SSH_USER_TAG, ""),
         cluster=tags.get(CLUSTER_TAG, ""),
+        groups=tuple(group["GroupId"] for group in raw.get("SecurityGroups", ())),
         unstoppable=_unstoppable(raw, tags),
     )
 

@@ -35,6 +35,13 @@ NameOption = Annotated[
         "--as", metavar="NAME", help="Name of the deployed stack.  [default: the stack's]"
     ),
 ]
+RecordedOption = Annotated[
+    bool,
+    typer.Option(
+        "--recorded/--no-recorded",
+        help="Use the values of the last deploy, too; those given here win.",
+    ),
+]
 PruneOption = Annotated[
     bool,
     typer.Option("--prune/--no-prune", help="Remove services that are no longer in the file."),
@@ -73,6 +80,7 @@ def deploy(
     compose_files: ComposeFileOption = None,
     values: ValuesOption = None,
     assignments: SetOption = None,
+    recorded: RecordedOption = True,
     name: NameOption = None,
     wait: Annotated[
         float, time_option("--wait", "How long the deploy may take, for example 90s or 2m.")
@@ -90,29 +98,29 @@ def deploy(
 ) -> None:
     """Deploy a stack and wait until it runs. If it does not, roll back to the previous version.
 
-    Exit code: 0 it runs, 1 it failed and the old version serves, 2 wrong input, 3 another process
-    is deploying this stack, 4 the old version does not serve as before, 130 interrupted (and
+    Exit code: 0 it runs and its published ports answer, 1 it failed and the old version serves, 2
+    wrong input, 3 refused (another process is deploying this stack, or the nodes have no routing
+    mesh), 4 the old version does not serve as before, 130 interrupted (and
     rolled back).
     """
     from swarmctl.cli.show.deploy import deploy_progress
     from swarmctl.cluster import resolve
     from swarmctl.stack.deploy import deploy as deploys
-    from swarmctl.stack.render.source import load_source
+    from swarmctl.stack.render.source import choose_source
 
-    source = load_source(stack, compose_files or (), values or (), assignments or (), name)
+    choice = choose_source(stack, compose_files or (), values or (), assignments or (), name)
     options = deploys.DeployOptions(
         wait=wait,
         settle=settle,
         rollback=rollback,
         prune=prune,
         resolve=resolve_image,
+        recorded=recorded,
         registry_auth=registry_auth,
         make_secrets=tuple(secrets or ()),
     )
     with deploy_progress() as progress:
-        for line in source.notes:
-            progress.note(line)
-        lines = deploys.deploy(resolve(cluster, host), source, options, progress)
+        lines = deploys.deploy(resolve(cluster, host), choice, options, progress)
     for line in lines:
         console.emit(line)
 
@@ -122,6 +130,7 @@ def diff(
     compose_files: ComposeFileOption = None,
     values: ValuesOption = None,
     assignments: SetOption = None,
+    recorded: RecordedOption = True,
     name: NameOption = None,
     prune: PruneOption = True,
     resolve_image: ResolveOption = "changed",
@@ -136,18 +145,17 @@ def diff(
     """Show what a deploy would change in the Swarm; change nothing. Secrets are masked."""
     from swarmctl.cluster import resolve
     from swarmctl.stack.deploy.deploy import DeployOptions, preview
-    from swarmctl.stack.render.source import load_source
+    from swarmctl.stack.render.source import choose_source
 
-    source = load_source(stack, compose_files or (), values or (), assignments or (), name)
+    choice = choose_source(stack, compose_files or (), values or (), assignments or (), name)
     options = DeployOptions(
         prune=prune,
         resolve=resolve_image,
+        recorded=recorded,
         registry_auth=registry_auth,
         make_secrets=tuple(secrets or ()),
     )
-    for line in source.notes:
-        console.note(line)
-    lines = preview(resolve(cluster, host), source, options, console.note)
+    lines = preview(resolve(cluster, host), choice, options, console.note)
     for line in lines:
         console.emit(line)
     return int(Exit.FAILED if lines and exit_code else Exit.OK)

@@ -32,11 +32,11 @@ def render(
 ) -> int:
     """Render a stack's template: print the compose file, or write it and the files it names."""
     from swarmctl.stack.render import output as outputs
-    from swarmctl.stack.render.source import load_source
+    from swarmctl.stack.render.source import choose_source
 
     if check and output is None:
         raise UsageError("--check needs --output", "name the rendered file to compare with")
-    source = load_source(stack, values_files=values or (), assignments=assignments or ())
+    source = choose_source(stack, values_files=values or (), assignments=assignments or ()).load()
     for line in source.notes:
         console.note(line)
     rendered = source.rendered

@@ -9,6 +9,7 @@ Every step has its own deadline, so a deploy always ends.
 from __future__ import annotations
 
 import base64
+import functools
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -17,8 +18,10 @@ from dataclasses import dataclass
 
 from swarmctl.cluster import Target
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.network.access import AccessTo, no_rules
+from swarmctl.network.nodes import ClusterNodes
 from swarmctl.stack.deploy import converge, desired, images
-from swarmctl.stack.deploy.apply import apply, create, remove_services
+from swarmctl.stack.deploy.apply import apply, create, ingress_ports, remove_services
 from swarmctl.stack.deploy.current import CurrentStack, read_current
 from swarmctl.stack.deploy.failure import (
     DeployFailure,
@@ -28,8 +31,10 @@ from swarmctl.stack.deploy.failure import (
 )
 from swarmctl.stack.deploy.interrupts import Interrupts
 from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, DeployPlan, plan_changes
+from swarmctl.stack.deploy.proof import wait_for_answers
 from swarmctl.stack.deploy.specs import normal
-from swarmctl.stack.render.source import StackSource
+from swarmctl.stack.render.source import StackChoice, StackSource
+from swarmctl.stack.settings import settle
 from swarmctl.swarm import lock
 from swarmctl.swarm.connect import Failover
 from swarmctl.swarm.engine import Engine, SwarmEngine
@@ -41,6 +46,8 @@ from swarmctl.swarm.ssh import Endpoint, NotNowError
 # allows more for a deploy.
 ROLLBACK_TIMEOUT = 120.0
 REMOVAL_TIMEOUT = 60.0
+# For the first answer of the published ports, after the tasks have passed their health checks.
+PROOF_TIMEOUT = 15.0
 # At most for reading, resolving images, applying and gathering evidence together.
 _OVERHEAD = 240.0
 
@@ -55,6 +62,7 @@ class DeployOptions:
         rollback: whether a failed deploy is rolled back.
         prune: whether services that are no longer in the file are removed.
         resolve: when the registry is asked for digests: ``always``, ``changed`` or ``never``.
+        recorded: whether the settings of the last deploy are used below the given ones.
         registry_auth: whether this machine's Docker credentials are sent along.
         make_secrets: secrets that get a random value if they do not exist.
     """
@@ -64,6 +72,7 @@ class DeployOptions:
     rollback: bool = True
     prune: bool = True
     resolve: str = images.CHANGED
+    recorded: bool = True
     registry_auth: bool = False
     make_secrets: Sequence[str] = ()
 
@@ -105,18 +114,19 @@ class DeployProgress:
 
 
 def deploy(
-    target: Target, source: StackSource, options: DeployOptions, progress: DeployProgress
+    target: Target, choice: StackChoice, options: DeployOptions, progress: DeployProgress
 ) -> list[str]:
-    """Deploy a rendered stack; returns what was changed, and how many tasks of each service run.
+    """Deploy a stack; returns what was changed, and how many tasks of each service run.
 
     Raises:
         NotDeployedError: the new version did not run; it was rolled back unless disabled.
         NotRolledBackError: and the old version does not serve as before.
-        RefusedError: another process is deploying this stack.
-        UsageError: docker refuses the compose file; nothing was changed.
+        RefusedError: another process is deploying this stack, or it needs a routing mesh that the
+            nodes do not have; nothing was changed.
+        UsageError: the stack cannot be rendered, or docker refuses it; nothing was changed.
     """
     started = time.monotonic()
-    stack, note = source.name, progress.note
+    stack, note, nodes = choice.name, progress.note, ClusterNodes(target, progress.note)
     addresses = {instance.name: instance.address for instance in target.instances}
     lock_time = _OVERHEAD + options.wait + options.rollback_timeout + REMOVAL_TIMEOUT
     with Interrupts(stack) as interrupts, connect(target) as swarm, ExitStack() as held:
@@ -125,13 +135,18 @@ def deploy(
         owner = lock.this_process("deploy")
         with interrupts.deferred():  # or a lock stays whose id is not known
             held.enter_context(lock.held(engine, lock.of_stack(stack), lock_time, owner, note))
-        made = make_secrets(engine, options.make_secrets)
+        settings, source = settle.load(
+            engine, choice, nodes.kernels, note, recorded=options.recorded
+        )
         before = again(lambda: StackBefore.read(engine, stack, addresses), options.wait)
         plan = make_plan(swarm, engine, source, before.current, options, note)
+        _require_mesh(plan, nodes)
+        made = make_secrets(engine, options.make_secrets)
         count = sum(change.action != CHECK for change in plan.changes)
         note(f"{stack}: {count or 'nothing'} to change")
-        services = carry_out(engine, plan, before, options, progress, interrupts)
-        interrupts.shield("removing the services that are no longer in the file")
+        services = carry_out(engine, plan, before, options, progress, interrupts, nodes.access)
+        interrupts.shield("recording the deploy and removing old services")
+        settle.save(engine, choice, settings)
         _remove_old_services(engine, plan, before.current)
     lines = [*_secret_lines(made), *plan.lines()]
     what, total = "deployed" if lines else "unchanged", converge.totals(services) or "no services"
@@ -139,21 +154,30 @@ def deploy(
 
 
 def preview(
-    target: Target, source: StackSource, options: DeployOptions, note: Callable[[str], None]
+    target: Target, choice: StackChoice, options: DeployOptions, note: Callable[[str], None]
 ) -> list[str]:
     """What :func:`deploy` would change, one line each. Changes nothing.
 
     Raises:
         UsageError: docker refuses the compose file, or a config has other content.
+        RefusedError: the stack needs a routing mesh that the nodes do not have.
     """
+    nodes = ClusterNodes(target, note)
     with connect(target) as swarm:
         engine = SwarmEngine(swarm)
+        _, source = settle.load(engine, choice, nodes.kernels, note, recorded=options.recorded)
         current = read_current(engine, source.name)
         plan = make_plan(swarm, engine, source, current, options, note)
+    _require_mesh(plan, nodes)
     for change in plan.of("secrets", CHECK):
         note(f"note: only a deploy can compare the content of the secret {change.name}")
     missing = [name for name in options.make_secrets if name not in current.known["secrets"]]
     return [*_secret_lines(missing), *plan.lines()]
+
+
+def _require_mesh(plan: DeployPlan, nodes: ClusterNodes) -> None:
+    changed = plan.of("services", CREATE, UPDATE)
+    nodes.require_mesh({c.name: sorted(n for _, n in ingress_ports(c.spec or {})) for c in changed})
 
 
 def _secret_lines(names: Sequence[str]) -> list[str]:
@@ -222,13 +246,16 @@ def carry_out(
     options: DeployOptions,
     progress: DeployProgress,
     interrupts: Interrupts,
+    access: Callable[[], AccessTo] = lambda: no_rules,
 ) -> list[converge.Convergence]:
     """Apply a plan and wait; if that fails, roll back and raise as :func:`deploy` does."""
     keeper = SnapshotKeeper(engine)
     rolling_back = f"rolling back {plan.stack}, within {options.rollback_timeout:.0f} s"
     try:
         try:
-            return _apply_and_wait(engine, plan, before, options, progress, keeper)
+            services = _apply_and_wait(engine, plan, before, options, progress, keeper)
+            _prove(engine, before, options, progress, access)
+            return services
         except SwarmctlError:
             interrupts.shield(rolling_back)
             raise
@@ -273,6 +300,20 @@ def _apply_and_wait(
     )
     _check_specs(engine, plan)
     return services
+
+
+def _prove(
+    engine: Engine,
+    before: StackBefore,
+    options: DeployOptions,
+    progress: DeployProgress,
+    access: Callable[[], AccessTo],
+) -> None:
+    """Require an answer from every published port that can be reached from here."""
+    timeout = max(PROOF_TIMEOUT, options.settle)
+    health_now = functools.partial(before.health_now, engine)
+    for line in wait_for_answers(health_now, before.health, access, timeout):
+        progress.note(line)
 
 
 def _check_specs(engine: Engine, plan: DeployPlan) -> None:

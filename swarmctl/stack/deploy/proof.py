@@ -1,83 +1,42 @@
 """Proof that a version serves: its tasks on live nodes, and a request to its published ports.
 
-Compared before a failed deploy and after its rollback: a port that answered before must answer
-again. A port that could not be reached before (a firewall may block it) is not compared.
+A deploy has succeeded only when each published port answers. After a failed one, the stack is
+compared with its state before: a port that answered must answer again. A port that cannot be
+reached from here (a firewall may block it) is reported, and proves nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from swarmctl import http
+from swarmctl.errors import DeadlineExceededError
+from swarmctl.network.access import Access, AccessTo, closed_port
+from swarmctl.network.ports import PortHealth, Probe, ask_ports, http_probe
 from swarmctl.stack.deploy.converge import convergence_of
-from swarmctl.swarm.model import Service, Swarm
-
-_TIMEOUT = 2.0
-_ADDRESSES = 3  # how many addresses of a service get a request
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeAddress:
-    """A published port of a service, and the path to request."""
-
-    host: str
-    port: int
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}{self.path}"
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeAnswer:
-    """How a port answered: with an HTTP status, with something else (``open``), or not at all."""
-
-    status: int | None = None
-    open: bool = False
-
-    @property
-    def rank(self) -> int:
-        """How good it is: 3 success, 2 a server error, 1 no answer."""
-        if self.status is not None:
-            return 3 if self.status < 500 else 2
-        return 3 if self.open else 1
-
-    def __str__(self) -> str:
-        if self.status is not None:
-            return f"HTTP {self.status}"
-        return "open" if self.open else "no answer"
-
-
-Probe = Callable[[ProbeAddress], ProbeAnswer]
+from swarmctl.swarm.model import Swarm
+from swarmctl.wait import CLOCK, Clock, wait_for
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceHealth:
-    """How one service serves.
-
-    Attributes:
-        ready: tasks of its current spec that serve on live nodes.
-        address: the one with the best answer, ``None`` when no port is published.
-    """
+    """How one service serves: tasks of its current spec on live nodes, and its ports."""
 
     service: str
     ready: int
     wanted: int
-    address: ProbeAddress | None = None
-    answer: ProbeAnswer = ProbeAnswer()
+    ports: tuple[PortHealth, ...] = ()
+
+    def port(self, target: int) -> PortHealth | None:
+        """The published port that leads to this port of the container."""
+        return next((port for port in self.ports if port.address.target == target), None)
 
     def __str__(self) -> str:
-        text = f"{self.service} {self.ready}/{self.wanted} on live nodes"
-        return f"{text}, {self.address} → {self.answer}" if self.address else text
+        return ", ".join([f"{self.service} {self.ready}/{self.wanted} on live nodes",
+                          *map(str, self.ports)])  # fmt: skip
 
 
-def http_probe(address: ProbeAddress) -> ProbeAnswer:
-    """Send one GET request."""
-    answer = http.get(f"http://{address}", _TIMEOUT)
-    silent = answer.failure in (http.Failure.UNREACHABLE, http.Failure.LATE)
-    return ProbeAnswer(answer.status, open=answer.status is None and not silent)
+Health = Mapping[str, ServiceHealth]  # by service
 
 
 def health_of_stack(
@@ -92,44 +51,16 @@ def health_of_stack(
         probe: sends one request; replaced in tests.
     """
     services = swarm.stack_services(stack)
-    with ThreadPoolExecutor(len(services) or 1) as pool:
-        found = pool.map(lambda service: _health(swarm, service, addresses, probe), services)
-        return {health.service: health for health in found}
+    ports = ask_ports(swarm, services, addresses, probe)
+    found = {}
+    for service in services:
+        tasks = convergence_of(swarm, service)
+        own = tuple(port for port in ports if port.service == service.name)
+        found[service.name] = ServiceHealth(service.name, tasks.ready, tasks.wanted, own)
+    return found
 
 
-def _health(
-    swarm: Swarm, service: Service, addresses: Mapping[str, str], probe: Probe
-) -> ServiceHealth:
-    tasks = convergence_of(swarm, service)
-    probed = list(probe_addresses(swarm, service, addresses))[:_ADDRESSES]
-    if not probed:
-        return ServiceHealth(service.name, tasks.ready, tasks.wanted)
-    with ThreadPoolExecutor(len(probed)) as pool:
-        answers = zip(probed, pool.map(probe, probed), strict=True)
-        address, answer = max(answers, key=lambda pair: pair[1].rank)
-    return ServiceHealth(service.name, tasks.ready, tasks.wanted, address, answer)
-
-
-def probe_addresses(
-    swarm: Swarm, service: Service, addresses: Mapping[str, str]
-) -> Iterator[ProbeAddress]:
-    """A service's published TCP ports: mesh ports on every node, host ports where tasks run."""
-    live = {n.id: addresses.get(n.hostname) or n.address for n in swarm.nodes if n.live}
-    for port in service.ports:
-        if port.protocol == "tcp" and port.mode != "host" and port.published:
-            yield from (
-                ProbeAddress(address, port.published, service.probe_path)
-                for address in live.values()
-            )
-    for task in swarm.serving(service):
-        for port in task.ports:
-            if port.protocol == "tcp" and port.mode == "host" and port.published:
-                yield ProbeAddress(live[task.node_id], port.published, service.probe_path)
-
-
-def regressions(
-    before: Mapping[str, ServiceHealth], after: Mapping[str, ServiceHealth]
-) -> list[str]:
+def regressions(before: Health, after: Health) -> list[str]:
     """What served before and no longer does, one line each."""
     lines = []
     for name, old in before.items():
@@ -138,6 +69,82 @@ def regressions(
             lines.append(f"{name} is gone")
         elif new.ready < old.ready:
             lines.append(f"{name} had {old.ready} tasks serving, now {new.ready}")
-        elif old.answer.rank == 3 and new.answer.rank < 3:
-            lines.append(f"{old.address} answered {old.answer}; now {new.address} → {new.answer}")
+        else:
+            lines += _silenced(old, new)
     return lines
+
+
+def _silenced(old: ServiceHealth, new: ServiceHealth) -> Iterator[str]:
+    for port in old.ports:
+        now = new.port(port.address.target)
+        if port.answer.rank == 3 and (now is None or now.answer.rank < 3):
+            yield f"{port.address} answered {port.answer}; now {now or 'it is not published'}"
+
+
+def wait_for_answers(
+    health_now: Callable[[], Health],
+    before: Health,
+    access: Callable[[], AccessTo],
+    timeout: float,
+    clock: Clock = CLOCK,
+) -> list[str]:
+    """Wait until every published port that can be reached from here answers.
+
+    Args:
+        health_now: how the stack serves; sends the requests.
+        before: how it served before the deploy: what answered then must answer now.
+        access: reads the security groups; called only if a port does not answer.
+        timeout: seconds.
+        clock: replaced in tests.
+
+    Returns:
+        A warning for each port that could not be asked.
+
+    Raises:
+        DeadlineExceededError: a port does not answer; the message has each.
+    """
+
+    known: list[AccessTo] = []
+
+    def all_answer() -> tuple[list[str] | None, str]:
+        health = health_now()
+        if not health:
+            return None, "no manager answers"
+        ports = [port for service in health.values() for port in service.ports]
+        silent = [port for port in ports if port.answer.rank < 3]
+        if silent and not known:
+            known.append(access())
+        failed = [port for port in silent if _must_answer(port, before, known[0])]
+        if failed:
+            return None, "; ".join(f"{port.service}: {port}" for port in failed)
+        warnings = [_warning(port, known[0]) for port in silent]
+        return warnings, ""
+
+    what = "the published ports to answer"
+    try:
+        return wait_for(what, all_answer, timeout=timeout, interval=0.5,
+                        clock=clock.now, pause=clock.pause)  # fmt: skip
+    except DeadlineExceededError as fault:
+        fault.hint = "the path to request is the service's label swarmctl.probe.path, or /"
+        raise
+
+
+def _must_answer(port: PortHealth, before: Health, access: AccessTo) -> bool:
+    old = before[port.service].port(port.address.target) if port.service in before else None
+    if old and old.answer.rank == 3:
+        return True
+    if port.answer.rank == 2:  # a server error, which it may have answered before
+        return old is None or old.answer.rank < 2
+    return access(port.address.node, "tcp", port.address.port) is Access.OPEN
+
+
+def _warning(port: PortHealth, access: AccessTo) -> str:
+    number = port.address.port
+    if port.answer.rank == 2:
+        return f"warning: {port.service}: {port}, as before"
+    if access(port.address.node, "tcp", number) is Access.CLOSED:
+        return f"warning: {port.service}: {closed_port(number)}"
+    return (
+        f"warning: {port.service}: {port.address} does not answer from here, so it is not proven "
+        "to serve: the security groups or a firewall may let only others reach it"
+    )

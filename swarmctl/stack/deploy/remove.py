@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from swarmctl.cluster import Target, endpoint
+from swarmctl.cluster import Target
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.reading.names import unknown
 from swarmctl.stack.deploy.apply import remove_services
 from swarmctl.stack.deploy.current import CurrentStack, ids_in_use, read_current
 from swarmctl.stack.deploy.deploy import connect
 from swarmctl.stack.deploy.rollback import remove_objects
+from swarmctl.stack.settings.record import config_name
 from swarmctl.swarm import lock, shell
 from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.model import STACK_LABEL
@@ -63,7 +64,9 @@ def remove_stack(
         RefusedError: another process is deploying this stack, or ``confirm`` refused.
         SwarmctlError: something could not be removed.
     """
-    nodes = _nodes(target, note) if volumes else {}
+    if volumes and not target.instances:
+        note("note: with --host, only the volumes of that manager are found")
+    nodes = target.nodes() if volumes else {}  # a volume exists on one node only
     found = find_volumes(nodes, stack)
     named = [f"{name} on {entry.node}" for entry in found for name in entry.volumes]
     with connect(target) as swarm:
@@ -79,14 +82,6 @@ def remove_stack(
         for name in current.of(kind):
             removed(f"{kind.removesuffix('s')} {name}")
     _remove_volumes(nodes, found, removed)
-
-
-def _nodes(target: Target, note: Note) -> dict[str, Endpoint]:
-    """Every running node: a volume exists on one node only."""
-    if not target.instances:
-        note("note: with --host, only the volumes of that manager are found")
-        return {str(where): where for where in target.endpoints}
-    return {i.name: endpoint(i) for i in target.instances if i.state == "running"}
 
 
 def _remove_volumes(
@@ -161,8 +156,9 @@ def leftovers(
     if not keep_previous:
         services = [{**service, "PreviousSpec": None} for service in services]
     needed = ids_in_use(services)
+    kept = config_name(current.stack)
     return {
-        kind: {n: id_ for n, id_ in current.ids(kind).items() if id_ not in needed[kind]}
+        kind: {n: i for n, i in current.ids(kind).items() if i not in needed[kind] and n != kept}
         for kind in ("configs", "secrets")
     }
 

@@ -14,18 +14,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from swarmctl.reading.secrets import MASK, looks_secret, without_passwords
 from swarmctl.swarm.engine import Json
 
 IMAGE_LABEL = "com.docker.stack.image"
-MASK = "********"
-
-# A name that suggests a secret value; the name of a file (…_FILE) may be shown.
-_SENSITIVE = re.compile(r"(?!.*_FILE$).*(passw|passphrase|secret|token|credential|_?key\b)", re.I)
 _FREE_TEXT = re.compile(r"\.(Env|Options|Labels)\.(?P<name>.+)|^Labels\.(?P<label>.+)")
 _OBVIOUS = re.compile(r"^TaskTemplate\.(ContainerSpec\.)?")
 # Of a digest, as many digits are shown as a person can compare.
 _DIGEST = re.compile(r"(@sha256:[0-9a-f]{12})[0-9a-f]{52}")
-_IN_A_URL = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@")
 
 # Defaults that the Engine fills in (moby daemon/cluster/convert/service.go, swarmkit api/defaults)
 _DEFAULTS: Mapping[str, Any] = {
@@ -74,7 +70,7 @@ class Difference:
     def __str__(self) -> str:
         """One line, with secrets masked."""
         free = _FREE_TEXT.search(self.path)
-        hidden = free is not None and _SENSITIVE.match(free["name"] or free["label"])
+        hidden = free is not None and looks_secret(free["name"] or free["label"])
         old, new = (MASK if hidden and v is not None else _shown(v) for v in (self.old, self.new))
         name = _OBVIOUS.sub("", self.path)
         if self.old is None:
@@ -185,5 +181,5 @@ def _identity(entry: Mapping[str, Any]) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         # A command line may have a secret in it, as in --password=…
-        return " ".join(MASK if _SENSITIVE.match(str(word)) else _shown(word) for word in value)
-    return _DIGEST.sub(r"\1", _IN_A_URL.sub(rf"\1{MASK}@", str(value)))
+        return " ".join(MASK if looks_secret(str(word)) else _shown(word) for word in value)
+    return _DIGEST.sub(r"\1", without_passwords(str(value)))

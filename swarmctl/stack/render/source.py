@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from swarmctl.stack.render.compose_files import (
     read_named,
 )
 from swarmctl.stack.render.output import Rendered
+from swarmctl.stack.render.settings import Settings
 from swarmctl.stack.render.template import FAULTS, TEMPLATE, fill_in
 from swarmctl.stack.render.template_faults import explained
 from swarmctl.stack.render.values import layered, parse_set, unknown_overrides
@@ -38,14 +39,45 @@ class StackSource:
     notes: tuple[str, ...] = ()
 
 
-def load_source(
+@dataclass(frozen=True, slots=True)
+class StackChoice:
+    """What a command line names.
+
+    Attributes:
+        name: the name to deploy it under.
+        given: the settings of the command line.
+        folder: of a stack with a template; ``None`` for compose files.
+        compose_files: merged, the first one first.
+    """
+
+    name: str
+    given: Settings = field(default_factory=Settings)
+    folder: Path | None = None
+    compose_files: tuple[Path, ...] = ()
+
+    def load(self, settings: Settings | None = None) -> StackSource:
+        """Render the template with these settings (by default the given ones), or read the files.
+
+        Raises:
+            UsageError: the stack cannot be rendered or read.
+        """
+        if self.folder is None:
+            return StackSource(self.name, load_compose_files(self.compose_files))
+        used = self.given if settings is None else settings
+        unknown_names = unknown_overrides(self.folder, used.files, self.given.values)
+        overrides = {"stack_name": self.name, **used.values}
+        rendered = render_stack(self.folder, used.files, overrides)
+        return StackSource(self.name, rendered, tuple(f"note: {line}" for line in unknown_names))
+
+
+def choose_source(
     stack: str = "",
     compose_files: Sequence[Path] = (),
     values_files: Sequence[Path] = (),
     assignments: Sequence[str] = (),
     name: str | None = None,
-) -> StackSource:
-    """Load a stack: render its template, or read its compose files.
+) -> StackChoice:
+    """Find what a command line names; nothing is rendered yet.
 
     Args:
         stack: a stack's name, folder or compose file; with ``compose_files``, the name to deploy
@@ -56,7 +88,7 @@ def load_source(
         name: the name to deploy under; by default the stack's or the compose file's folder's.
 
     Raises:
-        UsageError: the stack cannot be rendered or read, or Swarm does not accept the name.
+        UsageError: there is no such stack or values file, or Swarm does not accept the name.
     """
     if compose_files:
         name = name or stack
@@ -65,16 +97,15 @@ def load_source(
     if compose_files:
         if values_files or assignments:
             raise UsageError(f"{compose_files[0]} is not a template, so it has no values to set")
-        rendered = load_compose_files(compose_files)
-        return StackSource(_valid(name or compose_files[0].resolve().parent.name), rendered)
+        load_compose_files(compose_files)  # raises if they cannot be read
+        name = name or compose_files[0].resolve().parent.name
+        return StackChoice(_valid(name), compose_files=tuple(compose_files))
     if not stack:
         raise UsageError("no stack to deploy", "give a stack's name or folder, or -c FILE")
-    overrides = parse_set(assignments)
+    given = Settings(tuple(values_files), parse_set(assignments))
     folder = find_stack(stack)
-    notes = tuple(f"note: {line}" for line in unknown_overrides(folder, values_files, overrides))
-    deployed_as = _valid(name or folder.resolve().name)
-    rendered = render_stack(folder, values_files, {"stack_name": deployed_as, **overrides})
-    return StackSource(deployed_as, rendered, notes)
+    layered(folder, given.files, given.values)  # raises if they cannot be read or merged
+    return StackChoice(_valid(name or folder.resolve().name), given, folder)
 
 
 def render_stack(

@@ -88,6 +88,7 @@ def test_a_bad_setting_stops_the_run_before_any_call() -> None:
     """Nothing listens at the endpoint: had anything been called, that would be the error."""
     environment = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),  # filters import swarmctl: this checkout's
         "HOME": os.environ.get("HOME", "/tmp"),
         "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
         "AWS_MAX_ATTEMPTS": "1",

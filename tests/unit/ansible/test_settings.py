@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
+from swarmctl.cloud.rules import Openings, openings_of
 from tests.unit.ansible.filters import ROOT, load_filters
 
 addresses = load_filters("preflight", "addresses")
 ports = load_filters("preflight", "published_ports")
+groups = load_filters("ec2_security_groups", "security_groups")
 rules = load_filters("preflight", "settings")
 plan_nodes = load_filters("ec2_instances", "plan_nodes").plan_nodes
 SPEC = yaml.safe_load((ROOT / "roles/preflight/meta/argument_specs.yml").read_text())
@@ -162,6 +164,29 @@ def test_a_worker_more_moves_no_other_node() -> None:
     assert [n for n in before if n not in plan_nodes("c", 3, 4, ZONES)] == []
 
 
-def test_published_ports_become_rules_for_their_protocol() -> None:
-    (rule,) = ports.published_rules(["53/udp"], "0.0.0.0/0")
-    assert (rule["proto"], rule["from_port"], rule["to_port"]) == ("udp", 53, 53)
+def test_the_groups_open_what_the_settings_say_and_swarms_ports_between_nodes_only() -> None:
+    managers, workers = groups.security_groups("c", "198.51.100.7/32", ["53/udp"], "0.0.0.0/0")
+    nodes = ["c_mgr_sg", "c_wkr_sg"]
+    assert [managers["name"], workers["name"]] == nodes
+    opened = {
+        (r["proto"], r["from_port"], r["to_port"], r.get("cidr_ip") or tuple(r["group_name"]))
+        for r in workers["rules"]
+    }
+    assert opened == {
+        ("tcp", 22, 22, "198.51.100.7/32"),
+        ("udp", 53, 53, "0.0.0.0/0"),
+        ("tcp", 7946, 7946, tuple(nodes)),
+        ("udp", 7946, 7946, tuple(nodes)),
+        ("udp", 4789, 4789, tuple(nodes)),
+        ("50", -1, -1, tuple(nodes)),
+    }
+    (control,) = [rule for rule in managers["rules"] if rule not in workers["rules"]]
+    assert (control["from_port"], control["group_name"]) == (2377, nodes)
+
+
+def test_the_groups_tags_say_what_was_opened() -> None:
+    (managers, _) = groups.security_groups("c", "198.51.100.7/32", [80, "53/udp"], "10.0.0.0/8")
+    assert openings_of(managers["tags"]) == Openings(
+        "198.51.100.7/32", ("80", "53/udp"), "10.0.0.0/8"
+    )
+    assert openings_of({"swarmctl:cluster": "c"}) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -10,7 +11,11 @@ import typer
 from swarmctl.cli import main as cli
 from swarmctl.cli.options import parse_seconds
 from swarmctl.errors import UsageError
-from swarmctl.stack.render.source import load_source
+from swarmctl.stack.render.source import StackSource, choose_source
+
+
+def load(stack: str = "", **more: Any) -> StackSource:
+    return choose_source(stack, **more).load()
 
 
 @pytest.mark.parametrize(
@@ -60,18 +65,18 @@ def test_a_stack_is_deployed_under_its_name_or_the_one_that_is_given(tmp_path: P
     folder = tmp_path / "shop"
     folder.mkdir()
     (folder / "docker-compose.yml.j2").write_text("services: {web: {image: '{{ stack_name }}'}}\n")
-    found = load_source(str(folder))
+    found = load(str(folder))
     assert (found.name, found.rendered.compose) == ("shop", "services: {web: {image: 'shop'}}\n")
-    found = load_source(str(folder), name="other")
+    found = load(str(folder), name="other")
     assert (found.name, found.rendered.compose) == ("other", "services: {web: {image: 'other'}}\n")
 
 
 def test_a_compose_file_that_is_not_a_template_has_no_values(tmp_path: Path) -> None:
     compose = tmp_path / "compose.yml"
     compose.write_text("services: {web: {image: httpd}}\n")
-    assert load_source(str(compose)).name == tmp_path.name
+    assert load(str(compose)).name == tmp_path.name
     with pytest.raises(UsageError, match="not a template"):
-        load_source(str(compose), assignments=["a=1"])
+        load(str(compose), assignments=["a=1"])
 
 
 def test_compose_files_keep_their_order_and_their_paths_start_at_the_first(
@@ -82,16 +87,16 @@ def test_compose_files_keep_their_order_and_their_paths_start_at_the_first(
     base.write_text("services: {web: {image: httpd}}\n")
     more.write_text("secrets: {key: {file: key.txt}}\n")
     (tmp_path / "key.txt").write_text("k")
-    found = load_source("shop", compose_files=[base, more])
+    found = load("shop", compose_files=[base, more])
     assert found.name == "shop"
     assert found.rendered.compose_texts == (base.read_text(), more.read_text())
     assert found.rendered.files == {"key.txt": b"k"}
     with pytest.raises(UsageError, match=r"there is no file .*nosuch.yml"):
-        load_source(compose_files=[base, tmp_path / "nosuch.yml"])
+        load(compose_files=[base, tmp_path / "nosuch.yml"])
     with pytest.raises(UsageError, match="not a compose file"):
-        load_source(compose_files=[more])
+        load(compose_files=[more])
 
 
 def test_a_deploy_needs_a_stack_or_compose_files() -> None:
     with pytest.raises(UsageError, match="no stack to deploy"):
-        load_source()
+        load()

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+from swarmctl.cloud.rules import Rule
 from swarmctl.errors import Exit, SwarmctlError
-from swarmctl.stack.deploy import proof
+from swarmctl.network.access import access_by
+from swarmctl.network.ports import PortHealth, ProbeAddress, ProbeAnswer
+from swarmctl.stack.deploy import deploy, proof
 from swarmctl.stack.deploy.apply import apply
 from swarmctl.stack.deploy.current import read_current
 from swarmctl.stack.deploy.deploy import DeployOptions, DeployProgress, carry_out, make_secrets
@@ -128,6 +133,29 @@ def test_an_interrupted_deploy_is_rolled_back_and_exits_130() -> None:
     assert "interrupted" in caught.value.message
 
 
+def test_a_version_that_runs_but_does_not_answer_is_rolled_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its tasks are healthy: only a request shows that nothing answers."""
+    monkeypatch.setattr(deploy, "PROOF_TIMEOUT", 0.0)
+    closed = socket.create_server(("127.0.0.1", 0))
+    port = closed.getsockname()[1]
+    closed.close()
+    ports = [{"TargetPort": 80, "PublishedPort": port, "PublishMode": "ingress"}]
+    fake = deployed("web")
+    here = dict.fromkeys(("mgr1", "wkr1"), "127.0.0.1")
+    before = StackBefore.read(fake, "shop", here)
+    changed = service_spec("web", image="httpd:2.6", EndpointSpec={"Ports": ports})
+    reachable = access_by({node: [Rule("all", -1, -1, "0.0.0.0/0")] for node in here})
+    progress = DeployProgress(lambda _: None)
+    with pytest.raises(NotDeployedError, match=f"127.0.0.1:{port}/ → no answer"):
+        carry_out(
+            fake, planned(fake, wanted(changed)), before, NO_WAIT, progress, SIGNALS,
+            lambda: reachable,
+        )  # fmt: skip
+    assert image(fake, "shop_web") == "httpd:2.4"
+
+
 def test_an_old_version_that_does_not_come_back_exits_4() -> None:
     fake = deployed("web")
     fake.refuse["POST /services/services-1/update"] = "no leader"
@@ -190,12 +218,12 @@ def test_a_secret_that_exists_keeps_its_value() -> None:
 # --- proof and evidence ---------------------------------------------------------------------------
 
 
-OK, NO_ANSWER = proof.ProbeAnswer(200), proof.ProbeAnswer()
+OK, NO_ANSWER = ProbeAnswer(200), ProbeAnswer()
 
 
-def health(ready: int = 2, answer: proof.ProbeAnswer = OK) -> dict[str, proof.ServiceHealth]:
-    address = proof.ProbeAddress("10.0.0.1", 80, "/")
-    return {"web": proof.ServiceHealth("web", ready, 2, address, answer)}
+def health(ready: int = 2, answer: ProbeAnswer = OK) -> dict[str, proof.ServiceHealth]:
+    address = ProbeAddress("wkr1", "10.0.0.1", 80, 80, "/")
+    return {"web": proof.ServiceHealth("web", ready, 2, (PortHealth("web", address, answer),))}
 
 
 @pytest.mark.parametrize(
@@ -203,7 +231,7 @@ def health(ready: int = 2, answer: proof.ProbeAnswer = OK) -> dict[str, proof.Se
     [
         (health(), False),
         (health(ready=1), True),
-        (health(answer=proof.ProbeAnswer(503)), True),
+        (health(answer=ProbeAnswer(503)), True),
         (health(answer=NO_ANSWER), True),
         ({}, True),
     ],
@@ -230,7 +258,7 @@ def test_every_address_of_a_service_is_probed_and_the_best_answer_counts() -> No
     fake = FakeEngine()
     ports = [{"TargetPort": 80, "PublishedPort": 8080, "Protocol": "tcp", "PublishMode": "ingress"}]
     fake.add("services", service_spec("web", EndpointSpec={"Ports": ports}))
-    answers = {"10.0.0.1": NO_ANSWER, "10.0.0.2": proof.ProbeAnswer(204)}
+    answers = {"10.0.0.1": NO_ANSWER, "10.0.0.2": ProbeAnswer(204)}
     found = proof.health_of_stack(
         fake.snapshot(),
         "shop",

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from swarmctl.stack.deploy.specs import MASK, differences, normal
+from swarmctl.reading.secrets import MASK
+from swarmctl.stack.deploy.specs import differences, normal
 
 # As docker CLI 26 sends it, and as Engine 26 gives it back.
 SENT: dict[str, Any] = {

@@ -1,0 +1,152 @@
+"""The rules of a cluster's security groups. Pure.
+
+The one source for the role ``ec2_security_groups``, which sets them, and for ``swarmctl``, which
+compares them with those in EC2. https://docs.docker.com/engine/swarm/networking/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+
+# The source of a rule: every node of the cluster.
+NODES = "the nodes"
+EVERYONE = ("0.0.0.0/0", "::/0")
+MANAGER, WORKER = "manager", "worker"
+
+ADMIN_CIDR, PUBLISHED_PORTS, PUBLISHED_CIDR = (
+    "swarmctl:admin-cidr", "swarmctl:published-ports", "swarmctl:published-cidr"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Rule:
+    """Who may reach which ports.
+
+    Attributes:
+        protocol: ``tcp``, ``udp``, ``icmp``, ``all`` or a number.
+        low: the first port; -1 for a protocol without ports.
+        high: the last port.
+        source: an address block, :data:`NODES`, or the id of a group.
+        use: what it is for.
+    """
+
+    protocol: str
+    low: int
+    high: int
+    source: str
+    use: str = field(default="", compare=False)
+
+    def covers(self, protocol: str, port: int) -> bool:
+        """Whether it opens this port to its source."""
+        if self.protocol == "all":
+            return True
+        return self.protocol == protocol and self.low <= port <= self.high
+
+    @property
+    def is_block(self) -> bool:
+        """Whether its source is an address block."""
+        return "/" in self.source
+
+    def __str__(self) -> str:
+        ports = "" if self.low < 0 else f"{self.low}" if self.low == self.high else ""
+        ports = ports or ("" if self.low < 0 else f"{self.low}-{self.high}")
+        what = f"{ports}/{self.protocol}" if ports else f"protocol {self.protocol}"
+        return f"{what} from {self.source}" + (f" ({self.use})" if self.use else "")
+
+
+# Overlay traffic also flows from worker to worker. ESP carries encrypted overlays; without it DNS
+# works and connections hang (https://github.com/moby/moby/issues/25266).
+DATA_PLANE = (
+    Rule("tcp", 7946, 7946, NODES, "Gossip between nodes"),
+    Rule("udp", 7946, 7946, NODES, "Gossip between nodes"),
+    Rule("udp", 4789, 4789, NODES, "Overlay networks (VXLAN)"),
+    Rule("50", -1, -1, NODES, "Encrypted overlay networks (ESP)"),
+)
+# Membership and Raft.
+CONTROL_PLANE = Rule("tcp", 2377, 2377, NODES, "Swarm management")
+SSH = ("tcp", 22)
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """What a cluster opens to the outside.
+
+    Attributes:
+        admin_cidr: the source of SSH connections.
+        published_ports: ``80``, ``8000-8100``, ``53/udp``.
+        published_cidr: the source of connections to published ports.
+    """
+
+    admin_cidr: str
+    published_ports: tuple[str, ...] = ()
+    published_cidr: str = ""
+
+    def tags(self) -> dict[str, str]:
+        """As tags of the groups, so that every operator's machine can compare."""
+        return {
+            ADMIN_CIDR: self.admin_cidr,
+            PUBLISHED_PORTS: " ".join(self.published_ports),
+            PUBLISHED_CIDR: self.published_cidr,
+        }
+
+
+def openings_of(tags: Mapping[str, str]) -> Openings | None:
+    """What the playbooks opened, from a group's tags; ``None`` if it does not have them."""
+    if not {ADMIN_CIDR, PUBLISHED_PORTS, PUBLISHED_CIDR} <= set(tags):
+        return None
+    ports = tuple(tags[PUBLISHED_PORTS].split())
+    return Openings(tags[ADMIN_CIDR], ports, tags[PUBLISHED_CIDR])
+
+
+def group_name(cluster: str, role: str) -> str:
+    """The name of the security group of a cluster's managers or workers."""
+    return f"{cluster}_{'mgr' if role == MANAGER else 'wkr'}_sg"
+
+
+def wanted_rules(role: str, openings: Openings) -> tuple[Rule, ...]:
+    """The rules of the managers' or the workers' group."""
+    ranges = map(port_range, openings.published_ports)
+    published = [
+        Rule(protocol, low, high, openings.published_cidr, "Published service ports")
+        for low, high, protocol in ranges
+    ]
+    control = [CONTROL_PLANE] if role == MANAGER else []
+    ssh = Rule(SSH[0], SSH[1], SSH[1], openings.admin_cidr, "SSH")
+    return (*DATA_PLANE, ssh, *published, *control)
+
+
+def port_range(port: object) -> tuple[int, int, str]:
+    """The first port, the last port and the protocol of ``80``, ``8000-8100`` or ``53/udp``.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(tcp|udp))?", str(port))
+    if match is None:
+        raise ValueError(port)
+    low, high = int(match[1]), int(match[2] or match[1])
+    if not 1 <= low <= high <= 65535:
+        raise ValueError(port)
+    return low, high, match[3] or "tcp"
+
+
+def is_closed(rules: Iterable[Rule], protocol: str, port: int) -> bool:
+    """Whether no address block may reach this port."""
+    return not any(rule.is_block and rule.covers(protocol, port) for rule in rules)
+
+
+def is_open_to_ssh_clients(rules: Iterable[Rule], protocol: str, port: int) -> bool:
+    """Whether every address that may use SSH, such as this machine's, may reach this port."""
+    blocks = [rule for rule in rules if rule.is_block]
+    ours = [ip_network(rule.source) for rule in blocks if rule.covers(*SSH)]
+    there = [ip_network(rule.source) for rule in blocks if rule.covers(protocol, port)]
+    return bool(ours) and all(
+        any(
+            own.version == wide.version and own.subnet_of(wide)  # type: ignore[arg-type]  # same version
+            for wide in there
+        )
+        for own in ours
+    )

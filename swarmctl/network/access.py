@@ -1,0 +1,54 @@
+"""Whether the security groups let this machine, or anyone, reach a published port."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+
+from swarmctl.cloud.rules import Rule, is_closed, is_open_to_ssh_clients
+
+
+class Access(Enum):
+    """Who may reach a port of a node."""
+
+    CLOSED = "no address block may reach it"
+    OPEN = "this machine may reach it"
+    UNKNOWN = "some addresses may reach it, or the rules are not known"
+
+
+# The access to a port (protocol, number) of a node.
+AccessTo = Callable[[str, str, int], Access]
+
+
+def no_rules(node: str, protocol: str, port: int) -> Access:
+    """The access when the rules are not known, for example with ``--host``."""
+    del node, protocol, port
+    return Access.UNKNOWN
+
+
+def access_by(rules: Mapping[str, Sequence[Rule]]) -> AccessTo:
+    """The access by the rules of each node; this machine is known to be one that may use SSH."""
+
+    def access(node: str, protocol: str, port: int) -> Access:
+        if node not in rules:
+            return Access.UNKNOWN
+        if is_closed(rules[node], protocol, port):
+            return Access.CLOSED
+        ours = is_open_to_ssh_clients(rules[node], protocol, port)
+        return Access.OPEN if ours else Access.UNKNOWN
+
+    return access
+
+
+# From these a `mode: host` port without a number of its own is chosen.
+_DYNAMIC = range(32768, 61000)
+
+
+def closed_port(number: int) -> str:
+    """What to do about a published TCP port that the security groups close."""
+    opening = "32768-60999" if number in _DYNAMIC else f"{number}"
+    return (
+        f"the security groups close the published port {number}/tcp: add {opening} to "
+        "published_ports in inventory/group_vars/all.yml, then run "
+        "ansible-playbook playbooks/provision.yml --tags security_groups"
+    )

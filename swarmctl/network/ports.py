@@ -1,0 +1,127 @@
+"""Requests to the ports that services publish: each port, on the nodes that should answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+
+from swarmctl import http
+from swarmctl.swarm.model import Service, Swarm
+
+_TIMEOUT = 2.0
+_ADDRESSES = 3  # how many addresses of a port get a request
+_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAddress:
+    """A published port of a service on one node, and the path to request."""
+
+    node: str
+    host: str
+    target: int  # the port inside the container
+    port: int
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """How a port answered: with an HTTP status, with something else (``open``), or not at all."""
+
+    status: int | None = None
+    open: bool = False
+
+    @property
+    def rank(self) -> int:
+        """How good it is: 3 success, 2 a server error, 1 no answer."""
+        if self.status is not None:
+            return 3 if self.status < 500 else 2
+        return 3 if self.open else 1
+
+    def __str__(self) -> str:
+        if self.status is not None:
+            return f"HTTP {self.status}"
+        return "open" if self.open else "no answer"
+
+
+@dataclass(frozen=True, slots=True)
+class PortHealth:
+    """How a published port of a service answers: the best of the addresses that were asked."""
+
+    service: str
+    address: ProbeAddress
+    answer: ProbeAnswer
+
+    def __str__(self) -> str:
+        return f"{self.address} → {self.answer}"
+
+
+Probe = Callable[[ProbeAddress], ProbeAnswer]
+
+
+def http_probe(address: ProbeAddress) -> ProbeAnswer:
+    """Send one GET request."""
+    answer = http.get(f"http://{address}", _TIMEOUT)
+    silent = answer.failure in (http.Failure.UNREACHABLE, http.Failure.LATE)
+    return ProbeAnswer(answer.status, open=answer.status is None and not silent)
+
+
+def ask_ports(
+    swarm: Swarm,
+    services: Sequence[Service],
+    addresses: Mapping[str, str],
+    probe: Probe = http_probe,
+) -> tuple[PortHealth, ...]:
+    """Request every published TCP port of these services, at the same time.
+
+    Args:
+        swarm: a snapshot.
+        services: some of its services.
+        addresses: hostname → address reachable from here; other nodes by their own address.
+        probe: sends one request; replaced in tests.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = [
+            (service.name, address, pool.submit(probe, address))
+            for service in services
+            for address in _sampled(probe_addresses(swarm, service, addresses))
+        ]
+        found = [PortHealth(name, address, answer.result()) for name, address, answer in asked]
+    best: dict[tuple[str, int], PortHealth] = {}
+    for health in found:
+        key = health.service, health.address.target
+        if key not in best or health.answer.rank > best[key].answer.rank:
+            best[key] = health
+    return tuple(best.values())
+
+
+def probe_addresses(
+    swarm: Swarm, service: Service, addresses: Mapping[str, str]
+) -> Iterator[ProbeAddress]:
+    """A service's published TCP ports: mesh ports on every node, host ports where tasks run."""
+    live = {node.id: node for node in swarm.nodes if node.live}
+
+    def at(node_id: str, target: int, port: int) -> ProbeAddress:
+        node = live[node_id]
+        host = addresses.get(node.hostname) or node.address
+        return ProbeAddress(node.hostname, host, target, port, service.probe_path)
+
+    for port in service.ports:
+        if port.protocol == "tcp" and port.mode != "host" and port.published:
+            yield from (at(node_id, port.target, port.published) for node_id in live)
+    for task in swarm.serving(service):
+        for port in task.ports:
+            if port.protocol == "tcp" and port.mode == "host" and port.published:
+                yield at(task.node_id, port.target, port.published)
+
+
+def _sampled(found: Iterator[ProbeAddress]) -> Iterator[ProbeAddress]:
+    """The first addresses of each port."""
+    by_target = sorted(found, key=lambda address: address.target)
+    for _, group in groupby(by_target, key=lambda address: address.target):
+        yield from list(group)[:_ADDRESSES]
