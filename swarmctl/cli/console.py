@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Width of tables without a terminal: wide enough that no column is cut in a pipe.
 PIPE_WIDTH = 200
 
+MAX_ERROR = 5000  # characters; no message of ours is as long, an answer that it quotes may be
+
 
 @functools.cache
 def out() -> Console:
@@ -56,10 +58,15 @@ def emit_json(data: Any) -> None:
 
 
 def error(message: str, hint: str = "") -> None:
-    """Print an error: what happened, then what to do."""
-    _line("error", "bold red", message)
+    """Print an error: what happened, then what to do.
+
+    Both may quote others (a node, the Engine, EC2), so what a terminal would obey is left out.
+    """
+    from swarmctl.reading.texts import clean, shortened
+
+    _line("error", "bold red", shortened(clean(message), MAX_ERROR))
     if hint:
-        _line("hint", "cyan", hint)
+        _line("hint", "cyan", shortened(clean(hint), MAX_ERROR))
 
 
 def _line(label: str, style: str, text: str) -> None:

@@ -62,13 +62,17 @@ def env(name: NameOption = "lab") -> None:
 
 
 @app.command()
-def status(name: NameOption = "lab") -> None:
-    """Show the AWS API, the image mirror and every instance with its machine."""
+def status(name: NameOption = "lab") -> int:
+    """Show the AWS API, the image mirror and every instance with its machine.
+
+    Exit code: 0 the lab is up, 1 only machines of it are left, 2 there is no such lab.
+    """
     from swarmctl.cli.show.lab import lab_table
     from swarmctl.lab import instances, lab
 
     found = lab.status(name)
     console.out().print(lab_table(found, instances.listed(name) if found.endpoint else ()))
+    return int(Exit.OK if found.endpoint else Exit.FAILED)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from typer.main import get_command
 
 from swarmctl.cli import chaos, console, discovery, lab, rebalance, snapshot, stack, status
 from swarmctl.errors import Exit, SwarmctlError
+from swarmctl.reading.texts import shortened
 
 # Plain help: Rich's boxes are cut in pipes, and importing Rich takes longer than everything else.
 app = typer.Typer(
@@ -132,7 +133,7 @@ def _report_fault(
     if "--debug" in sys.argv:
         traceback.print_exception(kind, fault, trace)
     console.error(
-        f"swarmctl itself failed: {kind.__name__}: {fault}",
+        f"swarmctl itself failed: {kind.__name__}: {shortened(str(fault), 1000)}",
         "" if "--debug" in sys.argv else "run it again with --debug and report the traceback",
     )
 

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import botocore.config
 import botocore.exceptions
+import botocore.parsers
 
 from swarmctl.cloud.security_groups import SecurityGroup, security_group
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.texts import one_line
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -33,6 +35,8 @@ _EXISTING = ("pending", "running", "stopping", "stopped")
 _CONFIG = botocore.config.Config(
     retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=20
 )
+
+_MAX_REASON = 500  # characters of an answer that are shown
 
 
 class CloudError(SwarmctlError):
@@ -191,15 +195,20 @@ def _errors_in_words(region: str) -> Iterator[None]:
         yield
     except botocore.exceptions.ClientError as fault:
         error = fault.response.get("Error", {})
+        why = one_line(error.get("Message") or str(fault), _MAX_REASON)
         raise CloudError(
-            f"EC2 in {region} refused {fault.operation_name}: {error.get('Message') or fault}",
+            f"EC2 in {region} refused {fault.operation_name}: {why}",
             _ADVICE.get(error.get("Code", ""), ""),
         ) from fault
     except botocore.exceptions.EndpointConnectionError as fault:
         hint = "is the network up? for the lab: swarmctl lab status"
         raise CloudError(str(fault), hint) from fault
+    except botocore.parsers.ResponseParserError as fault:  # its text has the whole answer
+        why = one_line(str(fault), _MAX_REASON)
+        raise CloudError(f"EC2 in {region} gave an answer that cannot be read: {why}") from fault
     except botocore.exceptions.BotoCoreError as fault:
-        raise CloudError(f"the call to AWS failed: {fault}") from fault
+        why = one_line(str(fault), _MAX_REASON)
+        raise CloudError(f"the call to AWS failed: {why}") from fault
 
 
 _ADVICE = {

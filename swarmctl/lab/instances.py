@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab import machine
 from swarmctl.lab.lab import ec2_client, engine
 from swarmctl.lab.paths import LabPaths
 from swarmctl.reading.names import unknown
+from swarmctl.reading.texts import clean, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,18 @@ class ListedInstance:
 
 
 def listed(lab: str) -> tuple[ListedInstance, ...]:
-    """All instances of a lab, except those that were terminated on request."""
-    pages = ec2_client(lab).get_paginator("describe_instances").paginate()
+    """All instances of a lab, except those that were terminated on request.
+
+    Raises:
+        SwarmctlError: the lab is not up, or its API fails.
+    """
+    try:
+        pages = list(ec2_client(lab).get_paginator("describe_instances").paginate())
+    except (BotoCoreError, ClientError, ResponseParserError) as fault:
+        raise SwarmctlError(
+            f"the API of the lab {lab} failed: {one_line(str(fault), 500)}",
+            f"its log: swarmctl lab logs --name {lab}",
+        ) from fault
     rows = [
         ListedInstance(
             id=i["InstanceId"],
@@ -54,7 +68,8 @@ def log_of(lab: str, node: str, lines: int) -> str:
         found = next((r for r in rows if node in (r.id, r.name)), None)
         if found is None:
             raise unknown("node", node, [r.name for r in rows])
-        return f"{found.reason}\n".lstrip() + machine.console(engine(), lab, found.id, lines)
+        text = clean(machine.console(engine(), lab, found.id, lines))
+        return f"{found.reason}\n".lstrip() + text
     try:
         text = LabPaths(lab).log.read_text()
     except FileNotFoundError:

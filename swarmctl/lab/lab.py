@@ -21,7 +21,7 @@ import docker
 import requests
 from docker.errors import DockerException, NotFound
 
-from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError
 from swarmctl.lab import machine, network
 from swarmctl.lab.api import Ec2Instance, View
 from swarmctl.lab.firewall import OPERATOR, compile_rules
@@ -141,31 +141,41 @@ def down(name: str, step: Step) -> None:
 
 
 def status(name: str) -> LabStatus:
-    """The state of a lab now."""
+    """The state of a lab now.
+
+    Raises:
+        UsageError: there is no such lab: it is not up, and nothing of it is left.
+    """
     paths, client = LabPaths(name), engine()
     pid = paths.serving_pid()
-    try:
-        mirror = client.containers.get(network.mirror_container(name)).status
-    except NotFound:
-        mirror = ""
+    machines = machine.states(client, name)
+    if not pid and not machines:
+        raise _no_lab(name)
     return LabStatus(
         name=name,
         endpoint=endpoint(paths) if pid else "",
         pid=pid,
-        machines=machine.states(client, name),
-        mirror=mirror,
+        machines=machines,
+        mirror=_mirror_state(client, name),
     )
+
+
+def _mirror_state(client: docker.DockerClient, name: str) -> str:
+    try:
+        return str(client.containers.get(network.mirror_container(name)).status)
+    except NotFound:
+        return ""
 
 
 def environment(name: str) -> dict[str, str]:
     """The environment variables with which Ansible, boto3 and swarmctl use the lab.
 
     Raises:
-        SwarmctlError: the lab is not up.
+        UsageError: the lab is not up.
     """
     paths = LabPaths(name)
     if not paths.serving_pid():
-        raise SwarmctlError(f"lab {name} is not up", f"run `swarmctl lab up --name {name}`")
+        raise _no_lab(name)
     record = paths.recorded()
     if not record.key_id:
         raise SwarmctlError(
@@ -184,6 +194,14 @@ def environment(name: str) -> dict[str, str]:
         "SWARMCTL_ADMIN_CIDR": f"{OPERATOR}/32",
         "SWARMCTL_VPC_CIDR": record.vpc_cidr,
     }
+
+
+def _no_lab(name: str) -> UsageError:
+    up = ", ".join(lab for lab in known_labs() if LabPaths(lab).serving_pid())
+    return UsageError(
+        f"lab {name} is not up; labs that are up: {up or 'none'}",
+        f"start it: swarmctl lab up --name {name}",
+    )
 
 
 def ec2_client(name: str) -> EC2Client:

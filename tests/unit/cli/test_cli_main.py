@@ -32,6 +32,17 @@ def test_an_error_is_two_lines_on_stderr(
     assert seen.err == "error: it [broke] here\nhint: mend it\n"
 
 
+def test_an_error_never_fills_the_terminal_or_commands_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raising(monkeypatch, SwarmctlError("\x1b]0;mine\x07the node said: " + "x" * 200_000, "\x1b[2J"))
+    assert cli.main(["stack", "list"]) == 1
+    seen = capsys.readouterr().err
+    assert seen.startswith("error: the node said: xxx")
+    assert len(seen) < 6000
+    assert "\x1b" not in seen
+
+
 def test_a_guards_refusal_exits_3(monkeypatch: pytest.MonkeyPatch) -> None:
     raising(monkeypatch, RefusedError("no"))
     assert cli.main(["stack", "list"]) == 3

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
 from swarmctl.cloud.instances import Cloud, CloudError
@@ -118,3 +119,25 @@ def test_an_endpoint_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     with pytest.raises(CloudError, match=r"http://127\.0\.0\.1:9"):
         Cloud(REGION).clusters()
+
+
+def test_an_answer_that_cannot_be_read_is_not_printed_whole(
+    ec2: Cloud, api: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = "Unable to parse response, invalid XML received: b'" + "\x1b[31mx" * 50_000 + "'"
+
+    def paginate(*_: object, **__: object) -> None:
+        raise ResponseParserError(whole)
+
+    monkeypatch.setattr(ec2._ec2, "get_paginator", paginate)
+    with pytest.raises(CloudError, match="cannot be read: Unable to parse") as caught:
+        ec2.instances("swarm_app")
+    assert len(caught.value.message) < 600
+    assert "\x1b" not in caught.value.message
+
+
+def test_a_refusal_of_any_length_is_cut(ec2: Cloud, api: Stubber) -> None:
+    api.add_client_error("stop_instances", "Unsupported", "why " * 50_000)
+    with pytest.raises(CloudError, match="refused StopInstances: why why") as caught:
+        ec2.stop("i-1")
+    assert len(caught.value.message) < 600

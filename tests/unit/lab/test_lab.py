@@ -1,0 +1,71 @@
+"""What the commands say about a lab that is not up."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from swarmctl.cli import main as cli
+from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.lab import instances, lab, machine
+from swarmctl.lab.paths import LabPaths, Record, held
+
+
+@pytest.fixture
+def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The containers of every lab; no lab has files."""
+    found: dict[str, str] = {}
+    monkeypatch.setattr("swarmctl.lab.paths.ROOT", tmp_path)
+    monkeypatch.setattr(lab, "engine", lambda: None)
+    monkeypatch.setattr(machine, "states", lambda _client, _lab: found)
+    return found
+
+
+@pytest.fixture
+def other(machines: dict[str, str]) -> Iterator[None]:
+    """Another lab, which is up."""
+    paths = LabPaths("other")
+    paths.keep(Record("LAB1", "secret", "10.42.0.0/16", pid=7, port=8))
+    with held(paths.serve_lock):
+        yield
+
+
+@pytest.mark.parametrize("command", ["status", "env", "logs"])
+def test_an_unknown_lab_is_an_error_that_lists_the_known_ones(
+    command: str, other: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["lab", command, "--name", "otter", *(["wkr1"] if command == "logs" else [])]
+    assert cli.main(words) == 2
+    seen = capsys.readouterr().err
+    assert "lab otter is not up; labs that are up: other" in seen
+    assert "swarmctl lab up --name otter" in seen
+
+
+def test_machines_left_behind_are_told_and_are_an_error(
+    machines: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    machines["i-1"] = "exited"
+    monkeypatch.setattr(lab, "_mirror_state", lambda _client, _name: "")
+    assert cli.main(["lab", "status", "--name", "mine"]) == 1
+    assert "1 machine(s) left behind: swarmctl lab down --name mine" in capsys.readouterr().out
+
+
+def test_the_environment_has_the_labs_own_key_and_addresses(other: None) -> None:
+    variables = lab.environment("other")
+    assert variables["AWS_ACCESS_KEY_ID"] == "LAB1"
+    assert variables["AWS_SECRET_ACCESS_KEY"] == "secret"
+    assert variables["SWARMCTL_VPC_CIDR"] == "10.42.0.0/16"
+
+
+def test_a_lab_of_another_version_is_told_to_start_again(other: None) -> None:
+    LabPaths("other").record.write_text('{"pid": 7, "port": 8}')
+    with pytest.raises(SwarmctlError, match="another version"):
+        lab.environment("other")
+
+
+def test_an_api_that_does_not_answer_is_one_short_error(other: None) -> None:
+    with pytest.raises(SwarmctlError, match="the API of the lab other failed") as caught:
+        instances.listed("other")
+    assert not isinstance(caught.value, UsageError)
