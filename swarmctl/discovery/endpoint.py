@@ -95,4 +95,4 @@ class Catalogue:
         """The endpoints of a name, in any case, or of the Swarm's service of that name."""
         label = name.lower()
         found = tuple(e for e in self.endpoints if e.name == label)
-        return found or tuple(e for e in self.endpoints if e.service == name)
+        return found or tuple(e for e in self.endpoints if e.service.lower() == label)

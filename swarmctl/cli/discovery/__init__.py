@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.discovery import show
+from swarmctl.cli.discovery import run, show
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Publish names and addresses of what serves: Consul's HTTP API and DNS.",
 )
+app.command()(run.run)
 app.command("list")(show.list_)

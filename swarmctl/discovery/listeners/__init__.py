@@ -1,0 +1,1 @@
+"""Whoever publishes the catalogue: one interface, and a thread for each."""

@@ -1,0 +1,101 @@
+"""Puts the agent together: sockets, source, listeners; and takes it down in order."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from swarmctl.discovery.agent import Agent
+from swarmctl.discovery.consul.dns_server import DnsListener
+from swarmctl.discovery.consul.identity import Identity
+from swarmctl.discovery.contact import Contact
+from swarmctl.discovery.listeners.listener import Listener, Outlet
+from swarmctl.discovery.listeners.sockets import Place, listen_dns, listen_tcp
+from swarmctl.discovery.metrics import metrics
+from swarmctl.discovery.source import LiveSource
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.observe.events import SwarmEvents
+
+if TYPE_CHECKING:
+    from swarmctl.cluster import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``swarmctl discovery run`` was told.
+
+    Attributes:
+        http: where the Consul API listens.
+        dns: where DNS listens.
+        identity: names that clients are configured with.
+        interval: seconds between two polls.
+        kv_prefix: see :class:`swarmctl.discovery.source.LiveSource`.
+    """
+
+    http: Place
+    dns: Place
+    identity: Identity
+    interval: float = 0.5
+    kv_prefix: str = ""
+
+
+def serve(
+    resolve: Callable[[], Target],
+    options: Options,
+    note: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
+    """Publish until ``stop`` is set.
+
+    Args:
+        resolve: finds the Swarm's managers; called again when none has answered for a while.
+        options: the command's.
+        note: called with each line of the log.
+        stop: set by a signal.
+
+    Raises:
+        SwarmctlError: a port is taken, the libraries are missing, or no manager answers the first
+            time.
+    """
+    try:
+        from swarmctl.discovery.consul.http_server import HttpListener
+    except ImportError as fault:
+        raise SwarmctlError(
+            f"the HTTP server needs a package that is not installed: {fault.name}",
+            "make setup; or: pip install 'swarmctl[discovery]'",
+        ) from fault
+
+    with ExitStack() as ends:
+        http = ends.enter_context(listen_tcp(options.http, "--http"))
+        udp, tcp = listen_dns(options.dns, "--dns")
+        ends.callback(tcp.close)
+        ends.callback(udp.close)
+        source = ends.enter_context(LiveSource(resolve(), resolve, options.kv_prefix))
+        contact = Contact()
+        events = SwarmEvents(source.target.endpoints)
+        ends.callback(events.close)
+        agent = Agent(source, contact, note, source.target.shell(), options.interval, events.wait)
+        ends.callback(agent.close)
+        agent.poll()
+        consul = HttpListener(
+            http, options.identity, contact, lambda: metrics(agent.edition, contact, agent.states())
+        )
+        ends.callback(consul.close)
+        names = DnsListener((udp, tcp), options.identity)
+        ends.callback(names.close)
+        listeners: list[Listener] = [consul, names]
+        agent.outlets += [Outlet(listener, note) for listener in listeners]
+        for outlet in agent.outlets:
+            ends.callback(outlet.close)
+        agent.offer()
+        note(f"Consul API on http://{_bound(http)}, DNS on {_bound(udp)} (UDP and TCP)")
+        agent.run(stop)
+
+
+def _bound(listening: socket.socket) -> str:
+    address, port, *_ = listening.getsockname()
+    return str(Place(address, port))
