@@ -176,8 +176,8 @@ def endpoint(instance: Instance) -> Endpoint:
 def parse_host(url: str) -> Endpoint:
     """The endpoint that ``--host`` names.
 
-    Its host key must be in a cluster's known_hosts or in ``~/.ssh/known_hosts``, under the address
-    (``[address]:port`` for another port than 22); the user's own keys are offered.
+    Its host key must be that of a cluster's node, whose SSH key is then used; or be known under the
+    address (``[address]:port`` for another port than 22) in ``~/.ssh/known_hosts`` or a cluster's.
 
     Raises:
         UsageError: it is neither ``ssh://user@address[:port]`` nor ``unix:///path``.
@@ -204,6 +204,7 @@ def parse_host(url: str) -> Endpoint:
         host_key_alias=alias,
         key_file=key,
         known_hosts=(*files, Path.home() / ".ssh" / "known_hosts"),
+        clusters=tuple(file.parent for file in files),
     )
 
 

@@ -12,7 +12,7 @@ import logging
 import queue
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,10 @@ class Endpoint:
 
     ``address`` is an IP or a name, or ``unix:///path`` for an Engine on this machine. The host key
     must be in one of the ``known_hosts`` files under the name ``host_key_alias``. Without a
-    ``key_file`` the user's own agent and keys are offered. ``name`` is for messages.
+    ``key_file`` the user's own agent and keys are offered. ``clusters`` are folders of clusters:
+    the playbooks record host keys under instance ids, so a host that is only known by its address
+    may have any key that is recorded there; it is then a node of that cluster. ``name`` is for
+    messages.
     """
 
     address: str
@@ -58,6 +61,7 @@ class Endpoint:
     host_key_alias: str = ""
     key_file: Path | None = None
     known_hosts: tuple[Path, ...] = ()
+    clusters: tuple[Path, ...] = ()
     name: str = ""
 
     @property
@@ -70,6 +74,14 @@ class Endpoint:
         return f"{self.name} ({where})" if self.name else where
 
 
+class _IsNodeError(Exception):
+    """The host key is that of a cluster's node: ``endpoint`` says how to reach such a one."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__(endpoint)
+        self.endpoint = endpoint
+
+
 class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
     """Accepts recorded host keys only; the playbooks record them at first contact."""
 
@@ -80,6 +92,9 @@ class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
         self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
     ) -> None:
         del client
+        for folder in self.endpoint.clusters:
+            if node := _node_with(key, folder, self.endpoint):
+                raise _IsNodeError(node)
         files = ", ".join(map(str, self.endpoint.known_hosts)) or "any known_hosts file"
         raise ManagerError(
             f"{self.endpoint}: its host key ({key.get_name()} {key.fingerprint}) is not known: "
@@ -87,6 +102,19 @@ class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
             "the playbooks record host keys at first contact: run playbooks/site.yml, "
             f"or check the fingerprint and add the key under {hostname!r}",
         )
+
+
+def _node_with(key: paramiko.PKey, folder: Path, endpoint: Endpoint) -> Endpoint | None:
+    """The endpoint as a node of the cluster in ``folder``, if the host key is one of its nodes'."""
+    file, login = folder / "known_hosts", folder / "id_ed25519"
+    if not (file.is_file() and login.is_file()):
+        return None
+    for name, known in paramiko.HostKeys(str(file)).items():
+        if known.get(key.get_name()) == key:
+            return replace(
+                endpoint, host_key_alias=name, key_file=login, known_hosts=(file,), clusters=()
+            )
+    return None
 
 
 def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
@@ -99,6 +127,13 @@ def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
     Raises:
         ManagerError: it does not answer, its host key is unknown or another, or login is refused.
     """
+    try:
+        return _log_in(endpoint, timeout)
+    except _IsNodeError as found:
+        return _log_in(found.endpoint, timeout)
+
+
+def _log_in(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(_RefuseUnknown(endpoint))
     wire = _open_wire(endpoint, timeout)
@@ -124,7 +159,7 @@ def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
         client.close()
         wire.close()
         raise _login_error(endpoint, fault) from fault
-    except SwarmctlError:
+    except (SwarmctlError, _IsNodeError):
         client.close()
         wire.close()
         raise

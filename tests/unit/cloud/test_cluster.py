@@ -133,3 +133,4 @@ def test_a_host_that_a_cluster_knows_is_reached_with_its_key(state: Path) -> Non
     )
     assert parse_host("ssh://a@10.0.0.1").key_file == folder / "id_ed25519"
     assert parse_host("ssh://a@10.0.0.2").key_file is None
+    assert parse_host("ssh://a@10.0.0.2").clusters == (folder,)

@@ -95,6 +95,30 @@ def test_an_unknown_host_key_is_refused(site: Site) -> None:
     assert "playbooks" in caught.value.hint
 
 
+def test_a_node_named_by_its_address_is_reached_with_its_clusters_key(site: Site) -> None:
+    _, node = site.add(Manager)
+    (site.folder / "id").rename(site.folder / "id_ed25519")
+    by_address = replace(
+        node,
+        host_key_alias="127.0.0.1",
+        key_file=None,
+        known_hosts=(site.folder / "none",),
+        clusters=(site.folder / "another", site.folder),
+    )
+    with connect([by_address]) as client:
+        assert client.cluster_id() == "the-swarm"
+
+
+def test_an_address_with_a_host_key_of_no_node_is_refused(site: Site) -> None:
+    _, node = site.add(Manager)
+    (site.folder / "id").rename(site.folder / "id_ed25519")
+    only_others = [line for line in (site.folder / "known_hosts").open() if "i-0 " not in line]
+    (site.folder / "known_hosts").write_text("".join(only_others))
+    stranger = replace(node, host_key_alias="x", key_file=None, clusters=(site.folder,))
+    with pytest.raises(ManagerError, match="is not known"):
+        connect([stranger])
+
+
 def test_another_host_key_is_refused(site: Site) -> None:
     _, endpoint = site.add(Manager)
     with pytest.raises(ManagerError, match="is not the recorded one") as caught:
