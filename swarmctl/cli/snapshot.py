@@ -26,9 +26,10 @@ def snapshot(
 ) -> None:
     """Write nodes, services, tasks and networks as the Engine API's JSON.
 
-    It contains the services' environment variables: protect the file if these are secret.
+    It contains the services' environment variables, so only you can read the file.
     """
     from swarmctl.cluster import resolve
+    from swarmctl.reading.files import PRIVATE, write_whole
     from swarmctl.swarm.snapshot import take_snapshot
 
     with resolve(cluster, host).connect() as client:
@@ -37,7 +38,7 @@ def snapshot(
         console.emit_json(raw)
         return
     try:
-        output.write_text(json.dumps(raw, indent=1) + "\n")
+        write_whole(output, json.dumps(raw, indent=1) + "\n", PRIVATE)
     except OSError as fault:
         raise SwarmctlError(f"cannot write {output}: {fault.strerror}") from fault
     console.note(f"{output}: {len(raw['nodes'])} nodes, {len(raw['tasks'])} tasks")

@@ -28,6 +28,7 @@ from swarmctl.lab.firewall import OPERATOR, compile_rules
 from swarmctl.lab.host.addresses import Taken, first_free, taken_here
 from swarmctl.lab.image.ensure import Images, ensure_images
 from swarmctl.lab.paths import ROOT, LabPaths, Record, held, known_labs
+from swarmctl.reading.files import PRIVATE
 from swarmctl.wait import wait_for
 
 if TYPE_CHECKING:
@@ -270,6 +271,7 @@ def _check_boot(client: docker.DockerClient, lab: str, images: Images) -> None:
 def _serve(paths: LabPaths) -> None:
     """Start the serving process and wait until it answers."""
     paths.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    paths.log.touch(mode=PRIVATE)  # it quotes consoles
     with paths.log.open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "swarmctl.lab.serve", paths.name],

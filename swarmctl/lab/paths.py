@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from swarmctl.errors import RefusedError, UsageError
-from swarmctl.reading.files import locked, write_whole
+from swarmctl.reading.files import PRIVATE, locked, write_whole
 
 # Does not depend on $SWARMCTL_STATE: `lab env` sets that to a folder inside a lab.
 ROOT = Path.home() / ".local" / "state" / "swarmctl" / "labs"
@@ -82,7 +82,7 @@ class LabPaths:
 
     def keep(self, record: Record) -> None:
         """Replace what is recorded."""
-        write_whole(self.record, json.dumps(asdict(record)), mode=0o600)
+        write_whole(self.record, json.dumps(asdict(record)), PRIVATE)
 
     def serving_pid(self) -> int:
         """The process that serves the lab, 0 when none does."""

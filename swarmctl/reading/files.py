@@ -5,33 +5,42 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from swarmctl.errors import RefusedError, SwarmctlError
+
+# For what may hold secrets: rendered stacks, snapshots, journals, reports.
+PRIVATE = 0o600
 
 
 def write_whole(path: Path, content: bytes | str, mode: int | None = None) -> None:
     """Replace a file by a rename; when this returns, the new content survives a power cut.
 
-    Readers see the old content or the new, never a part. A missing directory is created.
+    Readers see the old content or the new, never a part. A missing directory is created. A device
+    or a pipe, such as ``/dev/stdout``, is written to.
 
     Args:
-        path: the file.
+        path: the file; of a symbolic link, what it points to.
         content: text is written as UTF-8.
-        mode: permissions, for example ``0o600``; else those of the old file, or the umask's.
+        mode: the most permissions it may have, such as ``PRIVATE``; those that an old file has and
+            ``mode`` does not are taken away. ``None``: those of the old file, or the umask's.
 
     Raises:
         OSError: it cannot be written; the file is unchanged.
     """
     data = content.encode() if isinstance(content, str) else content
+    if path.exists() and (path.is_relative_to("/dev") or not path.is_file()):
+        path.write_bytes(data)
+        return
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         with os.fdopen(os.open(fresh, flags, 0o666 if mode is None else mode), "wb") as file:
-            if mode is None and path.exists():
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            if path.exists():
+                _take_over(file.fileno(), path.stat(), 0o777 if mode is None else mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -46,6 +55,14 @@ def write_whole(path: Path, content: bytes | str, mode: int | None = None) -> No
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _take_over(descriptor: int, old: os.stat_result, mode: int) -> None:
+    """Give a new file the owner of the old one, and no more permissions than it had."""
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        with suppress(PermissionError):  # only root may; the file is then ours
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, old.st_mode & mode & 0o777)
 
 
 @contextmanager

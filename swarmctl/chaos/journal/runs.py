@@ -18,7 +18,7 @@ import msgspec
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.errors import SwarmctlError
-from swarmctl.reading.files import locked, write_whole
+from swarmctl.reading.files import PRIVATE, locked, write_whole
 from swarmctl.reading.names import unknown
 
 JOURNAL_NAME = "journal.json"
@@ -98,7 +98,7 @@ class Runs:
         # Samples and probes one a line, the rest indented: readable, and small in diffs.
         text = _dump(journal)
         try:
-            write_whole(path, text)
+            write_whole(path, text, PRIVATE)
         except OSError as error:
             raise SwarmctlError(
                 f"cannot write the journal {path}: {error.strerror}",

@@ -17,6 +17,7 @@ from swarmctl.chaos.report import history, placement, timeline, words
 from swarmctl.chaos.report.picture import canvas, figure
 from swarmctl.chaos.report.run_summary import RunSummary, overridden, summarize
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.files import PRIVATE, write_whole
 
 
 def write(runs: Runs, journal: Journal) -> Path:
@@ -31,15 +32,13 @@ def write(runs: Runs, journal: Journal) -> Path:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a file, and the directories it needs.
+    """Write a file that only the user can read, and the directories it needs.
 
     Raises:
         SwarmctlError: it cannot be written.
     """
-    data = content.encode() if isinstance(content, str) else content
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        write_whole(path, content, PRIVATE)
     except OSError as error:
         raise SwarmctlError(
             f"cannot write {path}: {error.strerror}", "choose another place"

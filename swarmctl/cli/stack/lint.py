@@ -163,9 +163,10 @@ def _fix(reports: Sequence[Report], environment: Mapping[str, str], *, write: bo
 
 def _write(path: Path, data: bytes) -> None:
     from swarmctl.errors import SwarmctlError
+    from swarmctl.reading.files import write_whole
 
     try:
-        path.write_bytes(data)
+        write_whole(path, data)
     except OSError as fault:
         raise SwarmctlError(f"cannot write {path}: {fault.strerror}") from fault
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.reading.files import write_whole
+from swarmctl.reading.files import PRIVATE, write_whole
 from swarmctl.stack.render.template import OUTPUT
 
 
@@ -54,7 +54,8 @@ def outdated(rendered: Rendered, target: Path) -> list[Path]:
 def write(rendered: Rendered, target: Path) -> list[Path]:
     """Write a rendered stack; returns the files that changed.
 
-    Each file is replaced in one step, the compose file last.
+    Each file is replaced in one step, the compose file last. Only the user can read them: values
+    may be secrets.
 
     Args:
         rendered: what to write.
@@ -67,7 +68,7 @@ def write(rendered: Rendered, target: Path) -> list[Path]:
         changed = outdated(rendered, target)
         contents = rendered.outputs(target)
         for path in reversed(changed):
-            write_whole(path, contents[path])
+            write_whole(path, contents[path], PRIVATE)
     except OSError as fault:
         raise SwarmctlError(f"cannot write {fault.filename}: {fault.strerror}") from fault
     return changed

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from swarmctl.errors import RefusedError, SwarmctlError
-from swarmctl.reading.files import locked, write_whole
+from swarmctl.reading.files import PRIVATE, locked, write_whole
 
 
 def hold(path: Path) -> None:
@@ -36,12 +36,44 @@ def test_a_crash_while_writing_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_permissions_are_those_asked_for_or_those_the_file_had(tmp_path: Path) -> None:
-    secret, script = tmp_path / "secret", tmp_path / "script"
-    write_whole(secret, b"s", mode=0o600)
-    script.touch(mode=0o750)
-    write_whole(script, "exit")
-    assert [p.stat().st_mode & 0o777 for p in (secret, script)] == [0o600, 0o750]
+@pytest.mark.parametrize(
+    ("old", "asked", "new"),
+    [
+        (None, PRIVATE, 0o600),
+        (0o644, PRIVATE, 0o600),
+        (0o400, PRIVATE, 0o400),
+        (0o750, None, 0o750),
+        (0o600, None, 0o600),
+    ],
+)
+def test_permissions_are_never_loosened(
+    tmp_path: Path, old: int | None, asked: int | None, new: int
+) -> None:
+    path = tmp_path / "file"
+    if old is not None:
+        path.touch()
+        path.chmod(old)
+    write_whole(path, "x", asked)
+    assert path.stat().st_mode & 0o777 == new
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_written_by_root_stays_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.touch()
+    os.chown(path, 1234, 1234)
+    write_whole(path, "x")
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1234)
+
+
+def test_a_link_stays_a_link_and_a_pipe_stays_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    write_whole(tmp_path / "link", "linked")
+    assert (tmp_path / "file").read_text() == "linked"
+    assert (tmp_path / "link").is_symlink()
+    read, write = os.pipe()
+    write_whole(Path(f"/dev/fd/{write}"), "piped")
+    assert os.read(read, 99) == b"piped"
 
 
 def test_a_new_file_follows_the_umask(tmp_path: Path) -> None:

@@ -80,11 +80,14 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     assert target.read_text() == "old\n"
 
 
-def test_a_written_file_keeps_its_mode_and_a_new_one_has_the_usual(tmp_path: Path) -> None:
+def test_a_rendered_stack_can_be_read_by_its_user_alone(tmp_path: Path) -> None:
     target = tmp_path / "docker-compose.yml"
-    (tmp_path / "usual").write_text("")
-    output.write(output.Rendered("a\n"), target)
-    assert target.stat().st_mode == (tmp_path / "usual").stat().st_mode
-    target.chmod(0o640)
+    for old in (None, 0o644, 0o600):
+        if old:
+            target.chmod(old)
+        output.write(output.Rendered(f"{old}\n", {"app.conf": f"{old}".encode()}), target)
+        for path in (target, tmp_path / "app.conf"):
+            assert path.stat().st_mode & 0o777 == 0o600
+    target.chmod(0o400)
     output.write(output.Rendered("b\n"), target)
-    assert target.stat().st_mode & 0o777 == 0o640
+    assert target.stat().st_mode & 0o777 == 0o400

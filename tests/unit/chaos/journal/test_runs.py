@@ -61,6 +61,12 @@ def test_a_crash_while_writing_leaves_the_last_whole_journal(
     assert runs.load("run-1").undo.state == "planned"
 
 
+def test_a_journal_can_be_read_by_its_user_alone(tmp_path: Path) -> None:
+    """It has commands and URLs of probes, which may hold passwords."""
+    Runs(tmp_path).save(journal())
+    assert (tmp_path / "run-1" / "journal.json").stat().st_mode & 0o777 == 0o600
+
+
 def test_a_journal_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
     """It may be the one that knows of a stopped machine."""
     runs = Runs(tmp_path)
