@@ -89,6 +89,7 @@ def partitioned(root: Path) -> Journal:
     """A lost node whose containers ran on, and served: what the managers see is the same."""
     journal = lost_node(root)
     journal.experiment = "partition"
+    journal.marks = [replace(mark, silenced="") for mark in journal.marks]
     first = journal.samples[0]
     journal.samples = [
         replace(first, at_s=s.at_s) if s.states == first.states and s.nodes["wkr2"] == 0 else s

@@ -17,6 +17,8 @@ INK = "#010203"
 # Okabe and Ito's palette without black, yellow and vermilion: colour-blind readers tell them apart,
 # they are readable on white and near-black, and none looks like the target's red.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6bb1", "#7f7f7f", "#b8a04a")
+# Nodes are shades of slate, so that no colour means both a node and a service.
+NODE_COLOURS = ("#5c7a99", "#94abc2", "#3d5a78", "#b9c8d8", "#7690ab", "#2c4560")
 LOST, GOOD, DOUBT, OTHERS = "#e5484d", "#009e73", "#8a929b", "#9aa1a9"
 # At most this many nodes or services are shown; the rest are summed up or left out.
 MAX_SHOWN = 10
@@ -37,8 +39,8 @@ class Frame:
         replicas: the most replicas in all.
         of_service: the most replicas of one service.
         slowest_ms: the slowest answer.
-        nodes: every node of the runs: the place of a name decides its colour.
-        services: every service.
+        nodes: every node of the runs: the place of a name decides its shade.
+        services: every service: the place of a name decides its colour.
     """
 
     left_s: float = 0.0
@@ -51,9 +53,10 @@ class Frame:
 
     def colour(self, name: str) -> str:
         """The same colour for a node or service in all pictures that share this frame."""
-        for names in (self.nodes, self.services):
-            if name in names:
-                return COLOURS[names.index(name) % len(COLOURS)]
+        if name in self.nodes:
+            return NODE_COLOURS[self.nodes.index(name) % len(NODE_COLOURS)]
+        if name in self.services:
+            return COLOURS[self.services.index(name) % len(COLOURS)]
         return OTHERS
 
 

@@ -43,7 +43,7 @@ def draw_nodes(axes: Axes, view: canvas.View) -> None:
             facecolor=next(reds) if is_target else view.limits.colour(name),
             label=f"{name} (target)" if is_target else name,
         )
-        if is_target:
+        if is_target and not any(mark.silenced == name for mark in view.journal.marks):
             _cross_out_unnoticed(axes, view, base, top)
         base = top
     _hatch_missing(axes, view, base)

@@ -112,3 +112,15 @@ def test_a_long_run_is_not_megabytes(tmp_path: Path) -> None:
     first = journal.probe_log[0]
     journal.probe_log = tuple(replace(first, at_s=i / 1000) for i in range(30_000))
     assert len(figure.draw(journal)) < 300_000
+
+
+def test_a_colour_means_one_service_in_every_picture_and_never_a_node_too(tmp_path: Path) -> None:
+    first = runs.lost_node(tmp_path / "a")
+    frame = canvas.frame([first, runs.killed_tasks(tmp_path / "b")])
+    services = {frame.colour(name) for name in frame.services}
+    nodes = {frame.colour(name) for name in frame.nodes}
+    assert len(services) == len(frame.services)
+    assert len(nodes) == len(frame.nodes)
+    assert not services & nodes
+    alone = canvas.frame([first])
+    assert all(alone.colour(name) == frame.colour(name) for name in frame.services)
