@@ -62,7 +62,8 @@ def status(
         else:
             from swarmctl.cli.show.status import status_tables
 
-            console.out().print(status_tables(view, swarm.address))
+            out = console.out()
+            out.print(status_tables(view, swarm.address, out.width))
     if check and not view.healthy:
         raise typer.Exit(int(Exit.FAILED))
 
@@ -78,15 +79,16 @@ def _watch(swarm: Failover, target: Target, interval: float) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    from swarmctl.cli.show.status import status_tables
+    from swarmctl.cli.show.status import status_screen
 
     # EC2 is asked only once, at the start: asking it for every snapshot would be slow.
     shown: RenderableType = Text("reading the Swarm …")
-    with Live(shown, console=console.out(), auto_refresh=False) as live:
+    out = console.out()
+    with Live(shown, console=out, auto_refresh=False) as live:
         while True:
             try:
-                shown = drawn = status_tables(_overview(swarm, target), swarm.address)
+                shown = drawn = status_screen(_overview(swarm, target), swarm.address, out)
             except SwarmctlError as fault:
-                drawn = Group(shown, Text(f"{fault.message}", style="bold red"))
+                drawn = Group(Text(f"{fault.message}", style="bold red"), shown)
             live.update(drawn, refresh=True)
             time.sleep(interval)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from swarmctl.cli import console
+from swarmctl.cli.show.table import Column, table
 from swarmctl.lab.instances import ListedInstance
 from swarmctl.lab.lab import LabStatus
 
@@ -21,11 +22,15 @@ def lab_table(status: LabStatus, instances: Iterable[ListedInstance]) -> Group |
         f"lab {status.name}: AWS API {status.endpoint} (process {status.pid}), "
         f"image mirror {status.mirror or 'missing'}"
     )
-    table = Table("instance", "name", "state", "address", "zone", "machine", box=None)
-    notes = []
-    for row in instances:
-        container = status.machines.get(row.id, "none")
-        table.add_row(row.id, row.name, row.state, row.ip, row.zone, container)
-        if "InternalError" in row.reason:
-            notes.append(Text(f"{row.name or row.id} ({row.id}): {row.reason}"))
-    return Group(head, table if table.row_count else Text("no instances"), *notes)
+    columns = [Column(n) for n in ("name", "instance", "state", "address", "zone", "machine")]
+    found = list(instances)
+    if not found:
+        return Group(head, Text("no instances"))
+    rows = [
+        (r.name or r.id, r.id, r.state, r.ip, r.zone, status.machines.get(r.id, "none"))
+        for r in found
+    ]
+    notes = [
+        Text(f"{r.name or r.id} ({r.id}): {r.reason}") for r in found if "InternalError" in r.reason
+    ]
+    return Group(head, table("", columns, rows, console.out().width), *notes)

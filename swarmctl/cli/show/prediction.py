@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from swarmctl.cli import console
+from swarmctl.cli.show.table import Column, table
 from swarmctl.prediction.each import Risk
 from swarmctl.prediction.prediction import Outcome, Prediction
 
@@ -45,15 +46,15 @@ def _headline(prediction: Prediction) -> Text:
     return text.append(f", {count} of many possible outcomes, drawn with seed {prediction.seed}")
 
 
-def _placement(prediction: Prediction) -> Table:
-    table = _table("SERVICE", "REPLICAS", "MOVED", "PENDING", "LOST", "BEFORE → AFTER, BY NODE")
+def _placement(prediction: Prediction) -> RenderableType:
+    rows = []
     pending = prediction.pending()
     loss = prediction.loss
     for name in sorted({*loss.moved, *loss.gone, *loss.ended, *pending}):
         before = prediction.before.get(name, {})
         gone = loss.gone.get(name)
         lost = (gone.count if gone else 0) + loss.ended.get(name, 0)
-        table.add_row(
+        row = (
             name,
             str(sum(before.values())),
             _zero(loss.moved.get(name, 0)),
@@ -61,7 +62,10 @@ def _placement(prediction: Prediction) -> Table:
             _zero(lost),
             _changes(name, before, prediction.outcomes),
         )
-    return table
+        rows.append(row)
+    return _table(
+        ("SERVICE", "REPLICAS", "MOVED", "PENDING", "LOST", "BEFORE → AFTER, BY NODE"), rows
+    )
 
 
 def _changes(name: str, before: Mapping[str, int], outcomes: Sequence[Outcome]) -> str:
@@ -109,10 +113,10 @@ _VERDICTS = {
 
 def risk_table(risks: Sequence[Risk]) -> RenderableType:
     """Every node, the most critical first."""
-    table = _table("NODE", "ROLE", "STATE", "TASKS", "CAN BE LOST", "MOVED", "MISSING", "REASON")
+    rows: list[Sequence[str | Text]] = []
     for risk in risks:
         words, style = _VERDICTS[risk.grade]
-        table.add_row(
+        row = (
             risk.node,
             risk.role,
             risk.state,
@@ -122,13 +126,15 @@ def risk_table(risks: Sequence[Risk]) -> RenderableType:
             _zero(sum(risk.pending.values()) + sum(risk.gone.values())),
             _why(risk),
         )
+        rows.append(row)
     short = [risk for risk in risks if not risk.affordable]
     verdict = (
         f"{len(short)} of {len(risks)} nodes cannot be lost without losing replicas or quorum"
         if short
         else f"each of the {len(risks)} nodes can be lost: every replica is replaced"
     )
-    return Group(Text(verdict, style="bold"), Text(), table)
+    titles = ("NODE", "ROLE", "STATE", "TASKS", "CAN BE LOST", "MOVED", "MISSING", "REASON")
+    return Group(Text(verdict, style="bold"), Text(), _table(titles, rows))
 
 
 def _why(risk: Risk) -> str:
@@ -155,15 +161,13 @@ def _some(items: Iterable[str]) -> list[str]:
     return [*listed[:SHOWN_NAMES], f"{len(listed) - SHOWN_NAMES} more"]
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        wraps = name in ("REASON", "BEFORE → AFTER, BY NODE")
-        right = name in ("REPLICAS", "MOVED", "PENDING", "LOST", "TASKS", "MISSING")
-        table.add_column(
-            name,
-            justify="right" if right else "left",
-            no_wrap=not wraps,
-            overflow="fold" if wraps else "ellipsis",
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> RenderableType:
+    columns = [
+        Column(
+            title,
+            right=title in ("REPLICAS", "MOVED", "PENDING", "LOST", "TASKS", "MISSING"),
+            wraps=title in ("REASON", "BEFORE → AFTER, BY NODE"),
         )
-    return table
+        for title in titles
+    ]
+    return table("", columns, rows, console.out().width)

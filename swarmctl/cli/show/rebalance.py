@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich import box
-from rich.table import Table
-
 from swarmctl.cli import console
+from swarmctl.cli.show.table import Column, print_table
 from swarmctl.rebalance.execute import Result
 from swarmctl.rebalance.plan import Proposal
 
@@ -15,7 +13,7 @@ from swarmctl.rebalance.plan import Proposal
 def show_rebalance(proposals: Sequence[Proposal], results: Mapping[str, Result]) -> None:
     """Print the plan, or with results (by service id) what was done, on stdout."""
     if touched := [p for p in proposals if p.before]:
-        console.out().print(_table(touched, results))
+        _print_table(touched, results)
     for proposal in proposals:
         result = results.get(proposal.id)
         if result and result.problem:
@@ -39,18 +37,17 @@ def _summary(proposals: Sequence[Proposal], results: Mapping[str, Result]) -> st
     return f"moved {moved} of {planned}; fewest running: {fewest}"
 
 
-def _table(proposals: Sequence[Proposal], results: Mapping[str, Result]) -> Table:
+def _print_table(proposals: Sequence[Proposal], results: Mapping[str, Result]) -> None:
     nodes = sorted({node for p in proposals for node in p.before})
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("SERVICE", *nodes, "SPREAD"):
-        table.add_column(title, justify="left" if title == "SERVICE" else "right")
+    columns = [Column("SERVICE"), *(Column(name, right=True) for name in (*nodes, "SPREAD"))]
+    rows = []
     for proposal in proposals:
         result = results.get(proposal.id)
         after = result.after if result else proposal.after
         cells = [_change(proposal.before.get(n), after.get(n)) for n in nodes]
         spread = _change(proposal.spread(proposal.before), proposal.spread(after))
-        table.add_row(proposal.service, *cells, spread)
-    return table
+        rows.append([proposal.service, *cells, spread])
+    print_table("", columns, rows)
 
 
 def _change(before: int | None, after: int | None) -> str:

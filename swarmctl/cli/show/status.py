@@ -2,31 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from swarmctl.cli.show.table import Column, table
 from swarmctl.swarm.overview import NodeView, Overview, PublishedPort, ServiceView
 
 # More host ports than these are only counted: ten replicas would fill the table.
 SHOWN_PORTS = 3
 
 
-def status_tables(view: Overview, manager: str) -> RenderableType:
+def status_tables(view: Overview, manager: str, width: int) -> RenderableType:
     """The overview as tables.
 
     Args:
         view: what to show.
         manager: the address of the manager that answered.
+        width: characters on a line.
     """
-    parts: list[RenderableType] = [_summary(view, manager), Text(), _nodes(view.nodes), Text()]
-    parts.append(_services(view.services) if view.services else Text("no services", style="dim"))
+    parts: list[RenderableType] = [
+        _summary(view, manager),
+        Text(),
+        _nodes(view.nodes, width),
+        Text(),
+    ]
+    services = view.services
+    parts.append(_services(services, width) if services else Text("no services", style="dim"))
     if lines := list(_remarks(view.services)):
         parts += [Text(), *lines]
     return Group(*parts)
+
+
+def status_screen(view: Overview, manager: str, console: Console) -> RenderableType:
+    """The overview on one screen: the tables if they fit, else a line for each row.
+
+    What is not well comes first, then the services, then the nodes; if the screen is too small even
+    for that, the last line counts what is not shown.
+
+    Args:
+        view: what to show.
+        manager: the address of the manager that answered.
+        console: the terminal.
+    """
+    whole = status_tables(view, manager, console.width)
+    room = console.height - 1  # the cursor's line
+    if len(console.render_lines(whole, pad=False)) <= room:
+        return whole
+    lines = [_summary(view, manager), *_important_first(view)]
+    if len(lines) > room:
+        hidden = len(lines) - room + 1
+        lines = [*lines[: room - 1], Text(f"{hidden} more lines do not fit on this screen")]
+    for line in lines:
+        line.no_wrap, line.overflow = True, "ellipsis"
+    return Group(*lines)
+
+
+def _important_first(view: Overview) -> Iterator[Text]:
+    well = [node for node in view.nodes if _is_well(node)]
+    yield from (_line(_node_cells(node)) for node in view.nodes if node not in well)
+    yield from _remarks(view.services)
+    for service in sorted(view.services, key=lambda service: not service.missing):
+        yield _line((service.name, _running(service), _counts(service.nodes)))
+    yield from (_line(_node_cells(node)) for node in well)
+
+
+def _is_well(node: NodeView) -> bool:
+    return node.state == "ready" and node.availability == "active"
+
+
+def _line(cells: Sequence[str | Text]) -> Text:
+    return Text("  ").join(Text(c) if isinstance(c, str) else c for c in cells if str(c))
 
 
 def _summary(view: Overview, manager: str) -> Text:
@@ -42,29 +89,23 @@ def _summary(view: Overview, manager: str) -> Text:
     )
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
-    for column in columns:
-        name, _, justify = column.partition(":")
-        table.add_column(name, justify="right" if justify else "left", overflow="fold")
-    return table
+def _nodes(nodes: Iterable[NodeView], width: int) -> RenderableType:
+    columns = [Column(title) for title in ("NODE", "ROLE", "STATE", "ADDRESS", "ZONE")]
+    return table("", [*columns, Column("TASKS", wraps=True)], map(_node_cells, nodes), width)
 
 
-def _nodes(nodes: Iterable[NodeView]) -> Table:
-    table = _table("NODE", "ROLE", "STATE", "ADDRESS", "ZONE", "TASKS")
-    for node in nodes:
-        role = Text(node.role)
-        if node.leader:
-            role.append(" (leader)", style="bold cyan")
-        table.add_row(
-            Text(node.name, style="bold"),
-            role,
-            _state(node),
-            node.address,
-            node.instance.az if node.instance else node.labels.get("az", ""),
-            _counts(node.tasks),
-        )
-    return table
+def _node_cells(node: NodeView) -> Sequence[str | Text]:
+    role = Text(node.role)
+    if node.leader:
+        role.append(" (leader)", style="bold cyan")
+    return (
+        Text(node.name, style="bold"),
+        role,
+        _state(node),
+        node.address,
+        node.instance.az if node.instance else node.labels.get("az", ""),
+        _counts(node.tasks),
+    )
 
 
 def _state(node: NodeView) -> Text:
@@ -81,20 +122,30 @@ def _state(node: NodeView) -> Text:
 _AVAILABILITY = {"drain": "drained", "pause": "paused"}
 
 
-def _services(services: Iterable[ServiceView]) -> Table:
-    table = _table("SERVICE", "RUNNING:right", "WHERE", "PORTS", "IMAGE")
-    for service in services:
-        table.add_row(
-            Text(service.name, style="bold"),
-            Text(
-                f"{service.running}/{service.wanted}",
-                style="bold red" if service.missing else "green",
-            ),
-            _counts(service.nodes),
-            ", ".join(_ports(service.ports)),
-            service.image,
-        )
-    return table
+def _services(services: Iterable[ServiceView], width: int) -> RenderableType:
+    columns = (
+        Column("SERVICE"),
+        Column("RUNNING", right=True),
+        Column("WHERE", wraps=True),
+        Column("PORTS", wraps=True),
+        Column("IMAGE"),
+    )
+    return table("", columns, map(_service_cells, services), width)
+
+
+def _service_cells(service: ServiceView) -> Sequence[str | Text]:
+    return (
+        Text(service.name, style="bold"),
+        _running(service),
+        _counts(service.nodes),
+        ", ".join(_ports(service.ports)),
+        service.image,
+    )
+
+
+def _running(service: ServiceView) -> Text:
+    style = "bold red" if service.missing else "green"
+    return Text(f"{service.running}/{service.wanted}", style=style)
 
 
 def _remarks(services: Iterable[ServiceView]) -> Iterator[Text]:

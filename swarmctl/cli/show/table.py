@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich import box
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -37,50 +38,75 @@ class Column:
 def print_table(
     title: str, columns: Sequence[Column], rows: Iterable[Sequence[str | Text]]
 ) -> None:
-    """Print a table on stdout.
+    """Print a table on stdout; see :func:`table`."""
+    out = console.out()
+    out.print(table(title, columns, rows, out.width))
 
-    In a terminal too narrow for it, each row is its first cell on a line of its own, with the other
-    cells and their headings below.
+
+def table(
+    title: str, columns: Sequence[Column], rows: Iterable[Sequence[str | Text]], width: int
+) -> RenderableType:
+    """A table.
+
+    Where it is too narrow, each row is its first cell on a line of its own, with the other cells
+    and their headings below.
+
+    Args:
+        title: above it; ``""`` for none.
+        columns: its columns.
+        rows: a cell for each column.
+        width: characters on a line.
     """
     cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = [
         max([len(column.title), *(row[index].cell_len for row in cells)])
         for index, column in enumerate(columns)
     ]
+    words = [
+        max([0, *(len(word) for row in cells for word in row[index].plain.split())])
+        for index in range(len(columns))
+    ]
     needed = sum(
-        min(width, _SENTENCE_WIDTH) if column.wraps else width
-        for column, width in zip(columns, widths, strict=True)
+        max(min(full, _SENTENCE_WIDTH), word) if column.wraps else full
+        for column, full, word in zip(columns, widths, words, strict=True)
     )
-    if needed + _GAP * (len(columns) - 1) <= console.out().width:
-        _print_columns(title, columns, cells)
-    else:
-        _print_folded(title, columns, cells)
+    if needed + _GAP * (len(columns) - 1) <= width:
+        return _in_columns(title, columns, cells)
+    return _folded(title, columns, cells)
 
 
-def _print_columns(title: str, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+def _in_columns(
+    title: str, columns: Sequence[Column], rows: Sequence[Sequence[Text]]
+) -> RenderableType:
+    found = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=bool(title),
     )
     for column in columns:
-        table.add_column(
+        found.add_column(
             Text(column.title, style=column.style),
             justify="right" if column.right else "left",
             no_wrap=not column.wraps,
         )
     for row in rows:
-        table.add_row(*row)
-    console.out().print(table)
+        found.add_row(*row)
+    return found
 
 
-def _print_folded(title: str, columns: Sequence[Column], rows: Sequence[Sequence[Text]]) -> None:
-    out = console.out()
-    out.print(Text(title, style="bold"))
+def _folded(
+    title: str, columns: Sequence[Column], rows: Sequence[Sequence[Text]]
+) -> RenderableType:
+    lines: list[RenderableType] = [Text(title, style="bold")] if title else []
     for row in rows:
-        out.print(row[0], soft_wrap=True)
+        lines.append(Text.assemble(row[0], overflow="fold"))
         parts = [
             Text.assemble((f"{column.title} ", column.style or "dim"), cell)
             for column, cell in zip(columns[1:], row[1:], strict=True)
             if cell.plain
         ]
-        out.print(Padding(Text(" · ").join(parts), (0, 0, 0, 2)))
-    out.print()
+        lines.append(Padding(Text(" · ").join(parts), (0, 0, 0, 2)))
+    return Group(*lines, *([Text()] if title else []))

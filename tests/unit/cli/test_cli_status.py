@@ -26,7 +26,7 @@ def test_the_tables_show_what_runs_where_and_what_is_missing() -> None:
     ]
     console = Console(width=120, color_system=None)
     with console.capture() as captured:
-        console.print(status_tables(overview(swarm(nodes, services, tasks)), "10.42.0.4"))
+        console.print(status_tables(overview(swarm(nodes, services, tasks)), "10.42.0.4", 120))
     lines = [" ".join(line.split()) for line in captured.get().splitlines()]
     assert lines[0].startswith("not healthy: 2/3 nodes ready, 2/4 tasks running")
     assert "mgr1 manager (leader) ready 10.42.0.4 three_tier_web 2" in lines
