@@ -13,7 +13,8 @@ from rich.text import Text
 
 from swarmctl.cli import console
 
-_GAP = 2
+# Between two columns, in characters.
+_GAP = 3
 # A column of sentences is readable from this width on.
 _SENTENCE_WIDTH = 20
 
@@ -70,7 +71,8 @@ def table(
         max(min(full, _SENTENCE_WIDTH), word) if column.wraps else full
         for column, full, word in zip(columns, widths, words, strict=True)
     )
-    if needed + _GAP * (len(columns) - 1) <= width:
+    edges = 2 if title else 0
+    if needed + _GAP * (len(columns) - 1) + edges <= width:
         return _in_columns(title, columns, cells)
     return _folded(title, columns, cells)
 

@@ -59,7 +59,7 @@ def test_a_dry_run_shows_the_moves_and_touches_nothing(
 ) -> None:
     assert main(["rebalance", "--dry-run"]) == 0
     shown = capsys.readouterr().out
-    (row,) = [line for line in shown.splitlines() if line.startswith(" web")]
+    (row,) = [line for line in shown.splitlines() if line.startswith("web")]
     assert row.split("  ")[-1].strip() == "5 → 1"
     assert "0 → 3" in row
     assert "db: left alone: fewer than two replicas" in shown
