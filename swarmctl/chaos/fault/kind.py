@@ -80,6 +80,7 @@ class Kind:
         irreversible: whether the targets can't be restored as they were; the user must confirm.
         needs_zone: whether the user must name a zone.
         keeps_running: whether containers keep running on a node that the managers mark Down.
+        impairs_network: whether a manager among the targets may lose its vote, Ready or not.
         stays_ready: whether, with these options, the nodes stay Ready; ``None``: never.
     """
 
@@ -94,12 +95,18 @@ class Kind:
     irreversible: bool = False
     needs_zone: bool = False
     keeps_running: bool = False
+    impairs_network: bool = False
     stays_ready: Callable[[Options], bool] | None = None
 
     @property
     def duration_s(self) -> float:
         """Seconds it lasts at least before it is undone, unless the user decides otherwise."""
         return PRESSURE_S if self.effect is Effect.STAYS else 0.0
+
+    @property
+    def may_end_votes(self) -> bool:
+        """Whether managers among the targets may be missing from the quorum."""
+        return self.impairs_network or self.effect in (Effect.DOWN, Effect.RETURNS)
 
     @property
     def rolls(self) -> bool:

@@ -16,6 +16,7 @@ from swarmctl.chaos.fault.registry import fault
         effect=Effect.STAYS,
         past="was slowed down",
         takes=("delay_ms",),
+        impairs_network=True,
     )
 )
 class Latency(NodeFault):

@@ -16,6 +16,7 @@ from swarmctl.chaos.fault.registry import fault
         effect=Effect.STAYS,
         past="was losing packets",
         takes=("level",),
+        impairs_network=True,
     )
 )
 class Loss(NodeFault):

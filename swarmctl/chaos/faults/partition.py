@@ -43,6 +43,7 @@ rules() {{
         past="was cut off",
         takes=("sever",),
         keeps_running=True,
+        impairs_network=True,
         # The managers still get its heartbeats.
         stays_ready=lambda options: options.sever == "workers",
     )

@@ -26,8 +26,9 @@ class Guard(StrEnum):
     PROBES_ANSWER = "probes-answer"
 
 
-# What ``--override`` may name: no override makes an impossible fault possible.
-OVERRIDABLE = tuple(guard for guard in Guard if guard is not Guard.POSSIBLE)
+# What ``--override`` may name: no override makes an impossible fault possible, or says which of
+# several machines is meant.
+OVERRIDABLE = tuple(guard for guard in Guard if guard not in (Guard.POSSIBLE, Guard.INSTANCE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,15 @@ class Targets:
     tasks: tuple[Task, ...] = ()  # single ones, if the fault is about tasks
     machines: Mapping[str, Sequence[Machine]] = field(default_factory=dict)  # by name
 
+    def renewed(self, swarm: Swarm, machines: Mapping[str, Sequence[Machine]]) -> Targets:
+        """The same targets as they are in a newer snapshot; those that are gone are left out."""
+        nodes, tasks = {node.id for node in self.nodes}, {task.id for task in self.tasks}
+        return Targets(
+            tuple(node for node in swarm.nodes if node.id in nodes),
+            tuple(task for task in swarm.tasks if task.id in tasks and not task.ended),
+            machines,
+        )
+
     def records(self, swarm: Swarm) -> tuple[TargetRecord, ...]:
         """The targets as a journal keeps them."""
         if not self.tasks:
@@ -93,7 +102,7 @@ class Targets:
             node=node.hostname,
             node_id=node.id,
             role=node.role,
-            instance_id=found[0].id if found else "",
+            instance_id=found[0].id if len(found) == 1 else "",
             address=node.address,
             task_id=task.id if task else "",
             container_id=task.container_id if task else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from swarmctl.chaos.journal.journal import GuardRecord, Journal
+from swarmctl.chaos.journal.journal import GuardRecord, Journal, TargetRecord
 from swarmctl.chaos.plan.limits import Guard
 from swarmctl.chaos.plan.window import Window
 from swarmctl.chaos.probes.summary import Unanswered
@@ -16,7 +16,7 @@ from swarmctl.prediction import Prediction
 from swarmctl.prediction.quorum import quorum_without
 from swarmctl.scheduler.filters import ROOM
 from swarmctl.swarm.lock import CHAOS, Lock
-from swarmctl.swarm.model import Service, Swarm
+from swarmctl.swarm.model import Swarm, Task
 from swarmctl.swarm.node import Node
 
 # Node and service label that keeps experiments away.
@@ -161,16 +161,30 @@ def stoppable(targets: Sequence[Node], machines: Mapping[str, Sequence[Machine]]
     )
 
 
-def unprotected(targets: Sequence[Node], services: Sequence[Service] = ()) -> GuardRecord:
-    """No target carries the label that keeps experiments away."""
-    held = [n.hostname for n in targets if n.labels.get(PROTECT_LABEL, "").lower() == "true"]
-    held += [s.name for s in services if s.labels.get(PROTECT_LABEL, "").lower() == "true"]
+def unprotected(swarm: Swarm, targets: Sequence[Node], stopped: Sequence[Task]) -> GuardRecord:
+    """Neither a target nor a service that would lose a replica has the label against experiments.
+
+    Args:
+        swarm: the newest snapshot.
+        targets: the nodes.
+        stopped: the tasks that the fault would end.
+    """
+    names = {node.id: node.hostname for node in swarm.nodes}
+    held = [node.hostname for node in targets if _is_protected(node.labels)]
+    for service in filter(lambda service: _is_protected(service.labels), swarm.services):
+        nodes = {names[task.node_id] for task in stopped if task.service_id == service.id}
+        if nodes:
+            held.append(f"service {service.name} (replicas on {', '.join(sorted(nodes))})")
     return _result(
         Guard.PROTECTED,
         f"{', '.join(held)}: label {PROTECT_LABEL}=true" if held else "",
         "choose another target, or remove the label",
-        f"no target has the label {PROTECT_LABEL}=true",
+        f"no target, and no service with a replica there, has the label {PROTECT_LABEL}=true",
     )
+
+
+def _is_protected(labels: Mapping[str, str]) -> bool:
+    return labels.get(PROTECT_LABEL, "").lower() == "true"
 
 
 def in_window(window: Window | None, now: datetime) -> GuardRecord:
@@ -182,6 +196,20 @@ def in_window(window: Window | None, now: datetime) -> GuardRecord:
         "wait, or --override time-window",
         f"within {window}" if window else "no time window is set",
     )
+
+
+def changed_targets(planned: Sequence[TargetRecord], now: Sequence[TargetRecord]) -> str:
+    """Which targets are gone or another machine since they were chosen; ``""`` for none."""
+    known = {(target.node_id, target.task_id): target for target in now}
+    troubles = []
+    for target in planned:
+        found = known.get((target.node_id, target.task_id))
+        if found is None:
+            troubles.append(f"{target.what} is gone")
+        elif found.instance_id != target.instance_id:
+            ids = f"{found.instance_id or '?'}, was {target.instance_id or '?'}"
+            troubles.append(f"{target.node} is another machine now: {ids}")
+    return "; ".join(troubles)
 
 
 def possible(refusal: str) -> GuardRecord:

@@ -59,10 +59,11 @@ class RunLog:
         self.note(f"{moment - (moment if fault is None else fault):+.1f} s  {text}")
 
     def guard(self, guard: GuardRecord) -> None:
-        """Store and show a guard's result, overridden if the user says so."""
+        """Store and show a guard's newest result, overridden if the user says so."""
         if not guard.ok and guard.name in self.overrides:
             guard = GuardRecord(guard.name, False, guard.detail, guard.remedy, overridden=True)
-        self.journal.guards += (guard,)
+        others = (known for known in self.journal.guards if known.name != guard.name)
+        self.journal.guards = (*others, guard)
         sign = "✓" if guard.ok else "!" if guard.overridden else "✗"
         text = f"{guard.detail} (overridden)" if guard.overridden else guard.detail
         self.note(f"{sign} {guard.name}: {text}")

@@ -17,6 +17,7 @@ from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
 from swarmctl.chaos.run.context import Request, World
 from swarmctl.chaos.run.experiment import Experiment
 from swarmctl.chaos.run.interrupts import Interrupts
+from swarmctl.chaos.world.protocols import Consent
 from swarmctl.swarm.model import Service
 from swarmctl.swarm.node import Node
 from tests.unit.chaos.simulated_swarm import Clock, Lab, service, workers
@@ -108,6 +109,7 @@ def stage(
     limits: Limits | None = None,
     hypothesis: Hypothesis | None = None,
     probes: tuple[PlannedProbe, ...] = (),
+    consent: Consent | None = None,
 ) -> Stage:
     clock = Clock()
     lab = Lab(
@@ -130,6 +132,8 @@ def stage(
         probes=probes,
     )
     request = Request(plan, "swarm_app", "eu-central-1", runs)
-    world = World(lab, lab, lab, clock, clock, prober, interrupts, progress, asked.append)
+    world = World(
+        lab, lab, lab, clock, clock, prober, interrupts, progress, consent or asked.append
+    )
     experiment = Experiment(request, world)
     return Stage(lab, clock, prober, interrupts, progress, runs, experiment, asked)

@@ -5,27 +5,29 @@ from __future__ import annotations
 from datetime import timedelta
 
 from swarmctl.chaos.fault.kind import Effect
-from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context
 from swarmctl.chaos.run.judging import judgement
 from swarmctl.chaos.run.judging.judgement import Baseline
-from swarmctl.errors import RefusedError
+from swarmctl.chaos.run.steps import check_guards, undo_plan
+from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 
 
 def inject(context: Context) -> None:
-    """Check the Swarm's health once more, then inject the fault.
+    """Check all guards once more, then inject the fault.
 
     Raises:
-        RefusedError: the Swarm is not healthy any more; nothing was touched.
+        RefusedError: a guard refuses now; nothing was touched.
         InterruptedRunError: a signal came; nothing was touched.
         SwarmctlError: no manager answers, or the fault failed.
     """
     log, journal, plan = context.log, context.journal, context.plan
     swarm = context.watch.snapshot()
-    late = guards.healthy(swarm)
-    if not late.ok and late.name not in plan.limits.overrides:
-        raise RefusedError(f"the Swarm changed before the fault: {late.detail}", late.remedy)
+    try:
+        check_guards.repeat(context, swarm)
+    except SwarmctlError:
+        undo_plan.call_off(context)
+        raise
     context.world.interrupts.check()
     log.step("injecting", f"Fault: {plan.fault}")
     context.baseline = _baseline(context, swarm)

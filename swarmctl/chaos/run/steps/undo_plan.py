@@ -51,6 +51,12 @@ def store(context: Context) -> None:
     log.note(f"stored before the fault: {where}, and in the Swarm's chaos lock")
 
 
+def call_off(context: Context) -> None:
+    """Drop the plan and its lock: nothing was touched."""
+    context.journal.undo = Undo()
+    release(context)
+
+
 def release(context: Context) -> None:
     """Release the Swarm's chaos lock; the managers may still be electing a leader."""
     if not context.lock_id:
