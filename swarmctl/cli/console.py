@@ -43,7 +43,10 @@ def _console(*, stderr: bool) -> Console:
 
 def note(text: str) -> None:
     """Print a line on stderr as it is (no markup)."""
-    err().print(text, markup=False, soft_wrap=True)
+    if "rich.console" in sys.modules:  # a live display may have to be redrawn below the line
+        err().print(text, markup=False, soft_wrap=True)
+    else:  # importing Rich takes longer than rendering a stack
+        sys.stderr.write(text + "\n")
 
 
 def emit(text: str) -> None:

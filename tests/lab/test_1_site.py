@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from pathlib import Path
 
 import docker
 import pytest
@@ -41,6 +42,25 @@ def test_a_second_run_changes_nothing_and_neither_does_a_check(lab: Lab, cluster
         run = lab.playbook("site", *words).ok()
         assert run.changes == []
         assert run.changed == 0
+
+
+def test_the_command_line_deploys_what_the_playbook_deployed(lab: Lab, cluster: Cluster) -> None:
+    """Broken: an operator's first deploy changes the way of publishing, and nothing answers."""
+    diff = lab.swarmctl("stack", "diff", STACK, "--exit-code")
+    assert (diff.returncode, diff.stdout) == (0, ""), diff.stderr
+    deployed = lab.swarmctl("stack", "deploy", STACK)
+    assert deployed.returncode == 0, deployed.stderr
+    assert f"{STACK}: unchanged after" in deployed.stdout
+
+
+def test_a_routing_mesh_is_refused_where_a_kernel_cannot_do_it(lab: Lab, cluster: Cluster) -> None:
+    """Broken: a deploy succeeds, and every request is refused."""
+    if Path("/proc/net/ip_vs").exists():
+        pytest.skip("this kernel has ip_vs: the mesh works")
+    refused = lab.swarmctl("stack", "deploy", STACK, "--set=publish=mesh")
+    assert refused.returncode == 3, refused.stderr
+    assert "needs ip_vs in every node's kernel" in refused.stderr
+    assert lab.swarmctl("stack", "diff", STACK, "--exit-code").returncode == 0
 
 
 def test_one_request_to_web_returns_a_row_from_the_database(lab: Lab, cluster: Cluster) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.stack.deploy.current import KINDS
 from swarmctl.stack.render.output import Rendered
-from swarmctl.stack.render.template import OUTPUT
+from swarmctl.stack.render.stack_files import OUTPUT
 from swarmctl.swarm import shell
 from swarmctl.swarm.engine import Json
 from swarmctl.swarm.ssh import Endpoint

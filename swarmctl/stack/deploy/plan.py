@@ -15,7 +15,7 @@ from swarmctl.errors import UsageError
 from swarmctl.stack.deploy.current import CurrentStack
 from swarmctl.stack.deploy.desired import DesiredStack
 from swarmctl.stack.deploy.specs import Difference, differences, hashed_name_hint, normal
-from swarmctl.stack.render.filters import is_hashed
+from swarmctl.stack.render.hashing import is_hashed
 from swarmctl.swarm.engine import Json
 
 CREATE, UPDATE, REMOVE, CHECK = "create", "update", "remove", "check"

@@ -6,14 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import jinja2
-
 from swarmctl.errors import UsageError
 from swarmctl.reading.document import load
 from swarmctl.reading.yaml_nodes import YamlError
 from swarmctl.stack.render.output import Rendered
-from swarmctl.stack.render.template import read
-from swarmctl.stack.render.template_faults import missing_file
+from swarmctl.stack.render.stack_files import MissingFileError, missing_file, read
 
 
 def load_compose_files(paths: Sequence[Path]) -> Rendered:
@@ -99,7 +96,7 @@ def read_named(folder: Path, name: str, source: Path) -> bytes:
     """
     try:
         return read(folder, name)
-    except jinja2.TemplateNotFound as fault:
+    except MissingFileError as fault:
         template = f"{name}.j2"
         if (folder / template).is_file():
             raise UsageError(

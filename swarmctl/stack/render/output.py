@@ -8,7 +8,7 @@ from pathlib import Path
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.files import PRIVATE, write_whole
-from swarmctl.stack.render.template import OUTPUT
+from swarmctl.stack.render.stack_files import OUTPUT
 
 
 @dataclass(frozen=True, slots=True)

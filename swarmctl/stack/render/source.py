@@ -18,9 +18,9 @@ from swarmctl.stack.render.compose_files import (
     read_named,
 )
 from swarmctl.stack.render.output import Rendered
+from swarmctl.stack.render.run_template import run_template
 from swarmctl.stack.render.settings import Settings
-from swarmctl.stack.render.template import FAULTS, TEMPLATE, fill_in
-from swarmctl.stack.render.template_faults import explained
+from swarmctl.stack.render.stack_files import TEMPLATE
 from swarmctl.stack.render.values import layered, parse_set, unknown_overrides
 
 
@@ -125,10 +125,7 @@ def render_stack(
             compose file; the message has file:line.
     """
     values = {"stack_name": stack.resolve().name, **layered(stack, values_files, overrides)}
-    try:
-        text, attached = fill_in(stack, values)
-    except FAULTS as fault:
-        raise explained(fault, stack, values) from fault
+    text, attached = run_template(stack, values)
     for name in named_files(compose_document(text, stack / TEMPLATE)):
         if name not in attached:
             attached[name] = read_named(stack, name, stack / TEMPLATE)

@@ -3,7 +3,7 @@
 Block lines (``{% … %}``) leave no blank lines. An undefined variable is an error. ``true``,
 ``false`` and ``null`` are spelt as in YAML, and ``a.b`` means the key ``b`` of a map rather than a
 method of that name (``update``, ``items`` …). A template cannot read files outside the stack's
-folder or run code, and it is stopped after a time limit.
+folder or run code; its time and memory are limited (``template_child``).
 
 A template can use, besides Jinja's own functions and filters:
 
@@ -36,10 +36,7 @@ A config with a hash of its content in its name::
 from __future__ import annotations
 
 import functools
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -51,10 +48,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from swarmctl.stack.render import filters, quoting
+from swarmctl.stack.render.stack_files import OUTPUT, TEMPLATE, MissingFileError, read
 
-TEMPLATE = "docker-compose.yml.j2"
-OUTPUT = "docker-compose.yml"
-TIME_LIMIT = 10.0  # seconds; a large stack takes a tenth of one
 SIZE_LIMIT = 4_000_000  # characters; the Engine takes no larger request either
 
 # What a template's expressions may raise besides Jinja's errors: {{ 1 + "a" }}, {{ 1 / 0 }}.
@@ -81,15 +76,12 @@ class UndefinedVariableError(jinja2.UndefinedError):
         self.name = name
 
 
-def fill_in(
-    stack: Path, values: Mapping[str, Any], time_limit: float = TIME_LIMIT
-) -> tuple[str, dict[str, bytes]]:
-    """Render a stack's template.
+def fill_in(stack: Path, values: Mapping[str, Any]) -> tuple[str, dict[str, bytes]]:
+    """Render a stack's template, without limits: see ``run_template``.
 
     Args:
         stack: the stack's folder.
         values: what the template may use.
-        time_limit: seconds until rendering is stopped.
 
     Returns:
         The text, and the files it attached: name → content.
@@ -100,24 +92,11 @@ def fill_in(
     """
     attached: dict[str, bytes] = {}
     environment = _environment(stack, values, attached)
-    with _time_limit(time_limit):
-        text = environment.get_template(TEMPLATE).render(values)
-        if len(text) > SIZE_LIMIT:
-            raise ValueError(f"the output has more than {SIZE_LIMIT} characters")
-        text = quoting.quote(text)
+    text = environment.get_template(TEMPLATE).render(values)
+    if len(text) > SIZE_LIMIT:
+        raise ValueError(f"the output has more than {SIZE_LIMIT} characters")
+    text = quoting.quote(text)
     return (text if text.endswith("\n") else text + "\n"), attached
-
-
-def read(stack: Path, name: str) -> bytes:
-    """The content of a file of the stack.
-
-    Raises:
-        jinja2.TemplateNotFound: there is no such file, or it is a link to another folder.
-    """
-    path = (stack / name).resolve()
-    if not path.is_relative_to(stack.resolve()) or not path.is_file():
-        raise jinja2.TemplateNotFound(name)
-    return path.read_bytes()
 
 
 # --- the sandbox ----------------------------------------------------------------------------------
@@ -160,7 +139,11 @@ class _StackLoader(jinja2.BaseLoader):
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
         del environment
-        return _text(self.stack, template), str(self.stack / template), lambda: True
+        try:
+            text = _text(self.stack, template)
+        except MissingFileError as fault:  # as {% include … ignore missing %} expects
+            raise jinja2.TemplateNotFound(template) from fault
+        return text, str(self.stack / template), lambda: True
 
 
 class _MarkStrings(Extension):
@@ -239,22 +222,3 @@ def _text(stack: Path, name: str) -> str:
         return read(stack, name).decode()
     except UnicodeDecodeError as fault:
         raise ValueError(f"{name} is not UTF-8 text") from fault
-
-
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Raise ``TimeoutError`` in the block after this time; in the main thread only."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # a signal cannot reach another thread
-        return
-
-    def give_up(*_: object) -> None:
-        raise TimeoutError(f"the template was still running after {seconds:g} s")
-
-    previous = signal.signal(signal.SIGALRM, give_up)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)

@@ -12,8 +12,9 @@ import jinja2
 from jinja2.utils import missing
 
 from swarmctl.errors import UsageError
-from swarmctl.reading.names import nearest, suggestion
-from swarmctl.stack.render.template import TEMPLATE, UndefinedVariableError
+from swarmctl.reading.names import nearest
+from swarmctl.stack.render.stack_files import TEMPLATE, MissingFileError, missing_file
+from swarmctl.stack.render.template import UndefinedVariableError
 
 
 def explained(fault: Exception, stack: Path, values: Mapping[str, Any]) -> UsageError:
@@ -27,7 +28,7 @@ def explained(fault: Exception, stack: Path, values: Mapping[str, Any]) -> Usage
     where = _where(fault, stack)
     if isinstance(fault, UndefinedVariableError):
         return _undefined(fault, where, values)
-    if isinstance(fault, jinja2.TemplateNotFound):
+    if isinstance(fault, jinja2.TemplateNotFound | MissingFileError):
         return missing_file(str(fault.name), where, stack)
     if isinstance(fault, jinja2.exceptions.SecurityError):
         return UsageError(f"{where}: {fault}", "templates run in a sandbox")
@@ -36,7 +37,9 @@ def explained(fault: Exception, stack: Path, values: Mapping[str, Any]) -> Usage
     if isinstance(fault, RecursionError):
         return UsageError(f"{where}: the templates include each other")
     if isinstance(fault, MemoryError):
-        return UsageError(f"{where}: the template needs too much memory")
+        return UsageError(
+            f"{where}: the template needs too much memory", "is there a very long text or list?"
+        )
     if isinstance(fault, TimeoutError):
         return UsageError(f"{where}: {fault}", "is there a loop over a large range?")
     return UsageError(f"{where}: {type(fault).__name__}: {fault}")
@@ -81,12 +84,3 @@ def _path_to(wanted: Mapping[str, Any], values: Mapping[str, Any]) -> str | None
         if isinstance(value, Mapping) and (below := _path_to(wanted, value)):
             return f"{key}.{below}"
     return None
-
-
-def missing_file(name: str, where: str, stack: Path) -> UsageError:
-    """The error for a file that a stack does not have; names the nearest that it has."""
-    there = sorted(str(path.relative_to(stack)) for path in stack.rglob("*") if path.is_file())
-    return UsageError(
-        f"{where}: there is no file {name!r} in the stack",
-        f"{suggestion(name, there)} files must be in {stack}: {', '.join(there)}".lstrip(),
-    )

@@ -10,8 +10,8 @@ import yaml
 
 from swarmctl.reading.document import load
 from swarmctl.stack.compose.scalars import resolve
-from swarmctl.stack.render import filters, quoting, source
-from swarmctl.stack.render.template import TEMPLATE
+from swarmctl.stack.render import filters, hashing, quoting, source
+from swarmctl.stack.render.stack_files import TEMPLATE
 from swarmctl.stack.render.values import parse_set
 
 MISREAD = [
@@ -107,7 +107,7 @@ def test_a_rendered_attached_file_is_not_quoted(tmp_path: Path) -> None:
     )
     result = source.render_stack(tmp_path)
     assert result.files == {"a.conf": b"mode on"}
-    assert filters.hashed("mode on", "c") in result.compose
+    assert hashing.hashed("mode on", "c") in result.compose
 
 
 def test_quoting_does_not_change_what_docker_reads() -> None:
