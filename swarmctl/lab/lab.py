@@ -120,7 +120,7 @@ def up(name: str, step: Step, note: Note) -> str:
 
 def _choose(client: docker.DockerClient, paths: LabPaths) -> None:
     """Record a new key for the API, and a free range for the playbooks' VPC."""
-    with held(ROOT / "addresses.lock", timeout_s=30):
+    with held(paths.directory.with_name("_addresses.lock"), timeout_s=30):
         taken = [
             Taken(IPv4Network(cidr), f"the lab {other}")
             for other in known_labs()

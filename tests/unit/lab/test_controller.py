@@ -1,11 +1,18 @@
 """What the controller does about a difference between the API and the machines."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from swarmctl.lab.api import Ec2Instance
-from swarmctl.lab.controller import next_step
+from swarmctl.errors import SwarmctlError
+from swarmctl.lab import machine, network
+from swarmctl.lab.api import Api, Ec2Instance, View
+from swarmctl.lab.controller import Controller, next_step
+from swarmctl.lab.image.ensure import Images
 
 
 def instance(state: str, *, reboot: bool = False, launched: bool = True) -> Ec2Instance:
@@ -46,3 +53,63 @@ def test_a_machine_that_has_never_run_cannot_be_lost() -> None:
 def test_only_a_running_machine_is_rebooted() -> None:
     assert next_step(instance("running", reboot=True), "running") == "reboot"
     assert next_step(instance("running", reboot=True), "exited") == "ended"
+
+
+class Site:
+    """One instance, its container, and what was done to both."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, found: Ec2Instance) -> None:
+        self.instance, self.moves, self.done = found, list[tuple[str, str]](), list[str]()
+        self.containers = {found.id: "exited"}
+        monkeypatch.setattr(machine, "states", lambda *_: self.containers)
+        monkeypatch.setattr(machine, "start", self.start)
+        monkeypatch.setattr(machine, "stop", self.stop)
+        monkeypatch.setattr(network, "remove_unused", lambda *_: None)
+        nothing = cast(Any, None)
+        images = cast(Images, SimpleNamespace(node="", node_bare=""))
+        self.controller = Controller(nothing, "lab", images, cast(Api, self), threading.Event())
+
+    def start(self, *_: object) -> None:
+        raise SwarmctlError("the machine did not boot: no such thing", "its console")
+
+    def stop(self, *_: object, force: bool) -> None:
+        self.done.append(f"stop, force={force}")
+
+    def view(self) -> View:
+        return View((self.instance,), {"vpc-1": "10.42.0.0/16"}, {})
+
+    def move(self, _: str, state: str, *, was: str, reason: str = "") -> None:
+        self.moves.append((f"{was} → {state}", reason))
+
+    def run_a_pass(self) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            self.controller._pass(pool)
+
+
+@pytest.mark.parametrize(("launched", "ends"), [(False, "terminated"), (True, "stopped")])
+def test_a_machine_that_does_not_boot_is_given_up_with_the_reason(
+    launched: bool, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = Site(monkeypatch, instance("pending", launched=launched))
+    site.run_a_pass()
+    why = "Server.InternalError: the machine did not boot: no such thing"
+    assert site.moves == [(f"pending → {ends}", why)]
+    assert site.done == ["stop, force=True"]  # or it would keep its address and its memory
+
+
+def test_a_removed_machine_is_terminated_and_the_reason_says_who_did_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site(monkeypatch, instance("running"))
+    site.containers = {}
+    site.run_a_pass()
+    ((move, why),) = site.moves
+    assert move == "running → terminated"
+    assert "removed, but not through this API" in why
+
+
+def test_a_paused_machine_is_left_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(monkeypatch, instance("running"))
+    site.containers["i-1"] = "paused"
+    site.run_a_pass()
+    assert (site.moves, site.done) == ([], [])

@@ -1,13 +1,17 @@
 """What the commands say about a lab that is not up."""
 
 from collections.abc import Iterator
+from ipaddress import IPv4Network
 from pathlib import Path
+from typing import cast
 
+import docker
 import pytest
 
 from swarmctl.cli import main as cli
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.lab import instances, lab, machine
+from swarmctl.lab.host.addresses import Taken
 from swarmctl.lab.paths import LabPaths, Record, held
 
 
@@ -57,6 +61,20 @@ def test_the_environment_has_the_labs_own_key_and_addresses(other: None) -> None
     assert variables["AWS_ACCESS_KEY_ID"] == "LAB1"
     assert variables["AWS_SECRET_ACCESS_KEY"] == "secret"
     assert variables["SWARMCTL_VPC_CIDR"] == "10.42.0.0/16"
+
+
+def test_labs_started_at_once_choose_different_keys_and_addresses(
+    machines: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Taken(IPv4Network("10.42.0.0/16"), "a network")
+    monkeypatch.setattr(lab, "taken_here", lambda _client, _lab: (network,))
+    records = []
+    for name in ("one", "two"):
+        lab._choose(cast(docker.DockerClient, None), LabPaths(name))
+        records.append(LabPaths(name).recorded())
+    assert [record.vpc_cidr for record in records] == ["10.43.0.0/16", "10.44.0.0/16"]
+    assert records[0].secret != records[1].secret
+    assert records[0].key_id != records[1].key_id
 
 
 def test_a_lab_of_another_version_is_told_to_start_again(other: None) -> None:
