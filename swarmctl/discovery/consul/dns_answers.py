@@ -5,7 +5,9 @@ in any case, each also with the datacentre before the domain (``web.service.dc1.
 
     [TAG.]NAME.service.consul     A, AAAA, SRV
     _NAME._tcp.service.consul     the same; _udp, or _TAG instead (RFC 2782)
-    NODE.node.consul              A, AAAA; the targets of SRV records
+    NODE.node.consul              A, AAAA
+    pPORT.NODE.node.consul        the same; the targets of SRV records. One for each:
+                                  HAProxy gives an additional record to one SRV record only
 
 A name without an endpoint does not exist (NXDOMAIN), as Consul has it; one without a record of the
 wanted type is NODATA. Both carry the SOA. All TTLs are 0: an answer is true only now.
@@ -14,6 +16,7 @@ wanted type is NODATA. Both carry the SOA. All TTLs are 0: an answer is true onl
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterable, Iterator
 
 import dns.exception
@@ -33,6 +36,7 @@ from swarmctl.discovery.endpoint import Endpoint, Member
 
 TTL = 0
 _KINDS = ("service", "node")
+_PORT = re.compile(r"p[0-9]{1,5}")
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _A, _AAAA, _SRV, _SOA, _ANY = (
     dns.rdatatype.A, dns.rdatatype.AAAA, dns.rdatatype.SRV, dns.rdatatype.SOA, dns.rdatatype.ANY,
@@ -104,10 +108,16 @@ class _Zone:
         if labels[-1] == "service":
             return self._endpoints(labels[:-1]) or None
         if labels[-1] == "node":
-            name = ".".join(labels[:-1])
-            members = self._catalogue.members
-            return next((m for m in members if name in (m.label, m.name.lower())), None)
+            return self._member(labels[:-1])
         return None
+
+    def _member(self, labels: list[str]) -> Member | None:
+        """The node of ``[pPORT.]NODE``; a host's name may have dots itself."""
+        names = [".".join(labels)]
+        if _PORT.fullmatch(labels[0]):
+            names.append(".".join(labels[1:]))
+        members = self._catalogue.members
+        return next((m for m in members if m.label in names or m.name.lower() in names), None)
 
     def _endpoints(self, labels: list[str]) -> tuple[Endpoint, ...]:
         """The endpoints of ``[TAG.]NAME`` or ``_NAME._TAG``."""
@@ -133,17 +143,16 @@ class _Zone:
                 _append(response.answer, name, kind, _of_family(places, kind))
         if wanted not in (_SRV, _ANY) or isinstance(found, Member):
             return
-        targets = {e.node: self._node_name(self._members[e.node]) for e in found}
-        _append(response.answer, name, _SRV, [f"1 1 {e.port} {targets[e.node]}" for e in found])
-        for node, target in targets.items():
-            for kind in (_A, _AAAA):
-                addresses = _of_family([self._members[node].address], kind)
-                _append(response.additional, target, kind, addresses)
+        targets = {self._target(e): e for e in found}
+        _append(response.answer, name, _SRV, [f"1 1 {e.port} {t}" for t, e in targets.items()])
+        for target, endpoint in targets.items():
+            kind = _AAAA if ":" in endpoint.address else _A
+            _append(response.additional, target, kind, [endpoint.address])
 
-    def _node_name(self, member: Member) -> dns.name.Name:
-        return dns.name.Name(
-            (member.label.encode(), b"node", self._identity.datacenter.encode(), *self._apex.labels)
-        )
+    def _target(self, endpoint: Endpoint) -> dns.name.Name:
+        node = self._members[endpoint.node].label
+        datacenter = self._identity.datacenter
+        return dns.name.from_text(f"p{endpoint.port}.{node}.node.{datacenter}", self._apex)
 
     def _soa(self) -> dns.rrset.RRset:
         """The last number is how long a client may keep "no such name": not at all."""

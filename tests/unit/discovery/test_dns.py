@@ -53,16 +53,30 @@ def test_the_addresses_of_a_service() -> None:
 def test_the_ports_of_a_service_with_the_addresses_of_their_nodes() -> None:
     found = ask("shop-web.service.consul", "SRV")
     assert texts(found.answer) == [
-        "1 1 32768 wkr-1.node.dc1.consul.",
-        "1 1 32768 wkr-2.node.dc1.consul.",
+        "1 1 32768 p32768.wkr-1.node.dc1.consul.",
+        "1 1 32768 p32768.wkr-2.node.dc1.consul.",
     ]
     additional = {(r.name.to_text(), texts([r])[0]) for r in found.additional}
     assert additional == {
-        ("wkr-1.node.dc1.consul.", "10.42.0.5"),
-        ("wkr-2.node.dc1.consul.", "10.42.0.6"),
+        ("p32768.wkr-1.node.dc1.consul.", "10.42.0.5"),
+        ("p32768.wkr-2.node.dc1.consul.", "10.42.0.6"),
     }
     for name, address in additional:
         assert texts(ask(name).answer) == [address]
+
+
+def test_each_port_has_a_target_of_its_own_with_its_additional_record() -> None:
+    """HAProxy gives an additional record to one SRV record only, and ignored the others."""
+    found = ask("shop-web.service.consul", "SRV", crowd(10))
+    targets = {record.target for record in found.answer[0]}
+    assert len(targets) == 10
+    assert {rrset.name for rrset in found.additional} == targets
+
+
+def test_a_node_is_found_by_its_name() -> None:
+    for name in ("wkr-1.node.consul", "WKR_1.node.dc1.consul", "p1.wkr-1.node.consul"):
+        assert texts(ask(name).answer) == ["10.42.0.5"]
+    assert ask("p1.node.consul").rcode() == dns.rcode.NXDOMAIN
 
 
 @pytest.mark.parametrize(
