@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from swarmctl.discovery.ask_nodes import forgotten, with_ports
+from swarmctl.discovery.ask_nodes import ask_nodes, forgotten, with_ports
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.contact import Contact
 from swarmctl.discovery.edition import Edition, KeyValue, difference, follow
@@ -124,11 +124,17 @@ class Agent:
         self._problems = edition.catalogue.problems
 
     def _with_ports_of_nodes(self, swarm: Swarm) -> Swarm:
-        """The snapshot with the ports that nodes reported; they are asked beside the polls."""
+        """The snapshot with the ports that nodes reported.
+
+        They are asked beside the polls; at the start they are waited for, so that an agent that is
+        started again does not call a service gone because the managers forgot its ports.
+        """
         if self._asked is not None and self._asked.done():
             swarm, self._asked = with_ports(swarm, self._asked.result()), None
         if self.shell is None or self._asked is not None:
             return swarm
+        if self.edition is None:
+            return ask_nodes(swarm, self.shell)
         known, _ = complete(swarm, self._memory)
         services, now = forgotten(known), time.monotonic()
         if services and now - self._asked_at >= ASK_NODES_EVERY_S:

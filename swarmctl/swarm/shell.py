@@ -12,6 +12,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -88,6 +89,9 @@ class Shells:
     _known: dict[str, Endpoint] = field(default_factory=dict)
     _open: dict[str, paramiko.SSHClient] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _opening: defaultdict[str, threading.Lock] = field(
+        default_factory=lambda: defaultdict(threading.Lock)
+    )
 
     def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
         """Run a script and return its standard output.
@@ -107,7 +111,7 @@ class Shells:
         try:
             done = _run(node, ssh, _AS_ROOT, script.encode(), deadline)
         except SwarmctlError:  # the connection may be half dead
-            self._drop(node)
+            self._drop(node, ssh)
             raise
         if done.code != 0:
             words = " ".join(done.errors.split()) or "no message"
@@ -142,7 +146,17 @@ class Shells:
         return self._known[node]
 
     def _connection(self, node: str, timeout: float) -> paramiko.SSHClient | None:
-        """The kept connection, or a new one; ``None`` when the node is this machine."""
+        """The kept connection, or a new one; ``None`` when the node is this machine.
+
+        One thread logs in and the others wait for it: each with a connection of its own would
+        close those of the others.
+        """
+        with self._lock:
+            opening = self._opening[node]
+        with opening:
+            return self._kept_or_new(node, timeout)
+
+    def _kept_or_new(self, node: str, timeout: float) -> paramiko.SSHClient | None:
         with self._lock:
             client = self._open.get(node)
         transport = client.get_transport() if client else None
@@ -159,11 +173,13 @@ class Shells:
             stale.close()
         return fresh
 
-    def _drop(self, node: str) -> None:
+    def _drop(self, node: str, failed: paramiko.SSHClient | None) -> None:
+        """Close a connection that failed; another thread may have opened a new one since."""
         with self._lock:
-            client = self._open.pop(node, None)
-        if client:
-            client.close()
+            if self._open.get(node) is failed:
+                self._open.pop(node, None)
+        if failed:
+            failed.close()
 
 
 def _run(

@@ -17,10 +17,11 @@ from swarmctl.swarm.model import Port, Service, Swarm
 _TASK = "com.docker.swarm.task.id"
 # One line a container: its task's id and its ports.
 _FORMAT = f'{{{{index .Config.Labels "{_TASK}"}}}} {{{{json .NetworkSettings.Ports}}}}'
-_SCRIPT = (
-    "ids=$(docker ps -q --filter label=com.docker.swarm.service.id={service})\n"
-    "test -z \"$ids\" || docker inspect --format '{format}' $ids\n"
-)
+# A container may end between the two commands: the others are reported all the same.
+_SCRIPT = f"""
+ids=$(docker ps -q --filter label={_TASK}) || exit
+test -z "$ids" || docker inspect --format '{_FORMAT}' $ids || true
+"""
 
 
 class Shell(Protocol):
@@ -43,24 +44,26 @@ def read_host_ports(
         services: whose tasks.
     """
     hosts = {node.id: node.hostname for node in swarm.nodes}
-    queries = {
-        (hosts[task.node_id], service.id)
+    tasks = {
+        task.id: hosts[task.node_id]
         for service in services
         for task in swarm.serving(service)
         if not task.ports
     }
-    if not queries:
+    if not tasks:
         return {}
     found: dict[str, tuple[Port, ...]] = {}
-    with ThreadPoolExecutor(min(16, len(queries))) as pool:
-        for ports in pool.map(lambda query: _on_node(shell, *query), sorted(queries)):
+    nodes = sorted(set(tasks.values()))
+    with ThreadPoolExecutor(min(16, len(nodes))) as pool:
+        for ports in pool.map(lambda node: _on_node(shell, node), nodes):
             found |= ports
-    return found
+    return {task: ports for task, ports in found.items() if task in tasks}
 
 
-def _on_node(shell: Shell, node: str, service: str) -> dict[str, tuple[Port, ...]]:
+def _on_node(shell: Shell, node: str) -> dict[str, tuple[Port, ...]]:
+    """The ports of all tasks on a node: one question, however many services it has."""
     try:
-        output = shell.run(node, _SCRIPT.format(service=service, format=_FORMAT), 10.0)
+        output = shell.run(node, _SCRIPT, 10.0)
         lines = [line.partition(" ") for line in output.splitlines()]
         return {task: _ports(json.loads(ports)) for task, _, ports in lines if task}
     except (SwarmctlError, ValueError):  # ValueError: not the output asked for

@@ -100,18 +100,25 @@ class Nodes:
     def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
         self.asked.set()
         bindings: Mapping[str, Any] = {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32999"}]}
-        return f"task7 {json.dumps(bindings)}\n" if node == "wkr_1" else ""
+        ports = json.dumps(bindings)
+        return f"task7 {ports}\ntask8 {ports}\nother {ports}\n" if node == "wkr_1" else ""
 
 
 def test_a_port_that_the_managers_never_told_is_read_on_the_node() -> None:
+    """At the start before anything is published, later beside the polls."""
     forgotten = shop(tasks=[task("shop_web", "wkr_1", 1, id="task7")])
     stop, nodes = threading.Event(), Nodes()
     agent = Agent(Script([forgotten] * 10_000, stop), Contact(), lambda _: None, nodes)
     agent.outlets = outlets = Outlets()
+    agent.poll()
+    assert outlets.offered == [["10.42.0.5:32999"]]
+    later = shop(tasks=[task("shop_web", "wkr_1", 1, id="task8")])
+    agent.source = Script([later] * 10_000, stop)
 
     def offered() -> tuple[bool | None, str]:
         agent.poll()
-        return (outlets.offered[-1] == ["10.42.0.5:32999"] or None), str(outlets.offered)
+        found = [e.id for e in agent.edition.catalogue.endpoints] if agent.edition else []
+        return (found == ["task8"] or None), str(found)
 
     wait_for("the node's answer", offered, timeout=10, interval=0.01)
     assert agent.edition is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import paramiko
@@ -64,6 +65,13 @@ def shells(wkr1: Endpoint) -> Shells:
 def test_a_flood_on_standard_error_does_not_hold_up_standard_output(shells: Shells) -> None:
     """Broken: the run waits for ever, because a command's errors fill the connection."""
     assert shells.run("wkr1", "flood", 10).endswith("read 5")
+
+
+def test_scripts_that_begin_at_once_share_one_connection_and_all_end(shells: Shells) -> None:
+    """Broken: each opens a connection and closes the others' under way."""
+    with ThreadPoolExecutor(8) as pool:
+        outputs = list(pool.map(lambda n: shells.run("wkr1", f"script {n}", 10), range(8)))
+    assert outputs == ["read 8"] * 8
 
 
 def test_a_program_that_writes_before_it_reads_gets_its_input(wkr1: Endpoint) -> None:
