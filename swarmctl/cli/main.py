@@ -27,7 +27,6 @@ from swarmctl.reading.texts import shortened
 # Plain help: Rich's boxes are cut in pipes, and importing Rich takes longer than everything else.
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

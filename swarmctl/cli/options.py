@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from swarmctl.cli import completion
+
 
 class Format(StrEnum):
     """Every output format of ``swarmctl``. A command accepts some: ``Literal[Format.JSON, …]``."""
@@ -36,6 +38,7 @@ ClusterOption = Annotated[
     typer.Option(
         "--cluster",
         metavar="NAME",
+        autocompletion=completion.clusters,
         help="The cluster's name (its EC2 tag).  [default: $SWARMCTL_CLUSTER, or the only cluster]",
     ),
 ]
@@ -49,7 +52,12 @@ HostOption = Annotated[
     ),
 ]
 DeployedArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help="The name the stack was deployed under.")
+    str,
+    typer.Argument(
+        metavar="NAME",
+        help="The name the stack was deployed under.",
+        autocompletion=completion.stacks,
+    ),
 ]
 RunsDirOption = Annotated[
     Path, typer.Option("--runs-dir", metavar="DIR", help="Directory of journals and reports.")

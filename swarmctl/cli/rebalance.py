@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from swarmctl.cli import console
+from swarmctl.cli import completion, console
 from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 from swarmctl.errors import Exit, UsageError
 
@@ -24,7 +24,12 @@ app = typer.Typer()
 def rebalance(
     services: Annotated[
         list[str] | None,
-        typer.Option("--service", metavar="NAME", help="Only this service; repeatable."),
+        typer.Option(
+            "--service",
+            metavar="NAME",
+            help="Only this service; repeatable.",
+            autocompletion=completion.services,
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the moves; change nothing.")

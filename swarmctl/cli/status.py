@@ -69,9 +69,12 @@ def status(
 
 
 def _overview(swarm: Failover, target: Target) -> Overview:
+    from swarmctl.known_names import remember
     from swarmctl.swarm.overview import overview
 
-    return overview(swarm.snapshot(), target.instances)
+    found = swarm.snapshot()
+    remember(target.cluster, found)
+    return overview(found, target.instances)
 
 
 def _watch(swarm: Failover, target: Target, interval: float) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from swarmctl.cli import console
+from swarmctl.cli import completion, console
 from swarmctl.cli.options import Format, RunsDirOption, TableOrJson
 
 app = typer.Typer()
@@ -19,7 +19,13 @@ def history(
         int | None, typer.Option("--last", min=1, metavar="N", help="Only the N newest runs.")
     ] = None,
     fault: Annotated[
-        str | None, typer.Option("--fault", metavar="FAULT", help="Only runs of this fault.")
+        str | None,
+        typer.Option(
+            "--fault",
+            metavar="FAULT",
+            help="Only runs of this fault.",
+            autocompletion=completion.faults,
+        ),
     ] = None,
     outcome: Annotated[
         str | None,

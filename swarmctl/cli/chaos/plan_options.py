@@ -10,6 +10,15 @@ from typing import Annotated, Any
 import typer
 
 from swarmctl.chaos.plan.document.options import OPTIONS, PlanOption
+from swarmctl.cli import completion
+
+# What Tab offers for an option's value, by flag.
+_COMPLETE: dict[str, completion.Complete] = {
+    "--target": completion.targets,
+    "--az": completion.zones,
+    "--probe-service": completion.services,
+    "--override": completion.guards,
+}
 
 
 def with_plan_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -46,7 +55,12 @@ def _name(option: PlanOption) -> str:
 def _parameter(option: PlanOption) -> inspect.Parameter:
     value: Any = list[str] if option.repeatable else str if option.metavar else bool
     names = (option.flag, "-t") if option.flag == "--target" else (option.flag,)
-    declared = typer.Option(*names, help=option.help, metavar=option.metavar or None)
+    declared = typer.Option(
+        *names,
+        help=option.help,
+        metavar=option.metavar or None,
+        autocompletion=_COMPLETE.get(option.flag),
+    )
     return inspect.Parameter(
         _name(option),
         inspect.Parameter.POSITIONAL_OR_KEYWORD,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from swarmctl.cli import console
+from swarmctl.cli import completion, console
 from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 from swarmctl.errors import UsageError
 
@@ -30,6 +30,7 @@ def predict(
             "--lose",
             metavar="NODE,…",
             help="Nodes to lose at the same moment: full or short names (wkr2), or ids.",
+            autocompletion=completion.nodes,
         ),
     ] = None,
     each: Annotated[
@@ -37,7 +38,12 @@ def predict(
     ] = False,
     zone: Annotated[
         str | None,
-        typer.Option("--az", metavar="ZONE", help="All nodes of this zone (node label az) die."),
+        typer.Option(
+            "--az",
+            metavar="ZONE",
+            help="All nodes of this zone (node label az) die.",
+            autocompletion=completion.zones,
+        ),
     ] = None,
     snapshot: Annotated[
         Path | None,
@@ -79,9 +85,13 @@ def _snapshot(path: Path | None, cluster: str | None, host: str | None) -> Swarm
     if path is not None:
         return load_snapshot(path)
     from swarmctl.cluster import resolve
+    from swarmctl.known_names import remember
 
-    with resolve(cluster, host).connect() as client:
-        return parse_swarm(take_snapshot(client))
+    target = resolve(cluster, host)
+    with target.connect() as client:
+        swarm = parse_swarm(take_snapshot(client))
+    remember(target.cluster, swarm)
+    return swarm
 
 
 def _print_one(swarm: Swarm, lose: list[str], zone: str | None, format_: Format, seed: int) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from swarmctl.cli import console
+from swarmctl.cli import completion, console
 from swarmctl.cli.options import Format, RunsDirOption
 
 app = typer.Typer()
@@ -24,7 +24,12 @@ class Picture(StrEnum):
 @app.command()
 def report(
     run: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN…", help="The runs.  [default: the newest]")
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN…",
+            help="The runs.  [default: the newest]",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     format_: Annotated[
         Literal[Format.HTML, Format.MARKDOWN, Format.JUNIT, Format.JSON],

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from swarmctl.cli import console
+from swarmctl.cli import completion, console
 from swarmctl.cli.options import ClusterOption, RunsDirOption
 from swarmctl.errors import Exit
 
@@ -18,7 +18,11 @@ app = typer.Typer()
 def revert(
     run_id: Annotated[
         str | None,
-        typer.Argument(metavar="RUN", help="Id of the run to revert.  [default: all pending ones]"),
+        typer.Argument(
+            metavar="RUN",
+            help="Id of the run to revert.  [default: all pending ones]",
+            autocompletion=completion.runs,
+        ),
     ] = None,
     from_swarm: Annotated[
         bool,

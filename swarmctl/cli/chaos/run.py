@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmctl.chaos.plan.document.options import Given
-from swarmctl.cli import console
+from swarmctl.cli import completion, console
 from swarmctl.cli.chaos.plan_options import with_plan_options
 from swarmctl.cli.options import ClusterOption, RunsDirOption
 from swarmctl.errors import Exit, UsageError
@@ -30,7 +30,9 @@ def run(
     fault: Annotated[
         str,
         typer.Argument(
-            metavar="FAULT|FILE", help="A fault (`chaos faults` lists them), or an experiment file."
+            metavar="FAULT|FILE",
+            help="A fault (`chaos faults` lists them), or an experiment file.",
+            autocompletion=completion.faults,
         ),
     ],
     given: Given,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from swarmctl.cli import console
+from swarmctl.cli import completion, console
 from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 
 if TYPE_CHECKING:
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 def list_(
     service: Annotated[
         str | None,
-        typer.Argument(metavar="SERVICE", help="Only this one: its name, or the Swarm's name."),
+        typer.Argument(
+            metavar="SERVICE",
+            help="Only this one: its name, or the Swarm's name.",
+            autocompletion=completion.services,
+        ),
     ] = None,
     format_: TableOrJson = Format.TABLE,
     cluster: ClusterOption = None,

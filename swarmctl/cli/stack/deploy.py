@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from swarmctl.cli import console
+from swarmctl.cli import completion, console
 from swarmctl.cli.options import (
     ClusterOption,
     ComposeFileOption,
@@ -26,6 +26,7 @@ StackArgument = Annotated[
     typer.Argument(
         metavar="NAME|PATH",
         help="A stack's name, folder or compose file; with -c, the name to deploy under.",
+        autocompletion=completion.stack_sources,
         show_default=False,
     ),
 ]

@@ -59,10 +59,10 @@ def render(
 
 def list_stacks() -> None:
     """List the stacks that can be rendered."""
-    from swarmctl.stack.render import source
+    from swarmctl.stack.render import folders
 
-    names = source.stack_names()
+    names = folders.stack_names()
     if not names:
-        console.note(f"no stacks in {source.stacks_dir()}")
+        console.note(f"no stacks in {folders.stacks_dir()}")
     for name in names:
         console.emit(name)

@@ -99,7 +99,8 @@ def _in_folder(folder: Path) -> Source:
 
 
 def _named(name: str, values: Sequence[Path], overrides: Mapping[str, Any] | None) -> Source:
-    from swarmctl.stack.render.source import find_stack, stack_names
+    from swarmctl.stack.render.folders import stack_names
+    from swarmctl.stack.render.source import find_stack
 
     if name in stack_names():
         return _rendered(find_stack(name), values, overrides)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from swarmctl.stack.render.compose_files import (
     named_files,
     read_named,
 )
+from swarmctl.stack.render.folders import stack_names, stacks_dir
 from swarmctl.stack.render.output import Rendered
 from swarmctl.stack.render.run_template import run_template
 from swarmctl.stack.render.settings import Settings
@@ -139,28 +139,6 @@ def _valid(name: str) -> str:
             "use letters, digits, _ . and -, beginning with a letter or digit: --as NAME",
         )
     return name
-
-
-def stacks_dir() -> Path:
-    """The folder in which stacks are found by name.
-
-    ``$SWARMCTL_STACKS``, else the nearest ``stacks`` folder from the working directory upwards,
-    else that of the checkout that swarmctl runs from.
-    """
-    if configured := os.environ.get("SWARMCTL_STACKS"):
-        return Path(configured)
-    here = Path.cwd()
-    checkout = Path(__file__).resolve().parents[3]
-    candidates = [folder / "stacks" for folder in (here, *here.parents, checkout)]
-    return next((folder for folder in candidates if folder.is_dir()), candidates[0])
-
-
-def stack_names() -> list[str]:
-    """The names of all stacks that can be rendered."""
-    folder = stacks_dir()
-    if not folder.is_dir():
-        return []
-    return sorted(path.name for path in folder.iterdir() if (path / TEMPLATE).is_file())
 
 
 def find_stack(name_or_path: str) -> Path:

@@ -12,14 +12,14 @@ import pytest
 
 from swarmctl.cli import main as cli
 from swarmctl.errors import RefusedError, SwarmctlError
-from swarmctl.stack.render import source
+from swarmctl.stack.render import folders
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
     def names() -> list[str]:
         raise fault
 
-    monkeypatch.setattr(source, "stack_names", names)
+    monkeypatch.setattr(folders, "stack_names", names)
 
 
 def test_an_error_is_two_lines_on_stderr(
@@ -128,8 +128,8 @@ def test_help_does_not_wait_for_heavy_imports() -> None:
 
 def test_a_bug_of_swarmctl_is_not_a_bare_traceback(tmp_path: Path) -> None:
     program = (
-        "import sys; from swarmctl.cli import main; from swarmctl.stack.render import source\n"
-        "source.stack_names = lambda: 1 / 0\n"
+        "import sys; from swarmctl.cli import main; from swarmctl.stack.render import folders\n"
+        "folders.stack_names = lambda: 1 / 0\n"
         "sys.argv = ['swarmctl', 'stack', 'list']; main.run()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
