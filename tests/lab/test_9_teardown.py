@@ -19,7 +19,7 @@ def test_teardown_leaves_no_resource_and_no_machine(
     lab: Lab, cluster: Cluster, engine: docker.DockerClient
 ) -> None:
     """Broken: resources remain, and AWS keeps charging for them."""
-    foreign = lab.ec2.create_vpc(CidrBlock="10.44.0.0/16")["Vpc"]["VpcId"]
+    foreign = lab.ec2.create_vpc(CidrBlock="10.94.0.0/16")["Vpc"]["VpcId"]
     lab.playbook("teardown", "-e", "confirm=yes").ok()
     states = {
         i["State"]["Name"]
