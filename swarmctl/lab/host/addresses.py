@@ -12,8 +12,13 @@ import docker
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab.machine import LAB_LABEL
 
-# Tried in this order. The first is the playbooks' own default; 10.224.0.0/12 is the Swarm's.
-CANDIDATES = tuple(IPv4Network(f"10.{second}.0.0/16") for second in range(42, 62))
+# Tried in this order. The first is the playbooks' own default. Those outside 10.0.0.0/8 are for a
+# computer that is in such a network, or has a VPN to one; the last is for benchmarks (RFC 2544).
+CANDIDATES = (
+    *(IPv4Network(f"10.{second}.0.0/16") for second in range(42, 62)),
+    *(IPv4Network(f"172.{second}.0.0/16") for second in range(20, 31)),
+    IPv4Network("198.19.0.0/16"),
+)
 
 ROUTES = Path("/proc/net/route")
 
@@ -49,7 +54,7 @@ def first_free(taken: Iterable[Taken]) -> str:
         if not any(candidate.overlaps(other) for other in ranges):
             return str(candidate)
     raise SwarmctlError(
-        f"no address range from {CANDIDATES[0]} to {CANDIDATES[-1]} is free on this machine",
+        f"no address range among {CANDIDATES[0]} … {CANDIDATES[-1]} is free on this machine",
         "remove Docker networks or labs that are not needed: docker network ls",
     )
 

@@ -39,6 +39,7 @@ def test_routes_are_read_as_the_kernel_writes_them() -> None:
 def test_the_first_free_range_overlaps_no_network_and_no_route() -> None:
     assert first_free(()) == "10.42.0.0/16"
     assert first_free([taken("10.42.7.0/24", "a"), taken("10.43.0.0/16", "b")]) == "10.44.0.0/16"
+    assert first_free([taken("10.0.0.0/8", "a VPN")]) == "172.20.0.0/16"
     with pytest.raises(SwarmctlError, match="no address range"):
         first_free(Taken(range_, "x") for range_ in CANDIDATES)
 
