@@ -232,9 +232,13 @@ def _taken_addresses_are_refused(conflict: Callable[[str], str]) -> None:
 
     def create_vpc(self: Any) -> ActionResult:
         cidr = self._get_param("CidrBlock")
+        try:
+            wanted = ip_network(cidr)
+        except ValueError:
+            return original(self)  # which refuses it
         for vpc in self.ec2_backend.vpcs.values():
             # The default VPC has a network only when an instance is started in it.
-            if not vpc.is_default and ip_network(vpc.cidr_block).overlaps(ip_network(cidr)):
+            if not vpc.is_default and wanted.overlaps(ip_network(vpc.cidr_block)):
                 why = f"{cidr} is taken: the VPC {vpc.id} of this lab has {vpc.cidr_block}"
                 raise EC2ClientError("InvalidVpc.Range", f"{why}; choose another vpc_cidr")
         if problem := conflict(cidr):

@@ -142,6 +142,12 @@ def test_addresses_that_are_taken_on_this_computer_are_refused_at_once(ec2: "EC2
     assert caught.value.response["Error"]["Code"] == "InvalidVpc.Range"
 
 
+@pytest.mark.parametrize("cidr", ["10.77.0.1/8", "addresses"])
+def test_what_is_no_range_is_refused_as_on_aws(ec2: "EC2Client", cidr: str) -> None:
+    with pytest.raises(ClientError, match="Invalid"):
+        ec2.create_vpc(CidrBlock=cidr)
+
+
 def test_two_vpcs_of_a_lab_cannot_share_addresses(ec2: "EC2Client", subnet: str) -> None:
     with pytest.raises(ClientError, match=r"the VPC vpc-\S+ of this lab has 10\.42\.0\.0/16"):
         ec2.create_vpc(CidrBlock="10.42.128.0/17")
