@@ -7,6 +7,7 @@ and a hint that says what to do. ``swarmctl.cli.main.run`` turns it into two lin
 from __future__ import annotations
 
 from enum import IntEnum
+from importlib.util import find_spec
 
 
 class Exit(IntEnum):
@@ -50,3 +51,22 @@ class RefusedError(SwarmctlError):
 
 class DeadlineExceededError(SwarmctlError):
     """A wait ran out of time; the message says what was awaited and what was seen last."""
+
+
+def require_extra(extra: str, what: str, *modules: str) -> None:
+    """Refuse to begin without the packages of an optional dependency group.
+
+    Args:
+        extra: the group's name in ``pyproject.toml``.
+        what: what needs them.
+        modules: their modules; only looked for, not imported.
+
+    Raises:
+        SwarmctlError: one is not installed; the hint installs them.
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        raise SwarmctlError(
+            f"{what} needs packages that are not installed: {', '.join(missing)}",
+            f"make setup; or: pip install 'swarmctl[{extra}]'",
+        )

@@ -17,7 +17,7 @@ from swarmctl.discovery.listeners.listener import Listener, Outlet
 from swarmctl.discovery.listeners.sockets import Place, listen_dns, listen_tcp
 from swarmctl.discovery.metrics import metrics
 from swarmctl.discovery.source import LiveSource
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import require_extra
 from swarmctl.swarm.observe.events import SwarmEvents
 
 if TYPE_CHECKING:
@@ -61,13 +61,8 @@ def serve(
         SwarmctlError: a port is taken, the libraries are missing, or no manager answers the first
             time.
     """
-    try:
-        from swarmctl.discovery.consul.http_server import HttpListener
-    except ImportError as fault:
-        raise SwarmctlError(
-            f"the HTTP server needs a package that is not installed: {fault.name}",
-            "make setup; or: pip install 'swarmctl[discovery]'",
-        ) from fault
+    require_extra("discovery", "the HTTP server", "starlette", "uvicorn")
+    from swarmctl.discovery.consul.http_server import HttpListener
 
     with ExitStack() as ends:
         http = ends.enter_context(listen_tcp(options.http, "--http"))

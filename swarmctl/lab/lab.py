@@ -21,7 +21,7 @@ import docker
 import requests
 from docker.errors import DockerException, NotFound
 
-from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError, require_extra
 from swarmctl.lab import machine, network
 from swarmctl.lab.api import Ec2Instance, View
 from swarmctl.lab.firewall import OPERATOR, compile_rules
@@ -93,6 +93,7 @@ def up(name: str, step: Step, note: Note) -> str:
         RefusedError: another command is using this lab.
         SwarmctlError: a step failed; everything started before is removed.
     """
+    require_extra("lab", "the lab's AWS API", "moto", "flask", "flask_cors")
     paths = LabPaths(name)
     client = engine()
     with held(paths.command_lock):
