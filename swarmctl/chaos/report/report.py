@@ -57,7 +57,7 @@ def load(runs: Runs, names: Sequence[str]) -> list[Journal]:
 def make(
     runs: Runs,
     journals: Sequence[Journal],
-    kind: str,
+    format_: str,
     output: Path | None = None,
     picture: str | None = None,
 ) -> Report:
@@ -66,7 +66,7 @@ def make(
     Args:
         runs: the directory of runs.
         journals: the runs.
-        kind: ``html``, ``markdown``, ``junit`` or ``json``.
+        format_: ``html``, ``markdown``, ``junit`` or ``json``.
         output: a file, a directory, or ``-`` for standard output; by default an HTML page stands
             beside the journal, and the others go to standard output.
         picture: ``svg`` or ``png`` to write the picture too.
@@ -74,22 +74,24 @@ def make(
     Raises:
         SwarmctlError: something cannot be written.
     """
-    path = _path(runs, journals, kind, output)
+    path = _path(runs, journals, format_, output)
     drawn = _draw(runs, journals, path, picture) if picture else None
-    text = _text(journals, kind, _link(drawn, path))
+    text = _text(journals, format_, _link(drawn, path))
     if path is not None:
         html.write_file(path, text)
     return Report(text, path, drawn)
 
 
-def _path(runs: Runs, journals: Sequence[Journal], kind: str, output: Path | None) -> Path | None:
+def _path(
+    runs: Runs, journals: Sequence[Journal], format_: str, output: Path | None
+) -> Path | None:
     if output is None:
-        if kind != "html":
+        if format_ != "html":
             return None
         return runs.report(journals[0].id) if len(journals) == 1 else runs.root / "report.html"
     if str(output) == "-":
         return None
-    return output / _NAMES[kind] if output.is_dir() else output
+    return output / _NAMES[format_] if output.is_dir() else output
 
 
 def _draw(runs: Runs, journals: Sequence[Journal], path: Path | None, kind: str) -> Path | None:
@@ -113,12 +115,12 @@ def _link(picture: Path | None, path: Path | None) -> str:
     return Path(os.path.relpath(picture, path.parent)).as_posix() if path else picture.as_posix()
 
 
-def _text(journals: Sequence[Journal], kind: str, picture: str) -> str:
-    if kind == "html":
+def _text(journals: Sequence[Journal], format_: str, picture: str) -> str:
+    if format_ == "html":
         return html.page(journals)
-    if kind == "markdown":
+    if format_ == "markdown":
         return markdown.render(journals, picture)
-    if kind == "junit":
+    if format_ == "junit":
         names = dict.fromkeys(j.campaign or j.title or j.experiment for j in journals)
         return junit.render(journals, f"chaos {', '.join(names)}")
     data = {"runs": [_plain(journal) for journal in journals]}
