@@ -1,9 +1,15 @@
 """A catalogue as ``--format json`` prints it; the form is stable::
 
-{"version": 1,
- "endpoints": [{"id", "name", "service", "stack", "task", "slot", "node", "address", "port",
-                "target", "protocol", "mode", "zone", "version", "tags": [TEXT], "since"}],
- "problems": [{"service", "text"}], "unpublished": [SERVICE]}
+    {"version": 1,
+     "endpoints": [{"id", "name", "service", "stack", "task", "slot", "node", "address", "port",
+                    "target", "protocol", "mode", "zone", "version", "tags": [TEXT], "since",
+                    "path"}],
+     "problems": [{"service", "text"}], "unpublished": [SERVICE]}
+
+and a check::
+
+    {"version": 1, "agree": true, "endpoints": N, "requested": N,
+     "disagreements": [{"source", "name", "place", "text", "since"}]}
 """
 
 from __future__ import annotations
@@ -12,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from swarmctl.discovery.check.check import Checked
 from swarmctl.discovery.endpoint import Catalogue, Endpoint
 
 
@@ -22,4 +29,15 @@ def as_json(found: Catalogue, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
         "endpoints": [asdict(endpoint) for endpoint in endpoints],
         "problems": [asdict(problem) for problem in found.problems],
         "unpublished": list(found.unpublished),
+    }
+
+
+def checked_as_json(checked: Checked) -> dict[str, Any]:
+    """The result of a check."""
+    return {
+        "version": 1,
+        "agree": not checked.disagreements,
+        "endpoints": len(checked.catalogue.endpoints),
+        "requested": checked.requested,
+        "disagreements": [asdict(each) for each in checked.disagreements],
     }

@@ -142,6 +142,7 @@ def _endpoint(
         version=version(service, task),
         tags=how.tags,
         since=task.updated_at if task else "",
+        path=service.probe_path,
     )
 
 

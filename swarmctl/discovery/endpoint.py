@@ -28,6 +28,7 @@ class Endpoint:
         version: the label ``swarmctl.discovery.version``, else the image's tag.
         tags: in the order of the label.
         since: when the task was seen running (RFC 3339), or ``""``.
+        path: that a probe requests, if it speaks HTTP.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Endpoint:
     version: str = ""
     tags: tuple[str, ...] = ()
     since: str = ""
+    path: str = "/"
 
     @property
     def place(self) -> str:

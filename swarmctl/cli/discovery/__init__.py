@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.discovery import run, show
+from swarmctl.cli.discovery import check, run, show
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -12,3 +12,4 @@ app = typer.Typer(
 )
 app.command()(run.run)
 app.command("list")(show.list_)
+app.command()(check.check)

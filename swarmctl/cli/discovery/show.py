@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +13,7 @@ from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
-    from swarmctl.discovery.endpoint import Catalogue
+    from swarmctl.swarm.model import Swarm
 
 
 def list_(
@@ -32,8 +34,10 @@ def list_(
     An endpoint exists only while its task runs, is healthy, and is on a live node.
     """
     from swarmctl.cluster import resolve
+    from swarmctl.discovery.catalogue import catalogue
 
-    found = read_catalogue(resolve(cluster, host))
+    with reader(resolve(cluster, host)) as snapshot:
+        found = catalogue(snapshot())
     chosen = found.endpoints
     if service is not None:
         from swarmctl.discovery.choose import choose
@@ -49,12 +53,18 @@ def list_(
     show_endpoints(found, chosen)
 
 
-def read_catalogue(target: Target) -> Catalogue:
-    """The catalogue of a Swarm now; its nodes are asked for ports that the managers forgot."""
+@contextmanager
+def reader(target: Target) -> Iterator[Callable[[], Swarm]]:
+    """Reads snapshots; the nodes are asked for host ports that the managers forgot."""
     from swarmctl.discovery.ask_nodes import ask_nodes
-    from swarmctl.discovery.catalogue import catalogue
 
-    with target.failover() as failover:
-        swarm = failover.snapshot()
     shell = target.shell()
-    return catalogue(ask_nodes(swarm, shell) if shell else swarm)
+    with target.failover() as failover:
+
+        def snapshot() -> Swarm:
+            swarm = failover.snapshot()
+            return ask_nodes(swarm, shell) if shell else swarm
+
+        yield snapshot
+    if shell:
+        shell.close()

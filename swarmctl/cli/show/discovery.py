@@ -6,11 +6,17 @@ from collections.abc import Sequence
 
 from swarmctl.cli import console
 from swarmctl.cli.show.table import Column, print_table
+from swarmctl.discovery.check.check import Checked
 from swarmctl.discovery.endpoint import Catalogue, Endpoint
 
 _COLUMNS = (
     Column("NAME", style="bold"), Column("ADDRESS"), Column("NODE"), Column("ZONE"),
     Column("REPLICA"), Column("TARGET"), Column("VERSION"), Column("TAGS"),
+)  # fmt: skip
+
+_DISAGREEMENTS = (
+    Column("NAME", style="bold"), Column("ADDRESS"), Column("SOURCE"),
+    Column("DISAGREEMENT", wraps=True), Column("SINCE"),
 )  # fmt: skip
 
 
@@ -25,6 +31,18 @@ def show_endpoints(found: Catalogue, endpoints: Sequence[Endpoint]) -> None:
     if found.unpublished:
         names = ", ".join(found.unpublished)
         console.note(f"without a published port, so reachable inside the Swarm only: {names}")
+
+
+def show_checked(checked: Checked) -> None:
+    """Print each disagreement, or that there is none."""
+    endpoints, names = checked.catalogue.endpoints, {e.name for e in checked.catalogue.endpoints}
+    what = f"{len(endpoints)} endpoints of {len(names)} names, {checked.requested} requests"
+    if not checked.disagreements:
+        console.emit(f"{what}: the Swarm, the Consul API, DNS and the endpoints agree")
+        return
+    rows = [(d.name, d.place, d.source, d.text, d.since[:19]) for d in checked.disagreements]
+    print_table("Disagreements", _DISAGREEMENTS, rows)
+    console.emit(f"{what}: {len(rows)} disagreement{'s' if len(rows) > 1 else ''}")
 
 
 def _row(endpoint: Endpoint) -> tuple[str, ...]:

@@ -75,6 +75,8 @@ def test_debug_prints_the_traceback_wherever_it_is_given(
         (["status", "--host", "10.0.0.1"], "cannot read --host"),
         (["status", "--format", "xml"], "Invalid value for '--format'"),
         (["status", "--watch", "--format", "json"], "--watch cannot be combined"),
+        (["discovery", "run", "--http", "8500"], "--http 8500: not an address and a port"),
+        (["discovery", "run", "--interval", "0"], "Invalid value for '--interval'"),
     ],
 )
 def test_a_usage_error_exits_2_and_says_what_is_wrong(

@@ -1,0 +1,53 @@
+"""``swarmctl discovery check``: whether everything that names endpoints agrees."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson, time_option
+from swarmctl.errors import Exit
+
+
+def check(
+    http: Annotated[
+        str, typer.Option("--http", metavar="ADDRESS:PORT", help="Where Consul's HTTP API listens.")
+    ] = "127.0.0.1:8500",
+    dns: Annotated[
+        str, typer.Option("--dns", metavar="ADDRESS:PORT", help="Where DNS listens.")
+    ] = "127.0.0.1:8600",
+    domain: Annotated[
+        str, typer.Option("--domain", metavar="NAME", help="The domain that DNS answers for.")
+    ] = "consul",
+    settle: Annotated[
+        float,
+        time_option("--settle", "A disagreement counts if it lasts for this time."),
+    ] = 2,
+    format_: TableOrJson = Format.TABLE,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
+) -> None:
+    """Compare the Swarm, the Consul API, DNS and a real request to each endpoint.
+
+    Exit codes: 0 they agree; 1 they do not, and each disagreement is named.
+    """
+    from swarmctl.cli.discovery.show import reader
+    from swarmctl.cluster import resolve
+    from swarmctl.discovery.check.check import check as compare
+    from swarmctl.discovery.listeners.sockets import parse_place
+
+    places = parse_place(http, "--http"), parse_place(dns, "--dns")
+    with reader(resolve(cluster, host)) as snapshot:
+        checked = compare(snapshot, *places, domain.strip("."), settle)
+    if format_ is Format.JSON:
+        from swarmctl.discovery.as_json import checked_as_json
+
+        console.emit_json(checked_as_json(checked))
+    else:
+        from swarmctl.cli.show.discovery import show_checked
+
+        show_checked(checked)
+    if checked.disagreements:
+        raise typer.Exit(int(Exit.FAILED))

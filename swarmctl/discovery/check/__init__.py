@@ -1,0 +1,1 @@
+"""Whether the Swarm, the Consul API, DNS and a real request agree."""
