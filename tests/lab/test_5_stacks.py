@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.shop import SECRET, SHOP, Shop, probing
+from tests.lab.helpers.shop import SECRET, SHOP, Shop, probing
 from tests.lab.support import CLUSTER, ROOT, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(600)

@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.lab.private_registry import PrivateRegistry, private_registry
+from tests.lab.helpers.private_registry import PrivateRegistry, private_registry
 from tests.lab.support import CLUSTER, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(600)

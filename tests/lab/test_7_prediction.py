@@ -20,7 +20,7 @@ from swarmctl.lab.machine import container_name
 from swarmctl.prediction import Predictor
 from swarmctl.swarm.parse import parse_swarm
 from swarmctl.wait import wait_for
-from tests.lab.prediction import Bench, Trial, draw
+from tests.lab.helpers.prediction import Bench, Trial, draw
 from tests.lab.support import NAME, Lab
 
 SCENARIOS = int(os.environ.get("SWARMCTL_PREDICTION_SCENARIOS", "6"))

@@ -1,0 +1,1 @@
+"""What single lab tests need: a stack of their own, a registry, drawn Swarms."""
