@@ -61,7 +61,7 @@ class Target:
         """
         if self.cloud is None:
             return {}
-        groups = self.cloud.security_groups(self.instances)
+        groups = self.cloud.security_groups(self.cluster, self.instances)
         return {
             i.name: tuple(rule for group in i.groups for rule in groups[group].rules)
             for i in self.instances

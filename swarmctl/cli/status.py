@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from swarmctl.cluster import Target
+    from swarmctl.network.finding import Finding
     from swarmctl.swarm.connect import Failover
+    from swarmctl.swarm.model import Swarm
     from swarmctl.swarm.overview import Overview
 
 app = typer.Typer()
@@ -36,7 +39,20 @@ def status(
     ] = 1,
     format_: TableOrJson = Format.TABLE,
     check: Annotated[
-        bool, typer.Option("--check", help="Exit 1 if a node is down or a replica is missing.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Exit 1 if a node is down or a replica is missing; with --deep also if the check "
+            "of the network finds an error.",
+        ),
+    ] = False,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Check the network as well: security groups, the paths between all nodes, and a "
+            "request to every published port.",
+        ),
     ] = False,
     cluster: ClusterOption = None,
     host: HostOption = None,
@@ -46,33 +62,48 @@ def status(
         raise UsageError(
             "--watch cannot be combined with --format json", "call status --format json repeatedly"
         )
+    if watch and deep:
+        raise UsageError("--watch cannot be combined with --deep", "call status --deep repeatedly")
     from swarmctl.cluster import resolve
 
     target = resolve(cluster, host)
+    findings: tuple[Finding, ...] = ()
     with target.failover() as swarm:
         if watch:
             with suppress(KeyboardInterrupt):  # the way to end it
                 _watch(swarm, target, interval)
             return
-        view = _overview(swarm, target)
+        snapshot = swarm.snapshot()
+        if deep:
+            from swarmctl.network.check import check_network
+
+            findings = check_network(target, snapshot)
+        view = _overview(snapshot, target)
         if format_ is Format.JSON:
             from swarmctl.swarm.overview import as_json
 
-            console.emit_json(as_json(view, cluster=target.cluster, manager=swarm.address))
+            data = as_json(view, cluster=target.cluster, manager=swarm.address)
+            network = {"network": [asdict(found) for found in findings]} if deep else {}
+            console.emit_json(data | network)
         else:
             from swarmctl.cli.show.status import status_tables
 
             out = console.out()
             out.print(status_tables(view, swarm.address, out.width))
-    if check and not view.healthy:
+            if deep:
+                from swarmctl.cli.show.network import network_findings
+
+                out.print()
+                out.print(network_findings(findings))
+    failed = any(found.severity == "error" for found in findings)
+    if check and (failed or not view.healthy):
         raise typer.Exit(int(Exit.FAILED))
 
 
-def _overview(swarm: Failover, target: Target) -> Overview:
+def _overview(found: Swarm, target: Target) -> Overview:
     from swarmctl.known_names import remember
     from swarmctl.swarm.overview import overview
 
-    found = swarm.snapshot()
     remember(target.cluster, found)
     return overview(found, target.instances)
 
@@ -90,7 +121,8 @@ def _watch(swarm: Failover, target: Target, interval: float) -> None:
     with Live(shown, console=out, auto_refresh=False) as live:
         while True:
             try:
-                shown = drawn = status_screen(_overview(swarm, target), swarm.address, out)
+                view = _overview(swarm.snapshot(), target)
+                shown = drawn = status_screen(view, swarm.address, out)
             except SwarmctlError as fault:
                 drawn = Group(Text(f"{fault.message}", style="bold red"), shown)
             live.update(drawn, refresh=True)

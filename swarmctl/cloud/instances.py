@@ -17,7 +17,7 @@ import botocore.config
 import botocore.exceptions
 import botocore.parsers
 
-from swarmctl.cloud.security_groups import SecurityGroup, security_group
+from swarmctl.cloud.security_groups import SecurityGroup, SecurityGroups, security_group
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.texts import one_line
 
@@ -107,15 +107,18 @@ class Cloud:
         filters: list[FilterTypeDef] = [{"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}]
         return tuple(sorted(self._find(filters), key=lambda i: (i.role, _natural(i.name))))
 
-    def security_groups(self, instances: Iterable[Instance]) -> dict[str, SecurityGroup]:
-        """The security groups that any of these instances has, by id."""
-        ids = sorted({group for instance in instances for group in instance.groups})
-        if not ids:
-            return {}
+    def security_groups(self, cluster: str, instances: Iterable[Instance]) -> SecurityGroups:
+        """A cluster's security groups, and all others that any of these instances has, by id."""
+        attached = {group for instance in instances for group in instance.groups}
+        found = self._groups(Filters=[{"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}])
+        own = {g.id: g for g in found if g.tags.get(CLUSTER_TAG) == cluster}  # * is a wildcard
+        others = sorted(attached - set(own))
+        return own | {g.id: g for g in (self._groups(GroupIds=others) if others else ())}
+
+    def _groups(self, **which: Any) -> list[SecurityGroup]:
         with _errors_in_words(self.region):
-            pages = self._ec2.get_paginator("describe_security_groups").paginate(GroupIds=ids)
-            found = [security_group(raw) for page in pages for raw in page["SecurityGroups"]]
-        return {group.id: group for group in found}
+            pages = self._ec2.get_paginator("describe_security_groups").paginate(**which)
+            return [security_group(raw) for page in pages for raw in page["SecurityGroups"]]
 
     def stop(self, instance_id: str, force: bool = False) -> None:
         """Ask EC2 to stop an instance; ``force`` pulls the plug instead of a clean shutdown."""

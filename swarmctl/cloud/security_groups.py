@@ -19,6 +19,9 @@ class SecurityGroup:
     tags: Mapping[str, str]
 
 
+SecurityGroups = dict[str, SecurityGroup]  # by id
+
+
 def security_group(raw: Mapping[str, Any]) -> SecurityGroup:
     """A group as DescribeSecurityGroups lists it."""
     return SecurityGroup(

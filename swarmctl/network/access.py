@@ -44,11 +44,11 @@ def access_by(rules: Mapping[str, Sequence[Rule]]) -> AccessTo:
 _DYNAMIC = range(32768, 61000)
 
 
-def closed_port(number: int) -> str:
-    """What to do about a published TCP port that the security groups close."""
+def closed_port(number: int) -> tuple[str, str]:
+    """What is said of a published TCP port that the security groups close, and the remedy."""
     opening = "32768-60999" if number in _DYNAMIC else f"{number}"
     return (
-        f"the security groups close the published port {number}/tcp: add {opening} to "
-        "published_ports in inventory/group_vars/all.yml, then run "
-        "ansible-playbook playbooks/provision.yml --tags security_groups"
+        f"the security groups close the published port {number}/tcp",
+        f"add {opening} to published_ports in inventory/group_vars/all.yml, then run "
+        "ansible-playbook playbooks/provision.yml --tags security_groups",
     )

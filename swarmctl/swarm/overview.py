@@ -11,6 +11,9 @@ it as tables, or prints :func:`as_json`, whose form is stable::
                    "nodes": {NODE: N}, "reasons": [TEXT],
                    "ports": [{"protocol", "target", "published", "mode", "node"}]}]}
 
+``status --deep`` adds ``"network": [{"place", "what", "remedy", "severity"}]``, empty when all is
+well; the severity is ``error`` or ``warning``.
+
 ``running`` counts tasks on live nodes only (for a job: completed ones); ``node`` of a port is
 ``""`` for the routing mesh, which answers on every node.
 """

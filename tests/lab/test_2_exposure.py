@@ -2,6 +2,7 @@
 
 import socket
 import time
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,36 @@ def test_nodes_reach_each_other_on_swarm_ports_only(lab: Lab, cluster: Cluster) 
     assert lab.ssh(f"{CLUSTER}_wkr1", probe.format(manager, 2377)).returncode == 0
     assert lab.ssh(f"{CLUSTER}_wkr1", probe.format(worker, 7946)).returncode == 0
     assert lab.ssh(f"{CLUSTER}_wkr1", probe.format(worker, 22)).returncode != 0
+
+
+def test_status_deep_finds_a_closed_overlay_and_ssh_open_to_the_world(
+    lab: Lab, cluster: Cluster
+) -> None:
+    """Broken: CI is green while no container reaches one on another node."""
+    assert lab.swarmctl("status", "--check", "--deep").returncode == 0
+    (mgr,) = (g for g in groups(lab) if g["GroupName"] == f"{CLUSTER}_mgr_sg")
+    (wkr,) = (g for g in groups(lab) if g["GroupName"] == f"{CLUSTER}_wkr_sg")
+    vxlan = [p for p in wkr["IpPermissions"] if p.get("FromPort") == 4789]
+    world = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
+             "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}  # fmt: skip
+    lab.ec2.revoke_security_group_ingress(GroupId=wkr["GroupId"], IpPermissions=vxlan)
+    lab.ec2.authorize_security_group_ingress(GroupId=mgr["GroupId"], IpPermissions=[world])
+    try:
+        time.sleep(WITHIN)  # the lab's promise: then the rules are in force
+        found = lab.swarmctl("status", "--check", "--deep")
+    finally:
+        lab.ec2.authorize_security_group_ingress(GroupId=wkr["GroupId"], IpPermissions=vxlan)
+        lab.ec2.revoke_security_group_ingress(GroupId=mgr["GroupId"], IpPermissions=[world])
+    assert found.returncode == 1
+    assert f"{CLUSTER}_mgr_sg: open, and should not be: 22/tcp from 0.0.0.0/0" in found.stdout
+    assert f"{CLUSTER}_wkr_sg: closed: 4789/udp from the nodes" in found.stdout
+    assert f"{CLUSTER}_wkr1: the overlay network (4789/udp) does not answer" in found.stdout
+    time.sleep(WITHIN)
+    assert lab.swarmctl("status", "--check", "--deep").returncode == 0
+
+
+def groups(lab: Lab) -> list[Any]:
+    return [*lab.ec2.describe_security_groups()["SecurityGroups"]]
 
 
 def test_removing_the_ssh_rule_closes_ssh_within_two_seconds(lab: Lab, cluster: Cluster) -> None:

@@ -143,7 +143,7 @@ def _warning(port: PortHealth, access: AccessTo) -> str:
     if port.answer.rank == 2:
         return f"warning: {port.service}: {port}, as before"
     if access(port.address.node, "tcp", number) is Access.CLOSED:
-        return f"warning: {port.service}: {closed_port(number)}"
+        return f"warning: {port.service}: {': '.join(closed_port(number))}"
     return (
         f"warning: {port.service}: {port.address} does not answer from here, so it is not proven "
         "to serve: the security groups or a firewall may let only others reach it"

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from rich.console import Console
 
+from swarmctl import cluster
+from swarmctl.cli import main as cli
+from swarmctl.cli.show.network import network_findings
 from swarmctl.cli.show.status import status_tables
+from swarmctl.network import check
+from swarmctl.network.finding import Finding, Severity
+from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.overview import overview
 from tests.unit.engine_json import node, service, swarm, task
 
@@ -36,3 +45,59 @@ def test_the_tables_show_what_runs_where_and_what_is_missing() -> None:
     assert "mgr1:32768→80, mgr1:32769→80, mgr1:32770→80, 2 more" in web
     assert "three_tier_web: 1 on wkr2, which is down" in lines
     assert "agent: 1 not created yet" in lines
+
+
+ERROR = Finding("wkr_sg", "closed: 4789/udp", "provision")
+WARNING = Finding("web", "may be open to others only", "ask there", Severity.WARNING)
+
+
+class FakeTarget:
+    """A healthy Swarm of one manager, and what the check of its network finds."""
+
+    cluster, instances, address = "shop", (), "10.0.0.1"
+
+    def failover(self) -> FakeTarget:
+        return self
+
+    def snapshot(self) -> Swarm:
+        return swarm([node("mgr1", "manager", leader=True)], [], [])
+
+    def __enter__(self) -> FakeTarget:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("words", "findings", "code"),
+    [
+        ("--check", [ERROR], 0),
+        ("--deep", [ERROR], 0),
+        ("--check --deep", [ERROR, WARNING], 1),
+        ("--check --deep", [WARNING], 0),
+        ("--check --deep", [], 0),
+    ],
+)
+def test_check_fails_for_an_error_that_deep_finds(
+    words: str, findings: list[Finding], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "resolve", lambda *_: FakeTarget())
+    monkeypatch.setattr(check, "check_network", lambda *_: tuple(findings))
+    assert cli.main(["status", *words.split()]) == code
+
+
+def test_deep_prints_each_finding_with_its_remedy_and_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster, "resolve", lambda *_: FakeTarget())
+    monkeypatch.setattr(check, "check_network", lambda *_: (ERROR,))
+    cli.main(["status", "--deep", "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["network"] == [
+        {
+            "place": "wkr_sg",
+            "what": "closed: 4789/udp",
+            "remedy": "provision",
+            "severity": "error",
+        }
+    ]
+    assert str(network_findings([ERROR])) == "error: wkr_sg: closed: 4789/udp\n  → provision"

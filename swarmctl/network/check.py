@@ -1,0 +1,89 @@
+"""The whole check: security groups, paths between nodes, published ports. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from swarmctl.cluster import Target
+from swarmctl.errors import SwarmctlError
+from swarmctl.network.access import Access, AccessTo, access_by, closed_port, no_rules
+from swarmctl.network.finding import Finding, Severity
+from swarmctl.network.groups import compare_groups
+from swarmctl.network.paths import check_paths, path_findings
+from swarmctl.network.ports import PortHealth, Probe, ask_ports, http_probe
+from swarmctl.swarm.model import Swarm
+
+
+def check_network(target: Target, swarm: Swarm) -> tuple[Finding, ...]:
+    """What is wrong with a cluster's network.
+
+    With ``--host`` only published ports can be checked, which a warning says.
+
+    Args:
+        target: the cluster.
+        swarm: a snapshot of it.
+    """
+    return (*_groups(target), *_paths(target, swarm), *_published(target, swarm))
+
+
+def _groups(target: Target) -> Iterator[Finding]:
+    if target.cloud is None:
+        yield _not_checked("security groups and paths between nodes", "--host was given", "omit it")
+        return
+    try:
+        groups = target.cloud.security_groups(target.cluster, target.instances)
+    except SwarmctlError as fault:
+        yield _not_checked("security groups", fault.message, fault.hint)
+    else:
+        yield from compare_groups(target.cluster, target.instances, groups)
+
+
+def _paths(target: Target, swarm: Swarm) -> Iterator[Finding]:
+    if shell := target.shell():
+        with closing(shell):
+            yield from path_findings(check_paths(shell, swarm))
+
+
+def _published(target: Target, swarm: Swarm) -> Iterator[Finding]:
+    try:
+        access = access_by(target.rules())
+    except SwarmctlError:  # a finding already
+        access = no_rules
+    addresses = {instance.name: instance.address for instance in target.instances}
+    yield from port_findings(swarm, addresses, access)
+
+
+def port_findings(
+    swarm: Swarm,
+    addresses: dict[str, str],
+    access: AccessTo,
+    probe: Probe = http_probe,
+) -> Iterator[Finding]:
+    """The published ports that do not answer a request."""
+    health = ask_ports(swarm, swarm.services, addresses, probe)
+    for port in health:
+        if port.answer.rank < 3:
+            yield _silent(port, access)
+    asked = {port.service for port in health}
+    for service in swarm.services:
+        if service.name not in asked and any(p.protocol == "tcp" for p in service.ports):
+            what = "publishes a port, but no running task answers for it, or its number is unknown"
+            yield Finding(service.name, what, f"docker service ps {service.name}")
+
+
+def _silent(port: PortHealth, access: AccessTo) -> Finding:
+    number = port.address.port
+    reach = access(port.address.node, "tcp", number)
+    if port.answer.rank == 1 and reach is Access.CLOSED:
+        return Finding(port.service, *closed_port(number), Severity.WARNING)
+    if port.answer.rank == 1 and reach is Access.UNKNOWN:
+        what = f"{port}: the security groups may open it to others only"
+        remedy = "ask from where its clients are"
+        return Finding(port.service, what, remedy, Severity.WARNING)
+    remedy = f"docker service logs {port.service}; the path is its label swarmctl.probe.path, or /"
+    return Finding(port.service, f"{port}", remedy)
+
+
+def _not_checked(what: str, why: str, hint: str) -> Finding:
+    return Finding("EC2", f"{what} could not be checked: {why}", hint or why, Severity.WARNING)
