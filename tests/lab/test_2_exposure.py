@@ -57,26 +57,30 @@ def test_status_deep_finds_a_closed_overlay_and_ssh_open_to_the_world(
     lab: Lab, cluster: Cluster
 ) -> None:
     """Broken: CI is green while no container reaches one on another node."""
-    assert lab.swarmctl("status", "--check", "--deep").returncode == 0
+    wait_for("no finding", lambda: checked(lab, "every published port answers"), timeout=20)
     (mgr,) = (g for g in groups(lab) if g["GroupName"] == f"{CLUSTER}_mgr_sg")
     (wkr,) = (g for g in groups(lab) if g["GroupName"] == f"{CLUSTER}_wkr_sg")
     vxlan = [p for p in wkr["IpPermissions"] if p.get("FromPort") == 4789]
-    world = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22,
-             "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}  # fmt: skip
+    ranges = [{"CidrIp": "0.0.0.0/0"}]
+    world: Any = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": ranges}
     lab.ec2.revoke_security_group_ingress(GroupId=wkr["GroupId"], IpPermissions=vxlan)
     lab.ec2.authorize_security_group_ingress(GroupId=mgr["GroupId"], IpPermissions=[world])
     try:
-        time.sleep(WITHIN)  # the lab's promise: then the rules are in force
-        found = lab.swarmctl("status", "--check", "--deep")
+        path = f"{CLUSTER}_wkr1: the overlay network (4789/udp) does not answer"
+        found = wait_for("a closed path", lambda: checked(lab, path, code=1), timeout=20)
     finally:
         lab.ec2.authorize_security_group_ingress(GroupId=wkr["GroupId"], IpPermissions=vxlan)
         lab.ec2.revoke_security_group_ingress(GroupId=mgr["GroupId"], IpPermissions=[world])
-    assert found.returncode == 1
-    assert f"{CLUSTER}_mgr_sg: open, and should not be: 22/tcp from 0.0.0.0/0" in found.stdout
-    assert f"{CLUSTER}_wkr_sg: closed: 4789/udp from the nodes" in found.stdout
-    assert f"{CLUSTER}_wkr1: the overlay network (4789/udp) does not answer" in found.stdout
-    time.sleep(WITHIN)
-    assert lab.swarmctl("status", "--check", "--deep").returncode == 0
+    assert f"{CLUSTER}_mgr_sg: open, and should not be: 22/tcp from 0.0.0.0/0" in found
+    assert f"{CLUSTER}_wkr_sg: closed: 4789/udp from the nodes" in found
+    wait_for("no finding", lambda: checked(lab, "every published port answers"), timeout=20)
+
+
+def checked(lab: Lab, text: str, code: int = 0) -> tuple[str | None, str]:
+    """The output of a deep check once it has this text and exit code."""
+    done = lab.swarmctl("status", "--check", "--deep")
+    fits = text in done.stdout and done.returncode == code
+    return (done.stdout if fits else None), done.stdout + done.stderr
 
 
 def groups(lab: Lab) -> list[Any]:

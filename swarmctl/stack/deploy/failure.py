@@ -109,6 +109,15 @@ class DeployFailure:
         return isinstance(self.fault, DeadlineExceededError)
 
     @property
+    def hint(self) -> str:
+        """What to do next."""
+        if self.timed_out:
+            return "if it only needs more time: --wait 5m"
+        if isinstance(self.fault, KeyboardInterrupt | NotConvergedError):
+            return ""
+        return self.fault.hint
+
+    @property
     def headline(self) -> str:
         """In one line: the first service that did not converge, or the error."""
         if isinstance(self.fault, NotConvergedError):
@@ -171,5 +180,4 @@ def roll_back_failed(
         lines += ["the old version serves:", *(f"  {service}" for service in health.values())]
     else:
         lines.append("there was no version before; nothing is left of this one")
-    hint = "if it only needs more time: --wait 5m" if failure.timed_out else ""
-    return failure.error(["\n  ".join(lines)], hint)
+    return failure.error(["\n  ".join(lines)], failure.hint)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from swarmctl.errors import DeadlineExceededError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.network.access import Access, AccessTo, closed_port
 from swarmctl.network.ports import PortHealth, Probe, ask_ports, http_probe
 from swarmctl.stack.deploy.converge import convergence_of
@@ -34,6 +34,10 @@ class ServiceHealth:
     def __str__(self) -> str:
         return ", ".join([f"{self.service} {self.ready}/{self.wanted} on live nodes",
                           *map(str, self.ports)])  # fmt: skip
+
+
+class NoAnswerError(SwarmctlError):
+    """Everything runs, but a published port does not answer."""
 
 
 Health = Mapping[str, ServiceHealth]  # by service
@@ -101,7 +105,7 @@ def wait_for_answers(
         A warning for each port that could not be asked.
 
     Raises:
-        DeadlineExceededError: a port does not answer; the message has each.
+        NoAnswerError: a port does not answer; the message has each.
     """
 
     known: list[AccessTo] = []
@@ -125,8 +129,8 @@ def wait_for_answers(
         return wait_for(what, all_answer, timeout=timeout, interval=0.5,
                         clock=clock.now, pause=clock.pause)  # fmt: skip
     except DeadlineExceededError as fault:
-        fault.hint = "the path to request is the service's label swarmctl.probe.path, or /"
-        raise
+        hint = "the path that is requested is the service's label swarmctl.probe.path, or /"
+        raise NoAnswerError(fault.message, hint) from fault
 
 
 def _must_answer(port: PortHealth, before: Health, access: AccessTo) -> bool:

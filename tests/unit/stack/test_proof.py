@@ -6,12 +6,12 @@ import pytest
 
 from swarmctl.cloud.rules import Rule
 from swarmctl.cluster import Target
-from swarmctl.errors import DeadlineExceededError, RefusedError
+from swarmctl.errors import RefusedError
 from swarmctl.network.access import Access, AccessTo, access_by, no_rules
 from swarmctl.network.kernels import Kernels
 from swarmctl.network.nodes import ClusterNodes
 from swarmctl.network.ports import PortHealth, ProbeAddress, ProbeAnswer, ask_ports
-from swarmctl.stack.deploy.proof import ServiceHealth, wait_for_answers
+from swarmctl.stack.deploy.proof import NoAnswerError, ServiceHealth, wait_for_answers
 from swarmctl.wait import Clock
 from tests.unit.engine_fake import FakeEngine, service_spec
 
@@ -58,7 +58,7 @@ def test_an_answer_proves_that_a_port_serves(answer: ProbeAnswer) -> None:
 def test_a_port_that_must_answer_and_does_not_fails_the_deploy(
     after: ProbeAnswer, access: AccessTo, before: ProbeAnswer | None
 ) -> None:
-    with pytest.raises(DeadlineExceededError, match=r"web: 10.0.0.1:8080/ → ") as caught:
+    with pytest.raises(NoAnswerError, match=r"web: 10.0.0.1:8080/ → ") as caught:
         proven(after, access, before)
     assert "swarmctl.probe.path" in caught.value.hint
 
@@ -84,7 +84,7 @@ def test_a_server_error_that_was_there_before_is_a_warning() -> None:
 
 def test_silent_managers_prove_nothing() -> None:
     clock = Clock(now=iter(range(100)).__next__, pause=lambda _: None)
-    with pytest.raises(DeadlineExceededError, match="no manager answers"):
+    with pytest.raises(NoAnswerError, match="no manager answers"):
         wait_for_answers(dict, {}, lambda: OPEN, 5, clock)
 
 

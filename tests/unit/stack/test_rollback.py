@@ -148,11 +148,12 @@ def test_a_version_that_runs_but_does_not_answer_is_rolled_back(
     changed = service_spec("web", image="httpd:2.6", EndpointSpec={"Ports": ports})
     reachable = access_by({node: [Rule("all", -1, -1, "0.0.0.0/0")] for node in here})
     progress = DeployProgress(lambda _: None)
-    with pytest.raises(NotDeployedError, match=f"127.0.0.1:{port}/ → no answer"):
+    with pytest.raises(NotDeployedError, match=f"127.0.0.1:{port}/ → no answer") as caught:
         carry_out(
             fake, planned(fake, wanted(changed)), before, NO_WAIT, progress, SIGNALS,
             lambda: reachable,
         )  # fmt: skip
+    assert "swarmctl.probe.path" in caught.value.hint
     assert image(fake, "shop_web") == "httpd:2.4"
 
 
