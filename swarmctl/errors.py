@@ -18,6 +18,7 @@ class Exit(IntEnum):
     USAGE = 2
     REFUSED = 3
     REVERT_FAILED = 4
+    INCONCLUSIVE = 5
     INTERRUPTED = 130
 
 

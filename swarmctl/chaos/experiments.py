@@ -46,6 +46,12 @@ class Campaign:
     planned: int
 
     @property
+    def inconclusive(self) -> bool:
+        """Whether nothing was refuted, and a run proved nothing."""
+        outcomes = {journal.outcome for journal in self.journals}
+        return "inconclusive" in outcomes and outcomes <= {"held", "inconclusive"}
+
+    @property
     def held(self) -> bool:
         """Whether every run that was planned was made, and held."""
         return len(self.journals) == self.planned and all(

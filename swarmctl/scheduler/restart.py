@@ -78,6 +78,19 @@ def displaced(
     return Displaced(tuple(prompt), tuple(late), tuple(lost), tuple(ended))
 
 
+def never_back(swarm: Swarm, service: Service) -> tuple[tuple[Task, NotReplaced], ...]:
+    """The last task of each slot that stays empty: it was told to stop, and nothing replaces it."""
+    last: dict[int, Task] = {}
+    for task in sorted(swarm.tasks_of(service), key=lambda task: unix_time(task.created_at)):
+        last[task.slot] = task
+    if service.is_global or service.is_job:
+        return ()
+    history = History(swarm)
+    ended = (task for task in last.values() if task.desired_state == "shutdown")
+    found = ((task, _why_not(task, service, history)) for task in ended)
+    return tuple((task, why) for task, why in found if why is not None)
+
+
 def _wanted(task: Task, service: Service) -> bool:
     """Whether the orchestrator still looks after it (desired RUNNING; COMPLETE in a job)."""
     if service.is_job:

@@ -32,6 +32,9 @@ _TO_PENDING, _TO_RUNNING, _TO_COMPLETE = (
 # Swarm's default when a restart policy names no delay (api/defaults/service.go).
 DEFAULT_RESTART_DELAY = 5.0
 
+# Swarm's default for update_config.monitor, in seconds (daemon/cluster/convert, defaults).
+DEFAULT_UPDATE_MONITOR = 5.0
+
 # (protocol, published port)
 HostPort = tuple[str, int]
 
@@ -98,6 +101,7 @@ class Service:
     log_driver: str = ""
     networks: tuple[str, ...] = ()  # ids of the overlays whose addresses its tasks take
     restart: RestartPolicy = RestartPolicy()
+    update_monitor: float = DEFAULT_UPDATE_MONITOR  # seconds a new task must outlive
     mounts: tuple[Mount, ...] = ()
     virtual_ips: tuple[tuple[str, str], ...] = ()  # (network id, address)
     task_spec: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)

@@ -14,6 +14,7 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.constraints import parse_all
 from swarmctl.swarm.model import (
     DEFAULT_RESTART_DELAY,
+    DEFAULT_UPDATE_MONITOR,
     TASK_STATES,
     Mount,
     Network,
@@ -270,6 +271,7 @@ def _service(raw: _Object, networks: Sequence[Network]) -> Service:
         log_driver=task_spec.within("LogDriver").text("Name"),
         networks=tuple(n for n in attached if drivers.get(n) == "overlay"),
         restart=_restart(task_spec.within("RestartPolicy")),
+        update_monitor=_monitor(spec.within("UpdateConfig")),
         mounts=mounts,
         virtual_ips=tuple(
             (address.text("NetworkID"), address.text("Addr"))
@@ -316,6 +318,10 @@ def _attached(
     items = task_spec.objects("Networks") or spec.objects("Networks")
     targets = [ids.get(item.text("Target"), item.text("Target")) for item in items]
     return (*(ingress if any(port.mode == "ingress" for port in ports) else ()), *targets)
+
+
+def _monitor(raw: _Object) -> float:
+    return raw.number("Monitor", int(DEFAULT_UPDATE_MONITOR * 1e9)) / 1e9
 
 
 def _restart(raw: _Object) -> RestartPolicy:

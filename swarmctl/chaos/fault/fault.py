@@ -82,6 +82,19 @@ class FaultContext:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class FaultEnd:
+    """A fault that ended before the run ended it.
+
+    Args:
+        at_s: when it was seen not to be in force any more, in run time.
+        what: what happened, where.
+    """
+
+    at_s: float
+    what: str
+
+
 class Fault(ABC):
     """A way to break something, and to undo it.
 
@@ -95,6 +108,7 @@ class Fault(ABC):
 
     def __init__(self, context: FaultContext) -> None:
         self.context = context
+        self.end: FaultEnd | None = None  # it was in force, and is not any more
 
     def refusal(self, targets: Sequence[TargetRecord]) -> str:
         """Why these targets cannot have this fault; ``""`` if they can. Changes nothing."""
@@ -130,6 +144,16 @@ class Fault(ABC):
     def took_effect(self) -> bool:
         """Whether the fault has had its effect: before that, a verdict means nothing."""
         return True
+
+    def seen_s(self) -> float:
+        """When it was last known to be in force on every target, in run time."""
+        return self.context.clock.now()
+
+    def note_end(self, what: str) -> None:
+        """It is not in force any more on some target, and the run did not end it."""
+        if self.end is None:
+            self.end = FaultEnd(self.context.clock.now(), what)
+            self.context.mark("fault-ended", what)
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Undo what is not undone yet. Can be called any number of times.

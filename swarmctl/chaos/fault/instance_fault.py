@@ -21,6 +21,7 @@ class InstanceFault(Fault):
 
     def __init__(self, context: FaultContext) -> None:
         super().__init__(context)
+        self._hit: set[str] = set()
         self._unreachable: set[str] = set()
 
     @abstractmethod
@@ -35,8 +36,13 @@ class InstanceFault(Fault):
         """Send the requests, one after the other."""
         for target in targets:
             self.context.check()
+            self._hit.add(target.node)
             self.request(target.instance_id)
             self.context.mark("stop-accepted", f"{self.api_call} accepted for {target.node}")
+
+    def took_effect(self) -> bool:
+        """Whether every machine has stopped answering."""
+        return bool(self._hit) and self._unreachable >= self._hit
 
     def watch(self, targets: Sequence[TargetRecord]) -> None:
         """Try the SSH port of each target that has answered so far."""

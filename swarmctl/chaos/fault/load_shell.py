@@ -17,4 +17,8 @@ STOP_LOAD = """\
 systemctl stop "$unit-load.service" 2>/dev/null || :
 systemctl reset-failed "$unit-load.service" 2>/dev/null || :
 """
+# A load that is gone leaves no unit: the journal tells why.
+LOAD_WHY_ENDED = (
+    'journalctl --quiet --no-pager -o cat -n 1 -u "$unit-load.service" 2>/dev/null || :\n'
+)
 LOAD_REMAINS = f"if {LOAD_RUNS}; then echo 'the load still runs'; fi\n"

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from swarmctl.chaos.fault import node_script
 from swarmctl.chaos.fault.fault import Fault, FaultContext, UndoAction
+from swarmctl.chaos.fault.kind import Effect
 from swarmctl.chaos.fault.node_script import NodeScript
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError, UsageError
@@ -25,6 +26,11 @@ REVERT_TIMEOUT_S = 180.0
 _SCRIPT_TIMEOUT_S = 60.0
 _EFFECT_TIMEOUT_S = 4.0
 _EFFECT_EVERY_S = 0.5
+# A fault in force is looked at so often; less often where the node is slow to answer, because the
+# managers are not asked meanwhile.
+_IN_FORCE_EVERY_S = 1.0
+_IN_FORCE_TIMEOUT_S = 1.5
+_IN_FORCE_AGAIN_S = 5.0
 _MAX_CONNECTIONS = 16
 
 
@@ -42,7 +48,7 @@ class NodeFault(Fault):
         super().__init__(context)
         self._peers: tuple[str, ...] | None = None
         self._started: set[str] = set()
-        self._in_effect: set[str] = set()
+        self._in_effect: dict[str, float] = {}  # node → when that was seen last
         self._next_check = 0.0
         if context.options.sever not in SIDES:
             raise UsageError(f"from {context.options.sever!r}?", f"one of: {', '.join(SIDES)}")
@@ -80,21 +86,46 @@ class NodeFault(Fault):
             self._mark(self.script.start_mark, node)
 
     def watch(self, targets: Sequence[TargetRecord]) -> None:
-        """Mark the moment the fault has its effect."""
-        waiting = [t.node for t in targets if t.node in self._started - self._in_effect]
-        if not waiting or self.context.clock.now() < self._next_check:
+        """Mark the moment the fault has its effect, and the one at which it has it no more."""
+        if not self._started or self.context.clock.now() < self._next_check:
             return
+        waiting = [t.node for t in targets if t.node in self._started - self._in_effect.keys()]
+        every_s = self._await_effect(waiting, targets) if waiting else self._check_in_force(targets)
+        self._next_check = self.context.clock.now() + every_s
+
+    def _await_effect(self, waiting: Sequence[str], targets: Sequence[TargetRecord]) -> float:
         script = node_script.effect_script(self.script, self._variables(targets))
         answers, _ = self._run_on(waiting, script, _EFFECT_TIMEOUT_S)
         for node in answers:
-            self._in_effect.add(node)
+            self._in_effect[node] = self.context.clock.now()
             silenced = node if self.script.silences else ""
             self._mark(self.script.effect_mark, node, silenced)
-        self._next_check = self.context.clock.now() + _EFFECT_EVERY_S
+        return _EFFECT_EVERY_S
+
+    def _check_in_force(self, targets: Sequence[TargetRecord]) -> float:
+        """Look whether it still is in force; a node that does not answer says nothing."""
+        if self.kind.effect is Effect.RETURNS:
+            return _IN_FORCE_AGAIN_S  # it is over by itself, that is its effect
+        asked_at = self.context.clock.now()
+        script = node_script.in_force_script(self.script, self._variables(targets))
+        answers, silent = self._run_on(list(self._in_effect), script, _IN_FORCE_TIMEOUT_S)
+        for node, text in answers.items():
+            if text.split() == [node_script.IN_FORCE]:
+                self._in_effect[node] = asked_at
+            else:
+                why = f" ({' '.join(text.split())})" if text.strip() else ""
+                self.note_end(f"{node}: {self.kind.name} is not in force any more{why}")
+        return _IN_FORCE_AGAIN_S if silent else _IN_FORCE_EVERY_S
 
     def took_effect(self) -> bool:
         """Whether it is in effect on every target."""
-        return bool(self._started) and self._in_effect >= self._started
+        return bool(self._started) and self._in_effect.keys() >= self._started
+
+    def seen_s(self) -> float:
+        """See :class:`Fault`."""
+        if self.kind.effect is Effect.RETURNS or not self._in_effect:
+            return super().seen_s()
+        return min(self._in_effect.values())
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Undo it on every node and check that; retry where the node does not answer."""

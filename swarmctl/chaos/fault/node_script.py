@@ -15,6 +15,7 @@ UNTIL_REBOOT = "/run/swarmctl-chaos"
 ACROSS_REBOOTS = "/var/lib/swarmctl-chaos"
 
 _END_OF_UNDO = "END_OF_UNDO"
+IN_FORCE = "in-force"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class NodeScript:
         start: starts the fault; aborts at the first command that fails. May return before the
             fault has its effect.
         in_effect: exits with 0 once the fault has its effect.
+        why_ended: prints why the fault may have ended by itself; nothing if that is not known.
         undo: undoes it; can be run at any time, in any state, any number of times.
         remains: prints what is not undone; nothing if all is.
         effect_mark: kind and text of the mark that is added when the fault has its effect.
@@ -49,6 +51,7 @@ class NodeScript:
     silences: bool = False
     level: int = 100
     needs_peers: bool = False
+    why_ended: str = ":\n"
     directory: str = UNTIL_REBOOT
 
     def home(self, run_id: str) -> str:
@@ -118,6 +121,12 @@ def start_script(script: NodeScript, values: str) -> str:
 def effect_script(script: NodeScript, values: str) -> str:
     """Exits with 0 once the fault has its effect."""
     return _whole(values, script.in_effect)
+
+
+def in_force_script(script: NodeScript, values: str) -> str:
+    """Prints :data:`IN_FORCE` while the fault has its effect, else why it may have ended."""
+    check = f"if (\n{script.in_effect}\n) 2>/dev/null; then echo {IN_FORCE}; exit; fi\n"
+    return _whole(values, f"{check}{script.why_ended}")
 
 
 def undo_script(script: NodeScript, values: str) -> str:

@@ -27,6 +27,7 @@ class PowerFault(InstanceFault):
     def __init__(self, context: FaultContext) -> None:
         super().__init__(context)
         self._sent = self._accepted = False
+        self._stopping: set[str] = set()
         self._stopped: set[str] = set()
         self._next_check = 0.0
 
@@ -51,21 +52,29 @@ class PowerFault(InstanceFault):
         self._accepted = True
 
     def watch(self, targets: Sequence[TargetRecord]) -> None:
-        """Mark when EC2 reports them stopped; errors of a slow or busy API are ignored."""
+        """Mark when EC2 reports them stopped, or running again though the run did not start them.
+
+        Errors of a slow or busy API are ignored.
+        """
         super().watch(targets)
         if self.context.clock.now() < self._next_check:
             return
         self._next_check = self.context.clock.now() + _STATE_EVERY_S
         for target in targets:
-            if target.instance_id in self._stopped:
-                continue
             try:
                 state = self.context.ec2.state(target.instance_id)
             except SwarmctlError:
                 return
-            if state == "stopped":
-                self._stopped.add(target.instance_id)
-                self.context.mark("instance-stopped", f"EC2 reports {target.node} stopped")
+            self._note_state(target, state)
+
+    def _note_state(self, target: TargetRecord, state: str) -> None:
+        if state in ("pending", "running") and target.instance_id in self._stopping:
+            self.note_end(f"{target.node} was started by someone else (EC2: {state})")
+        if state in ("stopping", "stopped"):
+            self._stopping.add(target.instance_id)
+        if state == "stopped" and target.instance_id not in self._stopped:
+            self._stopped.add(target.instance_id)
+            self.context.mark("instance-stopped", f"EC2 reports {target.node} stopped")
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Bring every instance to ``running``, whatever state it is in now."""

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from swarmctl.chaos.fault.kind import Effect, Kind
-from swarmctl.chaos.fault.load_shell import LOAD_FUNCTION, LOAD_REMAINS, LOAD_RUNS, STOP_LOAD
+from swarmctl.chaos.fault.load_shell import (
+    LOAD_FUNCTION,
+    LOAD_REMAINS,
+    LOAD_RUNS,
+    LOAD_WHY_ENDED,
+    STOP_LOAD,
+)
 from swarmctl.chaos.fault.node_fault import NodeFault
 from swarmctl.chaos.fault.node_script import NodeScript
 from swarmctl.chaos.fault.registry import fault
@@ -44,5 +50,6 @@ END_OF_LOAD
         in_effect=f"{LOAD_RUNS}\n",
         undo=STOP_LOAD,
         remains=LOAD_REMAINS,
+        why_ended=LOAD_WHY_ENDED,
         effect_mark=("pressed", "{level} % of the processors of {node} are kept busy"),
     )

@@ -15,6 +15,7 @@ from swarmctl.swarm.engine import EngineError
 # The managers may be electing a leader.
 _REVERT_TIMEOUT_S = 60.0
 _TRIES = 5
+_CHECK_EVERY_S = 1.0
 
 
 @fault(
@@ -30,6 +31,7 @@ class Drain(Fault):
     """Availability ``drain``: the node stays in the Swarm, and runs nothing."""
 
     undo_action = UndoAction.ACTIVATE_NODE
+    _next_check = 0.0
 
     def refusal(self, targets: Sequence[TargetRecord]) -> str:
         """Only an active node can be drained and made active again."""
@@ -53,6 +55,19 @@ class Drain(Fault):
             self.context.check()
             self._set_availability(target.node_id, "drain")
             self.context.mark("drained", f"{target.node} is drained")
+
+    def watch(self, targets: Sequence[TargetRecord]) -> None:
+        """Notice when someone else makes a drained node active; silent managers say nothing."""
+        if self.context.clock.now() < self._next_check:
+            return
+        self._next_check = self.context.clock.now() + _CHECK_EVERY_S
+        for target in targets:
+            try:
+                availability = self._availability(target.node_id)
+            except SwarmctlError:
+                return
+            if availability != "drain":
+                self.note_end(f"{target.node} was set to {availability} by someone else")
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Make them active."""

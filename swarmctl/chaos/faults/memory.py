@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from swarmctl.chaos.fault.kind import Effect, Kind
-from swarmctl.chaos.fault.load_shell import LOAD_FUNCTION, LOAD_REMAINS, STOP_LOAD
+from swarmctl.chaos.fault.load_shell import LOAD_FUNCTION, LOAD_REMAINS, LOAD_WHY_ENDED, STOP_LOAD
 from swarmctl.chaos.fault.node_fault import NodeFault
 from swarmctl.chaos.fault.node_script import NodeScript
 from swarmctl.chaos.fault.registry import fault
@@ -52,6 +52,7 @@ rss=$(awk '$1 == "VmRSS:" { print $2 }' "/proc/$(cat "$home/pid")/status")
 """,
         undo=STOP_LOAD,
         remains=LOAD_REMAINS,
+        why_ended=LOAD_WHY_ENDED,
         effect_mark=("pressed", "the memory of {node} is {level} % full"),
         level=90,
     )

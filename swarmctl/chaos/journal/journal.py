@@ -106,8 +106,25 @@ class TaskRecord:
     created_s: float
     assigned_s: float | None = None
     running_s: float | None = None
+    ended_s: float | None = None
     error: str = ""
     replacement: bool = False  # it replaces a lost replica
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A stretch in which nobody observed the Swarm.
+
+    Args:
+        since_s: the last snapshot before it.
+        until_s: the first one after it.
+        kept: by service, the replicas that served in both as the same task: so many at least
+            served meanwhile, because a task that has ended never runs again.
+    """
+
+    since_s: float
+    until_s: float
+    kept: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +189,30 @@ def recovery(services: Iterable[ServiceOutcome]) -> Recovery:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the experiment found."""
+    """What the experiment found.
+
+    Args:
+        held: whether the hypothesis held.
+        sentence: all of it, in words.
+        services: each one's replicas.
+        reasons: why it did not hold.
+        redistributed_s: when every service was at full strength, in run time.
+        inconclusive: whether it neither held nor was refuted: what was seen proves nothing.
+        meanwhile: what others changed in the Swarm during the run.
+    """
 
     held: bool
     sentence: str
     services: tuple[ServiceOutcome, ...] = ()
     reasons: tuple[str, ...] = ()
     redistributed_s: float | None = None
+    inconclusive: bool = False
+    meanwhile: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """``held``, ``refuted`` or ``inconclusive``."""
+        return "held" if self.held else "inconclusive" if self.inconclusive else "refuted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +283,8 @@ class Journal:
     title: str = ""  # of an experiment file
     campaign: str = ""  # the same for all runs of one command
     phase: str = "created"
-    outcome: str = ""  # "held", "refuted", "refused", "interrupted", "error" or "revert-failed"
+    # "held", "refuted", "inconclusive", "refused", "interrupted", "error" or "revert-failed"
+    outcome: str = ""
     ended_s: float | None = None
     engine_versions: dict[str, str] = field(default_factory=dict)
     targets: tuple[TargetRecord, ...] = ()
@@ -270,6 +305,7 @@ class Journal:
     tasks: tuple[TaskRecord, ...] = ()
     samples: list[Sample] = field(default_factory=list)
     blind: list[tuple[float, float, str]] = field(default_factory=list)  # from, to, why no snapshot
+    unseen: list[Unseen] = field(default_factory=list)  # since the fault
     probe_log: tuple[ProbeRecord, ...] = ()
     # Of clients that go on using every node, from the fault to the revert; while nodes are lost.
     every_node: tuple[ProbeSummary, ...] = ()

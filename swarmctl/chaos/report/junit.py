@@ -52,7 +52,12 @@ def written_at_end(
     try:
         yield journals
     except BaseException as error:
-        in_journal = bool(journals) and journals[-1].outcome not in ("", "held", "refuted")
+        in_journal = bool(journals) and journals[-1].outcome not in (
+            "",
+            "held",
+            "refuted",
+            "inconclusive",
+        )
         failure = "" if in_journal else str(error) or type(error).__name__
         raise
     finally:

@@ -11,7 +11,7 @@ from swarmctl.chaos.report import placement, words
 from swarmctl.chaos.report.history import COLUMNS, WORD_COLUMNS, cells
 from swarmctl.chaos.report.run_summary import overridden, summarize
 
-_SIGNS = {"held": "✅", "refuted": "❌", "refused": "⏭️", "interrupted": "⚠️"}
+_SIGNS = {"held": "✅", "refuted": "❌", "refused": "⏭️", "inconclusive": "⚠️", "interrupted": "⚠️"}
 # Characters with a meaning in Markdown, or in HTML inside it.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~@])")
 

@@ -11,6 +11,7 @@ NONE = "-"
 OUTCOMES = {
     "held": "HELD",
     "refuted": "REFUTED",
+    "inconclusive": "INCONCLUSIVE",
     "refused": "REFUSED",
     "interrupted": "INTERRUPTED",
     "error": "ENDED BY AN ERROR",
@@ -51,7 +52,7 @@ def _after_badge(journal: Journal) -> str:
         by = f" by guard {names}" if names and journal.outcome == "refused" else ""
         return f"{by}: no verdict; {_reverted(journal)}"
     verdict = journal.verdict.sentence
-    if journal.outcome not in ("held", "refuted"):
+    if journal.outcome not in ("held", "refuted", "inconclusive"):
         return f" after the verdict; {_reverted(journal)}. {verdict}"
     return f": {verdict.removeprefix(f'{badge(journal)}: ')}{_probes(journal)}"
 

@@ -19,6 +19,7 @@ from swarmctl.chaos.probes.probe import Prober
 from swarmctl.chaos.probes.published import ServiceEndpoints
 from swarmctl.chaos.run.duplicates import Duplicates
 from swarmctl.chaos.run.interrupts import Interrupts
+from swarmctl.chaos.run.judging import settling
 from swarmctl.chaos.run.judging.judgement import Baseline
 from swarmctl.chaos.run.judging.words import Result
 from swarmctl.chaos.run.log import RunLog
@@ -39,8 +40,9 @@ from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Swarm, Task
 from swarmctl.swarm.node import Node
 
-# A node heals by itself so many seconds after the fault should be over.
-_HEALS_AFTER_S = 60.0
+# A node heals by itself so many seconds after the fault should be over: the time in which full
+# strength must last, and as much again for slow nodes.
+_HEALS_AFTER_S = 2 * settling.LIMIT_S
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,12 @@ class Context:
         """How long the fault lasts at least."""
         return _duration_s(self.plan, self.kind)
 
+    def meanwhile(self) -> tuple[str, ...]:
+        """What others changed in the Swarm since the fault, each with its time."""
+        fault_s = self.log.fault_s
+        changes = self.watch.observer.changes
+        return tuple(f"{change.text} (+{at - fault_s:.1f} s)" for at, change in changes)
+
     @property
     def loses_nodes(self) -> bool:
         """Whether the targets are nodes on which nothing counts during the fault."""
@@ -182,7 +190,7 @@ def make_context(request: Request, world: World) -> Context:
         world.interrupts,
         plan.limits.overrides,
     )
-    heals_after_s = max(plan.hypothesis.within_s, _duration_s(plan, kind)) + _HEALS_AFTER_S
+    heals_after_s = plan.hypothesis.within_s + _duration_s(plan, kind) + _HEALS_AFTER_S
     return Context(
         plan=plan,
         kind=kind,

@@ -66,7 +66,7 @@ class Experiment:
         """Run it to its end.
 
         Returns:
-            The journal; its ``outcome`` is ``held`` or ``refuted``.
+            The journal; its ``outcome`` is ``held``, ``refuted`` or ``inconclusive``.
 
         Raises:
             RefusedError: a guard forbids it; nothing was touched.
@@ -87,7 +87,7 @@ class Experiment:
                 self._end(_outcome(error))
                 raise
             assert self.journal.verdict is not None
-            self._end("held" if self.journal.verdict.held else "refuted")
+            self._end(self.journal.verdict.outcome)
         return self.journal
 
     def rehearse(self) -> Journal:

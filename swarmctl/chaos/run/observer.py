@@ -11,7 +11,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from swarmctl.chaos.journal.journal import Sample, TaskRecord
+from swarmctl.chaos.journal.journal import Sample, TaskRecord, Unseen
+from swarmctl.chaos.run.judging import foreign
+from swarmctl.chaos.run.judging.foreign import Change
 from swarmctl.chaos.run.judging.judgement import judged, placement
 from swarmctl.chaos.run.log import RunLog
 from swarmctl.chaos.world.clocks import EngineClock
@@ -21,6 +23,8 @@ from swarmctl.swarm.model import Swarm, Task
 from swarmctl.swarm.node import Node
 
 INTERVAL_S = 0.2
+# Ten snapshots missing in a row: from then on it counts what may have happened unseen.
+UNSEEN_S = 10 * INTERVAL_S
 
 
 @dataclass
@@ -45,6 +49,9 @@ class Observer:
     # Tasks that the managers still call running, on machines that do not answer any more.
     _silent: set[str] = field(default_factory=set)
     _marks_read: int = 0
+    # Since the fault: what others changed, each with its time.
+    changes: list[tuple[float, Change]] = field(default_factory=list)
+    _is_run: bool = False
 
     def __post_init__(self) -> None:
         """Until the managers' clock has been asked, it counts as equal to ours."""
@@ -77,7 +84,8 @@ class Observer:
         return swarm
 
     def ignore_tasks_of(self, swarm: Swarm) -> None:
-        """From now on record only tasks that are not in this snapshot."""
+        """From now on record only tasks that are not in this snapshot, and what others change."""
+        self._is_run = True
         self._old_tasks = frozenset(task.id for task in swarm.tasks)
         self._tasks.clear()
 
@@ -98,7 +106,10 @@ class Observer:
         self._note_states(at, swarm)
         self._note_tasks(at, swarm)
         self._note_silence()
+        self._note_foreign(at, swarm)
+        before, since = self.answering(), self._newest_at
         self.newest, self._newest_at, self.is_blind = swarm, at, False
+        self._note_unseen(before, since, at)
         self._add_sample(at)
 
     def answering(self) -> Swarm | None:
@@ -107,6 +118,21 @@ class Observer:
             return self.newest
         tasks = tuple(task for task in self.newest.tasks if task.id not in self._silent)
         return replace(self.newest, tasks=tasks)
+
+    def _note_foreign(self, at: float, swarm: Swarm) -> None:
+        if not self._is_run or self.newest is None:
+            return
+        targets = {target.node for target in self.log.journal.targets}
+        for change in foreign.changes(self.newest, swarm, targets):
+            self.changes.append((at, change))
+            if not change.is_state:  # states have marks of their own
+                self.log.mark("foreign", change.text, at)
+
+    def _note_unseen(self, before: Swarm | None, since: float, at: float) -> None:
+        now = self.answering()
+        if self._is_run and before and now and at - since > UNSEEN_S:
+            kept = _kept(before, now)
+            self.log.journal.unseen.append(Unseen(round(since, 3), round(at, 3), kept))
 
     def _note_silence(self) -> None:
         """From the moment a machine stops answering its replicas do not serve.
@@ -173,7 +199,9 @@ class Observer:
         self.log.journal.tasks = tuple(sorted(self._tasks.values(), key=lambda t: t.created_s))
 
     def _advance(self, old: TaskRecord, task: Task, host: str, at: float) -> TaskRecord:
-        assigned, running = old.assigned_s, old.running_s
+        assigned, running, ended = old.assigned_s, old.running_s, old.ended_s
+        if ended is None and task.ended:
+            ended = max(self._when(task.updated_at, at), old.created_s)
         if running is None and task.state == "running":
             running = max(self._when(task.updated_at, at), old.created_s)
         if assigned is None and task.node_id:
@@ -187,6 +215,7 @@ class Observer:
             state=task.state,
             assigned_s=assigned,
             running_s=running,
+            ended_s=ended,
             error=task.error,
         )
 
@@ -198,6 +227,15 @@ class Observer:
         exact = self.engine_clock.to_run(stamp)
         within = seen_at if exact is None else min(max(exact, self._newest_at), seen_at)
         return round(within, 3)
+
+
+def _kept(before: Swarm, now: Swarm) -> dict[str, int]:
+    """By service, how many places the same task fills in both snapshots."""
+    served = {task.id for service in judged(before) for task in before.serving(service)}
+    return {
+        service.name: len({t.place for t in now.serving(service) if t.id in served})
+        for service in judged(now)
+    }
 
 
 def _sample(at: float, swarm: Swarm) -> Sample:

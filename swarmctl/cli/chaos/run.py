@@ -109,4 +109,6 @@ def _run(
         progress.close()
     if campaign.planned > 1:
         show_campaign(campaign.journals, campaign.planned)
+    if campaign.inconclusive:
+        return int(Exit.INCONCLUSIVE)
     return int(Exit.OK if campaign.held else Exit.FAILED)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from swarmctl.chaos.fault.node_script import IN_FORCE
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction import Prediction
@@ -197,6 +198,8 @@ class Lab:
     fail: dict[str, Exception] = field(default_factory=dict)
     hooks: dict[str, Callable[[], None]] = field(default_factory=dict)
     answers: dict[str, str | Callable[[], str]] = field(default_factory=dict)
+    # What a node says when it is asked whether a fault lasts.
+    in_force: Callable[[], str] = lambda: IN_FORCE
     prediction: Prediction | None = None
     engine: Managers = field(default_factory=Managers)
 
@@ -271,6 +274,8 @@ class Lab:
         """Answers what ``answers`` has for the first of its words that is in the script."""
         self.log.append(f"{node}: {script}")
         self._call("run")
+        if f"echo {IN_FORCE}" in script:
+            return self.in_force()
         found = (answer for words, answer in self.answers.items() if words in script)
         answer = next(found, "")
         return answer() if callable(answer) else answer

@@ -17,6 +17,7 @@ from swarmctl.chaos.journal.journal import Placement
 from swarmctl.chaos.run.judging.reasons import (
     Cause,
     Missing,
+    NeverBack,
     NoProof,
     Reason,
     Removed,
@@ -25,6 +26,7 @@ from swarmctl.chaos.run.judging.reasons import (
     TargetUp,
 )
 from swarmctl.reading.times import time_or_none
+from swarmctl.scheduler import restart
 from swarmctl.swarm.missing import why_missing
 from swarmctl.swarm.model import Service, Swarm, Task
 
@@ -157,6 +159,33 @@ def shortages(swarm: Swarm, at_least: Mapping[str, int] | None = None) -> tuple[
             why = why_missing(swarm, service) or ("not running yet",)
             found.append(Shortage(service.name, serving, want, tuple(map(Missing, why))))
     return tuple(found)
+
+
+def never_back(swarm: Swarm, latest: Judgement) -> tuple[NeverBack, ...]:
+    """The missing replicas that Swarm does not start again, by its own rules."""
+    short = {one.service for one in latest.services if one.causes}
+    return tuple(
+        found
+        for service in judged(swarm)
+        if service.name in short
+        for found in lost_for_good(swarm, service.name)
+    )
+
+
+def lost_for_good(swarm: Swarm, name: str) -> tuple[NeverBack, ...]:
+    """The empty slots of a service that Swarm leaves empty."""
+    service = swarm.service_by_name(name)
+    if service is None:
+        return ()
+    names = {node.id: node.hostname for node in swarm.nodes}
+    return tuple(
+        NeverBack(
+            service.name,
+            f"in slot {task.slot} (last on {names.get(task.node_id) or 'no node'})",
+            why.words(service.restart),
+        )
+        for task, why in restart.never_back(swarm, service)
+    )
 
 
 def placement(swarm: Swarm, without: Collection[str] = ()) -> Placement:

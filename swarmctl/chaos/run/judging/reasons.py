@@ -122,6 +122,57 @@ class OutageTooLong:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwatched:
+    """A stretch in which nobody observed the Swarm, and less may have served than is allowed."""
+
+    service: str
+    kept: int  # replicas that certainly served
+    minimum: int
+    at_s: float  # since the fault
+    lasted_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaultEnded:
+    """The fault was not in force until the end of the observation."""
+
+    what: str
+    at_s: float  # since the fault
+
+
+@dataclass(frozen=True, slots=True)
+class FaultUnseen:
+    """Nobody could see whether the fault was in force as long as it should be."""
+
+    lasted_s: float
+    wanted_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """Another client updated a service during the run: its new tasks show no recovery."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverBack:
+    """A replica that Swarm will not start again, however long one waits."""
+
+    service: str
+    where: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """Full strength did not last."""
+
+    lasted_s: float
+    wanted_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class NotBack:
     """Not every replica served after the revert."""
 
@@ -139,4 +190,21 @@ Reason = (
     | ProbesLost
     | OutageTooLong
     | NotBack
+    | Unwatched
+    | FaultEnded
+    | FaultUnseen
+    | Updated
+    | NeverBack
+    | Unsettled
 )
+
+
+def refutes(reason: Reason) -> bool:
+    """Whether a reason shows that the hypothesis is wrong; else it shows nothing either way."""
+    match reason:
+        case Unwatched() | FaultEnded() | FaultUnseen() | Updated():
+            return False
+        case Shortage(causes=causes) if causes:
+            return any(not isinstance(cause, Scaled | Removed) for cause in causes)
+        case _:
+            return True

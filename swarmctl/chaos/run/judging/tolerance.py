@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from swarmctl.chaos.journal.journal import ProbeSummary, Sample
+from swarmctl.chaos.journal.journal import ProbeSummary, Sample, Unseen
 from swarmctl.chaos.plan.hypothesis import Hypothesis
-from swarmctl.chaos.run.judging.reasons import BelowMinimum, OutageTooLong, ProbesLost, Reason
+from swarmctl.chaos.run.judging.reasons import (
+    BelowMinimum,
+    OutageTooLong,
+    ProbesLost,
+    Reason,
+    Unwatched,
+)
 
 
 def broken(
@@ -15,6 +21,7 @@ def broken(
     samples: Sequence[Sample],
     probes: Sequence[ProbeSummary],
     every_node: Sequence[ProbeSummary] = (),
+    unseen: Sequence[Unseen] = (),
 ) -> tuple[Reason, ...]:
     """The tolerances of a hypothesis that were not kept.
 
@@ -25,22 +32,28 @@ def broken(
         probes: counted since the fault.
         every_node: the same for clients that go on using every node; empty when no node is lost:
             then all clients do.
+        unseen: stretches without a snapshot.
     """
     return (
-        *_below_minimum(hypothesis, fault_s, samples),
+        *_below_minimum(hypothesis, fault_s, samples, unseen),
         *_too_silent(hypothesis, probes),
         *_too_silent_for_every_node(hypothesis, every_node or probes),
     )
 
 
 def _below_minimum(
-    hypothesis: Hypothesis, fault_s: float, samples: Sequence[Sample]
+    hypothesis: Hypothesis, fault_s: float, samples: Sequence[Sample], unseen: Sequence[Unseen]
 ) -> Iterator[Reason]:
     after = [sample for sample in samples if sample.at_s >= fault_s]
     for service, minimum in hypothesis.never_below.items():
         least = min(after, key=lambda sample: sample.services.get(service, 0), default=None)
         if least is not None and (serving := least.services.get(service, 0)) < minimum:
             yield BelowMinimum(service, serving, minimum, least.at_s - fault_s)
+            continue
+        dark = min(unseen, key=lambda one: one.kept.get(service, 0), default=None)
+        if dark is not None and (kept := dark.kept.get(service, 0)) < minimum:
+            lasted_s = dark.until_s - dark.since_s
+            yield Unwatched(service, kept, minimum, dark.since_s - fault_s, lasted_s)
 
 
 def _too_silent(hypothesis: Hypothesis, probes: Sequence[ProbeSummary]) -> Iterator[Reason]:

@@ -10,9 +10,12 @@ from swarmctl.chaos.run.judging.judgement import Judgement, ServiceJudgement
 from swarmctl.chaos.run.judging.reasons import (
     BelowMinimum,
     Cause,
+    FaultEnded,
     FaultUnfinished,
+    FaultUnseen,
     ManagersSilent,
     Missing,
+    NeverBack,
     NoProof,
     NotBack,
     OutageTooLong,
@@ -24,6 +27,10 @@ from swarmctl.chaos.run.judging.reasons import (
     Shortage,
     TargetUp,
     TooLate,
+    Unsettled,
+    Unwatched,
+    Updated,
+    refutes,
 )
 
 
@@ -39,6 +46,7 @@ class Result:
         redistributed_s: when it held, in run time.
         reasons: why the hypothesis is refuted; empty when it held.
         tasks_only: whether the targets are single tasks.
+        meanwhile: what others changed in the Swarm, and when.
     """
 
     judgement: Judgement
@@ -48,6 +56,7 @@ class Result:
     redistributed_s: float | None
     reasons: tuple[Reason, ...]
     tasks_only: bool = False
+    meanwhile: tuple[str, ...] = ()
 
 
 def verdict(result: Result) -> Verdict:
@@ -55,13 +64,18 @@ def verdict(result: Result) -> Verdict:
     services = tuple(map(_outcome, result.judgement.services))
     reasons = tuple(map(reason, result.reasons))
     held = not reasons
-    sentence = f"{_targets(result)}; {_recovery(result, services)}"
+    inconclusive = not held and not any(map(refutes, result.reasons))
+    badge = "HELD" if held else "INCONCLUSIVE" if inconclusive else "REFUTED"
+    why = f": {'; '.join(reasons)}" if reasons else ""
+    meanwhile = f"; meanwhile: {', '.join(result.meanwhile)}" if result.meanwhile else ""
     return Verdict(
         held,
-        f"HELD: {sentence}" if held else f"REFUTED: {sentence}: {'; '.join(reasons)}",
+        f"{badge}: {_targets(result)}; {_recovery(result, services)}{why}{meanwhile}",
         services,
         reasons,
         result.redistributed_s if held else None,
+        inconclusive,
+        result.meanwhile,
     )
 
 
@@ -75,6 +89,14 @@ _WORDS: dict[type, str] = {
     ProbesLost: "{0.service}: {0.success:.2%} of {0.sent} probes succeeded, "
     "minimum: {0.minimum:.2%}",
     OutageTooLong: "{0.service}: an outage of {0.outage_s:.1f} s, allowed: {0.allowed_s:g} s",
+    Unwatched: "the Swarm was not observed for {0.lasted_s:.1f} s from {0.at_s:+.1f} s on: "
+    "{0.service} may have had only {0.kept} replicas, minimum: {0.minimum}",
+    FaultEnded: "the fault ended by itself at +{0.at_s:.1f} s: {0.what}",
+    FaultUnseen: "the fault was seen in force for {0.lasted_s:.1f} s only, of {0.wanted_s:g} s",
+    Updated: "{0.what} by another client: new tasks show no recovery",
+    NeverBack: "{0.service}: the replica {0.where} cannot come back ({0.why}); start it again: "
+    "docker service update --force {0.service}",
+    Unsettled: "full strength lasted {0.lasted_s:.1f} s, needed: {0.wanted_s:.1f} s",
     NotBack: "not back after the revert: {0.error}",
     Missing: "{0.explanation}",
     Scaled: "scaled from {0.before} to {0.after} during the run",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 from swarmctl.chaos.run.context import Context
 from swarmctl.chaos.run.judging import judgement, words
-from swarmctl.chaos.run.judging.reasons import NotBack
+from swarmctl.chaos.run.judging.reasons import NotBack, Reason
 from swarmctl.chaos.run.watch import STEADY_S
 from swarmctl.errors import DeadlineExceededError
 from swarmctl.swarm.model import Swarm
@@ -24,41 +25,49 @@ def check(context: Context) -> None:
     """
     log, journal = context.log, context.journal
     log.step("checking", "Check again")
-    serving_since: list[float] = []
+    since: dict[str, float] = {}  # when this was missing first; "": nothing
 
-    def all_serve() -> tuple[Swarm | None, str]:
+    def steady() -> tuple[str | None, str]:
+        """What is missing for good, or ``""``: every replica serves."""
         context.world.interrupts.check()
         swarm = context.watch.try_snapshot()
         if swarm is None:
             return None, context.watch.observer.last_error
-        missing = _missing(context, swarm)
+        missing, for_good = _missing(context, swarm)
         log.awaiting(f"all replicas to serve steadily: {missing or 'all serve'}")
-        if missing:
-            serving_since.clear()
+        if missing and not for_good:
+            since.clear()
             return None, missing
-        serving_since.append(log.clock.now())
-        return (swarm if serving_since[-1] - serving_since[0] >= STEADY_S else None), "all serve"
+        begin = since.setdefault(missing, log.clock.now())
+        lasted = log.clock.now() - begin >= STEADY_S
+        return (missing if lasted else None), missing or "all serve"
 
     try:
-        swarm = wait_for(
+        missing = wait_for(
             "all replicas to serve after the revert",
-            all_serve,
+            steady,
             timeout=TIMEOUT_S,
             clock=log.clock.now,
             pause=log.clock.pause,
         )
     except DeadlineExceededError as error:
-        log.mark("final-check", error.message)
-        assert context.result is not None
-        reasons = (*context.result.reasons, NotBack(error.message))
-        context.result = replace(context.result, reasons=reasons)
-        journal.verdict = words.verdict(context.result)
-        swarm = context.watch.newest()
+        missing = error.message
+    assert context.result is not None
+    reasons = context.result.reasons
+    if missing:
+        log.mark("final-check", missing)
+        reasons = (*reasons, NotBack(missing))
     else:
-        log.mark("final-check", "all replicas serve", serving_since[0])
-    journal.final = judgement.placement(swarm)
+        log.mark("final-check", "all replicas serve", since[""])
+    context.result = replace(context.result, reasons=reasons, meanwhile=context.meanwhile())
+    journal.verdict = words.verdict(context.result)
+    journal.final = judgement.placement(context.watch.newest())
 
 
-def _missing(context: Context, swarm: Swarm) -> str:
+def _missing(context: Context, swarm: Swarm) -> tuple[str, bool]:
+    """What is missing, and whether all of it is missing for good."""
     short = judgement.shortages(swarm, context.journal.wanted)
-    return "; ".join(map(words.reason, short)) or context.duplicates.left(swarm)
+    gone = [judgement.lost_for_good(swarm, one.service) for one in short]
+    reasons: tuple[Reason, ...] = (*short, *itertools.chain(*gone))
+    missing = "; ".join(map(words.reason, reasons))
+    return missing or context.duplicates.left(swarm), bool(short) and all(gone)

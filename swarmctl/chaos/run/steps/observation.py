@@ -11,16 +11,27 @@ from swarmctl.chaos.run.context import Context
 from swarmctl.chaos.run.judging import judgement, tolerance, words
 from swarmctl.chaos.run.judging.judgement import Baseline, Judgement
 from swarmctl.chaos.run.judging.reasons import (
+    FaultEnded,
     FaultUnfinished,
+    FaultUnseen,
     ManagersSilent,
+    NeverBack,
     PlaceSilent,
     Reason,
     TooLate,
+    Unsettled,
+    Updated,
 )
+from swarmctl.chaos.run.judging.settling import settling_s
 from swarmctl.chaos.run.observer import INTERVAL_S
+from swarmctl.swarm.model import Swarm
 
 # After a brief outage, full strength must last this long: managers detect the outage late.
 BLINK_S = 5.0
+# So much longer than its duration a fault is observed whose nodes are slow to show that it lasts.
+SHOW_S = 10.0
+# A replica that Swarm does not replace is given up when snapshots have shown that for so long.
+_GIVE_UP_S = 2.0
 
 
 def observe(context: Context) -> None:
@@ -38,96 +49,161 @@ def observe(context: Context) -> None:
 
 @dataclass
 class _Observation:
-    """Watches until full strength is proven and the fault has lasted, or the time is up."""
+    """Watches until full strength is proven and the fault has lasted, or nothing can come of it."""
 
     context: Context
     baseline: Baseline
     held_since: float | None = None  # run time
+    in_force_since: float | None = None  # on every target, run time
+    settling_s: float = 0.0
+    gone: tuple[NeverBack, ...] = ()
+    gone_since: float | None = None
+    _replaced: frozenset[str] = frozenset()
 
     def run(self) -> None:
         """Until there is a verdict."""
         context, log = self.context, self.context.log
         log.step("observing", "Observing")
-        fault_s, now = log.fault_s, log.clock.now
-        deadline = fault_s + max(context.hypothesis.within_s, context.duration_s)
+        now = log.clock.now
         latest = judgement.judge(self.baseline, self.baseline.swarm)
         while True:
             context.world.interrupts.check()
             begin = now()
             context.fault.watch(context.journal.targets)
+            if self.in_force_since is None and context.fault.took_effect():
+                self.in_force_since = now()
             swarm = context.watch.try_snapshot()
             if swarm:
                 latest = judgement.judge(self.baseline, swarm)
-                self._note_strength(latest)
-            if swarm and self._proven() and now() >= fault_s + context.duration_s:
+                self._note_strength(latest, swarm)
+            if context.fault.end or self._given_up() or now() >= self._deadline():
                 break
-            if now() >= deadline:
+            if swarm and self._lasted() and self._proven():
                 break
             strength = f"{context.watch.strength()}{context.watch.probe_count()}"
-            log.progress.status(f"+{now() - fault_s:.1f} s  {strength}")
+            log.progress.status(f"+{now() - log.fault_s:.1f} s  {strength}")
             context.world.events.wait(max(0.0, begin + INTERVAL_S - now()))
         self._conclude(latest)
 
-    def _note_strength(self, latest: Judgement) -> None:
-        log = self.context.log
-        if not (latest.held and self.context.fault.took_effect()):
-            if self.held_since is not None:
-                why = "; ".join(map(words.reason, latest.reasons))
-                log.mark("shortage", f"no longer at full strength: {why}")
+    def _note_strength(self, latest: Judgement, swarm: Swarm) -> None:
+        log, now = self.context.log, self.context.log.clock.now()
+        missing = "; ".join(map(words.reason, latest.reasons))
+        if not missing and not self._replaced <= latest.replacements:
+            missing = "a replacement had to be replaced"
+        if self.held_since is not None and missing:
+            log.mark("shortage", f"no longer at full strength: {missing}")
             self.held_since = None
-        elif self.held_since is None:
-            self.held_since = log.clock.now()
+        self._replaced = latest.replacements
+        if latest.held and self.held_since is None and self.context.fault.took_effect():
+            self.held_since = now
             log.mark("redistributed", "every service at full strength on live nodes")
+        self.settling_s = settling_s(swarm, latest, self.context.journal.tasks)
+        if self.context.kind.effect is Effect.RETURNS:
+            self.settling_s = max(self.settling_s, BLINK_S)
+        self.gone = judgement.never_back(swarm, latest)
+        self.gone_since = (self.gone_since or now) if self.gone else None
+
+    def _given_up(self) -> bool:
+        """Whether a replica is missing that cannot come back, however long one waits."""
+        return self.gone_since is not None and self._now() >= self.gone_since + _GIVE_UP_S
+
+    def _lasted(self) -> bool:
+        """Whether the fault was seen in force on every target for its whole duration."""
+        since, duration_s = self.in_force_since, self.context.duration_s
+        if since is None or not duration_s:
+            return since is not None
+        return self.context.fault.seen_s() >= since + duration_s
 
     def _proven(self) -> bool:
-        """Whether every replica runs, and every probed place answers too."""
+        """Whether every replica runs, and goes on running, and every probed place answers too."""
         if self.held_since is None or self.context.watch.silent(since=self.held_since):
             return False
-        blinks = self.context.kind.effect is Effect.RETURNS
-        return not blinks or self.context.log.clock.now() >= self.held_since + BLINK_S
+        return self._now() >= self.held_since + self.settling_s
+
+    def _deadline(self) -> float:
+        """The time allowed; the fault's duration and the settling may end later."""
+        within = self.context.log.fault_s + self.context.hypothesis.within_s
+        ends = [within]
+        if self.in_force_since is not None and self.context.duration_s:
+            ends.append(self.in_force_since + self.context.duration_s + SHOW_S)
+        if self.held_since is not None and self.held_since <= within:
+            ends.append(self.held_since + self.settling_s)
+        return max(ends)
+
+    def _now(self) -> float:
+        return self.context.log.clock.now()
 
     def _conclude(self, latest: Judgement) -> None:
         context, journal, log = self.context, self.context.journal, self.context.log
-        unsettled = self._unsettled()
-        gave_up = unsettled or self.held_since is None
-        end = log.clock.now() if gave_up or self.held_since is None else self.held_since
-        context.watch.await_probes()
-        probes = context.watch.summaries(since=log.fault_s)
-        every_node = context.watch.every_node_summaries()
-        broken = tolerance.broken(
-            context.hypothesis, log.fault_s, journal.samples, probes, every_node
-        )
-        reasons = (*latest.reasons, *unsettled, *broken)
+        reasons = self._reasons(latest)
+        held_s = None if reasons else self.held_since
         context.result = words.Result(
             judgement=latest,
             targets=tuple(target.what for target in journal.targets),
             past=context.kind.past,
-            took_s=end - log.fault_s,
-            redistributed_s=None if reasons else self.held_since,
+            took_s=(self._ended_s() if held_s is None else held_s) - log.fault_s,
+            redistributed_s=held_s,
             reasons=reasons,
             tasks_only=bool(self.baseline.killed),
+            meanwhile=context.meanwhile(),
         )
         journal.verdict = words.verdict(context.result)
         context.watch.observer.mark_replacements(latest.replacements)
         journal.after = judgement.placement(context.watch.newest(), self.baseline.targets)
-        _compare_with_prediction(context)
-        log.mark("verdict", f"verdict: {'held' if journal.verdict.held else 'refuted'}")
+        if context.fault.end is None:  # else nothing predicted it
+            _compare_with_prediction(context)
+        log.mark("verdict", f"verdict: {journal.verdict.outcome}")
+
+    def _ended_s(self) -> float:
+        """When every replica ran again, if they did; else when the run gave up."""
+        late = self._too_late()
+        return self._now() if self.held_since is None or late else self.held_since
+
+    def _reasons(self, latest: Judgement) -> tuple[Reason, ...]:
+        """Why it did not hold. After the end of the fault, what is missing shows nothing."""
+        context, journal, log = self.context, self.context.journal, self.context.log
+        updated = [
+            Updated(change.text)
+            for _, change in context.watch.observer.changes
+            if change.updated in context.journal.wanted
+        ]
+        end = context.fault.end
+        unsettled = [] if end else [*latest.reasons, *self.gone, *self._unsettled()]
+        context.watch.await_probes()
+        broken = tolerance.broken(
+            context.hypothesis,
+            log.fault_s,
+            journal.samples,
+            context.watch.summaries(since=log.fault_s),
+            context.watch.every_node_summaries(),
+            journal.unseen,
+        )
+        ended = [FaultEnded(end.what, end.at_s - log.fault_s)] if end else []
+        return (*ended, *unsettled, *updated, *broken)
 
     def _unsettled(self) -> list[Reason]:
-        """Reasons to refute, besides missing replicas and the user's tolerances."""
-        observer, within_s = self.context.watch.observer, self.context.hypothesis.within_s
+        """Reasons besides missing replicas and the user's tolerances."""
+        observer, fault, now = self.context.watch.observer, self.context.fault, self._now()
         found: list[Reason] = []
         if observer.is_blind:
             found.append(ManagersSilent(observer.last_error))
-        if not self.context.fault.took_effect():
+        if not fault.took_effect():
             found.append(FaultUnfinished())
+        elif self.in_force_since is not None and not (self._given_up() or self._lasted()):
+            lasted_s = max(0.0, fault.seen_s() - self.in_force_since)
+            found.append(FaultUnseen(lasted_s, self.context.duration_s))
         if self.held_since is None:
             return found
-        took_s = self.held_since - self.context.log.fault_s
-        if took_s > within_s:
-            found.append(TooLate(took_s, within_s))
+        found += self._too_late()
+        if now < self.held_since + self.settling_s:
+            found.append(Unsettled(now - self.held_since, self.settling_s))
         silent = self.context.watch.silent(since=self.held_since)
         return [*found, *(PlaceSilent(str(one)) for one in silent)]
+
+    def _too_late(self) -> list[TooLate]:
+        within_s = self.context.hypothesis.within_s
+        took_s = (self.held_since or 0.0) - self.context.log.fault_s
+        return [TooLate(took_s, within_s)] if took_s > within_s else []
 
 
 def _compare_with_prediction(context: Context) -> None:

@@ -37,7 +37,7 @@ def store(context: Context) -> None:
     interrupts.check()
     log.step("planned", "Undo plan")
     journal.undo = Undo("planned", context.fault.undo_steps(journal.targets))
-    seconds = max(context.hypothesis.within_s, context.duration_s) + _SPARE_S
+    seconds = context.hypothesis.within_s + context.duration_s + _SPARE_S
     owner = lock.this_process(f"chaos {journal.id}")
     try:
         log.save()

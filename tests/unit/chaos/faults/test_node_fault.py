@@ -84,7 +84,7 @@ def test_the_timer_follows_the_time_the_run_may_take(tmp_path: Path) -> None:
     s = cut_off(tmp_path, timeout_s=30)
     s.experiment.run()
     script = s.lab.log[sent(s, ARM)[0]]
-    assert "ttl=90\n" in script
+    assert "ttl=150\n" in script
     assert '--on-active="$ttl"' in script
     assert "AccuracySec=1s" in script  # systemd's own default is a minute
 
