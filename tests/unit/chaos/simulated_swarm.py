@@ -374,32 +374,3 @@ class Lab:
             if t.state == "pending" and self.pinned.get(t.service_id.removeprefix("svc-")) == name:
                 self._change(t.id, node_id=f"id-{name}")
                 self._run(t.id)
-
-
-@dataclass
-class SimulatedCluster:
-    """The simulated cluster as ``LiveCluster`` presents a real one."""
-
-    lab: Lab
-    name: str = "swarm_app"
-    region: str = "eu-central-1"
-
-    @property
-    def ec2(self) -> Lab:
-        return self.lab
-
-    @property
-    def shell(self) -> Lab:
-        return self.lab
-
-    def managers(self) -> Lab:
-        return self.lab
-
-    def events(self) -> Clock:
-        return self.lab.clock
-
-    def engine(self) -> Managers:
-        return self.lab.engine
-
-    def close(self) -> None:
-        pass

@@ -15,7 +15,7 @@ from swarmctl.chaos.run.interrupts import InterruptedRunError
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.swarm import lock
 from tests.unit.chaos.doctor.place import RUN, pending
-from tests.unit.chaos.simulated_swarm import SimulatedCluster
+from tests.unit.chaos.simulated_cluster import SimulatedCluster
 from tests.unit.chaos.stage import Quiet, Stage, stage
 
 DRAWN = Plan("instance-stop", Selection(role="worker", seed=1))

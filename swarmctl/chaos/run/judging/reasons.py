@@ -74,7 +74,13 @@ class ManagersSilent:
 
 @dataclass(frozen=True, slots=True)
 class FaultUnfinished:
-    """The fault had not had its full effect: a reboot was not over, a partition not in force."""
+    """The fault had not had its full effect: a reboot was not over, a partition not in force.
+
+    Args:
+        returns: whether its effect is that the nodes come back; then they did not.
+    """
+
+    returns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +208,8 @@ Reason = (
 def refutes(reason: Reason) -> bool:
     """Whether a reason shows that the hypothesis is wrong; else it shows nothing either way."""
     match reason:
+        case FaultUnfinished(returns):
+            return returns
         case Unwatched() | FaultEnded() | FaultUnseen() | Updated():
             return False
         case Shortage(causes=causes) if causes:

@@ -188,7 +188,7 @@ class _Observation:
         if observer.is_blind:
             found.append(ManagersSilent(observer.last_error))
         if not fault.took_effect():
-            found.append(FaultUnfinished())
+            found.append(FaultUnfinished(self.context.kind.effect is Effect.RETURNS))
         elif self.in_force_since is not None and not (self._given_up() or self._lasted()):
             lasted_s = max(0.0, fault.seen_s() - self.in_force_since)
             found.append(FaultUnseen(lasted_s, self.context.duration_s))

@@ -20,8 +20,9 @@ from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.chaos.journal.journal import Journal, TargetRecord, Undo, UndoStep
 from swarmctl.chaos.journal.runs import Runs, brief
 from swarmctl.swarm import lock
+from tests.unit.chaos.simulated_cluster import SimulatedCluster
 from tests.unit.chaos.simulated_swarm import START as NOW
-from tests.unit.chaos.simulated_swarm import Clock, Lab, SimulatedCluster, service, workers
+from tests.unit.chaos.simulated_swarm import Clock, Lab, service, workers
 
 RUN = "20260102-030000-instance-stop"
 ELSEWHERE = lock.Owner("ann", "laptop", 7, f"chaos {RUN}")

@@ -11,7 +11,7 @@ from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.cli import console
 from swarmctl.cli.main import main
 from swarmctl.cli.show.progress import ConsoleProgress
-from tests.unit.chaos.simulated_swarm import SimulatedCluster
+from tests.unit.chaos.simulated_cluster import SimulatedCluster
 from tests.unit.chaos.stage import Stage, stage
 
 

@@ -19,7 +19,7 @@ from swarmctl.cli.main import main
 from swarmctl.cli.show.run import show_run
 from swarmctl.errors import SwarmctlError
 from tests.unit.chaos import report_runs as runs
-from tests.unit.chaos.simulated_swarm import SimulatedCluster
+from tests.unit.chaos.simulated_cluster import SimulatedCluster
 from tests.unit.chaos.stage import Stage, stage
 
 

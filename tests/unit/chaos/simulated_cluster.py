@@ -1,0 +1,36 @@
+"""The simulated Swarm as a cluster that can be connected to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.unit.chaos.simulated_swarm import Clock, Lab, Managers
+
+
+@dataclass
+class SimulatedCluster:
+    """The simulated cluster as ``LiveCluster`` presents a real one."""
+
+    lab: Lab
+    name: str = "swarm_app"
+    region: str = "eu-central-1"
+
+    @property
+    def ec2(self) -> Lab:
+        return self.lab
+
+    @property
+    def shell(self) -> Lab:
+        return self.lab
+
+    def managers(self) -> Lab:
+        return self.lab
+
+    def events(self) -> Clock:
+        return self.lab.clock
+
+    def engine(self) -> Managers:
+        return self.lab.engine
+
+    def close(self) -> None:
+        pass
