@@ -21,6 +21,7 @@ from swarmctl.chaos.run.judging.reasons import (
     TooLate,
     Unsettled,
     Updated,
+    refutes,
 )
 from swarmctl.chaos.run.judging.settling import settling_s
 from swarmctl.chaos.run.observer import INTERVAL_S
@@ -76,7 +77,7 @@ class _Observation:
             if swarm:
                 latest = judgement.judge(self.baseline, swarm)
                 self._note_strength(latest, swarm)
-            if context.fault.end or self._given_up() or now() >= self._deadline():
+            if context.fault.end or self._given_up(latest) or now() >= self._deadline():
                 break
             if swarm and self._lasted() and self._proven():
                 break
@@ -103,8 +104,10 @@ class _Observation:
         self.gone = judgement.never_back(swarm, latest)
         self.gone_since = (self.gone_since or now) if self.gone else None
 
-    def _given_up(self) -> bool:
-        """Whether a replica is missing that cannot come back, however long one waits."""
+    def _given_up(self, latest: Judgement) -> bool:
+        """Whether waiting is of no use: a replica cannot come back, or others changed too much."""
+        if latest.reasons and not any(map(refutes, latest.reasons)):
+            return True
         return self.gone_since is not None and self._now() >= self.gone_since + _GIVE_UP_S
 
     def _lasted(self) -> bool:
@@ -168,7 +171,7 @@ class _Observation:
             if change.updated in context.journal.wanted
         ]
         end = context.fault.end
-        unsettled = [] if end else [*latest.reasons, *self.gone, *self._unsettled()]
+        unsettled = [] if end else [*latest.reasons, *self.gone, *self._unsettled(latest)]
         context.watch.await_probes()
         broken = tolerance.broken(
             context.hypothesis,
@@ -181,7 +184,7 @@ class _Observation:
         ended = [FaultEnded(end.what, end.at_s - log.fault_s)] if end else []
         return (*ended, *unsettled, *updated, *broken)
 
-    def _unsettled(self) -> list[Reason]:
+    def _unsettled(self, latest: Judgement) -> list[Reason]:
         """Reasons besides missing replicas and the user's tolerances."""
         observer, fault, now = self.context.watch.observer, self.context.fault, self._now()
         found: list[Reason] = []
@@ -189,7 +192,7 @@ class _Observation:
             found.append(ManagersSilent(observer.last_error))
         if not fault.took_effect():
             found.append(FaultUnfinished(self.context.kind.effect is Effect.RETURNS))
-        elif self.in_force_since is not None and not (self._given_up() or self._lasted()):
+        elif self.in_force_since is not None and not (self._given_up(latest) or self._lasted()):
             lasted_s = max(0.0, fault.seen_s() - self.in_force_since)
             found.append(FaultUnseen(lasted_s, self.context.duration_s))
         if self.held_since is None:
