@@ -29,6 +29,7 @@ class PowerFault(InstanceFault):
         self._sent = self._accepted = False
         self._stopping: set[str] = set()
         self._stopped: set[str] = set()
+        self._up_again: set[str] = set()
         self._next_check = 0.0
 
     @property
@@ -68,10 +69,13 @@ class PowerFault(InstanceFault):
             self._note_state(target, state)
 
     def _note_state(self, target: TargetRecord, state: str) -> None:
-        if state in ("pending", "running") and target.instance_id in self._stopping:
-            self.note_end(f"{target.node} was started by someone else (EC2: {state})")
         if state in ("stopping", "stopped"):
             self._stopping.add(target.instance_id)
+            self._up_again.discard(target.instance_id)
+        elif target.instance_id in self._up_again:
+            self.note_end(f"{target.node} was started by someone else (EC2: {state})")
+        elif state in ("pending", "running") and target.instance_id in self._stopping:
+            self._up_again.add(target.instance_id)  # a single answer may be an old one
         if state == "stopped" and target.instance_id not in self._stopped:
             self._stopped.add(target.instance_id)
             self.context.mark("instance-stopped", f"EC2 reports {target.node} stopped")

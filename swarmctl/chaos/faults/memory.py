@@ -47,8 +47,8 @@ sh -c 'echo $$ >"$1"; exec dd if=/dev/zero bs="$2" count=1 iflag=fullblock' sh "
 END_OF_LOAD
 """,
         in_effect="""\
-rss=$(awk '$1 == "VmRSS:" { print $2 }' "/proc/$(cat "$home/pid")/status")
-[ "$((rss * 10))" -ge "$(($(cat "$home/fill") * 9))" ]
+held=$(awk '/^Vm(RSS|Swap):/ { sum += $2 } END { print sum }' "/proc/$(cat "$home/pid")/status")
+[ "$((held * 10))" -ge "$(($(cat "$home/fill") * 9))" ]
 """,
         undo=STOP_LOAD,
         remains=LOAD_REMAINS,

@@ -52,6 +52,14 @@ def test_a_machine_that_someone_else_starts_proves_nothing(tmp_path: Path) -> No
     assert "wkr2 was started by someone else (EC2: pending)" in sentence(journal)
 
 
+def test_an_old_answer_of_ec2_is_not_taken_for_a_start(tmp_path: Path) -> None:
+    """EC2's answers are eventually consistent: one may be older than the one before it."""
+    s, asked = stage(tmp_path), iter(range(1000))
+    state = s.lab.state
+    s.lab.state = lambda instance: "running" if next(asked) == 3 else state(instance)  # type: ignore[method-assign]  # EC2's
+    assert s.experiment.run().outcome == "held"
+
+
 def test_a_drained_node_that_someone_else_activates_proves_nothing(tmp_path: Path) -> None:
     s = stage(tmp_path, fault="drain", duration_s=60)
     s.clock.at(20, lambda: s.lab.set_availability("wkr2", "active"))
