@@ -153,7 +153,7 @@ class _Observation:
         journal.verdict = words.verdict(context.result)
         context.watch.observer.mark_replacements(latest.replacements)
         journal.after = judgement.placement(context.watch.newest(), self.baseline.targets)
-        if context.fault.end is None:  # else nothing predicted it
+        if context.fault.end is None and not context.result.meanwhile:  # else it was not predicted
             _compare_with_prediction(context)
         log.mark("verdict", f"verdict: {journal.verdict.outcome}")
 
