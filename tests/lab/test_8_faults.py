@@ -254,7 +254,8 @@ def test_a_service_that_cannot_recover_refutes_with_the_reason(
     )  # fmt: skip
     assert record["outcome"] == "refuted"
     reasons = {s["service"]: " ".join(s["reasons"]) for s in record["verdict"]["services"]}
-    assert "restart policy" in reasons["none"]
+    assert "not replaced" in reasons["none"]
+    assert "cannot come back (restart condition none)" in record["verdict"]["sentence"]
     assert "insufficient resources" in reasons["room"]
     assert reasons["sick"]
     assert not reasons[f"{STACK}_web"]

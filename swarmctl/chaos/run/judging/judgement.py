@@ -172,6 +172,14 @@ def never_back(swarm: Swarm, latest: Judgement) -> tuple[NeverBack, ...]:
     )
 
 
+def only_missing(latest: Judgement, gone: Collection[NeverBack]) -> bool:
+    """Whether no replica is missing but those that Swarm does not start again."""
+    counts = Counter(one.service for one in gone)
+    return all(
+        one.wanted - one.serving <= counts[one.service] for one in latest.services if one.causes
+    )
+
+
 def lost_for_good(swarm: Swarm, name: str) -> tuple[NeverBack, ...]:
     """The empty slots of a service that Swarm leaves empty."""
     service = swarm.service_by_name(name)

@@ -68,6 +68,7 @@ def _missing(context: Context, swarm: Swarm) -> tuple[str, bool]:
     """What is missing, and whether all of it is missing for good."""
     short = judgement.shortages(swarm, context.journal.wanted)
     gone = [judgement.lost_for_good(swarm, one.service) for one in short]
+    for_good = all(one.wanted - one.serving <= len(g) for one, g in zip(short, gone, strict=True))
     reasons: tuple[Reason, ...] = (*short, *itertools.chain(*gone))
     missing = "; ".join(map(words.reason, reasons))
-    return missing or context.duplicates.left(swarm), bool(short) and all(gone)
+    return missing or context.duplicates.left(swarm), bool(short) and for_good

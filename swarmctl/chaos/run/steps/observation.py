@@ -102,10 +102,11 @@ class _Observation:
         if self.context.kind.effect is Effect.RETURNS:
             self.settling_s = max(self.settling_s, BLINK_S)
         self.gone = judgement.never_back(swarm, latest)
-        self.gone_since = (self.gone_since or now) if self.gone else None
+        nothing_else = not latest.not_down and judgement.only_missing(latest, self.gone)
+        self.gone_since = (self.gone_since or now) if self.gone and nothing_else else None
 
     def _given_up(self, latest: Judgement) -> bool:
-        """Whether waiting is of no use: a replica cannot come back, or others changed too much."""
+        """Whether waiting is of no use: what is missing cannot come back, or others changed it."""
         if latest.reasons and not any(map(refutes, latest.reasons)):
             return True
         return self.gone_since is not None and self._now() >= self.gone_since + _GIVE_UP_S

@@ -86,9 +86,9 @@ def test_replicas_that_ran_on_need_not_settle() -> None:
     assert settling_s(swarm, Judgement((kept,), ()), ()) == 0
 
 
-def never_replaced(root: Path, policy: RestartPolicy) -> Stage:
+def never_replaced(root: Path, policy: RestartPolicy, *more: Service) -> Stage:
     """The managers tell the lost tasks to stop, and make no new ones."""
-    s = stage(root, services=[service("web", 3, restart=policy)], reschedules=False)
+    s = stage(root, services=[service("web", 3, restart=policy), *more], reschedules=False)
 
     def told_to_stop() -> None:
         for lost in s.lab.tasks:
@@ -110,6 +110,16 @@ def test_a_replica_that_cannot_come_back_is_not_waited_for(tmp_path: Path) -> No
     assert verdict - fault < DETECT_S + 6
     back, end = journal.moment("reverted") or 0.0, journal.ended_s or 0.0
     assert end - back < 5  # nor after the revert
+
+
+def test_services_that_can_recover_are_still_waited_for(tmp_path: Path) -> None:
+    """Broken: one replica cannot come back, and another service is called short for no reason."""
+    s = never_replaced(tmp_path, RestartPolicy(condition="none"), service("api", 3))
+    (lost,) = (t for t in s.lab.tasks if t.place == (2, "") and t.service_id == "svc-api")
+    s.clock.at(DETECT_S + 20, lambda: s.lab._assign(lost, "wkr1"))
+    verdict = s.experiment.run().verdict
+    assert verdict is not None
+    assert {one.service: one.held for one in verdict.services} == {"web": False, "api": True}
 
 
 def test_a_replica_that_may_come_back_is_waited_for(tmp_path: Path) -> None:
