@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.reading.names import unknown
+from swarmctl.reading.names import cluster_name, unknown
 from swarmctl.state import cluster_dir, state_dir
 from swarmctl.swarm.ssh import Endpoint
 
@@ -114,13 +114,14 @@ def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, .
         cluster: its name; ``None`` for ``$SWARMCTL_CLUSTER`` or the only one.
 
     Raises:
-        UsageError: the cluster is unknown, or there are several.
+        UsageError: this is no name, the cluster is unknown, or there are several.
         SwarmctlError: there is no cluster, or the call to EC2 failed.
     """
-    name = cluster or os.environ.get("SWARMCTL_CLUSTER")
-    instances = ec2.instances(name) if name else ()
-    if name and instances:
-        return name, instances
+    name = os.environ.get("SWARMCTL_CLUSTER") or None if cluster is None else cluster
+    if name is not None:
+        name = cluster_name(name)
+        if instances := ec2.instances(name):
+            return name, instances
     known = ec2.clusters()
     if not known:
         raise SwarmctlError(
@@ -128,7 +129,7 @@ def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, .
             "create one: ansible-playbook playbooks/site.yml; or name a manager: "
             "--host ssh://user@ip",
         )
-    if name:
+    if name is not None:
         raise unknown("cluster", name, known)
     if len(known) > 1:
         raise UsageError(
@@ -162,7 +163,7 @@ def manager_endpoints(cluster: str, instances: Iterable[Instance]) -> tuple[Endp
 
 def endpoint(instance: Instance) -> Endpoint:
     """How to reach one instance: the cluster's key, and the host key under the instance's id."""
-    folder = cluster_dir(instance.cluster)
+    folder = cluster_dir(cluster_name(instance.cluster))  # a tag can be set by hand
     return Endpoint(
         address=instance.address,
         user=instance.ssh_user or "root",

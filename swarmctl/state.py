@@ -22,5 +22,9 @@ def state_dir() -> Path:
 
 
 def cluster_dir(cluster: str) -> Path:
-    """The directory of one cluster's key and known hosts."""
+    """The directory of one cluster's key and known hosts.
+
+    Args:
+        cluster: a name that ``reading.names.cluster_name`` has passed: it becomes a path.
+    """
     return state_dir() / "clusters" / cluster

@@ -103,9 +103,13 @@ class Cloud:
         return tuple(sorted({instance.cluster for instance in self._find(filters)}))
 
     def instances(self, cluster: str) -> tuple[Instance, ...]:
-        """The instances of a cluster, managers first, without terminated ones."""
+        """The instances of a cluster, managers first, without terminated ones.
+
+        In a filter, ``*`` and ``?`` match other names, so the tags of the answer are compared too.
+        """
         filters: list[FilterTypeDef] = [{"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}]
-        return tuple(sorted(self._find(filters), key=lambda i: (i.role, _natural(i.name))))
+        ours = (i for i in self._find(filters) if i.cluster == cluster)
+        return tuple(sorted(ours, key=lambda i: (i.role, _natural(i.name))))
 
     def security_groups(self, cluster: str, instances: Iterable[Instance]) -> SecurityGroups:
         """A cluster's security groups, and all others that any of these instances has, by id."""

@@ -1,11 +1,15 @@
-"""Misspelt names: the nearest known name, and the error that lists all known ones."""
+"""Names that are misspelt, and those that no cluster can have."""
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 from swarmctl.errors import UsageError
+
+# As in roles/preflight/filter_plugins/settings.py.
+_CLUSTER_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -30,3 +34,17 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     names = sorted(known)
     hint = f"{suggestion(name, names)} known: {', '.join(names) or 'none'}"
     return UsageError(f"unknown {kind} {name!r}", hint.strip())
+
+
+def cluster_name(name: str) -> str:
+    """The name itself: it becomes a directory, and a tag filter in which ``*`` matches all names.
+
+    Raises:
+        UsageError: no cluster can have this name.
+    """
+    if _CLUSTER_NAME.fullmatch(name):
+        return name
+    raise UsageError(
+        f"{name!r} is no name of a cluster",
+        "allowed: at most 31 lower-case letters, digits and _, starting with a letter",
+    )

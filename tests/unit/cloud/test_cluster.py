@@ -85,6 +85,17 @@ def test_an_unknown_cluster_is_answered_with_the_nearest() -> None:
     assert "did you mean 'swarm_app'" in caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["*", "swarm_ap?", "..", "", "a/../b", "swarm_app\n"])
+def test_a_name_that_could_reach_another_cluster_is_refused_before_ec2_is_asked(name: str) -> None:
+    with pytest.raises(UsageError, match="is no name of a cluster"):
+        resolve(name, cloud=lambda: cast(Cloud, object()))
+
+
+def test_a_tag_that_is_no_name_does_not_become_a_path() -> None:
+    with pytest.raises(UsageError, match=r"'\.\./x' is no name of a cluster"):
+        resolve(cloud=among(instance("mgr1", cluster="../x")))
+
+
 def test_no_cluster_at_all_says_how_to_make_one() -> None:
     with pytest.raises(SwarmctlError, match="there is no cluster") as caught:
         resolve(cloud=among())

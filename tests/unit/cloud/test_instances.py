@@ -76,6 +76,12 @@ def test_instances_are_found_by_tag_on_all_pages_managers_first(ec2: Cloud, api:
     assert (found[0].role, found[0].ssh_user, found[0].state) == ("manager", "admin", "running")
 
 
+def test_a_wildcard_in_a_name_matches_no_other_cluster(ec2: Cloud, api: Stubber) -> None:
+    tag = {"Name": "tag:swarmctl:cluster", "Values": ["swarm*"]}
+    api.add_response("describe_instances", answer(raw("swarm_app_mgr1")), asked(tag))
+    assert ec2.instances("swarm*") == ()
+
+
 def test_clusters_are_those_that_have_instances(ec2: Cloud, api: Stubber) -> None:
     both = answer(raw("a"), raw("b", cluster="other"), raw("c"))
     tag = {"Name": "tag-key", "Values": ["swarmctl:cluster"]}
