@@ -50,7 +50,7 @@ def list_(
         return
     from swarmctl.cli.show.discovery import show_endpoints
 
-    show_endpoints(found, chosen)
+    show_endpoints(found, chosen, service)
 
 
 @contextmanager

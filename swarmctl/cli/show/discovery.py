@@ -20,16 +20,25 @@ _DISAGREEMENTS = (
 )  # fmt: skip
 
 
-def show_endpoints(found: Catalogue, endpoints: Sequence[Endpoint]) -> None:
-    """Print endpoints on stdout, and on stderr why services are not among them."""
+def show_endpoints(found: Catalogue, endpoints: Sequence[Endpoint], service: str | None) -> None:
+    """Print endpoints on stdout, and on stderr why services are not among them.
+
+    Args:
+        found: the catalogue.
+        endpoints: of it, what to show.
+        service: whose they are; ``None`` for all.
+    """
     if endpoints:
         print_table("Endpoints", _COLUMNS, [_row(endpoint) for endpoint in endpoints])
     else:
         console.note("no endpoint: nothing that is published serves")
+    shown = {service, *(endpoint.service for endpoint in endpoints)} if service else None
     for problem in found.problems:
-        console.note(f"{problem.service}: not published: {problem.text}")
-    if found.unpublished:
-        names = ", ".join(found.unpublished)
+        if shown is None or problem.service in shown:
+            console.note(f"{problem.service}: not published: {problem.text}")
+    unpublished = [name for name in found.unpublished if shown is None or name in shown]
+    if unpublished:
+        names = ", ".join(unpublished)
         console.note(f"without a published port, so reachable inside the Swarm only: {names}")
 
 
