@@ -34,6 +34,7 @@ class Options:
         identity: names that clients are configured with.
         interval: seconds between two polls.
         kv_prefix: see :class:`swarmctl.discovery.source.LiveSource`.
+        cloud_map: a namespace of Cloud Map; ``""`` for none.
     """
 
     http: Place
@@ -41,6 +42,7 @@ class Options:
     identity: Identity
     interval: float = 0.5
     kv_prefix: str = ""
+    cloud_map: str = ""
 
 
 def serve(
@@ -83,12 +85,21 @@ def serve(
         names = DnsListener((udp, tcp), options.identity)
         ends.callback(names.close)
         listeners: list[Listener] = [consul, names]
+        if options.cloud_map:
+            listeners.append(_cloud_map(options.cloud_map, source.cluster_id(), note))
         agent.outlets += [Outlet(listener, note) for listener in listeners]
         for outlet in agent.outlets:
             ends.callback(outlet.close)
         agent.offer()
         note(f"Consul API on http://{_bound(http)}, DNS on {_bound(udp)} (UDP and TCP)")
         agent.run(stop)
+
+
+def _cloud_map(namespace: str, owner: str, note: Callable[[str], None]) -> Listener:
+    from swarmctl.cloud.cloud_map import CloudMap
+    from swarmctl.discovery.listeners.cloud_map import CloudMapListener
+
+    return CloudMapListener(CloudMap(namespace), owner, lambda text: note(f"cloud-map: {text}"))
 
 
 def _bound(listening: socket.socket) -> str:

@@ -54,6 +54,10 @@ class LiveSource(AbstractContextManager["LiveSource"]):
         self._heard_at = time.monotonic()
         return swarm
 
+    def cluster_id(self) -> str:
+        """The Swarm's id, which stays the same for its whole life."""
+        return self._failover.cluster_id()
+
     def keys(self) -> tuple[KeyValue, ...]:
         """See :class:`swarmctl.discovery.agent.Source`; the configs are read every 5 s."""
         if not self._prefix:

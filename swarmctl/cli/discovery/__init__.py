@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.discovery import check, run, show
+from swarmctl.cli.discovery import check, run, show, sync
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Publish names and addresses of what serves: Consul's HTTP API and DNS.",
+    help="Publish names and addresses of what serves: Consul's HTTP API and DNS, Cloud Map.",
 )
 app.command()(run.run)
 app.command("list")(show.list_)
 app.command()(check.check)
+app.command()(sync.sync)

@@ -39,7 +39,7 @@ def check(
     from swarmctl.discovery.listeners.sockets import parse_place
 
     places = parse_place(http, "--http"), parse_place(dns, "--dns")
-    with reader(resolve(cluster, host)) as snapshot:
+    with reader(resolve(cluster, host)) as (snapshot, _):
         checked = compare(snapshot, *places, domain.strip("."), settle)
     if format_ is Format.JSON:
         from swarmctl.discovery.as_json import checked_as_json

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.discovery.sync import CLOUD_MAP_HELP
 from swarmctl.cli.options import ClusterOption, HostOption, time_option
 
 
@@ -34,6 +35,12 @@ def run(
             "[default: show none]",
         ),
     ] = "",
+    cloud_map: Annotated[
+        str | None,
+        typer.Option(
+            "--cloud-map", metavar="NAMESPACE", help=f"Publish there too. {CLOUD_MAP_HELP}"
+        ),
+    ] = None,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
@@ -57,6 +64,7 @@ def run(
         identity=Identity(datacenter, domain.strip("."), platform.node(), version("swarmctl")),
         interval=interval,
         kv_prefix=kv_prefix,
+        cloud_map=cloud_map or "",
     )
     with until_signal() as stop:
         serve(lambda: resolve(cluster, host), options, _log, stop)

@@ -36,7 +36,7 @@ def list_(
     from swarmctl.cluster import resolve
     from swarmctl.discovery.catalogue import catalogue
 
-    with reader(resolve(cluster, host)) as snapshot:
+    with reader(resolve(cluster, host)) as (snapshot, _):
         found = catalogue(snapshot())
     chosen = found.endpoints
     if service is not None:
@@ -54,8 +54,8 @@ def list_(
 
 
 @contextmanager
-def reader(target: Target) -> Iterator[Callable[[], Swarm]]:
-    """Reads snapshots; the nodes are asked for host ports that the managers forgot."""
+def reader(target: Target) -> Iterator[tuple[Callable[[], Swarm], Callable[[], str]]]:
+    """Reads snapshots, and the Swarm's id; nodes are asked for ports that the managers forgot."""
     from swarmctl.discovery.ask_nodes import ask_nodes
 
     shell = target.shell()
@@ -65,6 +65,6 @@ def reader(target: Target) -> Iterator[Callable[[], Swarm]]:
             swarm = failover.snapshot()
             return ask_nodes(swarm, shell) if shell else swarm
 
-        yield snapshot
+        yield snapshot, failover.cluster_id
     if shell:
         shell.close()

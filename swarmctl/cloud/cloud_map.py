@@ -1,0 +1,184 @@
+"""AWS Cloud Map: the services and instances of one namespace.
+
+The namespace itself is made by whoever makes what is static; this only looks it up.
+https://docs.aws.amazon.com/cloud-map/latest/api/
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import botocore.config
+import botocore.exceptions
+
+from swarmctl.cloud.instances import CloudError
+
+OWNER_TAG = "swarmctl:owner"
+# A record that is withdrawn is forgotten after this many seconds by whoever asked for it.
+TTL_S = 5
+
+# Registering is idempotent by the caller's id, so throttled calls are safe to repeat.
+_CONFIG = botocore.config.Config(
+    retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=20
+)
+_ENDED = ("SUCCESS", "FAIL")
+
+
+@dataclass(frozen=True, slots=True)
+class CloudService:
+    """A service of the namespace."""
+
+    id: str
+    arn: str
+    name: str
+    records: frozenset[str]  # types of its DNS records: A, AAAA, SRV
+
+
+@dataclass(frozen=True, slots=True)
+class CloudInstance:
+    """An instance of a service."""
+
+    id: str
+    attributes: Mapping[str, str]
+
+
+class CloudMap:
+    """A namespace. All methods raise ``CloudError`` when a call fails.
+
+    Args:
+        namespace: its name; it must exist.
+        client: boto3's client; ``None`` for the environment's.
+        pause: lets seconds pass; replaced in tests.
+    """
+
+    def __init__(
+        self, namespace: str, client: Any = None, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._api: Any = client or _client()
+        self._pause = pause
+        self.namespace = namespace
+        self._id = self._find()
+
+    def services(self) -> tuple[CloudService, ...]:
+        """All services of the namespace, whoever made them."""
+        mine = [{"Name": "NAMESPACE_ID", "Values": [self._id], "Condition": "EQ"}]
+        found = self._pages("list_services", "Services", Filters=mine)
+        return tuple(
+            CloudService(
+                service["Id"],
+                service["Arn"],
+                service["Name"],
+                frozenset(r["Type"] for r in service.get("DnsConfig", {}).get("DnsRecords", ())),
+            )
+            for service in found
+        )
+
+    def owner(self, service: CloudService) -> str:
+        """Who made a service, by its tag; ``""`` when it has none."""
+        with _errors_in_words():
+            tags = self._api.list_tags_for_resource(ResourceARN=service.arn)["Tags"]
+        return next((str(tag["Value"]) for tag in tags if tag["Key"] == OWNER_TAG), "")
+
+    def create(self, name: str, records: Iterable[str], owner: str) -> CloudService:
+        """Make a service; repeating it with the same arguments is no error.
+
+        Args:
+            name: for SRV records ``_web._tcp``.
+            records: types of its DNS records; SRV cannot be with others, nor changed later.
+            owner: for the tag.
+        """
+        types = sorted(records)
+        dns = [{"Type": kind, "TTL": TTL_S} for kind in types]
+        with _errors_in_words():
+            made = self._api.create_service(
+                Name=name,
+                NamespaceId=self._id,
+                CreatorRequestId=f"{owner}/{name}",
+                DnsConfig={"DnsRecords": dns, "RoutingPolicy": "MULTIVALUE"},
+                Tags=[{"Key": OWNER_TAG, "Value": owner}],
+            )["Service"]
+        return CloudService(made["Id"], made["Arn"], name, frozenset(types))
+
+    def delete(self, service: CloudService) -> None:
+        """Remove a service without instances."""
+        with _errors_in_words():
+            self._api.delete_service(Id=service.id)
+
+    def instances(self, service: CloudService) -> tuple[CloudInstance, ...]:
+        """The instances of a service, whoever registered them."""
+        found = self._pages("list_instances", "Instances", ServiceId=service.id)
+        return tuple(CloudInstance(i["Id"], dict(i.get("Attributes") or {})) for i in found)
+
+    def register(self, service: CloudService, id_: str, attributes: Mapping[str, str]) -> str:
+        """Begin to register an instance, or to replace its attributes; returns the operation."""
+        with _errors_in_words():
+            return str(
+                self._api.register_instance(
+                    ServiceId=service.id, InstanceId=id_, Attributes=dict(attributes)
+                )["OperationId"]
+            )
+
+    def deregister(self, service: CloudService, id_: str) -> str:
+        """Begin to deregister an instance; returns the operation."""
+        with _errors_in_words():
+            return str(
+                self._api.deregister_instance(ServiceId=service.id, InstanceId=id_)["OperationId"]
+            )
+
+    def await_operation(self, operation: str, timeout: float = 60.0) -> None:
+        """Wait until an operation has succeeded.
+
+        Raises:
+            CloudError: it failed, or has not ended in time.
+        """
+        deadline, status = time.monotonic() + timeout, "SUBMITTED"
+        while time.monotonic() < deadline:
+            with _errors_in_words():
+                found = self._api.get_operation(OperationId=operation)["Operation"]
+            if (status := found["Status"]) in _ENDED:
+                break
+            self._pause(0.5)
+        if status != "SUCCESS":
+            why = found.get("ErrorMessage") or f"it is {status} after {timeout:g} s"
+            raise CloudError(f"Cloud Map: the operation {operation} did not succeed: {why}")
+
+    def _find(self) -> str:
+        found = self._pages("list_namespaces", "Namespaces")
+        ids = [n["Id"] for n in found if n["Name"] == self.namespace]
+        if len(ids) != 1:
+            many = "there is no" if not ids else "there are several"
+            raise CloudError(
+                f"Cloud Map: {many} namespace {self.namespace}",
+                "create it: aws servicediscovery create-private-dns-namespace "
+                f"--name {self.namespace} --vpc VPC",
+            )
+        return str(ids[0])
+
+    def _pages(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        with _errors_in_words():
+            pages = self._api.get_paginator(call).paginate(**arguments)
+            return [item for page in pages for item in page[key]]
+
+
+def _client() -> Any:
+    session = boto3.Session()
+    if session.region_name is None:
+        raise CloudError("no AWS region is set", "export AWS_REGION=eu-central-1")
+    return session.client("servicediscovery", config=_CONFIG)
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    try:
+        yield
+    except botocore.exceptions.ClientError as fault:
+        error = fault.response.get("Error", {})
+        words = f"{error.get('Code', '')}: {error.get('Message') or fault}"
+        raise CloudError(f"Cloud Map refused {fault.operation_name}: {words}") from fault
+    except botocore.exceptions.BotoCoreError as fault:
+        raise CloudError(f"the call to Cloud Map failed: {fault}") from fault

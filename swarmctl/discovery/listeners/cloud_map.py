@@ -1,0 +1,151 @@
+"""Publishes the catalogue in a Cloud Map namespace.
+
+A service of Cloud Map cannot have A and SRV records together, so each name has two: ``web`` (A, or
+AAAA) and ``_web._tcp`` (SRV). An instance's id is the endpoint's. Each instance has an attribute
+with its owner, each service a tag: what another one owns is never changed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from swarmctl.cloud.cloud_map import CloudMap, CloudService
+from swarmctl.discovery.edition import Edition
+from swarmctl.discovery.endpoint import Endpoint
+from swarmctl.discovery.reconcile import Changes, Record, changes
+from swarmctl.errors import SwarmctlError
+
+OWNER = "swarmctl:owner"
+# What is there is remembered between editions, and read anew after so long or after a failure.
+READ_AGAIN_S = 300.0
+
+
+def records(endpoint: Endpoint, owner: str) -> Iterator[Record]:
+    """The instances of an endpoint: one for its address, one for its port."""
+    family = "AWS_INSTANCE_IPV6" if ":" in endpoint.address else "AWS_INSTANCE_IPV4"
+    attributes = {
+        family: endpoint.address,
+        "AWS_INSTANCE_PORT": str(endpoint.port),
+        OWNER: owner,
+        "service": endpoint.service,
+        "stack": endpoint.stack,
+        "node": endpoint.node,
+        "zone": endpoint.zone,
+        "version": endpoint.version,
+    }
+    value = tuple(sorted((key, text) for key, text in attributes.items() if text))
+    for group in (endpoint.name, f"_{endpoint.name}._{endpoint.protocol}"):
+        yield Record(group, endpoint.id, value, owner)
+
+
+@dataclass
+class CloudMapListener:
+    """Keeps a namespace in line with the catalogue.
+
+    Args:
+        cloud: the namespace.
+        owner: who we are: the cluster's name.
+        note: called with each change, before it is made.
+    """
+
+    cloud: CloudMap
+    owner: str
+    note: Callable[[str], None] = lambda _: None
+    name: str = "cloud-map"
+    clock: Callable[[], float] = time.monotonic
+    _services: dict[str, CloudService] = field(default_factory=dict)
+    _found: dict[tuple[str, str], Record] | None = None
+    _read_at: float = 0.0
+
+    def publish(self, edition: Edition) -> None:
+        """See :class:`swarmctl.discovery.listeners.listener.Listener`.
+
+        One service that fails does not stop the others; the errors of all are raised at the end.
+        """
+        wanted = self._wanted(edition)
+        todo = self.plan(edition)
+        errors: list[str] = []
+        groups = {record.group for record in (*todo.register, *todo.deregister)}
+        for group in sorted(groups):
+            mine = Changes(
+                tuple(r for r in todo.register if r.group == group),
+                tuple(r for r in todo.deregister if r.group == group),
+            )
+            try:
+                self._change(group, mine)
+            except SwarmctlError as fault:
+                errors.append(f"{group}: {fault.message}")
+        errors += self._remove_empty({record.group for record in wanted})
+        errors += [f"{r.group}/{r.id}: registered by another owner" for r in todo.conflicts]
+        if errors:
+            self._found = None  # what was done is not known: read it anew
+            raise SwarmctlError("; ".join(errors))
+
+    def plan(self, edition: Edition) -> Changes:
+        """What :meth:`publish` would change."""
+        return changes(self._wanted(edition), self._read().values(), self.owner)
+
+    def _wanted(self, edition: Edition) -> list[Record]:
+        return [r for e in edition.catalogue.endpoints for r in records(e, self.owner)]
+
+    def _read(self) -> dict[tuple[str, str], Record]:
+        if self._found is None or self.clock() - self._read_at > READ_AGAIN_S:
+            self._services = {service.name: service for service in self.cloud.services()}
+            found = [
+                Record(
+                    name,
+                    instance.id,
+                    tuple(sorted(instance.attributes.items())),
+                    instance.attributes.get(OWNER, ""),
+                )
+                for name, service in self._services.items()
+                for instance in self.cloud.instances(service)
+            ]
+            self._found = {record.key: record for record in found}
+            self._read_at = self.clock()
+        return self._found
+
+    def _change(self, group: str, todo: Changes) -> None:
+        """Register first, so that a name is never empty between; then wait for all of it."""
+        found = self._read()
+        service = self._services.get(group)
+        if service is None:
+            kinds = {_record_type(record) for record in todo.register}
+            self.note(f"+ service {group} ({', '.join(sorted(kinds))})")
+            service = self._services[group] = self.cloud.create(group, kinds, self.owner)
+        operations = []
+        for record in todo.register:
+            self.note(f"+ {group} {record.id}")
+            operations.append(self.cloud.register(service, record.id, dict(record.value)))
+        for record in todo.deregister:
+            self.note(f"- {group} {record.id}")
+            operations.append(self.cloud.deregister(service, record.id))
+        for operation in operations:
+            self.cloud.await_operation(operation)
+        found.update({r.key: replace(r, owner=self.owner) for r in todo.register})
+        for record in todo.deregister:
+            found.pop(record.key, None)
+
+    def _remove_empty(self, wanted: set[str]) -> list[str]:
+        """Remove our services that have no instance and that nothing wants; returns errors."""
+        errors = []
+        used = {record.group for record in self._read().values()} | wanted
+        for name in sorted(set(self._services) - used):
+            service = self._services[name]
+            try:
+                if self.cloud.owner(service) == self.owner:
+                    self.note(f"- service {name}")
+                    self.cloud.delete(service)
+            except SwarmctlError as fault:
+                errors.append(f"{name}: {fault.message}")
+            else:
+                del self._services[name]  # another owner's: not asked for again until read anew
+        return errors
+
+
+def _record_type(record: Record) -> str:
+    if record.group.startswith("_"):
+        return "SRV"
+    return "AAAA" if any(key == "AWS_INSTANCE_IPV6" for key, _ in record.value) else "A"
