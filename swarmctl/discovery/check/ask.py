@@ -20,6 +20,7 @@ from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.http import Answer, get
 
 _TIMEOUT_S = 3.0
+_TRIES = 3  # a datagram may get lost; every resolver asks again
 _PARALLEL = 16
 
 
@@ -84,7 +85,13 @@ def _resolve(place: Place, name: str) -> frozenset[str]:
 
 def _query(place: Place, name: str, kind: str) -> dns.message.Message:
     query = dns.message.make_query(name, kind, use_edns=0)
-    found, _ = dns.query.udp_with_fallback(query, place.address, _TIMEOUT_S, place.port)
+    for left in reversed(range(_TRIES)):
+        try:
+            found, _ = dns.query.udp_with_fallback(query, place.address, _TIMEOUT_S, place.port)
+            break
+        except dns.exception.Timeout:
+            if not left:
+                raise
     if found.rcode() not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         raise OSError(f"{name}: {dns.rcode.to_text(found.rcode())}")
     return found

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from swarmctl.cloud.cloud_map import CloudMap, CloudService
@@ -62,26 +63,25 @@ class CloudMapListener:
     def publish(self, edition: Edition) -> None:
         """See :class:`swarmctl.discovery.listeners.listener.Listener`.
 
-        One service that fails does not stop the others; the errors of all are raised at the end.
+        All changes are begun before any is waited for: an operation takes seconds. One service that
+        fails does not stop the others; the errors of all are raised at the end.
         """
-        wanted = self._wanted(edition)
-        todo = self.plan(edition)
-        errors: list[str] = []
-        groups = {record.group for record in (*todo.register, *todo.deregister)}
-        for group in sorted(groups):
-            mine = Changes(
-                tuple(r for r in todo.register if r.group == group),
-                tuple(r for r in todo.deregister if r.group == group),
-            )
-            try:
-                self._change(group, mine)
-            except SwarmctlError as fault:
-                errors.append(f"{group}: {fault.message}")
-        errors += self._remove_empty({record.group for record in wanted})
-        errors += [f"{r.group}/{r.id}: registered by another owner" for r in todo.conflicts]
+        wanted, todo = self._wanted(edition), self.plan(edition)
+        groups = sorted({record.group for record in (*todo.register, *todo.deregister)})
+        begun: dict[str, tuple[Changes, list[str]]] = {}
+        errors: dict[str, str] = {}
+        for group in groups:
+            mine = _of_group(todo, group)
+            with _error_kept(errors, group):
+                begun[group] = mine, self._begin(group, mine)
+        for group, (mine, operations) in begun.items():
+            with _error_kept(errors, group):
+                self._end(mine, operations)
+        self._remove_empty({record.group for record in wanted}, errors)
+        errors |= {f"{r.group}/{r.id}": "registered by another owner" for r in todo.conflicts}
         if errors:
             self._found = None  # what was done is not known: read it anew
-            raise SwarmctlError("; ".join(errors))
+            raise SwarmctlError("; ".join(f"{what}: {error}" for what, error in errors.items()))
 
     def plan(self, edition: Edition) -> Changes:
         """What :meth:`publish` would change."""
@@ -107,9 +107,8 @@ class CloudMapListener:
             self._read_at = self.clock()
         return self._found
 
-    def _change(self, group: str, todo: Changes) -> None:
-        """Register first, so that a name is never empty between; then wait for all of it."""
-        found = self._read()
+    def _begin(self, group: str, todo: Changes) -> list[str]:
+        """Begin the changes of a service: register first, so that a name is never empty between."""
         service = self._services.get(group)
         if service is None:
             kinds = {_record_type(record) for record in todo.register}
@@ -122,27 +121,42 @@ class CloudMapListener:
         for record in todo.deregister:
             self.note(f"- {group} {record.id}")
             operations.append(self.cloud.deregister(service, record.id))
+        return operations
+
+    def _end(self, todo: Changes, operations: list[str]) -> None:
+        """Wait for the changes, and remember what is there now."""
         for operation in operations:
             self.cloud.await_operation(operation)
+        found = self._read()
         found.update({r.key: replace(r, owner=self.owner) for r in todo.register})
         for record in todo.deregister:
             found.pop(record.key, None)
 
-    def _remove_empty(self, wanted: set[str]) -> list[str]:
-        """Remove our services that have no instance and that nothing wants; returns errors."""
-        errors = []
+    def _remove_empty(self, wanted: set[str], errors: dict[str, str]) -> None:
+        """Remove our services that have no instance and that nothing wants."""
         used = {record.group for record in self._read().values()} | wanted
         for name in sorted(set(self._services) - used):
-            service = self._services[name]
-            try:
-                if self.cloud.owner(service) == self.owner:
+            with _error_kept(errors, name):
+                if self.cloud.owner(self._services[name]) == self.owner:
                     self.note(f"- service {name}")
-                    self.cloud.delete(service)
-            except SwarmctlError as fault:
-                errors.append(f"{name}: {fault.message}")
-            else:
-                del self._services[name]  # another owner's: not asked for again until read anew
-        return errors
+                    self.cloud.delete(self._services[name])
+                del self._services[name]  # another owner's: not asked for until read anew
+
+
+@contextmanager
+def _error_kept(errors: dict[str, str], what: str) -> Iterator[None]:
+    """Keep an error instead of raising it."""
+    try:
+        yield
+    except SwarmctlError as fault:
+        errors[what] = fault.message
+
+
+def _of_group(todo: Changes, group: str) -> Changes:
+    return Changes(
+        tuple(r for r in todo.register if r.group == group),
+        tuple(r for r in todo.deregister if r.group == group),
+    )
 
 
 def _record_type(record: Record) -> str:

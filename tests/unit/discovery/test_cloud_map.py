@@ -107,6 +107,19 @@ def test_a_replaced_task_is_one_register_and_one_deregister_in_each_service(api:
     assert set(api.instances("shop-web")) == {"task1", "task3"}
 
 
+def test_all_changes_are_begun_before_any_is_waited_for(api: Api) -> None:
+    """Broken: a hundred services take a hundred times the seconds of one operation."""
+    order: list[str] = []
+    api.client.meta.events.register(
+        "before-parameter-build", lambda model, **_: order.append(model.name)
+    )
+    many = [labelled(f"shop_s{n}", [port(80, 80 + n)]) for n in range(5)]
+    tasks = tuple(task(f"shop_s{n}", "wkr_1", 1) for n in range(5))
+    api.listener.publish(edition(shop(*many, more_tasks=tasks)))
+    last_write = max(i for i, name in enumerate(order) if name == "RegisterInstance")
+    assert order.index("GetOperation") > last_write
+
+
 def test_a_removed_stack_leaves_nothing(api: Api) -> None:
     api.writes(BOTH)
     assert api.writes(NONE) == {"DeregisterInstance": 4, "DeleteService": 2}
