@@ -16,12 +16,15 @@ from swarmctl.chaos.doctor.collect import Access, collect
 from swarmctl.chaos.doctor.evidence import Evidence
 from swarmctl.chaos.doctor.examine import examine
 from swarmctl.chaos.doctor.findings import EC2, Finding, repairs
+from swarmctl.chaos.fault.fault import UndoAction
+from swarmctl.chaos.fault.kind import Options
 from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.journal.runs import Runs, from_brief
+from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.plan import campaign
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.prober import BackgroundProber
+from swarmctl.chaos.run import extra_replica, plan_from_swarm
 from swarmctl.chaos.run.context import Request, World
 from swarmctl.chaos.run.experiment import Experiment
 from swarmctl.chaos.run.interrupts import Interrupts
@@ -29,7 +32,7 @@ from swarmctl.chaos.run.revert_from_journal import revert
 from swarmctl.chaos.world.clocks import WallClock
 from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.chaos.world.protocols import Cluster, Consent, Progress
-from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 from swarmctl.swarm import lock
 
 
@@ -66,10 +69,12 @@ class LockReverted:
     Args:
         owner: who had taken it; ``""`` when there was none.
         run_id: the run whose plan it held; ``""`` when it held none.
+        rebalanced: it was of a rebalance; no service has a replica too many now.
     """
 
     owner: str = ""
     run_id: str = ""
+    rebalanced: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,11 +157,13 @@ class Experiments:
         with self._cluster_of(plan) as cluster:
             return self._experiment(cluster, plan, "", None).rehearse()
 
-    def revert(self, run_id: str | None = None) -> tuple[str, ...]:
+    def revert(self, run_id: str | None = None, consent: Consent | None = None) -> tuple[str, ...]:
         """Carry out what is left of the undo plans in the runs directory.
 
         Args:
             run_id: only of this run.
+            consent: asked before a command of an undo plan is run here; ``None``: the user has
+                consented already.
 
         Returns:
             The ids of the runs that were reverted.
@@ -170,14 +177,22 @@ class Experiments:
             found = (self.runs.load(run_id),) if run_id else self.runs.pending()
             pending = [journal for journal in found if journal.undo.pending]
             for journal in pending:
-                self._revert(journal)
+                self._revert(journal, consent)
         return tuple(journal.id for journal in pending)
 
-    def revert_from_swarm(self) -> LockReverted:
+    def revert_from_swarm(
+        self, *, force: bool = False, replace_with: str = "", consent: Consent | None = None
+    ) -> LockReverted:
         """Carry out the undo plan in the Swarm's chaos lock, wherever its run was started.
 
+        Args:
+            force: also if the process that took the lock is alive.
+            replace_with: the command that replaces a terminated machine; never the plan's own.
+            consent: see :meth:`revert`.
+
         Raises:
-            RefusedError: another process works in the runs directory.
+            BadPlanError: the plan does not fit this cluster.
+            RefusedError: the lock's owner is alive, or another process works in the runs directory.
             RevertFailedError: something could not be put back.
             SwarmctlError: EC2 or the managers cannot be asked.
         """
@@ -186,24 +201,33 @@ class Experiments:
             found = lock.find(engine, lock.CHAOS)
             if found is None:
                 return LockReverted()
-            if found.plan is None:
+            if not force:
+                _refuse_if_alive(found, lock.manager_time(engine))
+            extra = extra_replica.replicas(found.plan)
+            if extra is not None:
+                extra_replica.scale_back(engine, extra, self.progress.note)
+            if found.plan is None or extra is not None:
                 lock.release(engine, found.id)
-                return LockReverted(str(found.owner))
-            journal = from_brief(found.plan)
+                return LockReverted(str(found.owner), rebalanced=extra is not None)
+            known = plan_from_swarm.here(cluster, engine.snapshot())
+            journal = plan_from_swarm.read(found.plan, known)
+            if replace_with:
+                journal.parameters["replace_with"] = replace_with
             if journal.id in self.runs.ids():  # the whole journal, and how far it is undone
                 journal = self.runs.load(journal.id)
             if journal.undo.pending:
                 self.runs.save(journal)
-                self._revert(journal)
+                self._revert(journal, consent)
             else:
                 lock.release(engine, found.id)
             return LockReverted(str(found.owner), journal.id)
 
-    def examine(self, *, fix: bool = False) -> Examination:
+    def examine(self, *, fix: bool = False, consent: Consent | None = None) -> Examination:
         """Find what runs left behind, on the whole cluster.
 
         Args:
             fix: also repair what runs did and what is safe to repair, and examine again.
+            consent: see :meth:`revert`.
 
         Raises:
             UsageError: the cluster is unknown, or there are several.
@@ -222,7 +246,7 @@ class Experiments:
             findings = examine(evidence)
             if not fix or not repairs(findings):
                 return Examination(evidence, findings)
-            mended, failed = self._repair(findings, cluster)
+            mended, failed = self._repair(findings, cluster, consent)
             evidence = collect(access)
         return Examination(evidence, examine(evidence), mended, failed)
 
@@ -232,13 +256,13 @@ class Experiments:
         return closing(self.find(self.cluster or plan.cluster or None, None))
 
     def _repair(
-        self, findings: tuple[Finding, ...], cluster: Cluster
+        self, findings: tuple[Finding, ...], cluster: Cluster, consent: Consent | None
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Make all repairs, one after the other; what worked, and what did not and why."""
         mended, failed = [], []
         for one in repairs(findings):
             try:
-                repair.make(one, cluster, self)
+                repair.make(one, cluster, _Reverter(self, consent))
             except SwarmctlError as fault:
                 failed.append(f"{one}: {fault.message}")
                 self.progress.note(f"✗ {failed[-1]}")
@@ -247,8 +271,13 @@ class Experiments:
                 self.progress.note(f"✓ {one}")
         return tuple(mended), tuple(failed)
 
-    def _revert(self, journal: Journal) -> None:
+    def _revert(self, journal: Journal, consent: Consent | None) -> None:
         self.progress.step(f"Revert {journal.id}")
+        machines = [s for s in journal.undo.steps if s.action == UndoAction.REPLACE_INSTANCE]
+        if machines and consent is not None:
+            command = Options.of(journal.parameters).replace_with
+            names = ", ".join(step.node for step in machines)
+            consent([f"run here, if the machine is gone: {command}", f"to replace {names}"])
         with closing(self.find(journal.cluster, journal.region or None)) as cluster:
             revert(
                 journal,
@@ -274,6 +303,32 @@ class Experiments:
             prober=BackgroundProber(plan.probes, clock.now),
             interrupts=Interrupts(),
             progress=self.progress,
+            renewer=cluster.engine(),
             consent=consent if ask else None,
         )
         return Experiment(Request(plan, cluster.name, cluster.region, self.runs, label), world)
+
+
+@dataclass(frozen=True)
+class _Reverter:
+    """What the doctor's repairs call."""
+
+    experiments: Experiments
+    consent: Consent | None
+
+    def revert(self, run_id: str) -> object:
+        return self.experiments.revert(run_id, self.consent)
+
+    def revert_from_swarm(self) -> object:
+        return self.experiments.revert_from_swarm(consent=self.consent)
+
+
+def _refuse_if_alive(found: lock.Lock, now: datetime) -> None:
+    if not found.owned(now):
+        return
+    here = found.owner.alive
+    seen = "its process runs on this machine" if here else f"until {found.alive_until:%H:%M:%S} UTC"
+    raise RefusedError(
+        f"the Swarm's chaos lock belongs to {found.owner}, which counts as alive: {seen}",
+        f"wait for it to end; if you are sure that it is gone: {lock.CHAOS.unlock} --force",
+    )

@@ -145,13 +145,20 @@ class Cloud:
             self._ec2.start_instances(InstanceIds=[instance_id])
 
     def state(self, instance_id: str) -> str:
-        """The state of an instance now, ``terminated`` included."""
+        """The state of an instance now; ``terminated`` also when EC2 does not know it any more.
+
+        https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html: a terminated
+        instance is listed for about an hour.
+        """
         with _errors_in_words(self.region):
-            answer = self._ec2.describe_instances(InstanceIds=[instance_id])
+            try:
+                answer = self._ec2.describe_instances(InstanceIds=[instance_id])
+            except botocore.exceptions.ClientError as fault:
+                if fault.response.get("Error", {}).get("Code") != "InvalidInstanceID.NotFound":
+                    raise
+                return "terminated"
         found = [i for r in answer["Reservations"] for i in r["Instances"]]
-        if not found:
-            raise CloudError(f"there is no instance {instance_id} in {self.region}")
-        return found[0]["State"]["Name"]
+        return found[0]["State"]["Name"] if found else "terminated"
 
     def _find(self, filters: Sequence[FilterTypeDef]) -> Iterator[Instance]:
         existing: FilterTypeDef = {"Name": "instance-state-name", "Values": list(_EXISTING)}

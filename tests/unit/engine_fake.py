@@ -122,6 +122,7 @@ class FakeEngine:
         if params["version"] != str(entry["Version"]["Index"]):
             raise EngineError("rpc error: update out of sequence", 500)
         entry["Version"] = {"Index": entry["Version"]["Index"] + 1}
+        entry["UpdatedAt"] = self.time
         if params.get("rollback") == "previous":
             entry["Spec"] = entry.pop("PreviousSpec")
         else:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from swarmctl.chaos.doctor import inspect_nodes
 from swarmctl.chaos.doctor.evidence import ChaosLock, Evidence
 from swarmctl.chaos.doctor.findings import EC2, SWARM
-from swarmctl.chaos.journal.runs import Runs, from_brief
+from swarmctl.chaos.journal.runs import Runs
+from swarmctl.chaos.run import extra_replica, plan_from_swarm
 from swarmctl.chaos.world.protocols import Cluster
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock
@@ -65,26 +62,9 @@ def collect(access: Access, now: datetime | None = None) -> Evidence:
     try:
         engine = cluster.engine()
         evidence = replace(evidence, swarm=engine.snapshot())
-        return _locks(evidence, engine)
+        return _locks(evidence, engine, cluster)
     except SwarmctlError as fault:
         return replace(evidence, unreachable={**evidence.unreachable, SWARM: fault})
-
-
-def alive(owner: lock.Owner) -> bool | None:
-    """Whether the process that took a lock is there; ``None`` if it is not of this machine."""
-    if (owner.user, owner.host) != (getpass.getuser(), socket.gethostname()):
-        return None
-    with suppress(OSError, IndexError):  # a zombie is dead, though os.kill still finds it
-        state = Path(f"/proc/{owner.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
-        if state.split()[0] in ("Z", "X"):
-            return False
-    try:
-        os.kill(owner.pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _journals(runs: Runs, now: datetime) -> Evidence:
@@ -125,20 +105,37 @@ def _in_use(runs: Runs) -> str:
         return ""
 
 
-def _locks(evidence: Evidence, engine: Engine) -> Evidence:
+def _locks(evidence: Evidence, engine: Engine, cluster: Cluster) -> Evidence:
     now = lock.manager_time(engine)
     labels = [entry["Spec"].get("Labels") or {} for entry in engine.get("/configs") or ()]
-    stale = {}
+    stale: dict[str, lock.Lock] = {}
+    bad: list[SwarmctlError] = []
     for stack in sorted({str(found[lock.LABEL]) for found in labels if lock.LABEL in found}):
-        held = lock.find(engine, lock.of_stack(stack))
-        if held is not None and not held.active(now):
+        try:
+            held = lock.find(engine, lock.of_stack(stack))
+        except SwarmctlError as fault:
+            bad.append(fault)
+            continue
+        if held is not None and (not held.active(now) or held.owner.alive is False):
             stale[stack] = held
-    chaos = lock.find(engine, lock.CHAOS)
-    if chaos is None:
-        return replace(evidence, stale=stale)
-    plan = from_brief(chaos.plan) if chaos.plan is not None else None
-    return replace(
-        evidence,
-        stale=stale,
-        chaos=ChaosLock(chaos, not chaos.active(now), alive(chaos.owner), plan),
-    )
+    evidence = replace(evidence, stale=stale)
+    try:
+        evidence = replace(evidence, chaos=_chaos_lock(evidence, engine, cluster, now))
+    except SwarmctlError as fault:
+        bad.append(fault)
+    return replace(evidence, bad_locks=tuple(bad))
+
+
+def _chaos_lock(
+    evidence: Evidence, engine: Engine, cluster: Cluster, now: datetime
+) -> ChaosLock | None:
+    found = lock.find(engine, lock.CHAOS)
+    if found is None:
+        return None
+    state = ChaosLock(found, found.owned(now), found.owner.alive)
+    extra = extra_replica.replicas(found.plan)
+    if found.plan is None or extra is not None:
+        return replace(state, extra=extra)
+    assert evidence.swarm is not None
+    known = plan_from_swarm.here(cluster, evidence.swarm)
+    return replace(state, plan=plan_from_swarm.read(found.plan, known))

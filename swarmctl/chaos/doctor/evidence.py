@@ -20,20 +20,22 @@ class ChaosLock:
 
     Args:
         lock: the lock object.
-        over: whether the lock has expired, by the managers' clock.
+        owned: whether its process is alive, as far as can be known.
         alive: whether its process still runs; ``None`` for another user or host.
         plan: the journal of the run to undo, if the lock contains one.
+        extra: the replicas by service of the rebalance to undo, if it is one's.
     """
 
     lock: lock.Lock
-    over: bool
+    owned: bool
     alive: bool | None
     plan: Journal | None = None
+    extra: Mapping[str, int] | None = None
 
     @property
     def dead(self) -> bool:
         """Whether its process is gone, as far as can be known."""
-        return self.alive is False or (self.alive is None and self.over)
+        return not self.owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Evidence:
     swarm: Swarm | None = None  # None: no manager answered
     chaos: ChaosLock | None = None
     stale: Mapping[str, lock.Lock] = field(default_factory=dict)  # expired deploy locks, by stack
+    bad_locks: tuple[SwarmctlError, ...] = ()  # why locks cannot be believed
     machines: tuple[Machine, ...] | None = None  # None: EC2 did not answer
     reports: Mapping[str, NodeReport] = field(default_factory=dict)  # by hostname
     unreachable: Mapping[str, SwarmctlError] = field(default_factory=dict)  # by place

@@ -89,9 +89,7 @@ def _claims(evidence: Evidence) -> list[_Claim]:
         and held.plan.id not in evidence.undone | {r.id for r in evidence.pending}
     ):
         in_use = "" if held.dead else _holder(held.lock)
-        # The plan may name a command to run here, from another machine: a person must decide.
-        risky = any(step.action == UndoAction.REPLACE_INSTANCE for step in held.plan.undo.steps)
-        repair = None if risky or in_use else Repair(RepairKind.FROM_SWARM, held.lock.id)
+        repair = None if in_use else Repair(RepairKind.FROM_SWARM, held.lock.id)
         command = _LATER if held.alive else _unlock(evidence) + where
         claims.append(_Claim(held.plan, command, repair, in_use))
     return claims
@@ -115,9 +113,13 @@ def _in_runs(evidence: Evidence, claims: Sequence[_Claim]) -> Iterator[Finding]:
 
 
 def _locks(evidence: Evidence, claims: Sequence[_Claim]) -> Iterator[Finding]:
+    for fault in evidence.bad_locks:
+        yield Finding(SWARM, _flat(fault), fault.hint, Severity.ERROR)
     for stack, stale in evidence.stale.items():
         subject = lock.of_stack(stack)
-        what = f"{subject.what} is locked by {stale.owner}; the lock's time is over"
+        what = (
+            f"{subject.what} is locked by {stale.owner}; its process is gone, or its time is over"
+        )
         free = stale.plan is None
         repair = Repair(RepairKind.RELEASE, stale.id) if free else None
         yield Finding(
@@ -133,10 +135,14 @@ def _locks(evidence: Evidence, claims: Sequence[_Claim]) -> Iterator[Finding]:
         what += "; it may be at work" if claim.in_use else ""
         yield claim.finding(SWARM, what, held.lock.since)
         return
-    # No plan, or one that is carried out: it can be released, and expires by itself.
-    free = held.dead and (held.over or held.plan is not None)
-    what += "; nothing is left to undo" if held.dead else "; it may be at work"
-    repair = Repair(RepairKind.RELEASE, held.lock.id) if free else None
+    if held.extra is not None:
+        kind = RepairKind.FROM_SWARM
+        what += "; a service may have a replica too many" if held.dead else ""
+    else:  # no plan, or one that is carried out: it can be released
+        kind = RepairKind.RELEASE
+    left = "" if held.extra is not None else "; nothing is left to undo"
+    what += left if held.dead else "; it may be at work"
+    repair = Repair(kind, held.lock.id) if held.dead else None
     command = _LATER if held.alive else _unlock(evidence)
     yield Finding(SWARM, what, command, since=held.lock.since, repair=repair)
 

@@ -49,7 +49,8 @@ def make(
         return
     held = lock.find(engine, lock.CHAOS)
     if repair.kind is RepairKind.HEAL:
-        if held is not None and (held.plan or {}).get("id") == repair.subject:
+        under_way = held is not None and held.owned(lock.manager_time(engine))
+        if held is not None and under_way and (held.plan or {}).get("id") == repair.subject:
             raise RefusedError(f"{repair.subject} is under way again: {held.owner}")
         _heal(repair, cluster, engine, pause)
     elif held is not None and held.id == repair.subject:

@@ -14,6 +14,9 @@ from swarmctl.chaos.world.protocols import Clock, Ec2, Shell
 from swarmctl.swarm.engine import Engine
 from swarmctl.wait import wait_for
 
+# States of an instance that never runs again.
+GONE = ("shutting-down", "terminated", "")
+
 
 class UndoAction(StrEnum):
     """What an undo step does; the names are part of the journal's format."""
@@ -109,6 +112,10 @@ class Fault(ABC):
     def __init__(self, context: FaultContext) -> None:
         self.context = context
         self.end: FaultEnd | None = None  # it was in force, and is not any more
+        # Another process began it: it is not known which of its requests have arrived.
+        self.begun_elsewhere = False
+        # What :meth:`revert` found to be gone for good: node → what became of it.
+        self.lost: dict[str, str] = {}
 
     def refusal(self, targets: Sequence[TargetRecord]) -> str:
         """Why these targets cannot have this fault; ``""`` if they can. Changes nothing."""
@@ -158,7 +165,16 @@ class Fault(ABC):
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Undo what is not undone yet. Can be called any number of times.
 
+        What does not exist any more is not waited for: it is added to ``lost``.
+
         Raises:
             SwarmctlError: something can't be restored; the message says what.
         """
         del steps
+
+    def gone(self, step: UndoStep) -> bool:
+        """Whether the step's machine was terminated; if so, it is added to ``lost``."""
+        if not step.instance_id or self.context.ec2.state(step.instance_id) not in GONE:
+            return False
+        self.lost[step.node] = f"{step.node}: its instance {step.instance_id} was terminated"
+        return True

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from swarmctl.chaos.fault.fault import Fault, FaultContext
-from swarmctl.chaos.journal.journal import TargetRecord
+from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
+from swarmctl.errors import SwarmctlError
 
 # AWS gives a machine some minutes to shut down before it powers it off, and may lack the capacity
 # to start it again at once.
 REVERT_TIMEOUT_S = 900.0
+# Without an answer it is unknown whether a request arrived; its effect shows within this time.
+SETTLE_S = 5.0
 
 
 class InstanceFault(Fault):
@@ -23,6 +26,7 @@ class InstanceFault(Fault):
         super().__init__(context)
         self._hit: set[str] = set()
         self._unreachable: set[str] = set()
+        self._sent = self._accepted = False
 
     @abstractmethod
     def request(self, instance_id: str) -> None:
@@ -34,11 +38,28 @@ class InstanceFault(Fault):
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:
         """Send the requests, one after the other."""
+        self._sent = True
         for target in targets:
             self.context.check()
             self._hit.add(target.node)
             self.request(target.instance_id)
             self.context.mark("stop-accepted", f"{self.api_call} accepted for {target.node}")
+        self._accepted = True
+
+    def await_late_request(self, steps: Sequence[UndoStep]) -> None:
+        """Do not trust ``running`` at once: a request that nobody saw answered may still arrive."""
+        if self._accepted or not (self._sent or self.begun_elsewhere):
+            return
+        until = self.context.clock.now() + SETTLE_S
+        self.context.status(f"EC2 to show whether {self.api_call} has arrived")
+        while self.context.clock.now() < until:
+            try:
+                states = {self.context.ec2.state(step.instance_id) for step in steps}
+            except SwarmctlError:
+                states = {"running"}  # unknown: keep polling
+            if states != {"running"}:
+                return
+            self.context.clock.pause(0.5)
 
     def took_effect(self) -> bool:
         """Whether every machine has stopped answering."""

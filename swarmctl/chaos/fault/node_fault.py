@@ -144,9 +144,18 @@ class NodeFault(Fault):
                 done = f"nothing was left to undo on {node}" if nothing else f"{node} is healed"
                 self.context.mark("healed", done)
             left.update(failures)
+            for step in steps:
+                if step.node in failures and self._is_gone(step):
+                    del left[step.node]
             return (None if left else True), "; ".join(left.values())
 
         self.context.wait_for(f"{', '.join(left)} to be healed", undo, REVERT_TIMEOUT_S, 1.0)
+
+    def _is_gone(self, step: UndoStep) -> bool:
+        try:
+            return self.gone(step)
+        except SwarmctlError:  # EC2 does not answer: the next round asks again
+            return False
 
     def _other_addresses(self, targets: Sequence[TargetRecord]) -> tuple[str, ...]:
         """Addresses on the other side; the targets stay together, as in a real partition."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from swarmctl.chaos.fault.fault import FaultContext, UndoAction
+from swarmctl.chaos.fault.fault import GONE, FaultContext, UndoAction
 from swarmctl.chaos.fault.instance_fault import REVERT_TIMEOUT_S, InstanceFault
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
@@ -13,8 +13,6 @@ from swarmctl.errors import SwarmctlError
 STARTED_AGAIN = "StartInstances; the Engine rejoins the Swarm by itself"
 
 _START_AGAIN_S = 5.0
-# After an error it is unknown whether StopInstances arrived; its effect shows within this time.
-SETTLE_S = 5.0
 _STATE_EVERY_S = 1.0
 
 
@@ -26,7 +24,6 @@ class PowerFault(InstanceFault):
 
     def __init__(self, context: FaultContext) -> None:
         super().__init__(context)
-        self._sent = self._accepted = False
         self._stopping: set[str] = set()
         self._stopped: set[str] = set()
         self._up_again: set[str] = set()
@@ -45,12 +42,6 @@ class PowerFault(InstanceFault):
         """See :class:`Fault`."""
         how = "power off" if self.force else "stop"
         return f"{how} {target.node} ({target.instance_id}); undo: start it and wait until Ready"
-
-    def inject(self, targets: Sequence[TargetRecord]) -> None:
-        """See :class:`InstanceFault`."""
-        self._sent = True
-        super().inject(targets)
-        self._accepted = True
 
     def watch(self, targets: Sequence[TargetRecord]) -> None:
         """Mark when EC2 reports them stopped, or running again though the run did not start them.
@@ -82,38 +73,18 @@ class PowerFault(InstanceFault):
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Bring every instance to ``running``, whatever state it is in now."""
-        if self._sent and not self._accepted:
-            self._await_late_stop(steps)
-        start = _Start(self.context, steps)
+        self.await_late_request(steps)
+        start = _Start(self, steps)
         names = ", ".join(f"{step.node} ({step.instance_id})" for step in steps)
         self.context.wait_for(f"{names} to be running", start.advance, REVERT_TIMEOUT_S)
-        if start.lost:
-            raise SwarmctlError(
-                f"can't be started: {', '.join(start.lost)}",
-                "replace the node: ansible-playbook playbooks/site.yml",
-            )
-
-    def _await_late_stop(self, steps: Sequence[UndoStep]) -> None:
-        """A stop that returned an error may still happen; do not trust `running` at once."""
-        until = self.context.clock.now() + SETTLE_S
-        self.context.status("EC2 to show whether it stops the machines in spite of the error")
-        while self.context.clock.now() < until:
-            try:
-                states = {self.context.ec2.state(step.instance_id) for step in steps}
-            except SwarmctlError:
-                states = {"running"}  # unknown: keep polling
-            if states != {"running"}:
-                return
-            self.context.clock.pause(0.5)
 
 
 @dataclass
 class _Start:
     """Starts instances side by side; one that can't start does not keep the others down."""
 
-    context: FaultContext
+    fault: PowerFault
     steps: Sequence[UndoStep]
-    lost: list[str] = field(default_factory=list)
     _done: set[str] = field(default_factory=set)
     _not_before: dict[str, float] = field(default_factory=dict)
 
@@ -124,28 +95,29 @@ class _Start:
             for step in self.steps
             if step.instance_id not in self._done
         )
-        self.context.status(f"EC2 to have the machines running: {states or 'done'}")
+        self.fault.context.status(f"EC2 to have the machines running: {states or 'done'}")
         return (True if len(self._done) == len(self.steps) else None), states
 
     def _advance(self, step: UndoStep) -> str:
         try:
-            state = self.context.ec2.state(step.instance_id)
+            state = self.fault.context.ec2.state(step.instance_id)
             # An instance that is still stopping can't be started: IncorrectInstanceState.
             if state == "stopped" and self._may_start(step):
-                self.context.ec2.start(step.instance_id)
-                self.context.mark("start-accepted", f"StartInstances accepted for {step.node}")
+                self.fault.context.ec2.start(step.instance_id)
+                self.fault.context.mark(
+                    "start-accepted", f"StartInstances accepted for {step.node}"
+                )
         except SwarmctlError as error:  # a busy or unreachable API: the next round asks again
             return error.message
         if state == "running":
-            self.context.mark("instance-running", f"EC2 reports {step.node} running")
+            self.fault.context.mark("instance-running", f"EC2 reports {step.node} running")
             self._done.add(step.instance_id)
-        elif state in ("shutting-down", "terminated", ""):
-            self.lost.append(f"{step.node} ({step.instance_id}) is {state or 'gone'}")
+        elif state in GONE and self.fault.gone(step):
             self._done.add(step.instance_id)
         return state
 
     def _may_start(self, step: UndoStep) -> bool:
-        now = self.context.clock.now()
+        now = self.fault.context.clock.now()
         if now < self._not_before.get(step.instance_id, 0.0):
             return False
         self._not_before[step.instance_id] = now + _START_AGAIN_S

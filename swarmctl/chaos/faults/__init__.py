@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
-from swarmctl.chaos.fault.fault import Fault, FaultContext
+from swarmctl.chaos.fault.fault import Fault, FaultContext, UndoAction
 from swarmctl.chaos.fault.kind import Kind
 from swarmctl.chaos.fault.registry import registered
 from swarmctl.reading.names import unknown
@@ -26,3 +26,8 @@ FAULTS = _Faults({name: registered[name].kind for name in sorted(registered)})
 def make_fault(name: str, context: FaultContext) -> Fault:
     """A fault that can be injected and reverted. Its name must be known."""
     return registered[name](context)
+
+
+def undo_action(kind: Kind) -> UndoAction | None:
+    """What each undo step of a fault does; ``None``: there is nothing to undo."""
+    return registered[kind.name].undo_action

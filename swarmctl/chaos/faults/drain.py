@@ -75,6 +75,8 @@ class Drain(Fault):
         def activate() -> tuple[bool | None, str]:
             try:
                 for step in steps:
+                    if self._left(step):
+                        continue
                     if self._availability(step.node_id) == "drain":
                         self._set_availability(step.node_id, "active")
                         self.context.mark("activated", f"{step.node} is active again")
@@ -85,6 +87,13 @@ class Drain(Fault):
         awaited = f"{', '.join(step.node for step in steps)} to be active"
         self.context.status(awaited)
         self.context.wait_for(awaited, activate, _REVERT_TIMEOUT_S)
+
+    def _left(self, step: UndoStep) -> bool:
+        """Whether the node is no member of the Swarm any more: nothing is left to undo."""
+        if self.context.engine.snapshot().node_by_id(step.node_id) is not None:
+            return False
+        self.lost[step.node] = f"{step.node}: the node {step.node_id} was removed from the Swarm"
+        return True
 
     def _node(self, node_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.context.engine.get(f"/nodes/{node_id}")

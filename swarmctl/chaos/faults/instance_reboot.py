@@ -89,6 +89,8 @@ class InstanceReboot(InstanceFault):
 
     def _missing(self, step: UndoStep) -> str:
         try:
+            if self.gone(step):
+                return ""
             state = self.context.ec2.state(step.instance_id)
             if state == "stopped":
                 self.context.ec2.start(step.instance_id)

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 
-from swarmctl.chaos.fault.fault import UndoAction
+from swarmctl.chaos.fault.fault import GONE, UndoAction
 from swarmctl.chaos.fault.instance_fault import InstanceFault
 from swarmctl.chaos.fault.kind import Effect, Kind
 from swarmctl.chaos.fault.registry import fault
@@ -54,6 +54,7 @@ class InstanceTerminate(InstanceFault):
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Run the playbook if a machine is gone, then remove its node from the Swarm."""
+        self.await_late_request(steps)
         gone = [step for step in steps if self._is_gone(step)]
         if not gone:
             return
@@ -66,7 +67,7 @@ class InstanceTerminate(InstanceFault):
         return self.context.options.replace_with
 
     def _is_gone(self, step: UndoStep) -> bool:
-        return self.context.ec2.state(step.instance_id) in ("shutting-down", "terminated", "")
+        return self.context.ec2.state(step.instance_id) in GONE
 
     def _replace(self, names: str) -> None:
         words = shlex.split(self._command)
@@ -99,6 +100,9 @@ class InstanceTerminate(InstanceFault):
 
     def _remove_node(self, step: UndoStep) -> None:
         """A dead node stays listed, and keeps the addresses of its tasks, until it is removed."""
+        node = self.context.engine.snapshot().node_by_id(step.node_id)
+        if node is None or node.live:
+            return  # removed by the playbook, or not the machine that is gone
         try:
             self.context.engine.send(
                 "DELETE", f"/nodes/{step.node_id}", params={"force": "true"}, repeat=True

@@ -52,6 +52,8 @@ def from_brief(raw: Any) -> Journal:
     Raises:
         SwarmctlError: a part is missing or has the wrong type; the message names it.
     """
+    if isinstance(raw, dict) and (others := sorted(map(str, set(raw) - set(_BRIEF)))):
+        raise SwarmctlError(f"the undo plan in the Swarm's lock has unknown parts: {others}")
     try:
         journal = msgspec.convert(raw, Journal)
     except msgspec.ValidationError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -69,6 +69,7 @@ class World:
     interrupts: Interrupts
     progress: Progress
     consent: Consent | None = None  # asked before the fault; None: the user has consented
+    renewer: Engine | None = None  # a connection of its own: shows that the lock's owner is alive
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,7 @@ class Context:
     baseline: Baseline | None = None  # the Swarm right before the fault
     result: Result | None = None  # what the verdict puts into words
     lock_id: str = ""  # of the Swarm's chaos lock, while it is held
+    stop_renewing: Callable[[], None] = lambda: None
 
     @property
     def journal(self) -> Journal:

@@ -272,7 +272,13 @@ def by_name(machines: Iterable[Machine]) -> dict[str, list[Machine]]:
 
 
 def _node_troubles(nodes: Sequence[Node]) -> list[str]:
-    down = [f"node {node.hostname} is {node.state}" for node in nodes if not node.live]
+    # A machine that was made anew has a new entry; the old one, of a worker, hinders nothing.
+    anew = {node.hostname for node in nodes if node.live}
+    down = [
+        f"node {node.hostname} is {node.state}"
+        for node in nodes
+        if not node.live and (node.role == "manager" or node.hostname not in anew)
+    ]
     cut_off = [
         f"manager {node.hostname} is unreachable"
         for node in nodes

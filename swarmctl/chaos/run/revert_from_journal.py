@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from swarmctl.chaos.fault.kind import Options
 from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.journal.journal import Journal
@@ -44,6 +46,9 @@ def revert(
     options = Options.of(journal.parameters)
     kind = FAULTS[journal.experiment].with_options(options)
     fault = make_fault(kind, options, engine, ec2, shell, log)
+    fault.begun_elsewhere = True
+    # What a person would type is made here: text from the Swarm is not shown as a command.
+    journal.undo = replace(journal.undo, steps=fault.undo_steps(journal.targets))
     carry_out(log, fault, kind.effect, engine.snapshot)
     _release_lock(engine, log)
     # Whatever the run found before, it was not observed to its end.

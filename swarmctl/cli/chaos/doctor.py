@@ -19,6 +19,9 @@ def doctor(
     fix: Annotated[
         bool, typer.Option("--fix", help="Repair leftovers of runs where that is safe.")
     ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Run an undo plan's command without asking.")
+    ] = False,
     cluster: ClusterOption = None,
     runs_dir: RunsDirOption = Path("runs"),
     format_: TableOrJson = Format.TABLE,
@@ -26,7 +29,8 @@ def doctor(
     """Find what experiments left behind: in journals, in EC2, in the Swarm and on the nodes.
 
     Without --fix nothing is changed. With it, only what a run's undo plan or undo script covers
-    is repaired; a run that may still be in progress is left alone.
+    is repaired; a run that may still be in progress is left alone. A command that replaces a
+    terminated machine is shown and asked for.
 
     Exit code: 0 nothing is left, 1 something is left.
     """
@@ -38,7 +42,8 @@ def doctor(
 
     progress = ConsoleProgress()
     try:
-        found = Experiments(Runs(runs_dir), progress, cluster).examine(fix=fix)
+        consent = None if yes else progress.ask_for_command
+        found = Experiments(Runs(runs_dir), progress, cluster).examine(fix=fix, consent=consent)
     finally:
         progress.close()
     if format_ is Format.JSON:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -11,6 +12,7 @@ from rich.status import Status
 from rich.text import Text
 
 from swarmctl.cli import console
+from swarmctl.errors import UsageError
 
 # Without a terminal the status is printed at most this often.
 _STATUS_EVERY_S = 5.0
@@ -60,6 +62,17 @@ class ConsoleProgress:
             self._print(f"  {line}", "")
         if not typer.confirm("Go on?", err=True):
             raise InterruptedRunError("called off; nothing was touched")
+
+    def ask_for_command(self, lines: Sequence[str]) -> None:
+        """Show a command that an undo plan runs on this machine, and ask for confirmation.
+
+        Raises:
+            UsageError: nobody can be asked: stdin is not a terminal.
+            InterruptedRunError: the answer is no.
+        """
+        if not sys.stdin.isatty():
+            raise UsageError(f"not confirmed: {'; '.join(lines)}", "pass --yes, or use a terminal")
+        self.ask(lines)
 
     def close(self) -> None:
         """Remove the status line."""

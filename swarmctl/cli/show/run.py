@@ -129,6 +129,8 @@ def lock_reverted(found: LockReverted) -> str:
     """How the Swarm's chaos lock was handled."""
     if not found.owner:
         return "the Swarm's chaos lock is free: nothing left to undo"
+    if found.rebalanced:
+        return f"undid the rebalance of {found.owner}: no service has a replica too many"
     if not found.run_id:
         return f"released the lock of {found.owner}; it held no plan"
     return f"reverted {found.run_id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,16 @@ from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.runs import Runs, brief
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.run.interrupts import InterruptedRunError
-from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 from swarmctl.swarm import lock
 from tests.unit.chaos.doctor.place import RUN, pending
 from tests.unit.chaos.simulated_cluster import SimulatedCluster
 from tests.unit.chaos.stage import Quiet, Stage, stage
+from tests.unit.engine_fake import FakeEngine, service_spec
 
 DRAWN = Plan("instance-stop", Selection(role="worker", seed=1))
 ANN = lock.Owner("ann", "laptop", 7, "chaos x")
+LATER = "2026-01-31T13:00:00Z"  # the time of ANN's lock is over
 
 
 Asked = list[tuple[str | None, str | None]]
@@ -99,6 +102,7 @@ def test_a_plan_from_the_swarm_is_stored_here_and_carried_out(
     tmp_path: Path, s: Stage, at_once: list[str]
 ) -> None:
     lock.acquire(s.lab.engine, lock.CHAOS, 600, ANN, brief(pending()))
+    s.lab.engine.time = LATER
     assert simulated(tmp_path, s).revert_from_swarm() == LockReverted(str(ANN), RUN)
     assert at_once == Runs(tmp_path).ids() == [RUN]
 
@@ -108,6 +112,7 @@ def test_a_plan_that_is_carried_out_is_not_carried_out_again(
 ) -> None:
     Runs(tmp_path).save(pending(state="done"))
     lock.acquire(s.lab.engine, lock.CHAOS, 600, ANN, brief(pending()))
+    s.lab.engine.time = LATER
     simulated(tmp_path, s).revert_from_swarm()
     assert at_once == []
     assert lock.find(s.lab.engine, lock.CHAOS) is None
@@ -117,6 +122,7 @@ def test_a_lock_without_a_plan_is_released(tmp_path: Path, s: Stage) -> None:
     experiments = simulated(tmp_path, s)
     assert experiments.revert_from_swarm() == LockReverted()
     lock.acquire(s.lab.engine, lock.CHAOS, 600, ANN)
+    s.lab.engine.time = LATER
     assert experiments.revert_from_swarm() == LockReverted(str(ANN))
     assert lock.find(s.lab.engine, lock.CHAOS) is None
 
@@ -134,3 +140,60 @@ def test_an_unknown_cluster_is_no_finding(tmp_path: Path) -> None:
         Experiments(Runs(tmp_path), Quiet(), "typo", unknown).examine()
     (finding,) = Experiments(Runs(tmp_path), Quiet(), None, silent).examine(fix=True).findings
     assert "EC2 refused" in finding.what
+
+
+def test_a_run_that_is_alive_is_reverted_only_by_force(
+    tmp_path: Path, s: Stage, at_once: list[str]
+) -> None:
+    lock.acquire(s.lab.engine, lock.CHAOS, 600, ANN, brief(pending()))
+    with pytest.raises(RefusedError, match="counts as alive: until 12:10:00"):
+        simulated(tmp_path, s).revert_from_swarm()
+    assert at_once == Runs(tmp_path).ids() == []
+    simulated(tmp_path, s).revert_from_swarm(force=True)
+    assert at_once == [RUN]
+
+
+def test_a_process_on_this_machine_is_alive_however_old_its_lock_is(
+    tmp_path: Path, s: Stage, at_once: list[str]
+) -> None:
+    owner = lock.this_process("chaos x")
+    lock.acquire(s.lab.engine, lock.CHAOS, 1, owner, brief(pending()))
+    s.lab.engine.time = LATER
+    with pytest.raises(RefusedError, match="its process runs on this machine"):
+        simulated(tmp_path, s).revert_from_swarm()
+
+
+def test_no_command_of_the_swarm_is_kept_and_ours_is_asked_for(tmp_path: Path, s: Stage) -> None:
+    """Broken: whoever may write to the Swarm runs commands on the operator's machine."""
+    plan = pending("replace-instance", run=RUN.replace("stop", "terminate"))
+    plan.parameters["replace_with"] = "touch /tmp/stranger"
+    lock.acquire(s.lab.engine, lock.CHAOS, 1, ANN, brief(plan))
+    s.lab.engine.time = LATER
+    s.lab.states["wkr2"] = "terminated"
+    shown: list[str] = []
+
+    def no(lines: Sequence[str]) -> None:
+        shown.extend(lines)
+        raise InterruptedRunError("called off")
+
+    with pytest.raises(InterruptedRunError):
+        simulated(tmp_path, s).revert_from_swarm(consent=no)
+    assert "ansible-playbook playbooks/site.yml" in shown[0]
+    assert "stranger" not in Runs(tmp_path).root.joinpath(plan.id, "journal.json").read_text()
+
+
+def test_a_killed_rebalance_is_undone(tmp_path: Path, s: Stage) -> None:
+    engine = FakeEngine()
+    wanted = engine.add("services", service_spec("web", replicas=3))
+    other = engine.add("services", service_spec("api", replicas=5))
+    plan = {lock.REBALANCE: {wanted: 2, other: 2}}
+    lock.acquire(engine, lock.CHAOS, 600, lock.Owner("ann", "laptop", 7, "rebalance"), plan)
+    engine.time = LATER
+    s.lab.engine = engine  # type: ignore[assignment]  # without nodes
+    found = simulated(tmp_path, s).revert_from_swarm()
+    assert found.rebalanced
+    replicas = [
+        e["Spec"]["Mode"]["Replicated"]["Replicas"] for e in engine.store["services"].values()
+    ]
+    assert replicas == [2, 5], "another client scaled the second one"
+    assert engine.names("configs") == []

@@ -147,3 +147,12 @@ def test_a_refusal_of_any_length_is_cut(ec2: Cloud, api: Stubber) -> None:
     with pytest.raises(CloudError, match="refused StopInstances: why why") as caught:
         ec2.stop("i-1")
     assert len(caught.value.message) < 600
+
+
+def test_an_instance_that_ec2_has_forgotten_is_terminated(ec2: Cloud, api: Stubber) -> None:
+    """Broken: an hour after a machine was terminated no run can be undone any more."""
+    api.add_client_error("describe_instances", "InvalidInstanceID.NotFound")
+    assert ec2.state("i-0123456789abcdef0") == "terminated"
+    api.add_client_error("describe_instances", "InternalError")
+    with pytest.raises(CloudError):
+        ec2.state("i-0123456789abcdef0")

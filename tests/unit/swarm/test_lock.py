@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from typing import Any
+
 import pytest
 
-from swarmctl.errors import RefusedError
+from swarmctl.errors import RefusedError, SwarmctlError
+from swarmctl.reading.times import parse_time
 from swarmctl.swarm import lock
+from swarmctl.swarm.ssh import ManagerError
 from tests.unit.engine_fake import FakeEngine
 
 SHOP = lock.of_stack("shop")
@@ -74,3 +80,74 @@ def test_a_lock_with_a_plan_outlives_its_time() -> None:
     found = lock.find(fake, lock.CHAOS)
     assert found is not None
     assert found.plan == {"undo": ["start i-1"]}
+
+
+class Breaks(FakeEngine):
+    """The connection breaks after the lock was made: the answer is lost."""
+
+    broken = False
+
+    def send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+        answer = super().send(method, path, body, **options)
+        if path == "/configs/create" and not self.broken:
+            self.broken = True
+            raise ManagerError("connection lost")
+        return answer
+
+
+def test_a_lock_whose_creation_got_no_answer_is_ours() -> None:
+    """Broken: the run ends with an error, and its own lock refuses every later one."""
+    fake = Breaks()
+    lock_id = lock.acquire(fake, SHOP, 60, ME)
+    assert list(fake.store["configs"]) == [lock_id]
+
+
+def test_a_lock_of_the_same_process_that_is_not_this_one_is_not_taken_for_ours() -> None:
+    fake = FakeEngine()
+    lock.acquire(fake, SHOP, 60, ME)
+    with pytest.raises(RefusedError):
+        lock.acquire(fake, SHOP, 60, ME)
+
+
+def test_a_renewal_shows_that_an_owner_on_another_machine_is_alive() -> None:
+    fake = FakeEngine(time="2026-01-31T12:00:00Z")
+    lock_id = lock.acquire(fake, lock.CHAOS, 3600, ME, renews=True)
+
+    def owned(at: str) -> bool:
+        found = lock.find(fake, lock.CHAOS)
+        assert found is not None
+        return found.owned(parse_time(f"2026-01-31T{at}Z"))
+
+    assert (owned("12:01:29"), owned("12:01:31")) == (True, False)
+    fake.time = "2026-01-31T12:01:00Z"
+    lock.renew(fake, lock_id)
+    assert (owned("12:02:29"), owned("12:02:31")) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "no JSON",
+        [],
+        {"owner": {"user": "a", "host": "b", "pid": -1, "doing": "x"}, "seconds": 1},
+        {"owner": {"user": 1, "host": "b", "pid": 1, "doing": "x"}, "seconds": 1},
+        {"owner": {"user": "a", "host": "b", "pid": 1, "doing": "x"}, "seconds": 1e300},
+        {"owner": {"user": "a", "host": "b", "pid": 1, "doing": "x"}, "seconds": 1, "plan": []},
+    ],
+)
+def test_what_is_no_lock_is_an_error_with_a_remedy(content: object) -> None:
+    fake = FakeEngine()
+    data = content if isinstance(content, str) else json.dumps(content)
+    spec = {"Name": SHOP.name, "Labels": {}, "Data": base64.b64encode(data.encode()).decode()}
+    fake.add("configs", spec)
+    with pytest.raises(SwarmctlError, match="not a lock") as caught:
+        lock.find(fake, SHOP)
+    assert "docker config rm" in caught.value.hint
+
+
+def test_an_owner_of_the_swarm_cannot_write_to_the_terminal() -> None:
+    fake = FakeEngine()
+    lock.acquire(fake, SHOP, 60, lock.Owner("a\x1b[2J", "h", 1, "x"))
+    found = lock.find(fake, SHOP)
+    assert found is not None
+    assert str(found.owner).isprintable()

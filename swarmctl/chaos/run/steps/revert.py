@@ -16,9 +16,9 @@ from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.node import Node
 from swarmctl.wait import wait_for
 
-READY_TIMEOUT_S = 300.0
 # The managers may never have noticed that a node was away: it must stay Ready for so long.
 _STEADY_S = 3.0
+_REPLACE = "to replace it: ansible-playbook playbooks/site.yml"
 
 
 class RevertFailedError(SwarmctlError):
@@ -59,28 +59,31 @@ def carry_out(log: RunLog, fault: Fault, effect: Effect, snapshot: Callable[[], 
     log.mark("revert", "revert begins")
     try:
         fault.revert(journal.undo.steps)
-        _await_ready(log, effect, snapshot)
+        lost = "; ".join(fault.lost.values())
+        steps = [step for step in journal.undo.steps if step.node not in fault.lost]
+        _await_ready(log, steps, effect, snapshot)
     except Exception as error:
         message = error.message if isinstance(error, SwarmctlError) else repr(error)
         journal.undo = replace(journal.undo, state="failed", detail=message)
         log.try_save()
         raise failure(journal, message) from error
-    journal.undo = replace(journal.undo, state="done", detail="")
-    log.mark("reverted", "everything is put back")
+    journal.undo = replace(journal.undo, state="done", detail=lost)
+    log.mark("reverted", f"lost: {lost}; {_REPLACE}" if lost else "everything is put back")
     log.try_save()
 
 
 def failure(journal: Journal, why: str) -> RevertFailedError:
     """The error for an undo plan that did not work, with what to do by hand."""
-    by_hand = "; ".join(dict.fromkeys(step.by_hand for step in journal.undo.steps))
+    by_hand = "; ".join(dict.fromkeys(filter(None, (s.by_hand for s in journal.undo.steps))))
     return RevertFailedError(
         f"revert of {journal.id} failed: {why}",
         f"try again: swarmctl chaos revert {journal.id}; by hand: {by_hand}",
     )
 
 
-def _await_ready(log: RunLog, effect: Effect, snapshot: Callable[[], Swarm]) -> None:
-    steps = log.journal.undo.steps
+def _await_ready(
+    log: RunLog, steps: Sequence[UndoStep], effect: Effect, snapshot: Callable[[], Swarm]
+) -> None:
     if not steps:
         return
     steady_s = 0.0 if _state_is_certain(log.journal, effect) else _STEADY_S
@@ -102,7 +105,7 @@ def _await_ready(log: RunLog, effect: Effect, snapshot: Callable[[], Swarm]) -> 
     wait_for(
         f"{names} to be Ready in the Swarm",
         all_ready,
-        timeout=READY_TIMEOUT_S,
+        timeout=undo_plan.READY_TIMEOUT_S,
         clock=log.clock.now,
         pause=log.clock.pause,
     )
@@ -120,10 +123,17 @@ def _state_is_certain(journal: Journal, effect: Effect) -> bool:
 def _not_ready(steps: Sequence[UndoStep], swarm: Swarm) -> str:
     nodes = {step.node: _node(step, swarm) for step in steps}
     return ", ".join(
-        f"{name} is {node.state if node else 'not in the Swarm'}"
-        for name, node in nodes.items()
-        if node is None or not node.live
+        f"{name} is {_trouble(node)}" for name, node in nodes.items() if _trouble(node)
     )
+
+
+def _trouble(node: Node | None) -> str:
+    """Why a node is not back; a manager is back when the other managers reach it."""
+    if node is None:
+        return "not in the Swarm"
+    if not node.live:
+        return node.state
+    return "unreachable as a manager" if node.reachability == "unreachable" else ""
 
 
 def _node(step: UndoStep, swarm: Swarm) -> Node | None:

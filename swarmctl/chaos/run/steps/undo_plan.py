@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from swarmctl.chaos.faults.instance_terminate import REPLACE_TIMEOUT_S
 from swarmctl.chaos.journal.journal import Undo
 from swarmctl.chaos.journal.runs import brief
 from swarmctl.chaos.run.context import Context
@@ -9,8 +10,10 @@ from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.wait import wait_for
 
-# How long revert and final check may take beyond the run itself, for the lock's time.
-_SPARE_S = 1200.0
+READY_TIMEOUT_S = 300.0  # for the nodes to be Ready again
+# How long the revert may take beyond the run itself, for the lock's time: the longest is a playbook
+# that makes a machine anew, then the nodes have to be Ready.
+_SPARE_S = REPLACE_TIMEOUT_S + READY_TIMEOUT_S + 120.0
 _RELEASE_TIMEOUT_S = 60.0
 
 
@@ -42,11 +45,18 @@ def store(context: Context) -> None:
     try:
         log.save()
         context.lock_id = lock.acquire(
-            context.world.managers.engine, lock.CHAOS, seconds, owner, brief(journal)
+            context.world.managers.engine,
+            lock.CHAOS,
+            seconds,
+            owner,
+            brief(journal),
+            renews=context.world.renewer is not None,
         )
     except SwarmctlError:
         journal.undo = Undo()  # nothing was done and nothing will be
         raise
+    if context.world.renewer is not None:
+        context.stop_renewing = lock.renewing(context.world.renewer, context.lock_id)
     where = log.runs.directory(journal.id) / "journal.json"
     log.note(f"stored before the fault: {where}, and in the Swarm's chaos lock")
 
@@ -61,6 +71,7 @@ def release(context: Context) -> None:
     """Release the Swarm's chaos lock; the managers may still be electing a leader."""
     if not context.lock_id:
         return
+    context.stop_renewing()
 
     def released() -> tuple[bool | None, str]:
         try:

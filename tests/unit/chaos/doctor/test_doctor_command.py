@@ -67,7 +67,7 @@ def test_what_cannot_be_mended_stays_and_hinders_nothing_else(
     wired.runs.save(pending())
     wired.locked(age_s=100)
 
-    def fails(this: Experiments, journal: Journal) -> None:
+    def fails(this: Experiments, journal: Journal, consent: object) -> None:
         raise SwarmctlError("no capacity")
 
     monkeypatch.setattr(Experiments, "_revert", fails)

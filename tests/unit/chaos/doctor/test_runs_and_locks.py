@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.doctor.collect import alive
 from swarmctl.chaos.doctor.findings import (
     SWARM,
     Repair,
@@ -127,15 +126,15 @@ def test_nobody_is_told_to_break_a_lock_whose_process_is_there(
 
 def test_the_process_of_a_lock_is_looked_for_on_this_machine_only() -> None:
     me = lock.this_process("chaos x")
-    assert alive(me) is True
-    assert alive(replace(me, host=f"not-{socket.gethostname()}")) is None
-    assert alive(replace(me, user="somebody-else")) is None
+    assert me.alive is True
+    assert replace(me, host=f"not-{socket.gethostname()}").alive is None
+    assert replace(me, user="somebody-else").alive is None
     killed = subprocess.Popen(["sleep", "60"])
     killed.kill()
     os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)  # dead, and nobody has noticed
-    assert alive(replace(me, pid=killed.pid)) is False
+    assert replace(me, pid=killed.pid).alive is False
     killed.wait()
-    assert alive(replace(me, pid=killed.pid)) is False
+    assert replace(me, pid=killed.pid).alive is False
 
 
 def test_a_plan_that_names_a_command_to_run_is_for_people(place: Place) -> None:

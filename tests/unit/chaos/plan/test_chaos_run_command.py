@@ -11,6 +11,7 @@ from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.cli import console
 from swarmctl.cli.main import main
 from swarmctl.cli.show.progress import ConsoleProgress
+from swarmctl.errors import SwarmctlError
 from tests.unit.chaos.simulated_cluster import SimulatedCluster
 from tests.unit.chaos.stage import Stage, stage
 
@@ -54,7 +55,7 @@ def test_refused_is_3_and_leaves_no_report(simulated: Stage) -> None:
 
 
 def test_a_failed_revert_is_4_and_has_a_report(simulated: Stage) -> None:
-    simulated.clock.at(10.0, lambda: simulated.lab.states.update(wkr2="terminated"))
+    simulated.lab.fail["start"] = SwarmctlError("InsufficientInstanceCapacity")
     assert run(simulated) == 4
     page = simulated.runs.report(simulated.experiment.journal.id).read_text()
     assert "REVERT FAILED" in page

@@ -11,6 +11,7 @@ import pytest
 from swarmctl.chaos.journal.journal import GuardRecord
 from swarmctl.chaos.report import words
 from swarmctl.chaos.report.html import page as page_of
+from swarmctl.errors import SwarmctlError
 from tests.unit.chaos import report_runs as runs
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -132,7 +133,7 @@ def test_duplicates_are_said(tmp_path: Path) -> None:
 
 def test_a_run_that_is_not_put_back_says_how(tmp_path: Path) -> None:
     s = runs.node_loss(tmp_path)
-    s.clock.at(10.0, lambda: s.lab.states.update(wkr2="terminated"))
+    s.lab.fail["start"] = SwarmctlError("InsufficientInstanceCapacity")
     with pytest.raises(Exception, match="revert"):
         s.experiment.run()
     text = plain(page_of([s.runs.load(s.experiment.journal.id)]))

@@ -249,11 +249,11 @@ def test_a_busy_api_during_the_revert_is_asked_again(tmp_path: Path) -> None:
 
 def test_a_revert_that_fails_says_what_to_do_by_hand(tmp_path: Path) -> None:
     s = stage(tmp_path)
-    s.clock.at(10.0, lambda: s.lab.states.update(wkr2="terminated"))
+    s.lab.fail["start"] = SwarmctlError("InsufficientInstanceCapacity")
     with pytest.raises(RevertFailedError) as caught:
         s.experiment.run()
     assert caught.value.exit_code == Exit.REVERT_FAILED
-    assert "wkr2 (i-wkr2) is terminated" in caught.value.message
+    assert "InsufficientInstanceCapacity" in caught.value.message
     assert "aws ec2 start-instances --instance-ids i-wkr2" in caught.value.hint
     assert f"swarmctl chaos revert {s.experiment.journal.id}" in caught.value.hint
     assert [run.id for run in s.runs.pending()] == [s.experiment.journal.id]
@@ -292,7 +292,7 @@ def test_what_is_about_to_die_is_not_asked(tmp_path: Path) -> None:
 
 def test_a_run_that_is_not_undone_refuses_the_next_one(tmp_path: Path) -> None:
     first = stage(tmp_path)
-    first.clock.at(10.0, lambda: first.lab.states.update(wkr2="terminated"))
+    first.lab.fail["start"] = SwarmctlError("InsufficientInstanceCapacity")
     with pytest.raises(RevertFailedError):
         first.experiment.run()
     second = stage(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,45 @@ def test_a_revert_that_fails_can_be_tried_again(
     s.lab.fail.clear()
     undo(s, s.runs.load(journal.id))
     assert s.runs.pending() == ()
+
+
+def test_a_machine_that_was_terminated_is_lost_and_blocks_no_later_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, journal = killed(tmp_path, 8.0, monkeypatch)
+    s.lab.states["wkr2"] = "terminated"
+    undo(s, journal)
+    assert s.runs.pending() == ()
+    assert "wkr2: its instance i-wkr2 was terminated" in s.runs.load(journal.id).undo.detail
+
+
+def test_a_stop_that_arrives_late_is_undone_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: the run was killed while it sent the request, and EC2 shows it seconds later."""
+    s, journal = killed(tmp_path, 2.3, monkeypatch)
+    s.lab.states["wkr2"] = "running"
+    late = s.clock.now() + 2.0
+    s.clock.at(late, lambda: s.lab.stop("i-wkr2"))
+    undo(s, journal)
+    assert s.lab.log[-1] == "start wkr2"
+    assert s.lab.states["wkr2"] == "running"
+
+
+def test_a_manager_is_back_when_the_others_reach_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, journal = killed(tmp_path, 8.0, monkeypatch)
+    s.lab.nodes = [
+        replace(n, reachability="unreachable") if n.hostname == "wkr2" else n for n in s.lab.nodes
+    ]
+
+    def reached() -> None:
+        s.lab.nodes = [
+            replace(n, reachability="reachable") if n.hostname == "wkr2" else n for n in s.lab.nodes
+        ]
+
+    at = s.clock.now() + 60.0
+    s.clock.at(at, reached)
+    undo(s, journal)
+    assert s.clock.now() >= at
