@@ -8,14 +8,20 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from swarmctl.chaos.doctor import inspect_nodes
-from swarmctl.chaos.doctor.evidence import ChaosLock, Evidence
+from swarmctl.chaos.doctor.evidence import ChaosLock, Evidence, electing
 from swarmctl.chaos.doctor.findings import EC2, SWARM
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.run import extra_replica, plan_from_swarm
 from swarmctl.chaos.world.protocols import Cluster
-from swarmctl.errors import RefusedError, SwarmctlError
+from swarmctl.errors import DeadlineExceededError, RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.ssh import NotNowError
+from swarmctl.wait import CLOCK, Clock, wait_for
+
+# An election, and the time in which a new leader hears of every node.
+_ELECTION_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -27,12 +33,14 @@ class Access:
         cluster: the cluster; ``None`` if it cannot be found, and ``unreachable`` says why.
         options: that commands for this cluster need, for example ``--cluster NAME``.
         unreachable: what cannot be examined, and why.
+        clock: replaced in tests.
     """
 
     runs: Runs
     cluster: Cluster | None = None
     options: str = ""
     unreachable: Mapping[str, SwarmctlError] = field(default_factory=dict)
+    clock: Clock = CLOCK
 
 
 def collect(access: Access, now: datetime | None = None) -> Evidence:
@@ -61,10 +69,46 @@ def collect(access: Access, now: datetime | None = None) -> Evidence:
     evidence = replace(evidence, machines=machines, reports=reports, unreachable=unreachable)
     try:
         engine = cluster.engine()
-        evidence = replace(evidence, swarm=engine.snapshot())
+        evidence = replace(evidence, swarm=_after_election(engine, access.clock))
         return _locks(evidence, engine, cluster)
     except SwarmctlError as fault:
         return replace(evidence, unreachable={**evidence.unreachable, SWARM: fault})
+
+
+def _after_election(engine: Engine, clock: Clock) -> Swarm:
+    """The Swarm, once it has a leader that has heard of its nodes, or as it is after a while.
+
+    Raises:
+        SwarmctlError: there is no leader, or no manager answers.
+    """
+    seen: list[Swarm] = []
+
+    def settled() -> tuple[Swarm | None, str]:
+        try:
+            swarm = engine.snapshot()
+        except NotNowError as fault:
+            return None, fault.message
+        seen.append(swarm)
+        what = electing(swarm)
+        return (None if what else swarm), what
+
+    try:
+        return wait_for(
+            "the managers to agree on a leader",
+            settled,
+            timeout=_ELECTION_S,
+            interval=1.0,
+            clock=clock.now,
+            pause=clock.pause,
+        )
+    except DeadlineExceededError as fault:
+        if seen:
+            return seen[-1]
+        raise SwarmctlError(
+            fault.message,
+            "more than half of the managers must run: start those that are stopped; then "
+            "swarmctl chaos doctor",
+        ) from fault
 
 
 def _journals(runs: Runs, now: datetime) -> Evidence:

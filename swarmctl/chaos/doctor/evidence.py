@@ -12,6 +12,25 @@ from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.node import Node
+
+
+def electing(swarm: Swarm) -> str:
+    """What shows that the managers have just elected a leader, or are about to; ``""``: nothing.
+
+    A new leader calls every node Unknown, or Down, until it hears from it.
+    """
+    if not any(node.leader for node in swarm.nodes):
+        return "the managers have no leader"
+    unheard = [node.hostname for node in swarm.nodes if unheard_of(swarm, node)]
+    return f"the leader has not heard of {', '.join(unheard)} yet" if unheard else ""
+
+
+def unheard_of(swarm: Swarm, node: Node) -> bool:
+    """Whether a node that is not Ready may only be waiting for a new leader to hear from it."""
+    if node.live or any(n.live for n in swarm.nodes if n.hostname == node.hostname):
+        return False
+    return node.state == "unknown" or node.reachability == "reachable"
 
 
 @dataclass(frozen=True, slots=True)

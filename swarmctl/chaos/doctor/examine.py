@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from swarmctl.chaos.doctor.evidence import Evidence
+from swarmctl.chaos.doctor.evidence import Evidence, electing, unheard_of
 from swarmctl.chaos.doctor.findings import EC2, SWARM, Finding, Repair, RepairKind, Severity
 from swarmctl.chaos.doctor.inspect_nodes import Trace
 from swarmctl.chaos.fault.fault import UndoAction
@@ -169,7 +169,12 @@ class _NodeExaminer:
         node = self._node
         if node and not node.live and not reasons:
             what = f"the managers call it {node.state.capitalize()}"
-            yield self._about(what, f"ssh {self._name} sudo systemctl restart docker", _since(node))
+            command = f"ssh {self._name} sudo systemctl restart docker"
+            swarm = self._evidence.swarm
+            if swarm and (electing(swarm) or unheard_of(swarm, node)):
+                what += "; they are electing a leader, or the new one has not heard from it: wait"
+                command = _LATER
+            yield self._about(what, command, _since(node))
         if node and node.availability != "active":
             what = {"drain": "drained", "pause": "paused"}.get(node.availability, "not active")
             command = f"docker node update --availability active {node.id}"

@@ -16,6 +16,9 @@ ACROSS_REBOOTS = "/var/lib/swarmctl-chaos"
 
 _END_OF_UNDO = "END_OF_UNDO"
 IN_FORCE = "in-force"
+# One script at a time on a node. /run itself is locked: no file is left. An undo does not wait
+# for ever.
+_ALONE = "exec 9</run\nflock -w 30 9 || :\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ def arm_script(script: NodeScript, values: str) -> str:
         values,
         f"""\
 set -eu
-umask 077
+{_ALONE}umask 077
 mkdir -p "$home"
 cat >"$home/undo.new" <<'{_END_OF_UNDO}'
 {undo_script(script, values)}{_END_OF_UNDO}
@@ -114,8 +117,11 @@ esac
 
 
 def start_script(script: NodeScript, values: str) -> str:
-    """Starts the fault."""
-    return _whole(values, f"set -eu\numask 077\n{script.start}")
+    """Starts the fault, unless it was undone before this arrived: the connection may be slow."""
+    armed = (
+        'test -f "$home/undo" || { echo "it is undone already, or was never armed" >&2; exit 1; }'
+    )
+    return _whole(values, f"set -eu\n{_ALONE}{armed}\numask 077\n{script.start}")
 
 
 def effect_script(script: NodeScript, values: str) -> str:
@@ -134,7 +140,7 @@ def undo_script(script: NodeScript, values: str) -> str:
     return _whole(
         values,
         f"""\
-{script.undo}
+{_ALONE}{script.undo}
 remains() {{
 {script.remains}
 }}

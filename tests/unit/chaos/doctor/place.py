@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from swarmctl import wait
 from swarmctl.chaos.doctor import repair
 from swarmctl.chaos.doctor.collect import Access, collect
 from swarmctl.chaos.doctor.evidence import Evidence
@@ -60,7 +61,11 @@ class Place:
         self.lab.engine.time = NOW.isoformat()
         self.runs = Runs(root / "runs")
         self.done: list[str] = []
-        self.access = Access(self.runs, SimulatedCluster(self.lab))
+        self.access = Access(
+            self.runs,
+            SimulatedCluster(self.lab),
+            clock=wait.Clock(self.lab.clock.now, self.lab.clock.pause),
+        )
 
     def locked(
         self, owner: lock.Owner = ELSEWHERE, age_s: float = 10.0, plan: Journal | None = None

@@ -18,6 +18,7 @@ from swarmctl.chaos.doctor.findings import (
 )
 from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.ssh import NotNowError
 from tests.unit.chaos.doctor.place import RUN, Place, only, pending
 from tests.unit.chaos.simulated_swarm import Box, node
 
@@ -63,6 +64,32 @@ def test_a_node_that_is_down_for_no_other_reason(place: Place) -> None:
     assert found.what == "the managers call it Down; no run's plan mentions it"
     assert found.since is not None
     assert f"{found.since:%H:%M}" == "03:00"
+
+
+def test_an_election_is_waited_for(place: Place) -> None:
+    """Broken: the doctor advises to restart Docker on healthy managers."""
+    place.lab.fail["snapshot"] = NotNowError("no leader")
+    place.lab.clock.at(20, place.lab.fail.clear)
+    place.lab.nodes = [replace(n, leader=False, state="unknown") for n in place.lab.nodes]
+
+    def elected() -> None:
+        place.lab.nodes = [
+            replace(n, leader=n.hostname == "mgr1", state="ready") for n in place.lab.nodes
+        ]
+
+    place.lab.clock.at(40, elected)
+    assert place.findings() == ()
+
+
+def test_managers_without_a_leader_for_long_are_not_restarted(place: Place) -> None:
+    place.lab.nodes = [replace(n, leader=False, state="unknown") for n in place.lab.nodes]
+    found = place.findings()
+    assert {f.command for f in found} == {"swarmctl chaos doctor"}
+    assert place.lab.clock.now() < 70
+    place.lab.fail["snapshot"] = NotNowError("10.0.0.1: the managers have no leader")
+    (one,) = place.findings()
+    assert "the managers have no leader" in one.what
+    assert one.command.startswith("more than half of the managers must run")
 
 
 def test_dead_entries_of_a_node_that_joined_again(place: Place) -> None:

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -178,6 +179,30 @@ def test_a_new_lock_is_not_removed_for_an_old_one(place: Place) -> None:
     place.repair(Repair(RepairKind.FROM_SWARM, old.subject))
     assert place.done == []
     assert len(place.lab.engine.names("configs")) == 1
+
+
+def test_a_killed_rebalance_is_found_and_undone(place: Place) -> None:
+    """Broken: the service keeps a replica too many, and the locks stay for many minutes."""
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    owner = replace(lock.this_process("rebalance"), pid=killed.pid)
+    engine = place.lab.engine
+    lock.acquire(engine, lock.CHAOS, 3600, owner, {lock.REBALANCE: {"svc-web": 2}})
+    lock.acquire(engine, lock.of_stack("app"), 3600, owner)
+    found = place.findings()
+    assert any("a service may have a replica too many" in f.what for f in found)
+    assert [one.kind for one in repairs(found)] == [RepairKind.FROM_SWARM, RepairKind.RELEASE]
+
+
+@pytest.mark.parametrize("plan", [{"id": "../../x"}, {lock.REBALANCE: {"a/b": 1}}])
+def test_a_plan_that_is_not_valid_is_a_finding_and_never_carried_out(
+    place: Place, plan: dict[str, Any]
+) -> None:
+    lock.acquire(place.lab.engine, lock.CHAOS, 0, ELSEWHERE, plan)
+    (found,) = place.fix()
+    assert found.severity is Severity.ERROR
+    assert "is not valid" in found.what
+    assert place.done == []
 
 
 def test_locks_of_stacks_whose_time_is_over(place: Place) -> None:

@@ -116,3 +116,19 @@ def test_an_undo_that_does_not_work_fails_with_the_reason(tmp_path: Path) -> Non
     for _ in range(2):
         subprocess.run(["sh"], input=script, text=True, check=True)
         assert not home.exists()
+
+
+def test_a_fault_that_arrives_after_its_undo_is_not_started(tmp_path: Path) -> None:
+    """Broken: a slow connection delivers the script after the undo, and the fault stays."""
+    changed = replace(Cpu.script, start='touch "$home/started"\n')
+    values = node_script.variables(changed, bare())
+    home = tmp_path / "x"
+    values = values.replace(changed.home("20260102-030405-x"), str(home))
+    script = node_script.start_script(changed, values)
+    late = subprocess.run(["sh"], input=script, text=True, capture_output=True, check=False)
+    assert late.returncode == 1
+    assert "undone already" in late.stderr
+    home.mkdir()
+    (home / "undo").touch()
+    subprocess.run(["sh"], input=script, text=True, check=True)
+    assert (home / "started").exists()

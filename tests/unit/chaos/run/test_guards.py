@@ -147,3 +147,13 @@ def test_every_guard_that_refuses_is_named(tmp_path: Path) -> None:
     for name in ("swarm-healthy", "quorum", "instance"):
         assert f"guard {name}" in caught.value.message
     assert "nothing was touched" in caught.value.message
+
+
+def test_the_old_entry_of_a_worker_that_was_made_anew_hinders_nothing() -> None:
+    """Broken: after a machine was replaced, no experiment is allowed until its entry is removed."""
+    nodes = [*managers(3), node("wkr1"), replace(node("wkr1", state="down"), id="id-old")]
+    assert guards.healthy(Swarm(tuple(nodes), (), ())).ok
+    nodes.append(node("wkr2", state="down"))
+    assert "node wkr2 is down" in guards.healthy(Swarm(tuple(nodes), (), ())).detail
+    dead = replace(node("mgr1", "manager", "down"), id="id-old")
+    assert not guards.healthy(Swarm((*managers(3), dead), (), ())).ok, "it counts for quorum"
