@@ -12,7 +12,8 @@ from swarmctl.chaos.journal.runs import brief
 from swarmctl.chaos.run import plan_from_swarm
 from swarmctl.chaos.run.plan_from_swarm import BadPlanError, read
 from tests.unit.chaos.doctor.place import RUN, pending
-from tests.unit.chaos.simulated_swarm import Clock, Lab, SimulatedCluster, workers
+from tests.unit.chaos.simulated_cluster import SimulatedCluster
+from tests.unit.chaos.simulated_swarm import Clock, Lab, workers
 
 Change = Callable[[dict[str, Any]], object]
 
