@@ -10,7 +10,9 @@ import functools
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +41,27 @@ def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+class _Shared:
+    """Standard error, and the file from which a playbook's output reads the progress."""
+
+    def __init__(self, stderr: TextIO, path: Path) -> None:
+        self._stderr, self._path = stderr, path
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stderr, name)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError), self._path.open("a") as file:
+            file.write(text)
+        return self._stderr.write(text)
+
+
+def share_progress() -> None:
+    """Write what goes to stderr to ``$SWARMCTL_PROGRESS`` too: Ansible shows it only at the end."""
+    if path := os.environ.get("SWARMCTL_PROGRESS"):
+        sys.stderr = cast(TextIO, _Shared(sys.stderr, Path(path)))
 
 
 def note(text: str) -> None:

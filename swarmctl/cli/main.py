@@ -141,4 +141,5 @@ def run() -> None:
     """The console script ``swarmctl``."""
     # A hook, not an `except Exception`: Python itself then exits 1 after reporting.
     sys.excepthook = _report_fault
+    console.share_progress()
     sys.exit(main(sys.argv[1:]))

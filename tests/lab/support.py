@@ -119,14 +119,9 @@ class Playbook:
 
     @property
     def changes(self) -> list[str]:
-        """The tasks that changed something, each with its line of output."""
-        found, task = [], ""
-        for line in self.output.splitlines():
-            if line.startswith("TASK ["):
-                task = line.strip("* ")
-            elif line.startswith("changed: ["):
-                found.append(f"{task} {line}")
-        return found
+        """The tasks that changed something, or would in check mode: their lines of output."""
+        lines = (line.strip() for line in self.output.splitlines())
+        return [line for line in lines if line.startswith(("changed: ", "would change: "))]
 
     def ok(self) -> Playbook:
         """Itself, if the run succeeded.

@@ -9,7 +9,6 @@ Every step has its own deadline, so a deploy always ends.
 from __future__ import annotations
 
 import base64
-import functools
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +30,7 @@ from swarmctl.stack.deploy.failure import (
 )
 from swarmctl.stack.deploy.interrupts import Interrupts
 from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, DeployPlan, plan_changes
-from swarmctl.stack.deploy.proof import wait_for_answers
+from swarmctl.stack.deploy.proof import Health, answering, wait_for_answers
 from swarmctl.stack.deploy.specs import normal
 from swarmctl.stack.render.source import StackChoice, StackSource
 from swarmctl.stack.settings import settle
@@ -311,8 +310,16 @@ def _prove(
 ) -> None:
     """Require an answer from every published port that can be reached from here."""
     timeout = max(PROOF_TIMEOUT, options.settle)
-    health_now = functools.partial(before.health_now, engine)
+    health: Health = {}
+
+    def health_now() -> Health:
+        nonlocal health
+        health = before.health_now(engine)
+        return health
+
     for line in wait_for_answers(health_now, before.health, access, timeout):
+        progress.note(line)
+    for line in answering(health):
         progress.note(line)
 
 

@@ -133,6 +133,16 @@ def wait_for_answers(
         raise NoAnswerError(fault.message, hint) from fault
 
 
+def answering(health: Health) -> list[str]:
+    """Where each published port answers, one line each."""
+    return [
+        f"{port.service} answers at {'http://' if port.answer.status else ''}{port.address}"
+        for service in health.values()
+        for port in service.ports
+        if port.answer.rank == 3
+    ]
+
+
 def _must_answer(port: PortHealth, before: Health, access: AccessTo) -> bool:
     old = before[port.service].port(port.address.target) if port.service in before else None
     if old and old.answer.rank == 3:

@@ -11,7 +11,7 @@ from swarmctl.network.access import Access, AccessTo, access_by, no_rules
 from swarmctl.network.kernels import Kernels
 from swarmctl.network.nodes import ClusterNodes
 from swarmctl.network.ports import PortHealth, ProbeAddress, ProbeAnswer, ask_ports
-from swarmctl.stack.deploy.proof import NoAnswerError, ServiceHealth, wait_for_answers
+from swarmctl.stack.deploy.proof import NoAnswerError, ServiceHealth, answering, wait_for_answers
 from swarmctl.wait import Clock
 from tests.unit.engine_fake import FakeEngine, service_spec
 
@@ -41,6 +41,19 @@ def proven(after: ProbeAnswer, access: AccessTo, before: ProbeAnswer | None = No
 @pytest.mark.parametrize("answer", [OK, ProbeAnswer(404), ProbeAnswer(open=True)])
 def test_an_answer_proves_that_a_port_serves(answer: ProbeAnswer) -> None:
     assert proven(answer, OPEN) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        (OK, ["web answers at http://10.0.0.1:8080/"]),
+        (ProbeAnswer(open=True), ["web answers at 10.0.0.1:8080/"]),
+        (NO_ANSWER, []),
+        (ProbeAnswer(503), []),
+    ],
+)
+def test_the_addresses_that_answer_are_told(answer: ProbeAnswer, lines: list[str]) -> None:
+    assert answering(serving(answer)) == lines
 
 
 @pytest.mark.parametrize(
