@@ -20,7 +20,17 @@ import typer
 from typer.core import TyperArgument
 from typer.main import get_command
 
-from swarmctl.cli import chaos, console, discovery, lab, rebalance, snapshot, stack, status
+from swarmctl.cli import (
+    chaos,
+    console,
+    discovery,
+    lab,
+    node,
+    rebalance,
+    snapshot,
+    stack,
+    status,
+)
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.reading.texts import shortened
 
@@ -33,6 +43,7 @@ app = typer.Typer(
 app.add_typer(status.app)
 app.add_typer(stack.app, name="stack")
 app.add_typer(chaos.app, name="chaos")
+app.add_typer(node.app, name="node")
 app.add_typer(snapshot.app)
 app.add_typer(rebalance.app)
 app.add_typer(discovery.app, name="discovery")

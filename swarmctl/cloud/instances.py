@@ -160,6 +160,37 @@ class Cloud:
         found = [i for r in answer["Reservations"] for i in r["Instances"]]
         return found[0]["State"]["Name"] if found else "terminated"
 
+    def console(self, instance_id: str) -> str:
+        """The console output of an instance; ``""`` while there is none.
+
+        The newest, where EC2 can give it (Nitro), else what it has kept since the last start.
+        https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+        """
+        with _errors_in_words(self.region):
+            try:
+                answer = self._ec2.get_console_output(InstanceId=instance_id, Latest=True)
+            except botocore.exceptions.ClientError as fault:
+                if fault.response["Error"]["Code"] != "UnsupportedOperation":
+                    raise
+                answer = self._ec2.get_console_output(InstanceId=instance_id)
+        return answer.get("Output", "")
+
+    def not_running(self, instance_ids: Sequence[str]) -> dict[str, str]:
+        """Those that neither run nor are about to: their state, and EC2's reason for it, by id."""
+        with _errors_in_words(self.region):
+            answer = self._ec2.describe_instances(InstanceIds=list(instance_ids))
+        found = [i for r in answer["Reservations"] for i in r["Instances"]]
+        return {
+            i["InstanceId"]: one_line(
+                ": ".join(
+                    filter(None, (i["State"]["Name"], i.get("StateReason", {}).get("Message")))
+                ),
+                _MAX_REASON,
+            )
+            for i in found
+            if i["State"]["Name"] not in ("pending", "running")
+        }
+
     def _find(self, filters: Sequence[FilterTypeDef]) -> Iterator[Instance]:
         existing: FilterTypeDef = {"Name": "instance-state-name", "Values": list(_EXISTING)}
         with _errors_in_words(self.region):

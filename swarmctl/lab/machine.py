@@ -189,7 +189,10 @@ def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: st
 
 
 def console(client: docker.DockerClient, lab: str, instance: str, lines: int = 200) -> str:
-    """The last lines of a machine's console; ``""`` if there is no such machine."""
+    """The last lines of a machine's console; ``""`` if there is no such machine.
+
+    At its first boot the machine prints its SSH host key there (``lab-ssh-keygen``).
+    """
     try:
         container = client.containers.get(container_name(lab, instance))
         raw = container.logs(tail=lines)

@@ -44,6 +44,9 @@ _REASON_CODES = {
 }
 MAX_REASON = 250  # characters
 
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
+MAX_CONSOLE = 64 << 10  # characters
+
 _force_stop: contextvars.ContextVar[bool] = contextvars.ContextVar("force_stop", default=False)
 
 
@@ -217,7 +220,7 @@ def _console_output_is_the_machines(console: Callable[[str], str]) -> None:
 
     def get_console_output(self: Any) -> ActionResult:
         instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
-        output = Base64EncodedString.from_raw_string(clean(console(instance.id)))
+        output = Base64EncodedString.from_raw_string(clean(console(instance.id))[-MAX_CONSOLE:])
         return ActionResult({"InstanceId": instance.id, "Output": output})
 
     General.get_console_output = get_console_output  # type: ignore[method-assign]  # patch

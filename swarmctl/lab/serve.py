@@ -40,7 +40,7 @@ def main(name: str) -> None:
     # Held while the process lives: if the lock is free, the lab is not served.
     with held(paths.serve_lock):
         computer = Computer(
-            console=partial(machine.console, client, name),
+            console=partial(machine.console, client, name, lines=2000),
             conflict=lambda cidr: conflict(cidr, taken_here(client, name)),
             no_room=partial(_no_room, client),
         )

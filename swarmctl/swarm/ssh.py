@@ -83,7 +83,7 @@ class _IsNodeError(Exception):
 
 
 class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
-    """Accepts recorded host keys only; the playbooks record them at first contact."""
+    """Accepts recorded host keys only; they are recorded before the first connection."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
@@ -96,10 +96,11 @@ class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
             if node := _node_with(key, folder, self.endpoint):
                 raise _IsNodeError(node)
         files = ", ".join(map(str, self.endpoint.known_hosts)) or "any known_hosts file"
+        name = self.endpoint.name or "NODE"
         raise ManagerError(
             f"{self.endpoint}: its host key ({key.get_name()} {key.fingerprint}) is not known: "
             f"{files} has no entry {hostname!r}",
-            "the playbooks record host keys at first contact: run playbooks/site.yml, "
+            f"record the key that EC2's console output shows: swarmctl node trust {name}; "
             f"or check the fingerprint and add the key under {hostname!r}",
         )
 
