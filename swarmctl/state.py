@@ -4,7 +4,7 @@
 ``inventory/group_vars/all.yml``. Inside it::
 
     clusters/<cluster_name>/id_ed25519      the cluster's SSH key (mode 0600)
-    clusters/<cluster_name>/known_hosts     host keys, one alias (the EC2 instance id) a node
+    clusters/<cluster_name>/known_hosts     host keys, under the EC2 instance ids of the nodes
     clusters/<cluster_name>/names.json      names seen in its Swarm, for completion
     labs/<lab>/                             a local AWS: its pid, port, log, and a state of its own
 """

@@ -206,9 +206,9 @@ def _login_error(endpoint: Endpoint, fault: Exception) -> ManagerError:
         return ManagerError(
             f"{endpoint}: its host key ({fault.key.fingerprint}) is not the recorded one "
             f"({fault.expected_key.fingerprint})",
-            "this is another machine, or someone in between; if it was rebuilt on purpose: "
-            f"ssh-keygen -f {' '.join(map(str, endpoint.known_hosts))} "
-            f"-R {endpoint.host_key_alias or endpoint.address}, then run playbooks/site.yml",
+            "this is another machine, or someone in between; if its key was changed on purpose, "
+            "compare it on the machine, then record it: "
+            f"swarmctl node trust {endpoint.name or 'NODE'} --key 'ssh-ed25519 AAAA…'",
         )
     if isinstance(fault, paramiko.AuthenticationException):
         key = f"the key {endpoint.key_file}" if endpoint.key_file else "none of your SSH keys"
