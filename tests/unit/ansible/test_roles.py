@@ -79,6 +79,20 @@ def test_the_engine_api_and_tokens_stay_private() -> None:
     assert all(task.get("no_log") is True for task in touching)
 
 
+def test_no_command_waits_for_ever_for_an_engine_or_a_boot() -> None:
+    """A paused Engine accepts connections and never answers."""
+    commands = [
+        str(task["ansible.builtin.command"]["argv"])
+        for path in ROOT.glob("roles/*/tasks/*.yml")
+        for task in load(path)
+        if "ansible.builtin.command" in task
+    ]
+    waiting = [c for c in commands if re.search(r"\b(docker|swarm_docker|cloud-init)\b", c)]
+    assert len(waiting) > 5
+    assert [c for c in waiting if not re.match(r"(\['timeout', |{{ swarm_docker)", c)] == []
+    assert load(ROOT / "roles/swarm/vars/main.yml")["swarm_docker"][0] == "timeout"
+
+
 def test_no_task_hides_failures() -> None:
     for path in [*ROOT.glob("roles/*/tasks/*.yml"), *ROOT.glob("playbooks/*.yml")]:
         assert not re.search(r"^\s*ignore_errors:", path.read_text(), re.MULTILINE), path
