@@ -16,12 +16,13 @@ def compare(
     Args:
         prediction: made before the fault.
         seen: replicas by service and node, of the services to compare.
-        left_out: services that are not compared.
+        left_out: services that are not compared: what is left may differ, but proves no agreement.
     """
     outcomes = [_only(outcome.counts, seen) for outcome in prediction.outcomes]
     counts = _only(seen, seen)
-    agrees = counts in outcomes
-    differences = {} if agrees else _differences(outcomes, counts)
+    differs = counts not in outcomes
+    differences = _differences(outcomes, counts) if differs else {}
+    agrees = None if left_out and not differs else not differs
     return Agreement(agrees, prediction.exhaustive, differences, tuple(sorted(left_out)))
 
 

@@ -255,14 +255,15 @@ class Agreement:
     """A placement compared with a prediction.
 
     Attributes:
-        agrees: it is one of the predicted outcomes.
+        agrees: it is one of the predicted outcomes; ``None`` when what was compared is, but
+            services were left out.
         exhaustive: no other outcome is possible.
         differences: by service and node, each number that no outcome has; a service without nodes
             has numbers that were all predicted, but not together.
         left_out: services that were not compared, because their replicas do not come up.
     """
 
-    agrees: bool
+    agrees: bool | None
     exhaustive: bool
     differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()

@@ -100,10 +100,18 @@ def agreement(journal: Journal) -> str:
     prediction, agreed = journal.prediction, agrees(journal)
     if prediction is None or not prediction.outcomes:
         return ""
-    if agreed is None:
+    left_out = ", ".join(journal.agreement.left_out) if journal.agreement else ""
+    if agreed is None and not left_out:
         return f"not compared: {possible_outcomes(prediction)}"
+    without = f"; not compared, not all of their replicas came up: {left_out}" if left_out else ""
+    return f"{_agreement(prediction, agreed)}{without}"
+
+
+def _agreement(prediction: PredictionRecord, agreed: bool | None) -> str:
     count = len(prediction.outcomes)
     listed = f"{count} outcome{'s' if count > 1 else ''}, {_completeness(prediction)}"
+    if agreed is None:
+        return f"compared in part, without a difference ({listed})"
     if agreed:
         return f"as predicted (1 of {listed})"
     if prediction.exhaustive:

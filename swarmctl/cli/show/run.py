@@ -42,9 +42,8 @@ def show_run(journal: Journal, path: Path) -> None:
 def _warnings(journal: Journal) -> list[Text]:
     """Whether the prediction came true, overridden guards, and duplicates."""
     lines = []
-    agrees = placement.agrees(journal)
-    if agrees is not None:
-        style = "green" if agrees else "yellow"
+    if journal.agreement is not None:
+        style = "green" if journal.agreement.agrees else "yellow"
         lines.append(Text(f"placement {words.agreement(journal)}", style=style))
     guards = ", ".join(guard.name for guard in overridden(journal))
     if guards:

@@ -218,6 +218,4 @@ def _compare_with_prediction(context: Context) -> None:
     left_out = {task.service for task in journal.tasks if task.node and task.state != "running"}
     seen = {name: nodes for name, nodes in journal.after.items() if name not in left_out}
     journal.agreement = agreement.compare(journal.prediction, seen, left_out)
-    if left_out:
-        log.note(f"not compared, they do not come up: {', '.join(sorted(left_out))}")
     log.note(f"placement {report_words.agreement(journal)}")

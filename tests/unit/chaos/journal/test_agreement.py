@@ -7,8 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from swarmctl.chaos.journal import agreement
-from swarmctl.chaos.journal.journal import Agreement, Difference
+from swarmctl.chaos.journal.journal import Agreement, Difference, Placement
 from swarmctl.prediction.prediction import Notice, Outcome
 from swarmctl.prediction.record import GoneRecord, PredictionRecord
 from tests.unit.chaos.stage import stage
@@ -29,6 +31,23 @@ def test_a_placement_is_compared_with_every_outcome() -> None:
         exhaustive=True,
         differences={"web": {"a": Difference(1, 2, 3), "c": Difference(1, 0, 0)}},
     )
+
+
+@pytest.mark.parametrize("seen", [{}, {"job": {"a": 1}}])
+def test_what_was_left_out_is_not_called_predicted(seen: Placement) -> None:
+    """Broken: no service, or not all, is compared, and the placement is "as predicted"."""
+    outcome = Outcome({"web": {"a": 3}, "job": {"a": 1}}, {})
+    prediction = PredictionRecord(exhaustive=True, outcomes=(outcome,))
+    found = agreement.compare(prediction, seen, left_out={"web"})
+    assert found == Agreement(agrees=None, exhaustive=True, left_out=("web",))
+
+
+def test_a_difference_is_one_whatever_was_left_out() -> None:
+    outcome = Outcome({"web": {"a": 3}, "job": {"a": 1}}, {})
+    prediction = PredictionRecord(exhaustive=True, outcomes=(outcome,))
+    found = agreement.compare(prediction, {"job": {"b": 1}}, left_out={"web"})
+    assert found.agrees is False
+    assert list(found.differences) == ["job"]
 
 
 # As docs/prediction.md documents it, and as every version has written it.

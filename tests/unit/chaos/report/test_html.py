@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.journal.journal import GuardRecord
+from swarmctl.chaos.journal.journal import Agreement, GuardRecord
 from swarmctl.chaos.report import words
 from swarmctl.chaos.report.html import page as page_of
 from swarmctl.errors import SwarmctlError
+from swarmctl.prediction.record import record
 from tests.unit.chaos import report_runs as runs
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
@@ -116,6 +117,18 @@ def test_outcomes_that_were_not_all_listed_are_no_surprise(tmp_path: Path) -> No
     s.lab.prediction = runs.prediction({"wkr1": 9, "wkr3": 1}, exhaustive=False)
     journal = s.experiment.run()
     assert words.agreement(journal) == "not among the predicted (1 outcome, others are possible)"
+
+
+def test_a_service_that_did_not_come_up_is_named_beside_the_prediction(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path)
+    journal.prediction = record(runs.prediction({"wkr1": 6, "wkr3": 4}))
+    journal.agreement = Agreement(agrees=None, exhaustive=True, left_out=("web",))
+    text = plain(page_of([journal]))
+    assert (
+        "compared in part, without a difference (1 outcome, exhaustive); "
+        "not compared, not all of their replicas came up: web" in text
+    )
+    assert "as predicted" not in text
 
 
 def test_overridden_guards_stand_above_everything(tmp_path: Path) -> None:
