@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 from swarmctl.cluster import Target
 from swarmctl.errors import SwarmctlError
@@ -11,8 +13,9 @@ from swarmctl.network.access import Access, AccessTo, access_by, closed_port, no
 from swarmctl.network.finding import Finding, Severity
 from swarmctl.network.groups import compare_groups
 from swarmctl.network.paths import check_paths, path_findings
-from swarmctl.network.ports import PortHealth, Probe, ask_ports, http_probe
+from swarmctl.network.ports import PortHealth, Probe, ask_addresses, http_probe, should_answer
 from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.observe.host_ports import with_host_ports
 
 
 def check_network(target: Target, swarm: Swarm) -> tuple[Finding, ...]:
@@ -50,6 +53,9 @@ def _published(target: Target, swarm: Swarm) -> Iterator[Finding]:
         access = access_by(target.rules())
     except SwarmctlError:  # a finding already
         access = no_rules
+    if shell := target.shell():
+        with closing(shell):
+            swarm = with_host_ports(swarm, shell)
     addresses = {instance.name: instance.address for instance in target.instances}
     yield from port_findings(swarm, addresses, access)
 
@@ -60,14 +66,23 @@ def port_findings(
     access: AccessTo,
     probe: Probe = http_probe,
 ) -> Iterator[Finding]:
-    """The published ports that do not answer a request."""
-    health = ask_ports(swarm, swarm.services, addresses, probe)
-    for port in health:
-        if port.answer.rank < 3:
-            yield _silent(port, access)
-    asked = {port.service for port in health}
+    """The published ports that do not answer a request, at any of their addresses."""
+    by_port: dict[tuple[str, int], list[PortHealth]] = defaultdict(list)
+    for health in ask_addresses(swarm, swarm.services, addresses, probe):
+        by_port[health.service, health.address.target].append(health)
+    for asked in by_port.values():
+        silent = [_silent(health, access) for health in asked if health.answer.rank < 3]
+        if silent:
+            worst = min(silent, key=lambda found: found.severity is Severity.WARNING)
+            more = f" (so {len(silent)} of {len(asked)} addresses)" if len(asked) > 1 else ""
+            yield replace(worst, what=f"{worst.what}{more}")
+    services = {service for service, _ in by_port}
     for service in swarm.services:
-        if service.name not in asked and any(p.protocol == "tcp" for p in service.ports):
+        if (
+            service.name not in services
+            and should_answer(swarm, service)
+            and any(port.protocol == "tcp" for port in service.ports)
+        ):
             what = "publishes a port, but no running task answers for it, or its number is unknown"
             yield Finding(service.name, what, f"docker service ps {service.name}")
 

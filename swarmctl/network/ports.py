@@ -77,33 +77,54 @@ def ask_ports(
     addresses: Mapping[str, str],
     probe: Probe = http_probe,
 ) -> tuple[PortHealth, ...]:
-    """Request every published TCP port of these services, at the same time.
+    """Request every published TCP port of these services; the best answer of each port.
 
-    Args:
-        swarm: a snapshot.
-        services: some of its services.
-        addresses: hostname → address reachable from here; other nodes by their own address.
-        probe: sends one request; replaced in tests.
+    Args as for :func:`ask_addresses`.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        asked = [
-            (service.name, address, pool.submit(probe, address))
-            for service in services
-            for address in _sampled(probe_addresses(swarm, service, addresses))
-        ]
-        found = [PortHealth(name, address, answer.result()) for name, address, answer in asked]
     best: dict[tuple[str, int], PortHealth] = {}
-    for health in found:
+    for health in ask_addresses(swarm, services, addresses, probe, _ADDRESSES):
         key = health.service, health.address.target
         if key not in best or health.answer.rank > best[key].answer.rank:
             best[key] = health
     return tuple(best.values())
 
 
+def ask_addresses(
+    swarm: Swarm,
+    services: Sequence[Service],
+    addresses: Mapping[str, str],
+    probe: Probe = http_probe,
+    at_most: int | None = None,
+) -> tuple[PortHealth, ...]:
+    """Request the published TCP ports of these services at their addresses, at the same time.
+
+    Args:
+        swarm: a snapshot.
+        services: some of its services.
+        addresses: hostname → address reachable from here; other nodes by their own address.
+        probe: sends one request; replaced in tests.
+        at_most: at so many addresses of each port; ``None`` for all.
+    """
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        asked = [
+            (service.name, address, pool.submit(probe, address))
+            for service in services
+            for address in _first(at_most, probe_addresses(swarm, service, addresses))
+        ]
+        return tuple(PortHealth(name, address, answer.result()) for name, address, answer in asked)
+
+
+def should_answer(swarm: Swarm, service: Service) -> bool:
+    """Whether a service is to serve: a job ends, and one without replicas is switched off."""
+    return not service.is_job and swarm.wanted(service) > 0
+
+
 def probe_addresses(
     swarm: Swarm, service: Service, addresses: Mapping[str, str]
 ) -> Iterator[ProbeAddress]:
-    """A service's published TCP ports: mesh ports on every node, host ports where tasks run."""
+    """The TCP ports that should answer: mesh ports on every node, host ports where tasks run."""
+    if not should_answer(swarm, service):
+        return
     live = {node.id: node for node in swarm.nodes if node.live}
 
     def at(node_id: str, target: int, port: int) -> ProbeAddress:
@@ -120,8 +141,8 @@ def probe_addresses(
                 yield at(task.node_id, port.target, port.published)
 
 
-def _sampled(found: Iterator[ProbeAddress]) -> Iterator[ProbeAddress]:
+def _first(count: int | None, found: Iterator[ProbeAddress]) -> Iterator[ProbeAddress]:
     """The first addresses of each port."""
     by_target = sorted(found, key=lambda address: address.target)
     for _, group in groupby(by_target, key=lambda address: address.target):
-        yield from list(group)[:_ADDRESSES]
+        yield from list(group)[:count]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from swarmctl.chaos.doctor import inspect_nodes
 from swarmctl.chaos.doctor.evidence import ChaosLock, Evidence, electing
-from swarmctl.chaos.doctor.findings import EC2, SWARM
+from swarmctl.chaos.doctor.findings import EC2, NETWORK, SWARM
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.run import extra_replica, plan_from_swarm
 from swarmctl.chaos.world.protocols import Cluster
@@ -70,9 +70,10 @@ def collect(access: Access, now: datetime | None = None) -> Evidence:
     try:
         engine = cluster.engine()
         evidence = replace(evidence, swarm=_after_election(engine, access.clock))
-        return _locks(evidence, engine, cluster)
+        evidence = _locks(evidence, engine, cluster)
     except SwarmctlError as fault:
         return replace(evidence, unreachable={**evidence.unreachable, SWARM: fault})
+    return _network(evidence, cluster)
 
 
 def _after_election(engine: Engine, clock: Clock) -> Swarm:
@@ -147,6 +148,17 @@ def _in_use(runs: Runs) -> str:
         return "unknown"
     except SwarmctlError:  # a directory we may not write to
         return ""
+
+
+def _network(evidence: Evidence, cluster: Cluster) -> Evidence:
+    """Check the network, unless a run is not undone: its fault explains what does not answer."""
+    faulty = any(report.traces for report in evidence.reports.values())
+    if evidence.swarm is None or evidence.pending or evidence.chaos or faulty:
+        return evidence
+    try:
+        return replace(evidence, network=tuple(cluster.network(evidence.swarm)))
+    except SwarmctlError as fault:
+        return replace(evidence, unreachable={**evidence.unreachable, NETWORK: fault})
 
 
 def _locks(evidence: Evidence, engine: Engine, cluster: Cluster) -> Evidence:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from swarmctl.chaos.doctor.inspect_nodes import NodeReport
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import SwarmctlError
+from swarmctl.network import finding as network
 from swarmctl.swarm import lock
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.node import Node
@@ -75,4 +76,5 @@ class Evidence:
     bad_locks: tuple[SwarmctlError, ...] = ()  # why locks cannot be believed
     machines: tuple[Machine, ...] | None = None  # None: EC2 did not answer
     reports: Mapping[str, NodeReport] = field(default_factory=dict)  # by hostname
+    network: Sequence[network.Finding] = ()
     unreachable: Mapping[str, SwarmctlError] = field(default_factory=dict)  # by place

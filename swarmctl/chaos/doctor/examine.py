@@ -11,11 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from swarmctl.chaos.doctor.evidence import Evidence, electing, unheard_of
-from swarmctl.chaos.doctor.findings import EC2, SWARM, Finding, Repair, RepairKind, Severity
+from swarmctl.chaos.doctor.findings import (
+    EC2,
+    NETWORK,
+    SWARM,
+    Finding,
+    Repair,
+    RepairKind,
+    Severity,
+)
 from swarmctl.chaos.doctor.inspect_nodes import Trace
 from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.errors import SwarmctlError
+from swarmctl.network import finding as network
 from swarmctl.reading.times import time_or_none
 from swarmctl.swarm import lock
 from swarmctl.swarm.node import Node
@@ -69,7 +78,18 @@ def examine(evidence: Evidence) -> tuple[Finding, ...]:
         ),
         *_locks(evidence, claims),
         *(found for name in names for found in _NodeExaminer(evidence, claims, name).findings()),
+        *_of_network(evidence),
     )
+
+
+def _of_network(evidence: Evidence) -> Iterator[Finding]:
+    """Errors only: a warning of the network may be on purpose, and no run leaves one."""
+    if NETWORK in evidence.unreachable:
+        yield _not_examined(NETWORK, evidence.unreachable[NETWORK])
+    for found in evidence.network:
+        if found.severity is network.Severity.ERROR:
+            what = f"{found.place}: {found.what}"
+            yield Finding(NETWORK, what, found.remedy, Severity.ERROR)
 
 
 def _claims(evidence: Evidence) -> list[_Claim]:

@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-SWARM, EC2 = "the Swarm", "EC2"
+SWARM, EC2, NETWORK = "the Swarm", "EC2", "the network"
 
 
 class Severity(StrEnum):
-    """``error``: left by a run. ``warning``: may be intended, or its run is in progress."""
+    """``error``: left by a run, or the network fails. ``warning``: may be intended."""
 
     ERROR = "error"
     WARNING = "warning"

@@ -10,8 +10,10 @@ import docker.errors
 
 from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.cloud.instances import Cloud
-from swarmctl.cluster import endpoint, find, manager_endpoints
+from swarmctl.cluster import Target, endpoint, find, manager_endpoints
 from swarmctl.errors import SwarmctlError
+from swarmctl.network.check import check_network
+from swarmctl.network.finding import Finding
 from swarmctl.prediction import Bounds, Prediction
 from swarmctl.prediction.predict import predict
 from swarmctl.reading.times import time_or_none
@@ -135,6 +137,12 @@ class LiveCluster:
     def engine(self) -> ReconnectingEngine:
         """Requests, each to a manager that runs at that moment."""
         return ReconnectingEngine(lambda: self.managers().engine)
+
+    def network(self, swarm: Swarm) -> tuple[Finding, ...]:
+        """What is wrong with its network (``swarmctl status --deep``)."""
+        instances = self.ec2.instances(self.name)
+        target = Target(manager_endpoints(self.name, instances), self.name, instances, self.ec2)
+        return check_network(target, swarm)
 
     def close(self) -> None:
         """End all connections."""

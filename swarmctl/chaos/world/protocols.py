@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
+from swarmctl.network import finding as network
 from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Swarm
@@ -169,6 +170,9 @@ class Cluster(Protocol):
 
     def engine(self) -> Engine:
         """Requests, each to a manager that runs at that moment."""
+
+    def network(self, swarm: Swarm, /) -> Sequence[network.Finding]:
+        """What is wrong with its network: security groups, paths between nodes, published ports."""
 
     def close(self) -> None:
         """End all connections."""

@@ -28,6 +28,8 @@ def doctor(
 ) -> int:
     """Find what experiments left behind: in journals, in EC2, in the Swarm and on the nodes.
 
+    The network is checked too: security groups, paths between nodes, published ports.
+
     Without --fix nothing is changed. With it, only what a run's undo plan or undo script covers
     is repaired; a run that may still be in progress is left alone. A command that replaces a
     terminated machine is shown and asked for.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Protocol
 
 from swarmctl.errors import SwarmctlError
@@ -58,6 +59,14 @@ def read_host_ports(
         for ports in pool.map(lambda node: _on_node(shell, node), nodes):
             found |= ports
     return {task: ports for task, ports in found.items() if task in tasks}
+
+
+def with_host_ports(swarm: Swarm, shell: Shell) -> Swarm:
+    """The snapshot with the host ports that the managers do not report, read on the nodes."""
+    publishing = [s for s in swarm.services if any(port.mode == "host" for port in s.ports)]
+    found = read_host_ports(shell, swarm, publishing)
+    tasks = (replace(t, ports=found[t.id]) if t.id in found else t for t in swarm.tasks)
+    return replace(swarm, tasks=tuple(tasks)) if found else swarm
 
 
 def _on_node(shell: Shell, node: str) -> dict[str, tuple[Port, ...]]:

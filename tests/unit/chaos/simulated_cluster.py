@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from swarmctl.network.finding import Finding
+from swarmctl.swarm.model import Swarm
 from tests.unit.chaos.simulated_swarm import Clock, Lab, Managers
 
 
@@ -31,6 +34,9 @@ class SimulatedCluster:
 
     def engine(self) -> Managers:
         return self.lab.engine
+
+    def network(self, swarm: Swarm, /) -> Sequence[Finding]:
+        return self.lab.network
 
     def close(self) -> None:
         pass

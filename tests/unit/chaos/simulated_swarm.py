@@ -14,6 +14,7 @@ from typing import Any
 from swarmctl.chaos.fault.node_script import IN_FORCE
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import SwarmctlError
+from swarmctl.network.finding import Finding
 from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.model import Port, Service, Swarm, Task
@@ -201,6 +202,7 @@ class Lab:
     # What a node says when it is asked whether a fault lasts.
     in_force: Callable[[], str] = lambda: IN_FORCE
     prediction: Prediction | None = None
+    network: Sequence[Finding] = ()
     engine: Managers = field(default_factory=Managers)
 
     def __post_init__(self) -> None:

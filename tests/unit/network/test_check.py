@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,11 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.network import check, paths
 from swarmctl.network.access import AccessTo, access_by, no_rules
 from swarmctl.network.finding import Finding, Severity
-from swarmctl.network.ports import ProbeAnswer
+from swarmctl.network.ports import ProbeAddress, ProbeAnswer
 from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.observe.host_ports import with_host_ports
 from tests.unit.engine_fake import FakeEngine, service_spec
-from tests.unit.engine_json import node, swarm
+from tests.unit.engine_json import node, service, swarm, task
 
 TEST = re.compile(r"^(tcp|overlay) (\d+) (\S+) ?(\d*) &$", re.M)
 
@@ -141,6 +143,53 @@ def test_a_port_that_cannot_be_reached_from_here_is_a_warning(
     (found,) = published(ProbeAnswer(), access())
     assert found.severity is Severity.WARNING
     assert words in found.what
+
+
+def mesh(*targets: int) -> list[dict[str, Any]]:
+    return [
+        {"TargetPort": t, "PublishedPort": 8000 + t, "Protocol": "tcp", "PublishMode": "ingress"}
+        for t in targets
+    ]
+
+
+def test_every_address_of_a_port_is_asked_and_the_silent_ones_are_counted() -> None:
+    """Broken: one good address of three hides the others, and what lies behind the third."""
+    nodes = [node("mgr1", "manager"), node("wkr1"), node("wkr2")]
+    found = swarm(nodes, [service("web", ports=mesh(80))], [task("web", on="wkr1")])
+
+    def answer(address: ProbeAddress) -> ProbeAnswer:
+        return ProbeAnswer(503 if address.node == "wkr2" else 200)
+
+    (one,) = check.port_findings(found, {}, no_rules, answer)
+    assert (one.severity, "HTTP 503 (so 1 of 3 addresses)" in one.what) == (Severity.ERROR, True)
+
+
+@pytest.mark.parametrize("mode", [{"Replicated": {"Replicas": 0}}, {"ReplicatedJob": {}}])
+def test_a_service_that_is_not_to_serve_need_not_answer(mode: dict[str, object]) -> None:
+    """Broken: one scaled to 0, or a job that has ended, is an error of the network."""
+    web = service("web", mode=mode, ports=mesh(80))
+    found = swarm([node("mgr1", "manager")], [web], [])
+    assert [*check.port_findings(found, {}, OPEN, lambda _: ProbeAnswer())] == []
+
+
+def test_host_ports_that_the_managers_forgot_are_asked_on_the_nodes() -> None:
+    """Broken: after a change of leader every host port is an error."""
+    raw = service("web", ports=[{"TargetPort": 80, "Protocol": "tcp", "PublishMode": "host"}])
+    found = swarm([node("wkr1")], [raw], [task("web", on="wkr1", id="t1")])
+
+    class Shell:
+        def run(self, node: str, script: str, timeout_s: float = 1) -> str:
+            return 't1 {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "32768"}]}\n'
+
+    asked: list[int] = []
+
+    def answers(address: ProbeAddress) -> ProbeAnswer:
+        asked.append(address.port)
+        return ProbeAnswer(200)
+
+    known = with_host_ports(found, Shell())
+    assert [*check.port_findings(known, {}, OPEN, answers)] == []
+    assert asked == [32768]
 
 
 def test_a_published_port_without_a_running_task_is_an_error() -> None:

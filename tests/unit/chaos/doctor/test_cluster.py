@@ -10,6 +10,7 @@ import pytest
 from swarmctl.chaos.doctor.collect import Access
 from swarmctl.chaos.doctor.findings import (
     EC2,
+    NETWORK,
     SWARM,
     Repair,
     RepairKind,
@@ -18,8 +19,12 @@ from swarmctl.chaos.doctor.findings import (
 )
 from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.errors import SwarmctlError
+from swarmctl.network import finding as network
+from swarmctl.network.finding import Finding
+from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.ssh import NotNowError
 from tests.unit.chaos.doctor.place import RUN, Place, only, pending
+from tests.unit.chaos.simulated_cluster import SimulatedCluster
 from tests.unit.chaos.simulated_swarm import Box, node
 
 
@@ -160,3 +165,30 @@ def test_a_node_that_does_not_answer_is_a_finding(place: Place) -> None:
 
     place.lab.answers = {"say end": silent}
     assert [f.what for f in place.findings()] == ["could not be examined: no answer"] * 4
+
+
+CLOSED = Finding("swarm_app_workers", "closed: 4789/udp", "ansible-playbook playbooks/site.yml")
+
+
+def test_errors_of_the_network_are_findings(place: Place) -> None:
+    """Broken: with 4789 closed, or web at 503, nothing is wrong."""
+    place.lab.network = [CLOSED, replace(CLOSED, severity=network.Severity.WARNING)]
+    found = only(place.findings(), NETWORK)
+    assert (found.what, found.severity) == (f"{CLOSED.place}: {CLOSED.what}", Severity.ERROR)
+    assert (found.command, found.repair) == (CLOSED.remedy, None)
+
+
+def test_a_network_that_cannot_be_checked_is_a_finding(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unanswered(cluster: SimulatedCluster, found: Swarm) -> None:
+        raise SwarmctlError("EC2 does not answer")
+
+    monkeypatch.setattr(SimulatedCluster, "network", unanswered)
+    assert "EC2 does not answer" in only(place.findings(), NETWORK).what
+
+
+def test_what_a_fault_does_to_the_network_is_no_finding_of_its_own(place: Place) -> None:
+    place.lab.network = [CLOSED]
+    place.runs.save(pending())
+    assert NETWORK not in {found.place for found in place.findings()}
