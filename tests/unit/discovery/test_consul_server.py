@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from swarmctl.discovery.catalogue import catalogue
+from swarmctl.discovery.consul.http_server import HttpListener
 from swarmctl.discovery.consul.identity import Identity
 from swarmctl.discovery.contact import Contact
 from swarmctl.discovery.edition import Edition, follow
@@ -17,8 +18,6 @@ from swarmctl.discovery.listeners.sockets import Place, listen_tcp
 from swarmctl.discovery.metrics import metrics
 from swarmctl.wait import wait_for
 from tests.unit.discovery.shop import shop
-
-pytest.importorskip("uvicorn", reason="the extra `discovery` is not installed")
 
 FIRST = follow(None, catalogue(shop()), (), 1000)
 SECOND = follow(FIRST, catalogue(shop(tasks=[])), (), 2000)
@@ -28,8 +27,6 @@ class Running:
     """A server, and requests to it."""
 
     def __init__(self) -> None:
-        from swarmctl.discovery.consul.http_server import HttpListener
-
         bound = listen_tcp(Place("127.0.0.1", 0), "--http")
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         self.contact = Contact()
