@@ -6,7 +6,6 @@ The tests marked ``long`` are left out of ``make test``; ``make proof`` runs the
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -341,7 +340,6 @@ def start(lab: Lab, runs: Path, *words: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
