@@ -83,6 +83,21 @@ def get(url: str, timeout_s: float) -> Answer:
     return Answer(ended - request.began, request.status, failure, detail)
 
 
+def get_or_connect(place: str, path: str, timeout_s: float) -> Answer:
+    """Send a GET request to ``HOST:PORT``; without a path, only open a connection."""
+    if path:
+        return get(f"http://{place}{path}", timeout_s)
+    parts, began = urlsplit(f"//{place}"), time.monotonic()
+    failure, detail = None, "connected"
+    try:
+        connect(parts.hostname or "", parts.port or 0, began + timeout_s).close()
+    except TimeoutError:
+        failure, detail = Failure.LATE, f"no answer within {timeout_s:g} s"
+    except (OSError, ValueError) as error:  # ValueError: an invalid host name
+        failure, detail = Failure.UNREACHABLE, reason(error)
+    return Answer(time.monotonic() - began, None, failure, detail)
+
+
 def connect(host: str, port: int, until: float) -> socket.socket:
     """Open a TCP connection.
 

@@ -17,7 +17,7 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class ProbeAddress:
-    """A published port of a service on one node, and the path to request."""
+    """A published port of a service on one node, and the path to request; "": only connect."""
 
     node: str
     host: str
@@ -65,8 +65,9 @@ Probe = Callable[[ProbeAddress], ProbeAnswer]
 
 
 def http_probe(address: ProbeAddress) -> ProbeAnswer:
-    """Send one GET request."""
-    answer = http.get(f"http://{address}", _TIMEOUT)
+    """Send one GET request, or open a connection."""
+    place = f"{address.host}:{address.port}"
+    answer = http.get_or_connect(place, address.path, _TIMEOUT)
     silent = answer.failure in (http.Failure.UNREACHABLE, http.Failure.LATE)
     return ProbeAnswer(answer.status, open=answer.status is None and not silent)
 

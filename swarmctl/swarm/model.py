@@ -18,6 +18,8 @@ STACK_LABEL = "com.docker.stack.namespace"
 # A service's label (deploy.labels) with the path to probe: one that goes through all its parts, not
 # just a static page.
 PROBE_PATH_LABEL = "swarmctl.probe.path"
+# With the value "tcp": what it publishes does not speak HTTP, so an accepted connection is enough.
+PROBE_LABEL = "swarmctl.probe"
 
 # Task states in the order a task goes through them (swarmkit api/types.proto, TaskState).
 TASK_STATES = (
@@ -123,7 +125,9 @@ class Service:
 
     @property
     def probe_path(self) -> str:
-        """The HTTP path that probes request: its label's, or ``/``."""
+        """The HTTP path that probes request: its label's, or ``/``; ``""``: they only connect."""
+        if self.labels.get(PROBE_LABEL) == "tcp":
+            return ""
         return "/" + self.labels.get(PROBE_PATH_LABEL, "").lstrip("/")
 
     def is_current(self, task: Task) -> bool:

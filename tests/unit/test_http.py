@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from swarmctl.http import BODY_LIMIT, Answer, Failure, get
+from swarmctl.http import BODY_LIMIT, Answer, Failure, get, get_or_connect
 
 TIMEOUT_S = 0.4
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -244,3 +244,12 @@ def test_a_certificate_that_is_not_trusted_is_a_broken_connection(tls: ssl.SSLCo
         answer = get(url, 2.0)
     assert (answer.status, answer.failure) == (None, Failure.BROKEN)
     assert "certificate" in answer.detail
+
+
+def test_without_a_path_an_accepted_connection_is_enough() -> None:
+    """Broken: a service that waits for its client to speak never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        place = f"127.0.0.1:{listener.getsockname()[1]}"
+        assert get_or_connect(place, "", 2).failure is None
+        assert get_or_connect(place, "/", TIMEOUT_S).failure is Failure.LATE
+    assert get_or_connect(place, "", 2).failure is Failure.UNREACHABLE

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from swarmctl.chaos.probes.http import Http
 from swarmctl.chaos.probes.planned import ALL, FixedProbe, PlannedProbe, ServiceProbe
 from swarmctl.chaos.probes.probe import Endpoint
+from swarmctl.chaos.probes.tcp import Tcp
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
@@ -140,7 +141,13 @@ class ServiceEndpoints:
             if (address := self._address(nodes[node_id]))
         )
         return tuple(
-            Endpoint(service.name, node, Http(f"http://{host}:{port}{path}", planned.status))
+            Endpoint(
+                service.name,
+                node,
+                Http(f"http://{host}:{port}{path}", planned.status)
+                if path
+                else Tcp(host.strip("[]"), port),
+            )
             for node, port, host in places
         )
 

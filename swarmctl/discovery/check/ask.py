@@ -17,7 +17,7 @@ import requests
 from swarmctl.discovery.check.compare import Published
 from swarmctl.discovery.endpoint import Endpoint
 from swarmctl.discovery.listeners.sockets import Place
-from swarmctl.http import Answer, get
+from swarmctl.http import Answer, get_or_connect
 
 _TIMEOUT_S = 3.0
 _TRIES = 3  # a datagram may get lost; every resolver asks again
@@ -98,10 +98,10 @@ def _query(place: Place, name: str, kind: str) -> dns.message.Message:
 
 
 def ask_endpoints(endpoints: Iterable[Endpoint]) -> Mapping[str, Answer]:
-    """The answer to an HTTP request to each TCP endpoint, by its place."""
-    chosen = {e.place: f"http://{e.place}{e.path}" for e in endpoints if e.protocol == "tcp"}
+    """The answer to a request to each TCP endpoint, by its place."""
+    chosen = {e.place: e.path for e in endpoints if e.protocol == "tcp"}
     if not chosen:
         return {}
     with ThreadPoolExecutor(min(_PARALLEL, len(chosen))) as pool:
-        answers = pool.map(lambda url: get(url, _TIMEOUT_S), chosen.values())
+        answers = pool.map(lambda place: get_or_connect(place, chosen[place], _TIMEOUT_S), chosen)
         return dict(zip(chosen, answers, strict=True))

@@ -129,7 +129,10 @@ def wait_for_answers(
         return wait_for(what, all_answer, timeout=timeout, interval=0.5,
                         clock=clock.now, pause=clock.pause)  # fmt: skip
     except DeadlineExceededError as fault:
-        hint = "the path that is requested is the service's label swarmctl.probe.path, or /"
+        hint = (
+            "the path that is requested is the service's label swarmctl.probe.path, or /; one that "
+            "does not speak HTTP needs the label swarmctl.probe=tcp"
+        )
         raise NoAnswerError(fault.message, hint) from fault
 
 

@@ -74,6 +74,7 @@ def test_a_port_that_must_answer_and_does_not_fails_the_deploy(
     with pytest.raises(NoAnswerError, match=r"web: 10.0.0.1:8080/ → ") as caught:
         proven(after, access, before)
     assert "swarmctl.probe.path" in caught.value.hint
+    assert "swarmctl.probe=tcp" in caught.value.hint
 
 
 def test_a_port_that_the_security_groups_close_is_a_warning_with_the_variable_to_change() -> None:

@@ -33,6 +33,14 @@ def test_a_mesh_port_is_asked_on_every_node_that_is_left() -> None:
     ]
 
 
+def test_a_service_that_does_not_speak_http_is_probed_by_connections() -> None:
+    """Broken: a service that waits for its client to speak refuses every run."""
+    mqtt = replace(service("mqtt", 1, ports=(MESH,)), labels={"swarmctl.probe": "tcp"})
+    swarm = Swarm(tuple(workers(1)), (mqtt,), (task("mqtt", 1, "wkr1"),))
+    places = ServiceEndpoints([mqtt], {}, ()).current(swarm)["mqtt"]
+    assert next(place.address for place in places) == "tcp://10.42.1.11:8080"
+
+
 def test_a_host_port_is_asked_where_a_task_serves_under_the_number_given_out() -> None:
     web = service("web", 3, ports=(HOST,))
     tasks = (
