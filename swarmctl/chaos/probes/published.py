@@ -15,6 +15,7 @@ from swarmctl.chaos.probes.probe import Endpoint
 from swarmctl.chaos.probes.tcp import Tcp
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.errors import UsageError
+from swarmctl.network.ports import should_answer
 from swarmctl.reading.names import unknown
 from swarmctl.swarm.model import Port, Service, Swarm
 from swarmctl.swarm.node import Node
@@ -26,7 +27,7 @@ def published(swarm: Swarm, named: str | None) -> tuple[Service, ...]:
     Args:
         swarm: where they run.
         named: one service's name, ``none`` for no probes, or ``None`` for every service of a stack
-            that publishes a TCP port.
+            that publishes a TCP port and is to serve.
 
     Raises:
         UsageError: no service of that name, or it publishes no TCP port.
@@ -34,7 +35,9 @@ def published(swarm: Swarm, named: str | None) -> tuple[Service, ...]:
     if named == "none":
         return ()
     if named is None:
-        return tuple(s for s in swarm.services if s.stack and _publishes_tcp(s))
+        return tuple(
+            s for s in swarm.services if s.stack and _publishes_tcp(s) and should_answer(swarm, s)
+        )
     service = next((s for s in swarm.services if s.name == named), None)
     if service is None:
         raise unknown("service", named, (s.name for s in swarm.services))

@@ -122,3 +122,11 @@ def test_published_services_of_stacks_are_probed_unless_told_otherwise() -> None
         published(swarm, "db")
     with pytest.raises(UsageError, match="unknown service 'wep'"):
         published(swarm, "wep")
+
+
+def test_jobs_and_services_without_replicas_are_not_probed() -> None:
+    """Broken: one service scaled to 0 refuses every run: it can be reached nowhere."""
+    job = replace(service("job", 1, ports=(HOST,)), mode="replicated-job")
+    off, on = service("off", 0, ports=(HOST,)), service("on", 1, ports=(HOST,))
+    swarm = Swarm(tuple(workers(1)), (job, off, on), (task("on", 1, "wkr1"),))
+    assert published(swarm, None) == (on,)
