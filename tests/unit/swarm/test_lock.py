@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import base64
+import getpass
 import json
+import os
+import socket
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +16,7 @@ import pytest
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.reading.times import parse_time
 from swarmctl.swarm import lock
+from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.ssh import ManagerError
 from tests.unit.engine_fake import FakeEngine
 
@@ -129,6 +135,9 @@ def test_a_renewal_shows_that_an_owner_on_another_machine_is_alive() -> None:
     [
         "no JSON",
         [],
+        {"seconds": 1},
+        {"owner": {"user": "a", "host": "h", "pid": 1, "doing": "x"}, "seconds": "long"},
+        {"owner": {"user": "a", "host": "h", "pid": 0, "doing": "x"}, "seconds": 1},
         {"owner": {"user": "a", "host": "b", "pid": -1, "doing": "x"}, "seconds": 1},
         {"owner": {"user": 1, "host": "b", "pid": 1, "doing": "x"}, "seconds": 1},
         {"owner": {"user": "a", "host": "b", "pid": 1, "doing": "x"}, "seconds": 1e300},
@@ -140,9 +149,12 @@ def test_what_is_no_lock_is_an_error_with_a_remedy(content: object) -> None:
     data = content if isinstance(content, str) else json.dumps(content)
     spec = {"Name": SHOP.name, "Labels": {}, "Data": base64.b64encode(data.encode()).decode()}
     fake.add("configs", spec)
-    with pytest.raises(SwarmctlError, match="not a lock") as caught:
+    with pytest.raises(SwarmctlError) as caught:
         lock.find(fake, SHOP)
-    assert "docker config rm" in caught.value.hint
+    text = "the config swarmctl-lock-shop is not a lock of this version of swarmctl"
+    assert caught.value.message == text
+    remedy = "inspect it and remove it, on a manager: docker config rm swarmctl-lock-shop"
+    assert caught.value.hint == remedy
 
 
 def test_an_owner_of_the_swarm_cannot_write_to_the_terminal() -> None:
@@ -151,3 +163,132 @@ def test_an_owner_of_the_swarm_cannot_write_to_the_terminal() -> None:
     found = lock.find(fake, SHOP)
     assert found is not None
     assert str(found.owner).isprintable()
+
+
+def test_a_lock_says_what_it_protects_whose_it_is_and_until_when() -> None:
+    fake = FakeEngine(time="2026-01-31T12:00:00Z")
+    lock_id = lock.acquire(fake, SHOP, 90, ME)
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    found = lock.find(fake, SHOP)
+    assert found == lock.Lock(lock_id, ME, noon, noon + timedelta(seconds=90))
+    assert [found.active(noon + timedelta(seconds=s)) for s in (89, 90, 91)] == [True, False, False]
+    assert fake.named("configs", SHOP.name)["Spec"]["Labels"] == {"swarmctl.lock": "shop"}
+    assert lock.manager_time(fake) == noon
+    user, host = getpass.getuser(), socket.gethostname()
+    assert lock.this_process("deploy") == lock.Owner(user, host, os.getpid(), "deploy")
+
+
+@pytest.mark.parametrize(
+    ("stack", "name"),
+    [
+        ("shop", "swarmctl-lock-shop"),
+        ("s" * 50, f"swarmctl-lock-{'s' * 50}"),  # 64 characters
+        ("s" * 51, f"swarmctl-lock-{'s' * 37}-b2b346c6c3fb"),
+    ],
+)
+def test_a_stacks_lock_is_named_after_it(stack: str, name: str) -> None:
+    subject = lock.of_stack(stack)
+    unlock = f"swarmctl stack unlock {stack}"
+    assert subject == lock.Subject(name, stack, f"the stack {stack}", unlock)
+
+
+def test_the_lock_of_a_stack_whose_name_only_begins_alike_is_not_found() -> None:
+    class Silent(FakeEngine):
+        def get(self, path: str, **filters: list[str]) -> Any:
+            return super().get(path, **filters) or None  # the Engine answers `null` for none
+
+    fake = Silent()
+    assert lock.find(fake, SHOP) is None
+    lock.acquire(fake, lock.of_stack("shopping"), 60, ME)
+    assert lock.find(fake, SHOP) is None
+    lock_id = lock.acquire(fake, SHOP, 60, ME)
+    found = lock.find(fake, SHOP)
+    assert found is not None
+    assert found.id == lock_id
+
+
+def test_a_lock_that_cannot_be_released_is_said_and_does_not_hide_the_work() -> None:
+    fake, notes = FakeEngine(refuse={"DELETE": "no leader"}), list[str]()
+    with lock.held(fake, SHOP, 60, ME, notes.append):
+        pass
+    assert notes == ["cannot release the lock of the stack shop, it expires within 60 s: no leader"]
+    with pytest.raises(KeyError), lock.held(FakeEngine(refuse={"DELETE": "x"}), SHOP, 60, ME):
+        raise KeyError
+
+
+@pytest.mark.parametrize("plan", [None, {"id": "r1"}])
+def test_a_lock_that_is_held_is_refused_with_its_owner_age_and_end(
+    plan: dict[str, str] | None,
+) -> None:
+    fake = FakeEngine(time="2026-01-31T12:00:00Z")
+    lock.acquire(fake, lock.CHAOS, 600, ME, plan)
+    fake.time = "2026-01-31T12:09:59Z"
+    with pytest.raises(RefusedError) as caught:
+        lock.acquire(fake, lock.CHAOS, 60, ME)
+    who = "chaos is locked by ann@laptop (process 7, deploy) since 12:00:00 UTC (599 s)"
+    assert caught.value.message == who
+    assert caught.value.hint == (
+        "it expires at 12:10:00 UTC; if that process is gone: swarmctl chaos revert --from-swarm"
+    )
+
+
+def test_what_an_expired_lock_left_undone_is_said_with_its_time() -> None:
+    fake = FakeEngine(time="2026-01-31T12:00:00Z")
+    lock.acquire(fake, lock.CHAOS, 60, ME, {})
+    fake.time = "2026-01-31T12:01:00Z"
+    with pytest.raises(RefusedError) as caught:
+        lock.acquire(fake, lock.CHAOS, 60, ME)
+    who = "chaos is locked: ann@laptop (process 7, deploy) left something undone at "
+    assert caught.value.message == f"{who}2026-01-31 12:00:00 UTC"
+    assert caught.value.hint == "undo it first: swarmctl chaos revert --from-swarm"
+
+
+class Contended(FakeEngine):
+    """Refuses each lock as if another process had taken it, and released it before we looked."""
+
+    status, repeated = 409, False
+
+    def send(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+        with suppress(EngineError):
+            super().send(method, path, body)
+        if not self.repeated:
+            self.store["configs"].clear()
+        error = EngineError("name conflicts with an existing object", self.status)
+        error.repeated = self.repeated
+        raise error
+
+
+def test_a_lock_that_others_keep_taking_is_given_up_after_three_tries() -> None:
+    fake = Contended()
+    with pytest.raises(RefusedError) as caught:
+        lock.acquire(fake, SHOP, 60, ME)
+    text = "the lock of the stack shop is contended: gave up after 3 tries"
+    assert (caught.value.message, caught.value.hint) == (text, "try again")
+    assert fake.sent == ["POST /configs/create"] * 3
+
+
+def test_another_error_of_the_engine_ends_the_attempt_at_once() -> None:
+    fake = Contended()
+    fake.status = 500
+    with pytest.raises(EngineError, match="name conflicts"):
+        lock.acquire(fake, SHOP, 60, ME)
+    assert len(fake.sent) == 1
+
+
+def test_a_lock_that_a_repeated_request_had_already_made_is_ours() -> None:
+    fake = Contended()
+    fake.repeated = True
+    assert lock.acquire(fake, SHOP, 60, ME) == "configs-1"
+    with pytest.raises(RefusedError, match="is locked by ann@laptop"):
+        lock.acquire(fake, SHOP, 60, lock.Owner("bob", "laptop", 7, "deploy"))
+
+
+def test_a_lock_that_is_released_while_we_ask_for_it_is_taken() -> None:
+    class Late(FakeEngine):
+        def get(self, path: str, **filters: list[str]) -> Any:
+            self.store["configs"].clear()
+            return super().get(path, **filters)
+
+    fake = Late()
+    lock.acquire(fake, SHOP, 60, ME)
+    assert lock.acquire(fake, SHOP, 60, ME) == "configs-2"
