@@ -7,7 +7,10 @@ import getpass
 import json
 import os
 import socket
+import subprocess
+import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -292,3 +295,79 @@ def test_a_lock_that_is_released_while_we_ask_for_it_is_taken() -> None:
     fake = Late()
     lock.acquire(fake, SHOP, 60, ME)
     assert lock.acquire(fake, SHOP, 60, ME) == "configs-2"
+
+
+def test_an_owner_on_this_machine_is_alive_as_long_as_its_process() -> None:
+    """Broken: a run that is alive is undone, or a dead one blocks all others until it expires."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        owner = replace(lock.this_process("deploy"), pid=process.pid)
+        assert owner.alive is True
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert owner.alive is False  # a zombie, which os.kill still finds
+    assert owner.alive is False
+    assert replace(owner, pid=2**70).alive is False
+    assert replace(owner, pid=os.getpid()).alive is True
+    for elsewhere in (replace(owner, user="ann?"), replace(owner, host="laptop?")):
+        assert elsewhere.alive is None
+    noon = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    gone = lock.Lock("l1", owner, noon, noon + timedelta(seconds=60))
+    assert not gone.owned(noon)
+    assert replace(gone, owner=lock.this_process("deploy")).owned(noon + timedelta(days=1))
+    assert [replace(gone, owner=ME).owned(noon + timedelta(seconds=s)) for s in (59, 60)] == [
+        True,
+        False,
+    ]
+
+
+def test_a_process_of_another_user_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int, signal: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert lock.this_process("deploy").alive is True
+
+
+def test_each_renewal_changes_a_label_and_keeps_the_rest() -> None:
+    """Without a change, Swarm would not note a new time."""
+    fake = FakeEngine(time="2026-01-31T12:00:00Z")
+    lock_id = lock.acquire(fake, lock.CHAOS, 60, ME, {"id": "r1"}, renews=True)
+    before = fake.named("configs", lock.CHAOS.name)["Spec"]
+    for count in "12":
+        lock.renew(fake, lock_id)
+        labels = {"swarmctl.lock": "chaos", "swarmctl.lock.renewed": count}
+        assert fake.named("configs", lock.CHAOS.name)["Spec"] == {**before, "Labels": labels}
+    assert fake.sent[-1] == f"POST /configs/{lock_id}/update"
+    found = lock.find(fake, lock.CHAOS)
+    assert found is not None
+    assert (found.until - found.since).total_seconds() == lock.LIVE_S
+    assert found.renewed == found.since
+    assert found.plan == {"id": "r1"}
+    late = replace(found, renewed=found.since + timedelta(seconds=30))
+    assert (late.alive_until - found.since).total_seconds() == 30 + lock.LIVE_S
+
+
+def test_a_lock_is_renewed_until_that_is_ended() -> None:
+    fake = FakeEngine()
+    lock_id = lock.acquire(fake, lock.CHAOS, 60, ME, renews=True)
+    renewed = threading.Event()
+
+    class Seen(FakeEngine):
+        def send(self, method: str, path: str, body: Any = None, **more: Any) -> Any:
+            if self.failing:
+                self.failing = False
+                raise ManagerError("an election")
+            renewed.set()
+            return fake.send(method, path, body, **more)
+
+        failing = True
+
+    engine = Seen(store=fake.store)
+    end = lock.renewing(engine, lock_id, 0.001)
+    assert renewed.wait(30)
+    end()
+    for thread in threading.enumerate():
+        if thread.name == "renew the lock":
+            thread.join(30)
+            assert not thread.is_alive()
+            assert thread.daemon

@@ -50,6 +50,38 @@ def test_a_difference_is_one_whatever_was_left_out() -> None:
     assert list(found.differences) == ["job"]
 
 
+@pytest.mark.parametrize(
+    ("outcomes", "seen", "differences"),
+    [
+        ([{"web": {"a": 2}}], {"web": {"a": 2}}, {}),
+        ([{"web": {"a": 2}}], {"web": {}}, {"web": {"a": Difference(0, 2, 2)}}),
+        (
+            [{"web": {"a": 1}}],
+            {"web": {"a": 1}, "db": {"b": 1}},
+            {"db": {"b": Difference(1, 0, 0)}},
+        ),
+        ([], {"web": {"a": 1}}, {"web": {"a": Difference(1, 0, 0)}}),
+        # Each node's number is possible, though not all of them together.
+        (
+            [{"web": {"a": 3, "b": 1}}, {"web": {"a": 1, "b": 3}}],
+            {"web": {"a": 1, "b": 1}},
+            {"web": {}},
+        ),
+    ],
+)
+def test_a_node_that_has_more_or_less_than_any_outcome_is_named(
+    outcomes: list[dict[str, dict[str, int]]],
+    seen: dict[str, dict[str, int]],
+    differences: dict[str, dict[str, Difference]],
+) -> None:
+    prediction = PredictionRecord(outcomes=tuple(Outcome(counts, {}) for counts in outcomes))
+    found = agreement.compare(prediction, seen)
+    assert found == Agreement(not differences, False, differences)
+    partial = agreement.compare(prediction, seen, ["job", "hub"])
+    agrees = False if differences else None
+    assert partial == Agreement(agrees, False, differences, ("hub", "job"))
+
+
 # As docs/prediction.md documents it, and as every version has written it.
 PREDICTION: dict[str, Any] = {
     "lost": ["wkr1"],

@@ -9,8 +9,20 @@ from typing import get_args
 import pytest
 
 from swarmctl.chaos.run.judging import reasons, words
-from swarmctl.chaos.run.judging.judgement import Baseline, Judgement, judge, placement, shortages
-from swarmctl.swarm.model import Service, Swarm, Task
+from swarmctl.chaos.run.judging.judgement import (
+    Baseline,
+    Judgement,
+    ServiceJudgement,
+    judge,
+    lost_for_good,
+    never_back,
+    not_judged,
+    only_missing,
+    placement,
+    shortages,
+    wanted,
+)
+from swarmctl.swarm.model import RestartPolicy, Service, Swarm, Task
 from swarmctl.swarm.node import Node
 from tests.unit.chaos.simulated_swarm import START, node, service, task, workers
 
@@ -209,3 +221,126 @@ def test_every_reason_has_words() -> None:
 )
 def test_a_reason_names_what_was_seen_and_what_is_allowed(why: reasons.Reason, text: str) -> None:
     assert words.reason(why).startswith(text)
+
+
+AGENT = service("agent", 0, mode="global")
+JOBS = (service("job", 1, mode="replicated-job"), service("scan", 0, mode="global-job"))
+
+
+def test_jobs_are_left_out_with_the_reason() -> None:
+    swarm = Swarm(tuple(workers(3)), (WEB, *JOBS, AGENT), tuple(BEFORE))
+    assert wanted(swarm) == {"web": 3, "agent": 4}
+    assert not_judged(swarm) == {
+        "job": "a replicated-job runs to its end, it does not serve",
+        "scan": "a global-job runs to its end, it does not serve",
+    }
+    assert placement(swarm) == {"web": {"wkr1": 1, "wkr2": 2}, "agent": {}}
+
+
+def test_shortages_say_how_many_serve_of_how_many() -> None:
+    swarm = after(*BEFORE)
+    (found,) = shortages(swarm)
+    assert (found.service, found.serving, found.wanted) == ("web", 1, 3)
+    assert found.causes == (reasons.Missing("2 on wkr2, which is down"),)
+    assert [one.wanted for one in shortages(swarm, {"web": 2})] == [3]
+    assert [one.wanted for one in shortages(swarm, {"web": 4, "db": 9})] == [4]
+
+
+def test_a_global_service_wants_one_less_without_the_target() -> None:
+    agents = [task("agent", 0, n.hostname, suffix=n.hostname) for n in workers(3)]
+    start = baseline((AGENT,), agents)
+    kept = [one for one in agents if one.node_id != "id-wkr2"]
+    judgement = judge(start, Swarm(down(), (AGENT,), tuple(kept)))
+    assert judgement.services == (ServiceJudgement("agent", "global", 3, 1, 3),)
+    assert judgement.held
+    short = judge(start, Swarm(down(), (AGENT,), tuple(kept[1:])))
+    assert short.services[0].causes == (reasons.Missing("not running yet"),)
+
+
+def test_a_killed_task_is_replaced_anywhere_and_its_node_need_not_be_down() -> None:
+    swarm = Swarm(tuple(workers(3)), (WEB,), tuple(BEFORE))
+    start = Baseline(
+        swarm, frozenset(), baseline().fault_at, frozenset({BEFORE[1].id}), must_be_down=False
+    )
+    assert [judge(start, swarm).services[0].serving, judge(start, swarm).held] == [2, False]
+    judgement = judge(start, replace(swarm, tasks=(BEFORE[0], BEFORE[2], fresh(2, "wkr2"))))
+    new = frozenset({"web.2.new"})
+    assert judgement.services == (ServiceJudgement("web", "replicated", 3, 1, 2, new),)
+    paused = replace(baseline(), must_be_down=False)
+    assert judge(paused, swarm).not_down == ()
+
+
+@pytest.mark.parametrize(("early_s", "held"), [(1.9, True), (2.0, True), (2.1, False)])
+def test_a_replacement_may_seem_older_than_the_fault_by_the_clocks_difference(
+    early_s: float, held: bool
+) -> None:
+    twin = fresh(2, "wkr1", created=FAULT_S - early_s)
+    judgement = judge(baseline(), after(BEFORE[0], twin, fresh(3, "wkr3")))
+    assert judgement.held is held
+    if not held:
+        text = f"task web.2.new runs, but was created {early_s} s before the fault"
+        assert text in said(judgement)[0]
+
+
+def test_a_task_of_an_unknown_age_says_so() -> None:
+    unknown = replace(fresh(2, "wkr1"), created_at="")
+    judgement = judge(baseline(), after(BEFORE[0], unknown, fresh(3, "wkr3")))
+    assert judgement.services[0].causes[0] == reasons.NoProof("web.2.new")
+    assert "task web.2.new runs, but has no creation time" in said(judgement)[0]
+
+
+def test_a_service_that_was_changed_is_judged_by_what_it_was() -> None:
+    whole = after(BEFORE[0], fresh(2, "wkr1"), fresh(3, "wkr3"))
+    grown = judge(baseline(), replace(whole, services=(replace(WEB, replicas=4),)))
+    assert grown.services[0].causes == (reasons.Scaled(3, 4),)
+    gone = judge(baseline(), replace(whole, services=()))
+    removed = ServiceJudgement("web", "replicated", 3, 2, causes=(reasons.Removed(),))
+    assert gone.services == (removed,)
+
+
+NEVER = replace(WEB, restart=RestartPolicy("none"))
+WHY = "restart condition none"
+
+
+def lost_by_policy(*slots: int) -> Swarm:
+    """Both replicas of wkr2 ended; only these slots have not been filled again."""
+    dead = ended(*(replace(t, state="orphaned") for t in BEFORE[1:]))
+    new = [fresh(slot, "wkr3") for slot in (2, 3) if slot not in slots]
+    return Swarm(down(), (AGENT, NEVER), (BEFORE[0], *dead, *new))
+
+
+def never(slot: int, where: str = "wkr2") -> reasons.NeverBack:
+    return reasons.NeverBack("web", f"in slot {slot} (last on {where})", WHY)
+
+
+def test_a_replica_that_its_policy_never_starts_again_is_named_with_its_place() -> None:
+    swarm = lost_by_policy(2, 3)
+    assert lost_for_good(swarm, "web") == (never(2), never(3))
+    assert lost_for_good(swarm, "hub") == ()
+    without = replace(swarm, nodes=tuple(n for n in swarm.nodes if n.hostname != "wkr2"))
+    assert lost_for_good(without, "web")[0] == never(2, "no node")
+
+
+@pytest.mark.parametrize("slots", [(2, 3), (3,), ()])
+def test_waiting_ends_when_only_replicas_are_missing_that_never_return(
+    slots: tuple[int, ...],
+) -> None:
+    swarm = lost_by_policy(*slots)
+    latest = judge(baseline((NEVER,)), swarm)
+    gone = never_back(swarm, latest)
+    assert gone == tuple(map(never, slots))
+    assert only_missing(latest, gone)
+    assert only_missing(latest, gone[1:]) is not bool(slots)
+
+
+def test_another_missing_replica_is_worth_waiting_for() -> None:
+    def judged(name: str, stayed: int, *causes: reasons.Cause) -> ServiceJudgement:
+        return ServiceJudgement(name, "replicated", 3, 1, stayed, causes=causes)
+
+    missing = reasons.Missing("starting")
+    one = judged("web", 2, missing)
+    assert only_missing(Judgement((one, judged("db", 0)), ()), [never(2)])
+    assert not only_missing(Judgement((one,), ()), [])
+    assert not only_missing(Judgement((judged("web", 1, missing),), ()), [never(2)])
+    assert only_missing(Judgement((judged("web", 1, missing),), ()), [never(2), never(3)])
+    assert not only_missing(Judgement((one, judged("db", 2, missing)), ()), [never(2)])
