@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -112,6 +113,7 @@ def of_fault(fault: str, action: str | None, **changes: Any) -> dict[str, Any]:
     ("fault", "action", "parameters", "why"),
     [
         ("loss", "heal-node", {"level": 100}, ""),
+        ("loss", "heal-node", {"level": 1}, ""),
         ("loss", "heal-node", {"level": 101}, "its options are out of range"),
         ("loss", "heal-node", {"level": -1}, "its options are out of range"),
         ("latency", "heal-node", {"delay_ms": 0}, ""),
@@ -174,6 +176,36 @@ def test_what_was_checked_is_all_that_is_kept() -> None:
         targets=(TargetRecord("wkr2", "id-wkr2", "worker", "i-wkr2", task="web.1"),),
         undo=Undo("planned", (UndoStep("start-instance", "wkr2", "id-wkr2", "i-wkr2", ""),)),
     )
+
+
+def test_the_command_that_replaces_a_machine_is_never_taken_from_the_swarm() -> None:
+    """Broken: whoever may write to the Swarm runs a command on the operator's machine."""
+    raw = of_fault(
+        "instance-terminate", "replace-instance", parameters={"replace_with": "rm -rf /"}
+    )
+    assert "replace_with" not in read(raw, known()).parameters
+
+
+def test_only_instances_of_the_cluster_itself_are_known() -> None:
+    asked: list[str] = []
+
+    class Noted(Lab):
+        def instances(self, cluster: str) -> Any:
+            asked.append(cluster)
+            return super().instances(cluster)
+
+    lab = Noted(Clock(), workers(3), [])
+    cluster = SimulatedCluster(lab)
+    plan_from_swarm.here(cluster, lab.snapshot())
+    assert asked == [cluster.name]
+
+
+def test_a_manager_and_a_node_that_has_left_the_swarm_are_undone_too() -> None:
+    raw = plan()
+    target(raw).update(role="manager")
+    without = {i: name for i, name in known().nodes.items() if name != "wkr2"}
+    found = read(raw, replace(known(), nodes=without))
+    assert (found.targets[0].node, found.targets[0].role) == ("wkr2", "manager")
 
 
 def test_a_terminated_instance_may_be_undone() -> None:
