@@ -284,6 +284,8 @@ def test_a_lock_that_a_repeated_request_had_already_made_is_ours() -> None:
     assert lock.acquire(fake, SHOP, 60, ME) == "configs-1"
     with pytest.raises(RefusedError, match="is locked by ann@laptop"):
         lock.acquire(fake, SHOP, 60, lock.Owner("bob", "laptop", 7, "deploy"))
+    with pytest.raises(RefusedError, match="is locked by ann@laptop"):
+        lock.acquire(fake, SHOP, 60, ME)  # the same process, but an earlier lock of it
 
 
 def test_a_lock_that_is_released_while_we_ask_for_it_is_taken() -> None:
@@ -341,7 +343,7 @@ def test_each_renewal_changes_a_label_and_keeps_the_rest() -> None:
     found = lock.find(fake, lock.CHAOS)
     assert found is not None
     assert (found.until - found.since).total_seconds() == lock.LIVE_S
-    assert found.renewed == found.since
+    assert (found.id, found.renewed) == (lock_id, found.since)
     assert found.plan == {"id": "r1"}
     late = replace(found, renewed=found.since + timedelta(seconds=30))
     assert (late.alive_until - found.since).total_seconds() == 30 + lock.LIVE_S

@@ -140,6 +140,12 @@ def test_a_replica_on_another_node_that_died_too_is_not_counted() -> None:
     assert judge(baseline(), swarm).services[0].serving == 2
 
 
+def test_a_second_task_in_the_slot_of_a_replica_that_stayed_is_no_replica_more() -> None:
+    swarm = after(BEFORE[0], fresh(1, "wkr3"), fresh(3, "wkr3"))
+    web = judge(baseline(), swarm).services[0]
+    assert (web.serving, web.stayed, web.replaced) == (2, 1, frozenset({"web.3.new"}))
+
+
 def test_scaling_down_is_no_recovery() -> None:
     swarm = replace(after(BEFORE[0]), services=(replace(WEB, replicas=1),))
     judgement = judge(baseline(), swarm)

@@ -78,6 +78,15 @@ def test_how_long_strength_must_last(
     assert settling_s(swarm, Judgement((judged,), ()), tasks) == needed_s
 
 
+def test_only_tasks_that_ran_and_failed_show_how_long_one_lives() -> None:
+    swarm = Swarm((), (service("web", 2),), ())
+    judged = Judgement((ServiceJudgement("web", "replicated", 2, 1, 1, frozenset({"new"})),), ())
+    failed = TaskRecord("t", "web", 1, "wkr1", "failed", 0.0, 1.0, None, 40.0)
+    lives = replace(failed, state="running", running_s=2.0, ended_s=None)
+    stopped = replace(failed, state="shutdown", running_s=2.0)
+    assert settling_s(swarm, judged, [failed, lives, stopped]) == 5
+
+
 def test_replicas_that_ran_on_need_not_settle() -> None:
     swarm, kept = (
         Swarm((), (service("web", 2),), ()),

@@ -42,6 +42,7 @@ def minimum(samples: list[Sample], unseen: list[Unseen], **floors: int) -> tuple
             (BelowMinimum("web", 0, 2, 2.0),),
         ),
         ([sample(12)], (BelowMinimum("web", 0, 2, 2.0),)),
+        ([sample(11, web=1), sample(12)], (BelowMinimum("web", 0, 2, 2.0),)),
     ],
 )
 def test_the_fewest_replicas_since_the_fault_count(
