@@ -47,6 +47,7 @@ def belongings(lab: Lab, cluster: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_two_clusters_are_made_changed_and_removed_without_touching_each_other(lab: Lab) -> None:
     """Broken: the second cluster takes the first one's key, image or template with it."""
     lab.playbook("provision", *RED, *SMALL, "-e", "workers=0").ok()
