@@ -33,10 +33,10 @@ def remember(cluster: str, swarm: Swarm) -> None:
     if not cluster or not folder.is_dir():
         return
     names = {
-        "nodes": _safe(node.hostname for node in swarm.nodes),
-        "services": _safe(service.name for service in swarm.services),
-        "stacks": _safe(service.stack for service in swarm.services),
-        "zones": _safe(node.labels.get("az", "") for node in swarm.nodes),
+        "nodes": safe(node.hostname for node in swarm.nodes),
+        "services": safe(service.name for service in swarm.services),
+        "stacks": safe(service.stack for service in swarm.services),
+        "zones": safe(node.labels.get("az", "") for node in swarm.nodes),
     }
     if names == _read(cluster):
         return
@@ -48,7 +48,7 @@ def remember(cluster: str, swarm: Swarm) -> None:
 
 def clusters() -> list[str]:
     """The clusters that this machine has keys or names of."""
-    return _safe(path.name for path in (state_dir() / "clusters").glob("*"))
+    return safe(path.name for path in (state_dir() / "clusters").glob("*"))
 
 
 def known(kind: str, cluster: str | None = None) -> list[str]:
@@ -59,7 +59,7 @@ def known(kind: str, cluster: str | None = None) -> list[str]:
         cluster: of this cluster only; ``None`` for all.
     """
     names = [cluster] if cluster else clusters()
-    return _safe(name for one in names for name in _read(one).get(kind, ()))
+    return safe(name for one in names for name in _read(one).get(kind, ()))
 
 
 def _read(cluster: str) -> dict[str, Collection[str]]:
@@ -74,5 +74,6 @@ def _read(cluster: str) -> dict[str, Collection[str]]:
     return {kind: names for kind, names in found.items() if isinstance(names, list)}
 
 
-def _safe(names: Iterable[object]) -> list[str]:
+def safe(names: Iterable[object]) -> list[str]:
+    """Those of the names that a shell cannot mistake for a command, each once, sorted."""
     return sorted({name for name in names if isinstance(name, str) and _SAFE.fullmatch(name)})

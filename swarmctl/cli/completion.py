@@ -54,14 +54,14 @@ def stack_sources(ctx: typer.Context, incomplete: str) -> list[str]:
     del ctx
     from swarmctl.stack.render.folders import stack_names
 
-    return _matching(incomplete, stack_names())
+    return _matching(incomplete, known_names.safe(stack_names()))
 
 
 def runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Runs in ``--runs-dir``, the newest first."""
     root = Path(ctx.params.get("runs_dir") or "runs")
-    found = sorted((path.parent.name for path in root.glob("*/journal.json")), reverse=True)
-    return _matching(incomplete, found)
+    found = known_names.safe(path.parent.name for path in root.glob("*/journal.json"))
+    return _matching(incomplete, reversed(found))
 
 
 def faults(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -65,7 +65,10 @@ def share_progress() -> None:
 
 
 def note(text: str) -> None:
-    """Print a line on stderr as it is (no markup)."""
+    """Print a line on stderr (no markup), without what a terminal would obey: see :func:`error`."""
+    from swarmctl.reading.texts import clean
+
+    text = clean(text)
     if "rich.console" in sys.modules:  # a live display may have to be redrawn below the line
         err().print(text, markup=False, soft_wrap=True)
     else:  # importing Rich takes longer than rendering a stack

@@ -22,6 +22,7 @@ from swarmctl.discovery.labels import (
     LabelError,
     Publication,
     dns_label,
+    is_dns_label,
     publication,
     version,
 )
@@ -76,7 +77,9 @@ def members(swarm: Swarm) -> tuple[Member, ...]:
         Member(
             id=node.id,
             name=node.name,
-            label=label if labels[label := dns_label(node.name)] == 1 else dns_label(node.id),
+            label=label
+            if labels[label := dns_label(node.name)] == 1 and is_dns_label(label)
+            else dns_label(node.id),
             address=node.address,
             zone=node.zone,
             role=node.role,

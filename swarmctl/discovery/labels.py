@@ -71,6 +71,11 @@ def dns_label(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
+def is_dns_label(name: str) -> bool:
+    """Whether DNS can hold it: 1 to 63 characters."""
+    return _DNS_LABEL.fullmatch(name) is not None
+
+
 def version(service: Service, task: Task | None) -> str:
     """The label's version, else the tag of the image that the task runs."""
     image = (task.image if task else "") or service.image
@@ -89,7 +94,7 @@ def _main_port(wanted: str, ports: tuple[Port, ...]) -> int:
 
 
 def _checked(name: str) -> str:
-    if not _DNS_LABEL.fullmatch(name):
+    if not is_dns_label(name):
         raise LabelError(
             f"{name!r} is no DNS label (at most 63 letters, digits and hyphens): "
             f"give the service another {NAME}"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.texts import clean
 from swarmctl.swarm.constraints import parse_all
 from swarmctl.swarm.model import (
     DEFAULT_RESTART_DELAY,
@@ -115,10 +116,14 @@ class _Object:
         return {name: found.text(name) for name in found.raw}
 
     def text(self, key: str) -> str:
-        """A text, ``""`` when it is missing."""
+        """A text, ``""`` when it is missing.
+
+        Nodes and containers choose some of them, such as hostnames and errors: what a terminal
+        would obey is left out.
+        """
         found = self.raw.get(key)
         if isinstance(found, str):
-            return found
+            return found if found.isprintable() else clean(found)  # almost all are
         return "" if found is None else _checked(found, str, "a text", self, key)
 
     def required(self, key: str) -> str:

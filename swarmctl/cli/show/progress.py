@@ -13,6 +13,7 @@ from rich.text import Text
 
 from swarmctl.cli import console
 from swarmctl.errors import UsageError
+from swarmctl.reading.texts import clean
 
 # Without a terminal the status is printed at most this often.
 _STATUS_EVERY_S = 5.0
@@ -81,7 +82,7 @@ class ConsoleProgress:
             self._safely(status.stop)
 
     def _spin(self, text: str) -> None:
-        line = escape(text)
+        line = escape(clean(text))
         if self._status is None:
             self._status = console.err().status(line)
             self._status.start()
@@ -89,7 +90,7 @@ class ConsoleProgress:
             self._status.update(line)
 
     def _print(self, text: str, style: str) -> None:
-        self._safely(lambda: console.err().print(Text(text, style=style), soft_wrap=True))
+        self._safely(lambda: console.err().print(Text(clean(text), style=style), soft_wrap=True))
 
     def _safely(self, write: Callable[[], None]) -> None:
         if self._gone:

@@ -2,6 +2,7 @@
 
 https://developer.hashicorp.com/consul/api-docs/features/filtering; the grammar is go-bexpr's.
 An expression that is not understood is an error: ignored, it would give too many answers.
+Consul's regular expressions take linear time, Python's may take years: ``matches`` is limited.
 """
 
 from __future__ import annotations
@@ -18,6 +19,13 @@ _TOKEN = re.compile(
 )
 _MISSING = object()
 _END = ""
+_LONGEST = 2000  # characters of an expression
+_DEEPEST = 50  # parentheses and negations
+# What a regular expression may cost: a repetition 2, an alternative 1. A group cannot be repeated.
+_COSTLIEST = 6
+_LONGEST_MATCHED = 128  # characters
+_REPETITION = re.compile(r"[*+?{]")
+_NOT_OFFERED = re.compile(r"\)[*+?{]|\(\?|\\[0-9]")
 
 
 class FilterError(ValueError):
@@ -35,8 +43,12 @@ def parse(expression: str) -> Test:
 
 class _Parser:
     def __init__(self, expression: str) -> None:
+        if len(expression) > _LONGEST:
+            raise FilterError(f"it has more than {_LONGEST} characters")
         self._tokens = list(_tokens(expression))
         self._at = 0
+        if sum(token in ("not", "(") for token in self._tokens) > _DEEPEST:
+            raise FilterError(f"it has more than {_DEEPEST} parentheses and negations")
 
     def parse(self) -> Test:
         test = self._either()
@@ -159,12 +171,19 @@ def _equals(field: tuple[str, ...], value: str) -> Test:
 def _contains(field: tuple[str, ...], value: str) -> Test:
     def test(item: Mapping[str, Any]) -> bool:
         found = _get(item, field)
-        return found is not _MISSING and value in (found if found is not None else ())
+        if found is _MISSING or found is None:
+            return False
+        if not isinstance(found, str | list | Mapping):
+            raise FilterError(f"{'.'.join(field)} is no list, map or text")
+        return value in found
 
     return test
 
 
 def _matches(field: tuple[str, ...], value: str) -> Test:
+    cost = 2 * len(_REPETITION.findall(value)) + value.count("|")
+    if cost > _COSTLIEST or _NOT_OFFERED.search(value):
+        raise FilterError(f"the regular expression {value!r} may take too long: make it simpler")
     try:
         pattern = re.compile(value)
     except re.error as fault:
@@ -172,6 +191,8 @@ def _matches(field: tuple[str, ...], value: str) -> Test:
 
     def test(item: Mapping[str, Any]) -> bool:
         found = _get(item, field)
+        if isinstance(found, str) and len(found) > _LONGEST_MATCHED:
+            raise FilterError(f"{'.'.join(field)} is longer than {_LONGEST_MATCHED} characters")
         return isinstance(found, str) and pattern.search(found) is not None
 
     return test

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import random
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -25,6 +27,8 @@ from swarmctl.discovery.listeners.loop import LoopThread
 _METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"]
 _CONNECTIONS = 2000
 _END_S = 2
+# Texts quote the request: a browser must not take them for a page.
+_PLAIN_TEXT = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
 
 
 class HttpListener:
@@ -48,6 +52,7 @@ class HttpListener:
     ) -> None:
         self._identity, self._contact, self._metrics = identity, contact, metrics
         self._edition: Edition | None = None
+        self._loopback = ipaddress.ip_address(bound.getsockname()[0]).is_loopback
         self._changed = asyncio.Event()
         self.waiting = 0  # blocking queries under way
         app = Starlette(routes=[Route("/{path:path}", self._respond, methods=_METHODS)])
@@ -83,25 +88,30 @@ class HttpListener:
 
     async def _respond(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
-            return Response("this catalogue is read-only", 405, {"Allow": "GET, HEAD"})
+            headers = {"Allow": "GET, HEAD", **_PLAIN_TEXT}
+            return Response("this catalogue is read-only", 405, headers)
+        # A page in a browser can point a name of its own at loopback, and read what it answers.
+        if self._loopback and not _is_local(request.headers.get("host", "")):
+            text = "this address is served to 127.0.0.1, ::1 and localhost only"
+            return Response(text, 403, _PLAIN_TEXT)
         path, query = request.url.path, _values(request)
         if path in ("/metrics", "/v1/agent/metrics"):
             return Response(self._metrics(), media_type="text/plain; version=0.0.4")
         try:
             blocking = read_blocking(query, random.random())  # noqa: S311  # spreads clients only
         except ValueError as fault:
-            return Response(str(fault), 400)
+            return Response(str(fault), 400, _PLAIN_TEXT)
         if blocking:
             await self._wait(blocking, request)
         edition = self._edition
         if edition is None:
-            return Response("No cluster leader", 500, self._headers(None))
+            return Response("No cluster leader", 500, self._headers(None) | _PLAIN_TEXT)
         found = api.answer(edition, path, query, self._identity)
         headers = self._headers(edition)
         if found.json:
             text = json.dumps(found.body, indent=4 if "pretty" in query else None)
             return Response(text, found.status, headers, "application/json")
-        return Response(found.body, found.status, headers)
+        return Response(found.body, found.status, headers | _PLAIN_TEXT)
 
     async def _wait(self, blocking: BlockingQuery, request: Request) -> None:
         """Wait for an edition after the one that the client has, but not for a client that left."""
@@ -133,6 +143,15 @@ class HttpListener:
 
 def _values(request: Request) -> dict[str, Sequence[str]]:
     return {key: request.query_params.getlist(key) for key in request.query_params}
+
+
+def _is_local(host: str) -> bool:
+    """Whether a ``Host`` header names an address, or this machine: no page has such a name."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
 
 
 async def _disconnected(request: Request) -> None:

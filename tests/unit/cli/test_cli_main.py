@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from swarmctl.cli import console
 from swarmctl.cli import main as cli
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.stack.render import folders
@@ -154,3 +155,8 @@ def test_render_prints_the_compose_file_and_nothing_else(
     assert cli.main([*words, "--check"]) == 1
     assert cli.main(words) == 0
     assert cli.main([*words, "--check"]) == 0
+
+
+def test_a_note_that_quotes_a_node_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    console.note("wkr1 says \x1b[2J\x1b]0;title\x07[red]hello")
+    assert capsys.readouterr().err == "wkr1 says [red]hello\n"

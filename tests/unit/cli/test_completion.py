@@ -13,6 +13,7 @@ import pytest
 from swarmctl import known_names
 from swarmctl.chaos.faults import FAULTS
 from swarmctl.chaos.plan.limits import Guard
+from swarmctl.stack.render.stack_files import TEMPLATE
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.node import Node
 from tests.unit.chaos.simulated_swarm import node, service
@@ -116,6 +117,18 @@ def test_a_name_that_a_shell_would_run_is_never_offered(state: Path) -> None:
     assert known_names.known("nodes") == ["good"]
     (state / "clusters" / "swarm_app" / "names.json").write_text('{"nodes": ["$(reboot)", 7]}')
     assert known_names.known("nodes") == []
+
+
+def test_a_folder_with_a_name_that_a_shell_would_run_is_never_offered(tmp_path: Path) -> None:
+    """Runs and stacks come with a checkout or an archive of somebody else."""
+    for name in ("\\$(reboot)", "`reboot`", "good"):
+        for file in (Path("runs", name, "journal.json"), Path("stacks", name, TEMPLATE)):
+            (tmp_path / file).parent.mkdir(parents=True)
+            (tmp_path / file).touch()
+    report = f"swarmctl chaos report --runs-dir {tmp_path / 'runs'} "
+    assert offered(report) == ["good"]
+    stacks = {"SWARMCTL_STACKS": str(tmp_path / "stacks")}
+    assert offered("swarmctl stack deploy ", "bash", **stacks) == ["good"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"nodes": "wkr1"}', "\x00"])

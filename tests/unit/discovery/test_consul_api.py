@@ -127,6 +127,22 @@ def test_a_filter_that_is_not_understood_is_refused_and_not_ignored(expression: 
     assert "expression" in found.body
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'Node.ID matches "(a+)+$"',
+        'Node.ID matches "a?a?a?a?a?a?aaaaaa"',
+        'Node.ID matches "(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)(a|a)b"',
+        r'Node.ID matches "(\\w)\\1"',
+        "(" * 5000,
+        "not " * 400 + 'Service.Port == "1"',
+        '"x" in Service.EnableTagOverride',
+    ],
+)
+def test_a_filter_that_may_take_for_ever_is_refused(expression: str) -> None:
+    assert ask("/v1/health/service/shop-web", filter=expression).status == 400
+
+
 def test_the_services_can_be_filtered_as_the_newer_prometheus_does() -> None:
     found = body(
         "/v1/catalog/services", filter='ServiceMeta.stack == "shop" and "v2" in ServiceTags'

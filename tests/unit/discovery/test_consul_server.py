@@ -125,6 +125,30 @@ def test_writing_is_refused(server: Running) -> None:
     assert "read-only" in found.text
 
 
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8500", "127.0.0.1.evil", ""])
+def test_a_page_whose_name_points_at_loopback_reads_nothing(server: Running, host: str) -> None:
+    publish(server, FIRST)
+    found = requests.get(f"{server.url}/v1/catalog/nodes", headers={"Host": host}, timeout=20)
+    assert found.status_code == 403
+    assert "mgr" not in found.text
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "[::1]:8500", "[::1]", "127.0.0.1"])
+def test_local_names_are_served(server: Running, host: str) -> None:
+    publish(server, FIRST)
+    found = requests.get(f"{server.url}/v1/catalog/nodes", headers={"Host": host}, timeout=20)
+    assert found.status_code == 200
+
+
+@pytest.mark.parametrize("query", ["filter=<script>", "dc=<script>", "index=<script>"])
+def test_a_browser_never_takes_an_error_for_a_page(server: Running, query: str) -> None:
+    publish(server, FIRST)
+    found = server.get(f"/v1/health/service/shop-web?{query}")
+    assert found.status_code in (400, 500)
+    assert found.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert found.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_the_metrics_are_prometheus_text(server: Running) -> None:
     found = server.get("/metrics")
     assert 'swarmctl_discovery_endpoints{name="shop-web"} 2' in found.text.splitlines()

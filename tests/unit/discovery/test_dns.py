@@ -19,8 +19,8 @@ from swarmctl.discovery.consul.dns_server import DnsListener
 from swarmctl.discovery.consul.identity import Identity
 from swarmctl.discovery.edition import Edition, follow
 from swarmctl.discovery.listeners.sockets import Place, listen_dns
-from tests.unit.discovery.shop import labelled, port, shop
-from tests.unit.engine_json import task
+from tests.unit.discovery.shop import NODES, labelled, port, shop
+from tests.unit.engine_json import node, task
 
 IDENTITY = Identity()
 DNS53 = labelled("shop_dns", [port(53, 53), port(53, 53, Protocol="udp")])
@@ -48,6 +48,16 @@ def test_the_addresses_of_a_service() -> None:
     assert found.answer[0].ttl == 0
     assert found.flags & dns.flags.AA
     assert not found.flags & dns.flags.RA
+
+
+@pytest.mark.parametrize("hostname", ["w" * 64, "---", "\u20ac"])
+def test_a_host_whose_name_dns_cannot_hold_spoils_no_answer(hostname: str) -> None:
+    odd = node("wkr_2", addr="10.42.0.6")
+    odd["Description"]["Hostname"] = hostname
+    nodes = [*NODES[:2], odd]
+    found = ask("shop-web.service.consul", "SRV", follow(None, catalogue(shop(nodes=nodes)), (), 1))
+    assert len(texts(found.answer)) == 2
+    assert sorted(texts(found.additional)) == ["10.42.0.5", "10.42.0.6"]
 
 
 def test_the_ports_of_a_service_with_the_addresses_of_their_nodes() -> None:

@@ -113,3 +113,12 @@ def test_the_services_own_names_and_stacks_are_found() -> None:
     assert [s.name for s in seen.stack_services("a")] == ["a_web"]
     assert seen.service_by_name("b_web") is not None
     assert seen.service_by_name("nope") is None
+
+
+def test_what_a_node_or_a_container_says_moves_no_cursor() -> None:
+    evil = node("wkr1", labels={"az": "\x1b[2Ja"}, message="\x1b]0;title\x07gone\nfor good")
+    evil["Description"]["Hostname"] = "wkr1\x1b[31m\x9b1m"
+    seen = web(task("web", "wkr1", 1, "failed", error="\x1b[1Ano such \rfile"), nodes=[evil])
+    (one,) = seen.nodes
+    assert (one.hostname, one.labels, one.message) == ("wkr11m", {"az": "a"}, "gone\nfor good")
+    assert seen.tasks[0].error == "no such file"
