@@ -87,7 +87,7 @@ class Gate:
                 "a header Authorization with an AWS4-HMAC-SHA256 signature is required; "
                 f"{_NEW_KEY}",
             )
-        if not hmac.compare_digest(given["id"], self._credentials.access_key):
+        if not hmac.compare_digest(given["id"].encode(), self._credentials.access_key.encode()):
             raise _RefusedError(
                 "AuthFailure", f"the access key is not that of this lab; {_NEW_KEY}"
             )
@@ -139,7 +139,7 @@ def _recent(when: str, date: str) -> bool:
 
 def _body(environ: Mapping[str, Any]) -> bytes:
     length = environ.get("CONTENT_LENGTH") or "0"
-    if environ.get("HTTP_TRANSFER_ENCODING") or not length.isdigit() or int(length) > MAX_BODY:
+    if environ.get("HTTP_TRANSFER_ENCODING") or not length.isdecimal() or int(length) > MAX_BODY:
         raise _RefusedError(
             "InvalidRequest", f"a request has at most {MAX_BODY} bytes, not chunked"
         )

@@ -25,6 +25,8 @@ JOURNAL_NAME = "journal.json"
 REPORT_NAME = "report.html"
 # What new_id makes. One from elsewhere becomes the name of a directory here.
 _ID = re.compile(r"\d{8}-\d{6}-[a-z][a-z-]*(-\d+)?")
+# It names a directory here and, when a run is undone, one on its nodes.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 # What is enough to undo a run, and to know what it was.
 _BRIEF = (
@@ -43,7 +45,10 @@ _BRIEF = (
 
 def brief(journal: Journal) -> dict[str, Any]:
     """The part of a journal that is kept in the Swarm: enough to carry out its undo plan."""
-    return {name: value for name, value in asdict(journal).items() if name in _BRIEF}
+    found = {name: value for name, value in asdict(journal).items() if name in _BRIEF}
+    # A command may hold a password, and it is never taken from the Swarm.
+    options = {k: v for k, v in journal.parameters.items() if k != "replace_with"}
+    return {**found, "parameters": options}
 
 
 def from_brief(raw: Any) -> Journal:
@@ -118,7 +123,10 @@ class Runs:
         if not path.is_file():
             raise unknown("run", run_id, self.ids())
         try:
-            return msgspec.json.decode(path.read_bytes(), type=Journal)
+            journal = msgspec.json.decode(path.read_bytes(), type=Journal)
+            if not _PLAIN_NAME.fullmatch(journal.id):
+                raise msgspec.ValidationError(f"{journal.id!r} is no run id - at `$.id`")
+            return journal
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SwarmctlError(
                 f"cannot read the journal {path}: {error}",

@@ -118,7 +118,13 @@ def test_motos_own_pages_are_closed(endpoint: str, path: str) -> None:
     refused(requests.post(endpoint + path, data=FORM, headers=headers, timeout=10), "closed")
 
 
-@pytest.mark.parametrize("length", ["5000000", "-1", "many"])
+def test_a_key_that_no_lab_has_is_refused_and_is_no_failure(endpoint: str) -> None:
+    headers = signed(endpoint)
+    headers["Authorization"] = headers["Authorization"].replace(KEY_ID, "l\u00e4b")
+    refused(post(endpoint, headers), "not that of this lab")
+
+
+@pytest.mark.parametrize("length", ["5000000", "-1", "many", "\u00b2"])
 def test_an_endless_body_is_not_read(endpoint: str, length: str) -> None:
     answer = requests.post(endpoint, headers={"Content-Length": length}, timeout=10)
     refused(answer, "at most")

@@ -90,6 +90,8 @@ def test_fields_of_a_newer_version_are_left_out(tmp_path: Path) -> None:
         ('"by_hand": "aws ec2 start-instances"', '"by_hand": 7', "$.undo.steps[0].by_hand"),
         ('"schema": 1', '"schema": "1"', "$.schema"),
         ('"cluster": "swarm_app",', "", "cluster"),
+        ('"id": "run-1"', '"id": "../../elsewhere"', "$.id"),
+        ('"id": "run-1"', '"id": ""', "$.id"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_and_its_place_is_named(
@@ -114,6 +116,12 @@ def test_an_undo_plan_from_the_swarm_is_checked_like_a_journal() -> None:
         from_brief({**raw, "targets": "wkr1"})
     with pytest.raises(SwarmctlError, match="run id"):
         from_brief({**raw, "id": "../elsewhere"})
+
+
+def test_a_command_is_not_stored_in_the_swarm() -> None:
+    run = replace(journal(), parameters={"level": 5, "replace_with": "make -e password=hunter2"})
+    assert brief(run)["parameters"] == {"level": 5}
+    assert "hunter2" not in str(brief(run))
 
 
 def test_an_unknown_run_gets_the_known_ones(tmp_path: Path) -> None:
