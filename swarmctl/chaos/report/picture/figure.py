@@ -98,6 +98,7 @@ def _style(salt: str) -> Iterator[None]:
     settings: dict[str, Any] = {
         "svg.fonttype": "none",  # text stays text: it can be searched, and uses the page's font
         "svg.hashsalt": salt,  # the same journal gives the same bytes
+        "text.parse_math": False,  # a name with two dollar signs is no formula
         "font.family": "sans-serif",
         "font.size": 10,
         "axes.edgecolor": canvas.INK,

@@ -107,6 +107,16 @@ def test_text_from_outside_cannot_break_out_of_the_picture(tmp_path: Path) -> No
     ElementTree.fromstring(svg)
 
 
+def test_a_name_is_never_read_as_a_formula(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path)
+    name = r"$\frac{x$"
+    journal.samples[0].services[name] = 1
+    journal.samples[0].nodes[name] = 1
+    journal.samples[0].states[name] = "ready"
+    assert name in figure.draw(journal)
+    assert figure.file([journal], "png")
+
+
 def test_a_long_run_is_not_megabytes(tmp_path: Path) -> None:
     journal = runs.lost_node(tmp_path)
     first = journal.probe_log[0]
