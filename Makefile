@@ -88,7 +88,7 @@ lab-test: doctor ## Run the tests on a real Swarm, in the tests' own lab
 	pytest tests/lab -m 'not long'
 
 .PHONY: proof
-proof: doctor ## Run lab-test with every fault, 40 random Swarms and 5,000 mutated compose files (about an hour)
+proof: doctor ## Run lab-test with every fault, killed runs, two clusters, 40 random Swarms and 5,000 mutated compose files (over an hour)
 	SWARMCTL_PREDICTION_SCENARIOS=$${SWARMCTL_PREDICTION_SCENARIOS:-40} pytest tests/lab
 	SWARMCTL_COMPOSE_FUZZ=$${SWARMCTL_COMPOSE_FUZZ:-5000} pytest tests/unit/stack_lint/test_docker_agreement.py
 
