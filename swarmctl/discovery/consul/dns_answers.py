@@ -59,6 +59,7 @@ def answer(
     elif query.opcode() != dns.opcode.QUERY:
         response.set_rcode(dns.rcode.NOTIMP)
     elif len(query.question) != 1:
+        response.question = []  # hundreds of them may not fit into the answer
         response.set_rcode(dns.rcode.FORMERR)
     elif edition is None:
         response.set_rcode(dns.rcode.SERVFAIL)

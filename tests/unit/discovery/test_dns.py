@@ -209,6 +209,15 @@ def test_a_client_gets_all_replicas_over_udp_or_by_falling_back_to_tcp(server: D
     assert len(dns.query.udp(large, where, port=at, timeout=30).answer[0]) == 60
 
 
+def test_hundreds_of_questions_in_one_packet_are_answered_with_formerr(server: DnsListener) -> None:
+    server.publish(EDITION)
+    query = dns.message.make_query("shop-web.service.consul", "SRV")
+    query.question *= 300
+    reply = server.reply(query.to_wire(max_size=65535), udp=True)
+    assert reply is not None
+    assert dns.message.from_wire(reply).rcode() == dns.rcode.FORMERR
+
+
 def test_rubbish_is_answered_with_formerr_or_not_at_all_and_never_stops_the_server(
     server: DnsListener,
 ) -> None:
