@@ -19,7 +19,7 @@ import botocore.parsers
 
 from swarmctl.cloud.security_groups import SecurityGroup, SecurityGroups, security_group
 from swarmctl.errors import SwarmctlError
-from swarmctl.reading.texts import one_line
+from swarmctl.reading.texts import clean, one_line
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -210,7 +210,7 @@ def _instance(raw: Mapping[str, Any]) -> Instance:
     tags = {tag["Key"]: tag["Value"] for tag in raw.get("Tags", ())}
     return Instance(
         id=raw["InstanceId"],
-        name=tags.get("Name", raw["InstanceId"]),
+        name=clean(tags.get("Name", raw["InstanceId"])),
         role=tags.get(ROLE_TAG, ""),
         state=raw["State"]["Name"],
         private_ip=raw.get("PrivateIpAddress", ""),

@@ -82,6 +82,12 @@ def test_a_wildcard_in_a_name_matches_no_other_cluster(ec2: Cloud, api: Stubber)
     assert ec2.instances("swarm*") == ()
 
 
+def test_a_name_that_a_terminal_would_obey_is_cleaned(ec2: Cloud, api: Stubber) -> None:
+    tag = {"Name": "tag:swarmctl:cluster", "Values": ["swarm_app"]}
+    api.add_response("describe_instances", answer(raw("mgr1\x1b[2J\x07")), asked(tag))
+    assert [i.name for i in ec2.instances("swarm_app")] == ["mgr1"]
+
+
 def test_clusters_are_those_that_have_instances(ec2: Cloud, api: Stubber) -> None:
     both = answer(raw("a"), raw("b", cluster="other"), raw("c"))
     tag = {"Name": "tag-key", "Values": ["swarmctl:cluster"]}
