@@ -20,6 +20,7 @@ from swarmctl.chaos.journal.journal import Journal
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.files import PRIVATE, locked, write_whole
 from swarmctl.reading.names import unknown
+from swarmctl.reading.texts import clean
 
 JOURNAL_NAME = "journal.json"
 REPORT_NAME = "report.html"
@@ -68,6 +69,17 @@ def from_brief(raw: Any) -> Journal:
             f"the undo plan in the Swarm's lock has no valid run id: {journal.id!r}"
         )
     return journal
+
+
+def _clean(value: Any) -> Any:
+    """The same value with every text fit to be shown: a journal may come from somewhere else."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [_clean(item) for item in value]
+    if isinstance(value, dict):
+        return {clean(key): _clean(item) for key, item in value.items()}
+    return value
 
 
 @dataclass(frozen=True)
@@ -123,7 +135,7 @@ class Runs:
         if not path.is_file():
             raise unknown("run", run_id, self.ids())
         try:
-            journal = msgspec.json.decode(path.read_bytes(), type=Journal)
+            journal = msgspec.convert(_clean(msgspec.json.decode(path.read_bytes())), Journal)
             if not _PLAIN_NAME.fullmatch(journal.id):
                 raise msgspec.ValidationError(f"{journal.id!r} is no run id - at `$.id`")
             return journal

@@ -109,6 +109,12 @@ def test_a_value_of_the_wrong_type_is_refused_and_its_place_is_named(
     assert place in caught.value.message
 
 
+def test_what_a_terminal_would_obey_is_removed_from_a_journal(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    runs.save(replace(journal(), hypothesis="it\x1b[2J holds\x00"))
+    assert runs.load("run-1") == journal()
+
+
 def test_an_undo_plan_from_the_swarm_is_checked_like_a_journal() -> None:
     raw = brief(journal("20260102-030405-drain"))
     assert from_brief(raw).undo == journal().undo
