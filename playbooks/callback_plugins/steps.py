@@ -74,6 +74,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
     def _close(self) -> None:
         if self._folder.exists() and os.getpid() == self._pid:
             self._screen.close()
+            # A leftover in /tmp must not turn a good run into a failed one.
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
