@@ -14,13 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from swarmctl.discovery.ask_nodes import ask_nodes, forgotten, with_ports
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.contact import Contact
 from swarmctl.discovery.edition import Edition, KeyValue, difference, follow
 from swarmctl.discovery.endpoint import Problem
+from swarmctl.discovery.forgotten.ask_nodes import ask_nodes, forgotten, with_ports
+from swarmctl.discovery.forgotten.memory import Memory, complete
 from swarmctl.discovery.listeners.listener import Outlet, State
-from swarmctl.discovery.memory import Memory, complete
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Port, Swarm
 from swarmctl.swarm.observe.host_ports import Shell, read_host_ports

@@ -4,12 +4,13 @@ What is an endpoint:
 
 - a **host port**, fixed or dynamic: one for each task that serves, at its node's address. Its id is
   the task's, as in ECS, so a replaced task is another endpoint;
-- a port of the **routing mesh**: one for each live node that is not drained, while any replica
-  serves. The mesh answers on every node and chooses a replica by itself; an endpoint for each
-  replica would list an address twice, and change while nothing changes for a client;
+- a port of the **routing mesh**: one for each live node that is not (being) drained, while any
+  replica serves. The mesh answers on every node and chooses a replica by itself; an endpoint for
+  each replica would list an address twice, and change while nothing changes for a client;
 - a service **without a published port** is none: its overlay cannot be reached from outside.
 
-Whether a task serves is :meth:`swarmctl.swarm.model.Swarm.serving`'s answer.
+Whether a task serves is :meth:`swarmctl.swarm.model.Swarm.serving`'s answer; what is about to leave
+is left out before it stops: :mod:`swarmctl.discovery.leaving`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from swarmctl.discovery.labels import (
     publication,
     version,
 )
+from swarmctl.discovery.leaving import is_draining, reachable
 from swarmctl.swarm.model import Port, Service, Swarm, Task
 from swarmctl.swarm.node import Node
 
@@ -37,7 +39,7 @@ def catalogue(swarm: Swarm) -> Catalogue:
     not affected.
 
     Args:
-        swarm: a snapshot; :func:`swarmctl.discovery.memory.complete` adds what the managers forgot.
+        swarm: a snapshot; :mod:`swarmctl.discovery.forgotten` adds what the managers forgot.
     """
     published: list[tuple[Service, Publication]] = []
     problems: list[Problem] = []
@@ -97,7 +99,7 @@ def _shared_by_accident(published: list[tuple[Service, Publication]]) -> frozens
 
 
 def _host_ports(swarm: Swarm, service: Service, how: Publication) -> Iterator[Endpoint]:
-    for task in swarm.serving(service):
+    for task in reachable(swarm, service):
         node = swarm.node_by_id(task.node_id)
         for port in host_ports(service, task) if node else ():
             assert node is not None
@@ -117,10 +119,10 @@ def _mesh_ports(swarm: Swarm, service: Service, how: Publication) -> Iterator[En
     ports = [port for port in service.ports if port.mode == "ingress" and port.published]
     if not ports or not swarm.serving(service):
         return
-    for node in swarm.nodes:
-        if node.live and node.availability != "drain":
-            for port in ports:
-                yield _endpoint(service, how, port, node, None)
+    nodes = [node for node in swarm.nodes if node.live and node.availability != "drain"]
+    for node in [node for node in nodes if not is_draining(node)] or nodes:
+        for port in ports:
+            yield _endpoint(service, how, port, node, None)
 
 
 def _endpoint(

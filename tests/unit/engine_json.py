@@ -79,7 +79,7 @@ def task(
     raw: dict[str, Any] = {
         "ID": more.get("id", f"task-{next(_ids)}"),
         "ServiceID": f"id-{of}",
-        "CreatedAt": "2026-01-31T12:00:00.123456789Z",
+        "CreatedAt": more.get("created", "2026-01-31T12:00:00.123456789Z"),
         "Spec": more.get("spec") or template(),
         "Status": {
             "State": state,

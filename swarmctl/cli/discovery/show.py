@@ -56,7 +56,7 @@ def list_(
 @contextmanager
 def reader(target: Target) -> Iterator[tuple[Callable[[], Swarm], Callable[[], str]]]:
     """Reads snapshots, and the Swarm's id; nodes are asked for ports that the managers forgot."""
-    from swarmctl.discovery.ask_nodes import ask_nodes
+    from swarmctl.discovery.forgotten.ask_nodes import ask_nodes
 
     shell = target.shell()
     with target.failover() as failover:

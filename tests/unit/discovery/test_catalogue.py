@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swarmctl.discovery.catalogue import catalogue
-from swarmctl.discovery.memory import Memory, complete
+from swarmctl.discovery.forgotten.memory import Memory, complete
 from swarmctl.swarm.model import Swarm
 from tests.unit.discovery.shop import NODES, labelled, port, shop
 from tests.unit.engine_json import node, swarm, task

@@ -1,0 +1,1 @@
+"""What the managers knew before and forgot: remembered, or read on the nodes."""
