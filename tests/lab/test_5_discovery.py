@@ -119,7 +119,11 @@ def test_a_dead_workers_endpoints_go_and_their_replacements_come(lab: Lab, agent
     workers = {n["name"]: n["address"] for n in status["nodes"] if n["role"] == "worker"}
     victim = max(set(workers) - {PINNED}, key=lambda name: serving_on(status, name))
     instance = lab.instance(victim)["InstanceId"]
-    assert any(p.startswith(f"{workers[victim]}:") for p in agent.by_dns())
+    wait_for(
+        f"the agent to name the replicas on {victim}",
+        lambda: _names(agent, workers[victim]),
+        timeout=60,
+    )
     lab.ec2.stop_instances(InstanceIds=[instance], Force=True)
     try:
         wait_for(
@@ -136,6 +140,11 @@ def test_a_dead_workers_endpoints_go_and_their_replacements_come(lab: Lab, agent
     finally:
         lab.ec2.start_instances(InstanceIds=[instance])
         lab.wait_until_running(victim)
+
+
+def _names(agent: Agent, address: str) -> tuple[bool | None, str]:
+    named = agent.by_dns()
+    return any(place.startswith(f"{address}:") for place in named) or None, f"{sorted(named)}"
 
 
 def _moved(agent: Agent, dead: str) -> tuple[bool | None, str]:
