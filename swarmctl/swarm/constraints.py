@@ -27,9 +27,9 @@ class Constraint:
             ``""`` when it is accepted.
     """
 
-    key: str
-    equal: bool
-    value: str
+    key: str = ""
+    equal: bool = True
+    value: str = ""
     problem: str = ""
 
     def holds(self, node: Node) -> bool:
@@ -37,7 +37,7 @@ class Constraint:
         if self.problem:
             return False
         if self.key.lower() == "node.ip":
-            return self._holds_for_address(node.status_address or node.address)
+            return self._holds_for_address(node.status_address)
         found = label(node, self.key)
         if found is None and (built_in := _BUILT_IN.get(self.key.lower())):
             found = built_in(node)
@@ -82,7 +82,7 @@ def parse(expression: str) -> Constraint:
         elif not _VALUE.fullmatch(value):
             problem = f"the value {value!r} is invalid"
         return Constraint(key, operator == "==", value, problem)
-    return Constraint("", True, "", "it has neither == nor !=")
+    return Constraint(problem="it has neither == nor !=")
 
 
 def parse_all(expressions: Iterable[str]) -> tuple[Constraint, ...]:
@@ -107,8 +107,7 @@ def label(node: Node, name: str) -> str | None:
         ``""`` when the node lacks the label; ``None`` when the name is not that of a label.
     """
     lower = name.lower()
-    places: tuple[Mapping[str, str], ...] = (node.labels, node.engine_labels)
-    for prefix, labels in zip(LABELS, places, strict=True):
+    for prefix, labels in ((NODE_LABEL, node.labels), (ENGINE_LABEL, node.engine_labels)):
         if lower.startswith(prefix) and len(name) > len(prefix):
             return labels.get(name[len(prefix) :], "")
     return None

@@ -1,5 +1,7 @@
 """Security groups become rules: what no rule opens stays closed."""
 
+import pytest
+
 from swarmctl.lab.api import Ec2Instance, Rule, View
 from swarmctl.lab.firewall import OPERATOR, compile_rules, gateway_of
 
@@ -19,10 +21,44 @@ def accepts(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip().startswith("ip saddr {")]
 
 
+WEB_AND_SSH = """\
+table inet lab_security_groups
+delete table inet lab_security_groups
+table inet lab_security_groups {
+  chain from_operator {
+    tcp dport 22-22 accept
+    drop
+  }
+  chain ingress {
+    type filter hook prerouting priority mangle; policy accept;
+    iifname != "eth0" accept
+    ct direction reply accept
+    ct state related accept
+    ip saddr 10.42.0.1 goto from_operator
+    ip saddr { 10.42.0.0/16 } tcp dport 80-81 accept
+    ip saddr { 203.0.113.7/32 } tcp dport 22-22 accept
+    drop
+  }
+}
+"""
+
+
+def test_the_script_replaces_the_table_and_drops_what_no_line_before_accepts() -> None:
+    """Order decides: answers first, then the operator alone, then the network, at last nothing."""
+    web = Rule("tcp", 80, 81, cidr="10.42.0.0/16")
+    ssh = Rule("tcp", 22, 22, cidr=f"{OPERATOR}/32")
+    assert compiled(web, ssh) == WEB_AND_SSH
+
+
 def test_without_a_rule_nothing_is_accepted() -> None:
     text = compiled()
     assert accepts(text) == []
     assert text.count("    drop\n") == 2
+
+
+def test_a_group_without_rules_opens_nothing() -> None:
+    me = instance("i-1", "10.42.1.4", "sg-new")
+    assert compile_rules(me, View((me,), VPC, {})) == compiled()
 
 
 def test_a_group_reference_becomes_the_addresses_of_its_living_members() -> None:
@@ -38,13 +74,25 @@ def test_a_group_reference_becomes_the_addresses_of_its_living_members() -> None
 
 
 def test_a_group_without_members_opens_nothing() -> None:
-    assert accepts(compiled(Rule("udp", 4789, 4789, group="sg-9"))) == []
+    ssh, none = Rule("tcp", 22, 22, cidr="10.42.0.0/16"), Rule("udp", 4789, 4789, group="sg-9")
+    assert compiled(none, ssh) == compiled(ssh)
 
 
-def test_esp_is_matched_by_its_protocol_number() -> None:
-    assert accepts(compiled(Rule("50", -1, -1, cidr="10.42.0.0/16"))) == [
-        "ip saddr { 10.42.0.0/16 } meta l4proto 50 accept"
-    ]
+@pytest.mark.parametrize(
+    ("rule", "match"),
+    [
+        (Rule("tcp", 80, 443, cidr="10.42.0.0/16"), " tcp dport 80-443"),
+        (Rule("udp", 4789, 4789, cidr="10.42.0.0/16"), " udp dport 4789-4789"),
+        (Rule("icmp", 0, -1, cidr="10.42.0.0/16"), " icmp type 0"),
+        (Rule("icmp", 8, -1, cidr="10.42.0.0/16"), " icmp type 8"),
+        (Rule("icmp", -1, -1, cidr="10.42.0.0/16"), " meta l4proto icmp"),
+        (Rule("50", -1, -1, cidr="10.42.0.0/16"), " meta l4proto 50"),  # ESP
+        (Rule("132", 80, 80, cidr="10.42.0.0/16"), " meta l4proto 132"),  # SCTP: ports not read
+        (Rule("all", -1, -1, cidr="10.42.0.0/16"), ""),
+    ],
+)
+def test_a_rule_accepts_its_protocol_and_ports_only(rule: Rule, match: str) -> None:
+    assert accepts(compiled(rule)) == [f"ip saddr {{ 10.42.0.0/16 }}{match} accept"]
 
 
 def test_the_operator_is_accepted_only_by_a_rule_for_its_address() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from swarmctl.swarm.constraints import parse, parse_all
+from swarmctl.swarm.constraints import label, parse, parse_all
 from tests.unit.engine_json import node, swarm
 
 NODE = swarm(
@@ -28,10 +30,12 @@ NODE = swarm(
         ("node.labels.Disk==ssd", True),
         ("node.labels.missing!=x", True),
         ("node.labels.missing==x", False),
+        ("node.labels.!=x", False),  # names no label
         ("engine.labels.e==1", True),
         ("node.platform.os==linux", True),
         ("node.ip==10.42.1.0/24", True),
         ("node.ip==10.42.1.5", True),
+        ("node.ip==10.42.1.99/24", True),  # what lies beyond the mask is ignored
         ("node.ip!=10.42.1.0/24", False),
         ("node.ip==nonsense", False),
         ("node.ip!=nonsense", False),
@@ -41,6 +45,25 @@ NODE = swarm(
 )
 def test_a_constraint_allows_a_node(constraint: str, expected: bool) -> None:
     assert parse(constraint).holds(NODE) is expected
+
+
+@pytest.mark.parametrize("address", ["", "manager"])
+def test_a_node_of_unknown_address_is_in_no_network(address: str) -> None:
+    unknown = replace(NODE, status_address=address)
+    assert not parse("node.ip==0.0.0.0/0").holds(unknown)
+    assert parse("node.ip!=0.0.0.0/0").holds(unknown) is True
+
+
+def test_only_the_address_that_the_node_reports_is_compared() -> None:
+    """SwarmKit reads Status.Addr, which may differ from a manager's Raft address."""
+    assert not parse("node.ip==10.42.0.4").holds(
+        replace(NODE, status_address="0.0.0.0", address="10.42.0.4")
+    )
+
+
+def test_a_label_that_a_node_lacks_is_empty() -> None:
+    assert label(NODE, "node.labels.missing") == ""
+    assert label(NODE, "node.role") is None
 
 
 @pytest.mark.parametrize(
@@ -53,6 +76,7 @@ def test_a_constraint_allows_a_node(constraint: str, expected: bool) -> None:
         ("a==x", "the key 'a' is invalid"),
         ("node.hostname==wkr1,wkr2", "the value 'wkr1,wkr2' is invalid"),
         ("node.hostname==", "the value '' is invalid"),
+        ("node.hostname==a==b", "the value 'a==b' is invalid"),
     ],
 )
 def test_a_constraint_that_the_engine_refuses_has_a_problem(constraint: str, problem: str) -> None:
