@@ -46,6 +46,8 @@ $(READY): requirements.txt pyproject.toml
 lock: ## Renew requirements.txt from pyproject.toml
 	uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
 	  --no-header --no-emit-index-url --no-emit-find-links pyproject.toml -o requirements.txt
+	uv pip compile --quiet --upgrade --universal --python-version 3.11 --constraints requirements.txt --generate-hashes \
+	  --no-header --no-emit-index-url --no-emit-find-links tests/mutation/requirements.in -o tests/mutation/requirements.txt
 
 .PHONY: doctor
 doctor: $(READY) ## Check what the lab needs; as root, install and start what is missing
@@ -91,6 +93,11 @@ lab-test: doctor ## Run the tests on a real Swarm, in the tests' own lab
 proof: doctor ## Run lab-test with every fault, killed runs, two clusters, 40 random Swarms and 5,000 mutated compose files (over an hour)
 	SWARMCTL_PREDICTION_SCENARIOS=$${SWARMCTL_PREDICTION_SCENARIOS:-40} pytest tests/lab
 	SWARMCTL_COMPOSE_FUZZ=$${SWARMCTL_COMPOSE_FUZZ:-5000} pytest tests/unit/stack_lint/test_docker_agreement.py
+
+.PHONY: mutation
+mutation: $(READY) ## Change the safety core's code in thousands of places: at least 90 % must fail a test (MODULES="lock guards", JOBS=2)
+	uv pip install --quiet --python $(BIN)/python --target build/mutation/tool --require-hashes -r tests/mutation/requirements.txt
+	python -m tests.mutation.run --jobs $${JOBS:-$$(nproc)} $${MODULES:-}
 
 .PHONY: molecule
 molecule: doctor ## Run the roles' molecule scenarios on lab nodes
