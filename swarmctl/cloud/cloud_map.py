@@ -6,17 +6,19 @@ https://docs.aws.amazon.com/cloud-map/latest/api/
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-import boto3
 import botocore.config
 import botocore.exceptions
 
-from swarmctl.cloud.instances import CloudError
+from swarmctl.cloud.instances import CLUSTER_TAG, CloudError
+from swarmctl.cloud.session import aws_session
 
 OWNER_TAG = "swarmctl:owner"
 # A record that is withdrawn is forgotten after this many seconds by whoever asked for it.
@@ -114,6 +116,14 @@ class CloudMap:
         found = self._pages("list_instances", "Instances", ServiceId=service.id)
         return tuple(CloudInstance(i["Id"], dict(i.get("Attributes") or {})) for i in found)
 
+    def discover(self, service: CloudService) -> tuple[CloudInstance, ...]:
+        """The instances of a service as its clients get them: at most 1,000, the healthy ones."""
+        with _errors_in_words():
+            found = self._api.discover_instances(
+                NamespaceName=self.namespace, ServiceName=service.name, MaxResults=1000
+            )["Instances"]
+        return tuple(CloudInstance(i["InstanceId"], dict(i["Attributes"])) for i in found)
+
     def register(self, service: CloudService, id_: str, attributes: Mapping[str, str]) -> str:
         """Begin to register an instance, or to replace its attributes; returns the operation."""
         with _errors_in_words():
@@ -165,11 +175,42 @@ class CloudMap:
             return [item for page in pages for item in page[key]]
 
 
+def namespaces_of(cluster: str, client: Any = None) -> tuple[str, ...]:
+    """The namespaces that have a cluster's tag.
+
+    Raises:
+        CloudError: a call failed.
+    """
+    api = client or _client()
+    with _errors_in_words():
+        pages = api.get_paginator("list_namespaces").paginate()
+        found = [each for page in pages for each in page["Namespaces"]]
+        return tuple(
+            str(each["Name"])
+            for each in found
+            if {"Key": CLUSTER_TAG, "Value": cluster}
+            in api.list_tags_for_resource(ResourceARN=each["Arn"])["Tags"]
+        )
+
+
 def _client() -> Any:
-    session = boto3.Session()
+    session = aws_session()
     if session.region_name is None:
         raise CloudError("no AWS region is set", "export AWS_REGION=eu-central-1")
-    return session.client("servicediscovery", config=_CONFIG)
+    client = session.client("servicediscovery", config=_CONFIG)
+    if not _is_address(urlsplit(client.meta.endpoint_url).hostname or ""):
+        return client
+    # DiscoverInstances puts `data-` before the host's name, which an address has not.
+    plain = _CONFIG.merge(botocore.config.Config(inject_host_prefix=False))
+    return session.client("servicediscovery", config=plain)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @contextmanager

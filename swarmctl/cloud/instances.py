@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import botocore.config
 import botocore.exceptions
 import botocore.parsers
 
 from swarmctl.cloud.security_groups import SecurityGroup, SecurityGroups, security_group
+from swarmctl.cloud.session import aws_session
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.texts import clean, one_line
 
@@ -80,7 +80,7 @@ class Cloud:
         Raises:
             CloudError: no region or no credentials are configured.
         """
-        session = boto3.Session(region_name=region)
+        session = aws_session(region)
         if session.region_name is None:
             raise CloudError(
                 "no AWS region is set",

@@ -8,7 +8,7 @@
 
 and a check::
 
-    {"version": 1, "agree": true, "endpoints": N, "requested": N,
+    {"version": 1, "agree": true, "sources": [NAME], "endpoints": N, "requested": N,
      "disagreements": [{"source", "name", "place", "text", "since"}]}
 """
 
@@ -37,6 +37,7 @@ def checked_as_json(checked: Checked) -> dict[str, Any]:
     return {
         "version": 1,
         "agree": not checked.disagreements,
+        "sources": list(checked.sources),
         "endpoints": len(checked.catalogue.endpoints),
         "requested": checked.requested,
         "disagreements": [asdict(each) for each in checked.disagreements],

@@ -21,6 +21,14 @@ def check(
     domain: Annotated[
         str, typer.Option("--domain", metavar="NAME", help="The domain that DNS answers for.")
     ] = "consul",
+    cloud_map: Annotated[
+        str | None,
+        typer.Option(
+            "--cloud-map",
+            metavar="NAMESPACE",
+            help="The namespace of Cloud Map.  [default: that with the cluster's tag, if any]",
+        ),
+    ] = None,
     settle: Annotated[
         float,
         time_option("--settle", "A disagreement counts if it lasts for this time."),
@@ -29,18 +37,26 @@ def check(
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Compare the Swarm, the Consul API, DNS and a real request to each endpoint.
+    """Compare the Swarm, the Consul API, DNS, Cloud Map and a real request to each endpoint.
 
     Exit codes: 0 they agree; 1 they do not, and each disagreement is named.
     """
     from swarmctl.cli.discovery.show import reader
     from swarmctl.cluster import resolve
     from swarmctl.discovery.check.check import check as compare
+    from swarmctl.discovery.check.consul_api import ConsulApi
+    from swarmctl.discovery.check.dns import Dns
+    from swarmctl.discovery.check.find import in_cloud_map
     from swarmctl.discovery.listeners.sockets import parse_place
 
-    places = parse_place(http, "--http"), parse_place(dns, "--dns")
-    with reader(resolve(cluster, host)) as (snapshot, _):
-        checked = compare(snapshot, *places, domain.strip("."), settle)
+    agent = (
+        ConsulApi(parse_place(http, "--http")),
+        Dns(parse_place(dns, "--dns"), domain.strip(".")),
+    )
+    target = resolve(cluster, host)
+    with reader(target) as (snapshot, cluster_id):
+        found = in_cloud_map(target.cluster, cluster_id(), cloud_map)
+        checked = compare(snapshot, (*agent, *found), settle)
     if format_ is Format.JSON:
         from swarmctl.discovery.as_json import checked_as_json
 

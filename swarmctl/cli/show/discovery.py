@@ -47,7 +47,7 @@ def show_checked(checked: Checked) -> None:
     endpoints, names = checked.catalogue.endpoints, {e.name for e in checked.catalogue.endpoints}
     what = f"{len(endpoints)} endpoints of {len(names)} names, {checked.requested} requests"
     if not checked.disagreements:
-        console.emit(f"{what}: the Swarm, the Consul API, DNS and the endpoints agree")
+        console.emit(f"{what}: {', '.join(['Swarm', *checked.sources])} and the endpoints agree")
         return
     rows = [(d.name, d.place, d.source, d.text, d.since[:19]) for d in checked.disagreements]
     print_table("Disagreements", _DISAGREEMENTS, rows)

@@ -7,64 +7,73 @@ two readings have in common counts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from swarmctl.discovery.catalogue import catalogue
-from swarmctl.discovery.check.ask import ask_consul, ask_dns, ask_endpoints
 from swarmctl.discovery.check.compare import Disagreement, compare
+from swarmctl.discovery.check.request import ask_endpoints
+from swarmctl.discovery.check.source import Published, Source
 from swarmctl.discovery.endpoint import Catalogue
-from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.swarm.model import Swarm
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result."""
+    """The result.
+
+    Attributes:
+        catalogue: of the Swarm.
+        sources: the names of those that were compared with it.
+        requested: how many endpoints were sent a request.
+        disagreements: sorted by name.
+    """
 
     catalogue: Catalogue
+    sources: tuple[str, ...]
     requested: int
     disagreements: tuple[Disagreement, ...]
 
 
 def check(
     snapshot: Callable[[], Swarm],
-    http: Place,
-    dns: Place,
-    domain: str,
+    sources: Sequence[Source],
     settle: float,
     pause: Callable[[float], None] = time.sleep,
 ) -> Checked:
-    """Compare the Swarm with the Consul API, DNS and a real request to each endpoint.
+    """Compare the Swarm with what names its endpoints, and with a real request to each.
 
     Args:
         snapshot: the Swarm now, with host ports that the managers forgot.
-        http: where the Consul API listens.
-        dns: where DNS listens.
-        domain: that DNS answers for.
+        sources: what names endpoints.
         settle: seconds between two readings.
         pause: replaced in tests.
 
     Raises:
         SwarmctlError: the Swarm cannot be read.
     """
-    first = _read(snapshot(), http, dns, domain)
+    first = _read(snapshot(), sources)
     if not first.disagreements:
         return first
     pause(settle)
-    second = _read(snapshot(), http, dns, domain)
+    second = _read(snapshot(), sources)
     lasting = set(first.disagreements)
     return Checked(
         second.catalogue,
+        second.sources,
         second.requested,
         tuple(each for each in second.disagreements if each in lasting),
     )
 
 
-def _read(swarm: Swarm, http: Place, dns: Place, domain: str) -> Checked:
+def _read(swarm: Swarm, sources: Sequence[Source]) -> Checked:
     found = catalogue(swarm)
-    consul = ask_consul(http)
-    names = {*consul.places, *(endpoint.name for endpoint in found.endpoints)}
-    published = (consul, ask_dns(dns, domain, names))
+    names = {endpoint.name for endpoint in found.endpoints}
+    published: list[Published] = []
+    for source in sources:
+        published.append(source.ask(names))
+        # One that cannot list its names is asked for those that another one still has.
+        names |= {name for name in published[-1].places if not name.startswith("_")}
     answers = ask_endpoints(found.endpoints)
-    return Checked(found, len(answers), compare(swarm, found, published, answers))
+    disagreements = compare(swarm, found, published, answers)
+    return Checked(found, tuple(s.name for s in sources), len(answers), disagreements)

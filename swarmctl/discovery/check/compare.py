@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from swarmctl.discovery.check.source import Published
 from swarmctl.discovery.endpoint import Catalogue, Endpoint
 from swarmctl.http import Answer, Failure
 from swarmctl.swarm.model import Swarm
-
-Places = Mapping[str, frozenset[str]]  # address:port by name
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What a publisher says.
-
-    Attributes:
-        source: ``Consul API`` or ``DNS``.
-        places: by name.
-        fault: why it could not be asked, or is not up to date; ``""`` if neither.
-    """
-
-    source: str
-    places: Places = field(default_factory=dict)
-    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +33,7 @@ class Disagreement:
 def compare(
     swarm: Swarm,
     found: Catalogue,
-    published: tuple[Published, ...],
+    published: Iterable[Published],
     answers: Mapping[str, Answer],
 ) -> tuple[Disagreement, ...]:
     """All disagreements, sorted by name.
@@ -73,7 +57,10 @@ def _published(swarm: Swarm, found: Catalogue, source: Published) -> Iterator[Di
         yield Disagreement(source.source, "", "", source.fault)
         if not source.places:
             return
-    wanted = {name: {e.place: e for e in endpoints} for name, endpoints in found.by_name()}
+    wanted: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in found.endpoints:
+        for name in source.names(endpoint):
+            wanted.setdefault(name, {})[endpoint.place] = endpoint
     for name in sorted({*wanted, *source.places}):
         serve, named = wanted.get(name, {}), source.places.get(name, frozenset())
         for place in set(serve) - named:

@@ -21,10 +21,21 @@ from swarmctl.errors import SwarmctlError
 OWNER = "swarmctl:owner"
 # What is there is remembered between editions, and read anew after so long or after a failure.
 READ_AGAIN_S = 300.0
+PROTOCOLS = ("tcp", "udp", "sctp")
+
+
+def srv_group(name: str, protocol: str) -> str:
+    """The service that has a name's ports."""
+    return f"_{name}._{protocol}"
+
+
+def groups(endpoint: Endpoint) -> tuple[str, str]:
+    """The services that an endpoint is in: one for its address, one for its port."""
+    return endpoint.name, srv_group(endpoint.name, endpoint.protocol)
 
 
 def records(endpoint: Endpoint, owner: str) -> Iterator[Record]:
-    """The instances of an endpoint: one for its address, one for its port."""
+    """The instances of an endpoint: one in each of its services."""
     family = "AWS_INSTANCE_IPV6" if ":" in endpoint.address else "AWS_INSTANCE_IPV4"
     attributes = {
         family: endpoint.address,
@@ -37,7 +48,7 @@ def records(endpoint: Endpoint, owner: str) -> Iterator[Record]:
         "version": endpoint.version,
     }
     value = tuple(sorted((key, text) for key, text in attributes.items() if text))
-    for group in (endpoint.name, f"_{endpoint.name}._{endpoint.protocol}"):
+    for group in groups(endpoint):
         yield Record(group, endpoint.id, value, owner)
 
 

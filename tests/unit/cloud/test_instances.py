@@ -38,6 +38,17 @@ def api(ec2: Cloud) -> Iterator[Stubber]:
         stubber.assert_no_pending_responses()
 
 
+def test_the_region_is_taken_from_the_variable_that_all_messages_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Broken: boto3 alone ignores AWS_REGION, and the hint to set it leads nowhere."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert Cloud().region == "eu-west-3"
+    assert Cloud(REGION).region == REGION
+
+
 def raw(name: str, cluster: str = "swarm_app", role: str = "worker", **more: Any) -> dict[str, Any]:
     tags = {
         "Name": name,

@@ -10,9 +10,12 @@ from typing import ClassVar
 import pytest
 
 from swarmctl.discovery.catalogue import catalogue
-from swarmctl.discovery.check.ask import ask_consul, ask_dns, ask_endpoints
 from swarmctl.discovery.check.check import check
-from swarmctl.discovery.check.compare import Disagreement, Published, compare
+from swarmctl.discovery.check.compare import Disagreement, compare
+from swarmctl.discovery.check.consul_api import ConsulApi
+from swarmctl.discovery.check.dns import Dns
+from swarmctl.discovery.check.request import ask_endpoints
+from swarmctl.discovery.check.source import Published
 from swarmctl.discovery.consul.dns_server import DnsListener
 from swarmctl.discovery.consul.identity import Identity
 from swarmctl.discovery.edition import follow
@@ -97,7 +100,7 @@ def test_dns_is_read_with_all_replicas_however_large_the_answer(
 ) -> None:
     tasks = [task("shop_web", "wkr_1", n + 1, ports=[port(80, 32768 + n)]) for n in range(replicas)]
     dns.publish(follow(None, catalogue(shop(tasks=tasks)), (), 1))
-    found = ask_dns(Place("127.0.0.1", dns.port), "consul", ["shop-web", "nosuch"])
+    found = Dns(Place("127.0.0.1", dns.port), "consul").ask(["shop-web", "nosuch"])
     assert found.fault == ""
     assert found.places["nosuch"] == frozenset()
     assert found.places["shop-web"] == {f"10.42.0.5:{32768 + n}" for n in range(replicas)}
@@ -106,8 +109,8 @@ def test_dns_is_read_with_all_replicas_however_large_the_answer(
 def test_an_agent_without_a_snapshot_or_without_a_port_is_a_fault_in_words(
     dns: DnsListener,
 ) -> None:
-    assert "SERVFAIL" in ask_dns(Place("127.0.0.1", dns.port), "consul", ["x"]).fault
-    assert "does `swarmctl discovery run` run there?" in ask_consul(NOWHERE).fault
+    assert "SERVFAIL" in Dns(Place("127.0.0.1", dns.port), "consul").ask(["x"]).fault
+    assert "does `swarmctl discovery run` run there?" in ConsulApi(NOWHERE).ask([]).fault
 
 
 def test_only_what_two_readings_have_in_common_counts(dns: DnsListener) -> None:
@@ -120,10 +123,10 @@ def test_only_what_two_readings_have_in_common_counts(dns: DnsListener) -> None:
         dns.publish(follow(None, catalogue(shop(tasks=tasks)), (), 1))
 
     dns.publish(follow(None, catalogue(shop(tasks=[])), (), 1))
-    where = Place("127.0.0.1", dns.port)
+    sources = ConsulApi(NOWHERE), Dns(Place("127.0.0.1", dns.port), "consul")
     nodes = [NODES[0], node("wkr_1", addr="127.0.0.1")]
     empty = shop(tasks=[], nodes=nodes)
-    found = check(lambda: empty, NOWHERE, where, "consul", 2, pause)
+    found = check(lambda: empty, sources, 2, pause)
     assert pauses == [2]
     assert [d.source for d in found.disagreements] == ["Consul API"]
 

@@ -1,0 +1,56 @@
+"""Asks the Consul API of an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import requests
+
+from swarmctl.discovery.check.source import Published
+from swarmctl.discovery.listeners.sockets import Place
+
+_TIMEOUT_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConsulApi:
+    """See :class:`swarmctl.discovery.check.source.Source`."""
+
+    place: Place
+    name: str = "Consul API"
+    every_s: float = 0.5
+
+    def ask(self, names: Collection[str]) -> Published:
+        """What it names; it lists its names itself."""
+        del names
+        base = f"http://{self.place}/v1"
+        try:
+            with requests.Session() as session:
+                session.trust_env = False  # no proxy
+                listed = session.get(f"{base}/catalog/services", timeout=_TIMEOUT_S)
+                listed.raise_for_status()
+                places = {
+                    str(name): _places(
+                        session.get(f"{base}/health/service/{name}?passing", timeout=_TIMEOUT_S)
+                    )
+                    for name in listed.json()
+                }
+        except (requests.exceptions.RequestException, ValueError, KeyError, TypeError) as fault:
+            return Published(self.name, fault=unusable(self.place, type(fault).__name__))
+        age = int(listed.headers.get("X-Consul-LastContact", 0)) / 1000
+        lost = listed.headers.get("X-Consul-KnownLeader") == "false"
+        stale = f"no manager answers it since {age:.0f} s: it serves what was known then"
+        return Published(self.name, places, stale if lost else "")
+
+
+def unusable(place: Place, reason: str) -> str:
+    """Why an agent cannot be asked."""
+    return f"cannot be used at {place} ({reason}): does `swarmctl discovery run` run there?"
+
+
+def _places(answer: requests.Response) -> frozenset[str]:
+    answer.raise_for_status()
+    return frozenset(
+        str(Place(entry["Service"]["Address"], entry["Service"]["Port"])) for entry in answer.json()
+    )
