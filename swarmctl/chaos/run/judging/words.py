@@ -42,7 +42,8 @@ class Result:
         judgement: of the last snapshot.
         targets: names of what was lost.
         past: what happened to them; completes "swarm_app_wkr2 …".
-        took_s: seconds from the fault until it held, or until the run gave up waiting.
+        took_s: seconds from a loss until full strength, of the slowest return to it; else until
+            the run gave up waiting.
         redistributed_s: when it held, in run time.
         reasons: why the hypothesis is refuted; empty when it held.
         tasks_only: whether the targets are single tasks.

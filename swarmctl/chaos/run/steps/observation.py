@@ -42,7 +42,7 @@ def observe(context: Context) -> None:
         InterruptedRunError: a signal came.
     """
     assert context.baseline is not None
-    _Observation(context, context.baseline).run()
+    _Observation(context, context.baseline, context.log.fault_s).run()
     assert context.journal.verdict is not None
     context.duplicates.count(context.journal.verdict.services)
     context.log.step("judged")
@@ -54,7 +54,10 @@ class _Observation:
 
     context: Context
     baseline: Baseline
+    short_since: float  # what the time allowed counts from: the fault, or a later loss; run time
     held_since: float | None = None  # run time
+    proven: bool = False  # full strength has lasted since then, and every probed place answers
+    slowest_s: float = 0.0  # of all returns to full strength
     in_force_since: float | None = None  # on every target, run time
     settling_s: float = 0.0
     gone: tuple[NeverBack, ...] = ()
@@ -79,7 +82,8 @@ class _Observation:
                 self._note_strength(latest, swarm)
             if context.fault.end or self._given_up(latest) or now() >= self._deadline():
                 break
-            if swarm and self._lasted() and self._proven():
+            self.proven = self.proven or (swarm is not None and self._is_proven())
+            if swarm and self.proven and self._lasted():
                 break
             strength = f"{context.watch.strength()}{context.watch.probe_count()}"
             log.progress.status(f"+{now() - log.fault_s:.1f} s  {strength}")
@@ -93,10 +97,13 @@ class _Observation:
             missing = "a replacement had to be replaced"
         if self.held_since is not None and missing:
             log.mark("shortage", f"no longer at full strength: {missing}")
-            self.held_since = None
+            if self.proven:  # a loss of its own, with the same time allowed
+                self.short_since = now
+            self.held_since, self.proven = None, False
         self._replaced = latest.replacements
         if latest.held and self.held_since is None and self.context.fault.took_effect():
             self.held_since = now
+            self.slowest_s = max(self.slowest_s, now - self.short_since)
             log.mark("redistributed", "every service at full strength on live nodes")
         self.settling_s = settling_s(swarm, latest, self.context.journal.tasks)
         if self.context.kind.effect is Effect.RETURNS:
@@ -118,7 +125,7 @@ class _Observation:
             return since is not None
         return self.context.fault.seen_s() >= since + duration_s
 
-    def _proven(self) -> bool:
+    def _is_proven(self) -> bool:
         """Whether every replica runs, and goes on running, and every probed place answers too."""
         if self.held_since is None or self.context.watch.silent(since=self.held_since):
             return False
@@ -126,7 +133,7 @@ class _Observation:
 
     def _deadline(self) -> float:
         """The time allowed; the fault's duration and the settling may end later."""
-        within = self.context.log.fault_s + self.context.hypothesis.within_s
+        within = self.short_since + self.context.hypothesis.within_s
         ends = [within]
         if self.in_force_since is not None and self.context.duration_s:
             ends.append(self.in_force_since + self.context.duration_s + SHOW_S)
@@ -145,7 +152,7 @@ class _Observation:
             judgement=latest,
             targets=tuple(target.what for target in journal.targets),
             past=context.kind.past,
-            took_s=(self._ended_s() if held_s is None else held_s) - log.fault_s,
+            took_s=self._now() - self.short_since if self.held_since is None else self.slowest_s,
             redistributed_s=held_s,
             reasons=reasons,
             tasks_only=bool(self.baseline.killed),
@@ -157,11 +164,6 @@ class _Observation:
         if context.fault.end is None and not context.result.meanwhile:  # else it was not predicted
             _compare_with_prediction(context)
         log.mark("verdict", f"verdict: {journal.verdict.outcome}")
-
-    def _ended_s(self) -> float:
-        """When every replica ran again, if they did; else when the run gave up."""
-        late = self._too_late()
-        return self._now() if self.held_since is None or late else self.held_since
 
     def _reasons(self, latest: Judgement) -> tuple[Reason, ...]:
         """Why it did not hold. After the end of the fault, what is missing shows nothing."""
@@ -206,8 +208,7 @@ class _Observation:
 
     def _too_late(self) -> list[TooLate]:
         within_s = self.context.hypothesis.within_s
-        took_s = (self.held_since or 0.0) - self.context.log.fault_s
-        return [TooLate(took_s, within_s)] if took_s > within_s else []
+        return [TooLate(self.slowest_s, within_s)] if self.slowest_s > within_s else []
 
 
 def _compare_with_prediction(context: Context) -> None:

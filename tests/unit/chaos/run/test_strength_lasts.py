@@ -95,6 +95,40 @@ def test_replicas_that_ran_on_need_not_settle() -> None:
     assert settling_s(swarm, Judgement((kept,), ()), ()) == 0
 
 
+def dies_at(s: Stage, moment: float) -> None:
+    """One replica of web dies; Swarm starts it again in ``RUN_S``."""
+    web = next(t.id for t in s.lab.tasks if t.service_id == "svc-web")
+    s.clock.at(moment, lambda: s.lab.end_tasks([web]))
+
+
+def test_a_replica_that_dies_late_has_its_own_time_to_return(tmp_path: Path) -> None:
+    """Broken: back after 6 s, and refuted with "full strength after 48 s, allowed: 15 s"."""
+    s = stage(tmp_path, fault="cpu", duration_s=50, timeout_s=15)
+    dies_at(s, 40)
+    journal = s.experiment.run()
+    assert journal.outcome == "held"
+    assert f"1 restarted after {RUN_S:.1f} s" in sentence(journal)
+
+
+def test_a_replica_that_dies_late_and_returns_too_late_is_refuted(tmp_path: Path) -> None:
+    s = stage(tmp_path, fault="cpu", duration_s=50, timeout_s=RUN_S - 1)
+    dies_at(s, 40)
+    journal = s.experiment.run()
+    assert journal.outcome == "refuted"
+    verdict = journal.moment("verdict") or 0.0
+    assert verdict < 55  # the time allowed counts from the loss, and it has an end
+
+
+def test_an_early_return_that_came_too_late_stays_refuted(tmp_path: Path) -> None:
+    """Broken: a second loss that is soon over makes the slow return before it forgotten."""
+    within_s = DETECT_S + RUN_S - 2
+    s = stage(tmp_path, duration_s=50, timeout_s=within_s)
+    s.clock.at(40, lambda: s.lab.end_tasks([s.lab.tasks[0].id]))
+    journal = s.experiment.run()
+    assert journal.outcome == "refuted"
+    assert f"allowed: {within_s:g} s" in sentence(journal)
+
+
 def never_replaced(root: Path, policy: RestartPolicy, *more: Service) -> Stage:
     """The managers tell the lost tasks to stop, and make no new ones."""
     s = stage(root, services=[service("web", 3, restart=policy), *more], reschedules=False)
