@@ -10,6 +10,18 @@ from statistics import median, quantiles
 from swarmctl.chaos.journal.journal import ProbeRecord, ProbeSummary
 from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
 
+Stretch = tuple[float, float]  # from when to when, run time
+
+
+def sent_in(stretch: Stretch, results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """The results of the probes sent in a stretch."""
+    return [result for result in results if stretch[0] < result.at_s <= stretch[1]]
+
+
+def sent_outside(stretches: Sequence[Stretch], results: Sequence[ProbeResult]) -> list[ProbeResult]:
+    """The results of the probes sent in none of these stretches."""
+    return [r for r in results if not any(sent_in(stretch, [r]) for stretch in stretches)]
+
 
 def summaries(results: Sequence[ProbeResult]) -> tuple[ProbeSummary, ...]:
     """Count the results of each service."""

@@ -81,6 +81,7 @@ def _view(run: Journal, picture: str) -> dict[str, Any]:
         "moments": _moments(run),
         "overridden": overridden(run),
         "duplicates": words.duplicates(run),
+        "watched": words.watched(run),
         "agreement": words.agreement(run),
         "agrees": placement.agrees(run),
         "comparisons": placement.comparisons(run),

@@ -56,6 +56,8 @@ def _head(journal: Journal) -> list[str]:
     lines = [escape(words.result_without_badge(journal)), ""]
     moments = phases.line(journal)
     lines += [escape(moments), ""] if moments else []
+    watched = words.watched(journal)
+    lines += [f"{escape(watched)}.", ""] if watched else []
     guards = ", ".join(guard.name for guard in overridden(journal))
     if guards:
         lines += [f"> [!WARNING]\n> Guards overridden: **{escape(guards)}**", ""]

@@ -88,6 +88,17 @@ def duplicates(journal: Journal) -> str:
     return f"Ran twice, on the target and elsewhere: {listing}" if found else ""
 
 
+def watched(journal: Journal) -> str:
+    """For how long full strength was watched; ``""`` unless it held with replicas started anew."""
+    verdict, end = journal.verdict, journal.moment("verdict")
+    if verdict is None or verdict.redistributed_s is None or end is None:
+        return ""
+    if not any(service.replaced for service in verdict.services):
+        return ""
+    lasted_s = end - verdict.redistributed_s
+    return f"Full strength was watched for {lasted_s:.1f} s: a new replica that fails later goes unnoticed"
+
+
 def possible_outcomes(prediction: PredictionRecord) -> str:
     """``24 possible outcomes (exhaustive)``."""
     count = len(prediction.outcomes)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.journal.journal import ProbeSummary
 from swarmctl.chaos.probes import summary
 from swarmctl.chaos.probes.probe import Endpoint, Prober, ProbeResult
 from swarmctl.chaos.probes.published import ServiceEndpoints
-from swarmctl.chaos.probes.summary import Unanswered
+from swarmctl.chaos.probes.summary import Stretch, Unanswered
 from swarmctl.chaos.run.judging import judgement
 from swarmctl.chaos.run.log import RunLog
 from swarmctl.chaos.run.observer import INTERVAL_S, Observer
@@ -170,13 +170,16 @@ class Watch:
         lost = sum(not probe.ok for probe in results)
         return f" · {lost} of {len(results)} probes lost" if results else ""
 
-    def summaries(self, since: float = 0.0) -> tuple[ProbeSummary, ...]:
-        """The probes since a moment (run time), counted."""
-        return summary.summaries(self._results(since))
+    def summaries(
+        self, since: float = 0.0, without: Sequence[Stretch] = ()
+    ) -> tuple[ProbeSummary, ...]:
+        """The probes since a moment (run time), counted, except those sent in some stretches."""
+        return summary.summaries(summary.sent_outside(without, self._results(since)))
 
-    def every_node_summaries(self) -> tuple[ProbeSummary, ...]:
-        """The probes that use every node, counted."""
-        return summary.summaries(summary.by_client(self.prober.results())[1])
+    def every_node_summaries(self, without: Sequence[Stretch] = ()) -> tuple[ProbeSummary, ...]:
+        """The probes that use every node, counted the same way."""
+        found = summary.by_client(self.prober.results())[1]
+        return summary.summaries(summary.sent_outside(without, found))
 
     def _results(self, since: float) -> list[ProbeResult]:
         remaining, _ = summary.by_client(self.prober.results())

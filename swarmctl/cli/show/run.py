@@ -32,6 +32,8 @@ def show_run(journal: Journal, path: Path) -> None:
     _show_probes(journal)
     out = console.out()
     out.print(Text(phases.line(journal)), soft_wrap=True)
+    if words.watched(journal):
+        out.print(Text(words.watched(journal), style="dim"), soft_wrap=True)
     for line in _warnings(journal):
         out.print(line, soft_wrap=True)
     style = {"held": "bold green", "refuted": "bold red"}.get(journal.outcome, "bold yellow")

@@ -67,9 +67,17 @@ class TargetUp:
 
 @dataclass(frozen=True, slots=True)
 class ManagersSilent:
-    """No manager answered at the end."""
+    """No manager answered at the end, though other nodes or probes did."""
 
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """Nothing answered here: it may have been this machine that was cut off."""
+
+    at_s: float  # since the fault
+    lasted_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +187,15 @@ class Unsettled:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlived:
+    """A replica failed in this run after a longer life than full strength was watched."""
+
+    service: str
+    lived_s: float
+    watched_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class NotBack:
     """Not every replica served after the revert."""
 
@@ -189,6 +206,7 @@ Reason = (
     Shortage
     | TargetUp
     | ManagersSilent
+    | CutOff
     | FaultUnfinished
     | TooLate
     | PlaceSilent
@@ -196,6 +214,7 @@ Reason = (
     | ProbesLost
     | OutageTooLong
     | NotBack
+    | Outlived
     | Unwatched
     | FaultEnded
     | FaultUnseen
@@ -210,7 +229,7 @@ def refutes(reason: Reason) -> bool:
     match reason:
         case FaultUnfinished(returns):
             return returns
-        case Unwatched() | FaultEnded() | FaultUnseen() | Updated():
+        case Unwatched() | CutOff() | FaultEnded() | FaultUnseen() | Updated() | Outlived():
             return False
         case Shortage(causes=causes) if causes:
             return any(not isinstance(cause, Scaled | Removed) for cause in causes)

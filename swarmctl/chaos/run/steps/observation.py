@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from swarmctl.chaos.fault.kind import Effect
 from swarmctl.chaos.journal import agreement
+from swarmctl.chaos.probes.summary import Stretch
 from swarmctl.chaos.report import words as report_words
 from swarmctl.chaos.run.context import Context
-from swarmctl.chaos.run.judging import judgement, tolerance, words
+from swarmctl.chaos.run.judging import judgement, settling, tolerance, words
 from swarmctl.chaos.run.judging.judgement import Baseline, Judgement
 from swarmctl.chaos.run.judging.reasons import (
+    CutOff,
     FaultEnded,
     FaultUnfinished,
     FaultUnseen,
     ManagersSilent,
     NeverBack,
+    Outlived,
     PlaceSilent,
     Reason,
     TooLate,
@@ -23,8 +27,8 @@ from swarmctl.chaos.run.judging.reasons import (
     Updated,
     refutes,
 )
-from swarmctl.chaos.run.judging.settling import settling_s
 from swarmctl.chaos.run.observer import INTERVAL_S
+from swarmctl.chaos.run.own_link import OwnLink
 from swarmctl.swarm.model import Swarm
 
 # After a brief outage, full strength must last this long: managers detect the outage late.
@@ -63,6 +67,13 @@ class _Observation:
     gone: tuple[NeverBack, ...] = ()
     gone_since: float | None = None
     _replaced: frozenset[str] = frozenset()
+    link: OwnLink = field(init=False)
+
+    def __post_init__(self) -> None:
+        """The nodes that the fault leaves alone show whether this machine is cut off."""
+        others = [n for n in self.baseline.swarm.nodes if n.id not in self.baseline.targets]
+        names = [node.hostname for node in others if node.live]
+        self.link = OwnLink(self.context.world.shell.reachable, names)
 
     def run(self) -> None:
         """Until there is a verdict."""
@@ -77,7 +88,10 @@ class _Observation:
             if self.in_force_since is None and context.fault.took_effect():
                 self.in_force_since = now()
             swarm = context.watch.try_snapshot()
-            if swarm:
+            if swarm is None:
+                self.link.no_manager(now)
+            else:
+                self.link.heard(begin)
                 latest = judgement.judge(self.baseline, swarm)
                 self._note_strength(latest, swarm)
             if context.fault.end or self._given_up(latest) or now() >= self._deadline():
@@ -105,7 +119,7 @@ class _Observation:
             self.held_since = now
             self.slowest_s = max(self.slowest_s, now - self.short_since)
             log.mark("redistributed", "every service at full strength on live nodes")
-        self.settling_s = settling_s(swarm, latest, self.context.journal.tasks)
+        self.settling_s = settling.settling_s(swarm, latest, self.context.journal.tasks)
         if self.context.kind.effect is Effect.RETURNS:
             self.settling_s = max(self.settling_s, BLINK_S)
         self.gone = judgement.never_back(swarm, latest)
@@ -167,25 +181,41 @@ class _Observation:
 
     def _reasons(self, latest: Judgement) -> tuple[Reason, ...]:
         """Why it did not hold. After the end of the fault, what is missing shows nothing."""
-        context, journal, log = self.context, self.context.journal, self.context.log
+        context = self.context
         updated = [
             Updated(change.text)
             for _, change in context.watch.observer.changes
             if change.updated in context.journal.wanted
         ]
         end = context.fault.end
-        unsettled = [] if end else [*latest.reasons, *self.gone, *self._unsettled(latest)]
+        cut_off = self.link.is_cut_off(context.watch.prober.results())
+        if end:
+            found: list[Reason] = [FaultEnded(end.what, end.at_s - context.log.fault_s)]
+        elif cut_off:  # the latest snapshot is old
+            found = [*self._too_late()]
+        else:
+            found = [*latest.reasons, *self.gone, *self._unsettled(latest)]
         context.watch.await_probes()
-        broken = tolerance.broken(
+        unseen = self.link.cut_off(context.watch.prober.results())
+        broken = self._broken(without=unseen)
+        if cut_off or (unseen and broken != self._broken()):
+            since, until = max(
+                unseen or self.link.stretches, key=lambda stretch: stretch[1] - stretch[0]
+            )
+            found.append(CutOff(since - context.log.fault_s, until - since))
+        return (*found, *updated, *broken)
+
+    def _broken(self, without: Sequence[Stretch] = ()) -> tuple[Reason, ...]:
+        """The tolerances that were not kept; probes of some stretches can be left out."""
+        context, fault_s = self.context, self.context.log.fault_s
+        return tolerance.broken(
             context.hypothesis,
-            log.fault_s,
-            journal.samples,
-            context.watch.summaries(since=log.fault_s),
-            context.watch.every_node_summaries(),
-            journal.unseen,
+            fault_s,
+            context.journal.samples,
+            context.watch.summaries(fault_s, without),
+            context.watch.every_node_summaries(without),
+            context.journal.unseen,
         )
-        ended = [FaultEnded(end.what, end.at_s - log.fault_s)] if end else []
-        return (*ended, *unsettled, *updated, *broken)
 
     def _unsettled(self, latest: Judgement) -> list[Reason]:
         """Reasons besides missing replicas and the user's tolerances."""
@@ -203,6 +233,8 @@ class _Observation:
         found += self._too_late()
         if now < self.held_since + self.settling_s:
             found.append(Unsettled(now - self.held_since, self.settling_s))
+        elif lived := settling.outlived(latest, self.context.journal.tasks, now - self.held_since):
+            found += [Outlived(name, lived_s, now - self.held_since) for name, lived_s in lived]
         silent = self.context.watch.silent(since=self.held_since)
         return [*found, *(PlaceSilent(str(one)) for one in silent)]
 

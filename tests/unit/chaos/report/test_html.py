@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from swarmctl.chaos.journal.journal import Agreement, GuardRecord
-from swarmctl.chaos.report import words
+from swarmctl.chaos.report import markdown, words
 from swarmctl.chaos.report.html import page as page_of
 from swarmctl.errors import SwarmctlError
 from swarmctl.prediction.record import record
@@ -142,6 +142,22 @@ def test_overridden_guards_stand_above_everything(tmp_path: Path) -> None:
 def test_duplicates_are_said(tmp_path: Path) -> None:
     text = plain(page_of([runs.partitioned(tmp_path)]))
     assert "Ran twice, on the target and elsewhere: 1 of api, 3 of web" in text
+
+
+def test_how_long_full_strength_was_watched_is_said_everywhere(tmp_path: Path) -> None:
+    journal = runs.lost_node(tmp_path)
+    said = r"Full strength was watched for 5\.\d s: a new replica that fails later goes unnoticed"
+    assert re.search(said, plain(page_of([journal])))
+    assert re.search(said, markdown.render([journal]))
+    assert words.watched(runs.under_pressure(tmp_path / "b")) == ""
+
+
+def test_the_reasons_of_an_inconclusive_run_are_not_called_a_refutation(tmp_path: Path) -> None:
+    s = runs.node_loss(tmp_path)
+    s.clock.at(10, lambda: s.lab.start("i-wkr2"))
+    text = plain(page_of([s.experiment.run()]))
+    assert "Inconclusive: the fault ended by itself" in text
+    assert "Refuted:" not in text
 
 
 def test_a_run_that_is_not_put_back_says_how(tmp_path: Path) -> None:

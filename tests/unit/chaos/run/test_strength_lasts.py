@@ -78,6 +78,20 @@ def test_how_long_strength_must_last(
     assert settling_s(swarm, Judgement((judged,), ()), tasks) == needed_s
 
 
+def test_a_replica_that_failed_after_a_longer_life_than_was_watched_leaves_it_open(
+    tmp_path: Path,
+) -> None:
+    """Broken: every replica dies after 70 s, the second is watched for 60 s: HELD."""
+    s = stage(tmp_path, services=[service("web", 3)], fault="drain", duration_s=90)
+    crash_loop(s.lab, lives_s=70)
+    journal = s.experiment.run()
+    assert journal.outcome == "inconclusive"
+    assert (
+        "a replica of web failed after it had run for 70 s; full strength was watched for 60 s only"
+        in sentence(journal)
+    )
+
+
 def test_only_tasks_that_ran_and_failed_show_how_long_one_lives() -> None:
     swarm = Swarm((), (service("web", 2),), ())
     judged = Judgement((ServiceJudgement("web", "replicated", 2, 1, 1, frozenset({"new"})),), ())

@@ -1,0 +1,92 @@
+"""What this machine did not see because it was cut off itself refutes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.model import Port
+from tests.unit.chaos.simulated_swarm import service
+from tests.unit.chaos.stage import Stage, stage
+
+WEB = service("web", 4, ports=(Port("tcp", 80, 80, "ingress"),))
+STRICT = Hypothesis(within_s=30, tolerances={"web": Tolerance(longest_outage_s=2.0)})
+
+
+def silence(
+    s: Stage, since: float, until: float, *, nodes: bool = True, probes: bool = True
+) -> None:
+    """No manager answers for a while; no node and no probe either, unless told otherwise."""
+    cut = [False]
+    known = s.lab.reachable
+    s.lab.reachable = lambda node: not (cut[0] and nodes) and known(node)  # type: ignore[method-assign]  # this lab's
+    s.prober.silent = lambda place: cut[0] and probes
+
+    def begin() -> None:
+        cut[0] = True
+        s.lab.fail["snapshot"] = SwarmctlError("no manager answers: timed out")
+
+    def end() -> None:
+        cut[0] = False
+        s.lab.fail.clear()
+
+    s.clock.at(since, begin)
+    s.clock.at(until, end)
+
+
+def judged(s: Stage) -> Journal:
+    journal = s.experiment.run()
+    assert journal.verdict is not None
+    return journal
+
+
+def sentence(journal: Journal) -> str:
+    assert journal.verdict is not None
+    return journal.verdict.sentence
+
+
+def test_a_run_that_ends_while_this_machine_is_cut_off_is_inconclusive(tmp_path: Path) -> None:
+    """Broken: REFUTED, "no manager answers", because the operator's own link was down."""
+    s = stage(tmp_path, services=[WEB], timeout_s=20)
+    silence(s, since=8, until=60)
+    journal = judged(s)
+    assert journal.outcome == "inconclusive"
+    assert "no other node and no probe answered" in sentence(journal)
+
+
+@pytest.mark.parametrize(("nodes", "probes"), [(False, True), (True, False)])
+def test_managers_that_alone_are_silent_refute(tmp_path: Path, nodes: bool, probes: bool) -> None:
+    """Another node, or a service, answers: it is not this machine that is cut off."""
+    s = stage(tmp_path, services=[WEB], timeout_s=20)
+    silence(s, since=8, until=60, nodes=nodes, probes=probes)
+    journal = judged(s)
+    assert journal.outcome == "refuted"
+    assert "no manager answers: no manager answers: timed out" in sentence(journal)
+
+
+def test_probes_that_were_lost_while_this_machine_was_cut_off_refute_nothing(
+    tmp_path: Path,
+) -> None:
+    s = stage(tmp_path, services=[WEB], fault="cpu", hypothesis=STRICT)
+    silence(s, since=10, until=16)
+    journal = judged(s)
+    assert journal.outcome == "inconclusive"
+    assert "answered: this machine may have been cut off" in sentence(journal)
+
+
+def test_probes_that_were_lost_while_other_nodes_answered_refute(tmp_path: Path) -> None:
+    s = stage(tmp_path, services=[WEB], fault="cpu", hypothesis=STRICT)
+    silence(s, since=10, until=16, nodes=False)
+    journal = judged(s)
+    assert journal.outcome == "refuted"
+    assert "web: an outage of" in sentence(journal)
+
+
+def test_a_short_cut_that_hid_nothing_does_not_hinder(tmp_path: Path) -> None:
+    s = stage(tmp_path, services=[WEB], fault="cpu")
+    silence(s, since=10, until=12)
+    assert judged(s).outcome == "held"
