@@ -95,8 +95,8 @@ def watched(journal: Journal) -> str:
         return ""
     if not any(service.replaced for service in verdict.services):
         return ""
-    lasted_s = end - verdict.redistributed_s
-    return f"Full strength was watched for {lasted_s:.1f} s: a new replica that fails later goes unnoticed"
+    watched = f"Full strength was watched for {end - verdict.redistributed_s:.1f} s"
+    return f"{watched}: a new replica that fails later goes unnoticed"
 
 
 def possible_outcomes(prediction: PredictionRecord) -> str:

@@ -85,8 +85,8 @@ def verdict(result: Result) -> Verdict:
 _WORDS: dict[type, str] = {
     TargetUp: "{0.node}: the managers do not call it Down",
     ManagersSilent: "no manager answers: {0.error}",
-    CutOff: "from {0.at_s:+.1f} s on, for {0.lasted_s:.1f} s, no manager, no other node and no probe "
-    "answered: this machine may have been cut off, and what happened meanwhile is not known",
+    CutOff: "from {0.at_s:+.1f} s on, for {0.lasted_s:.1f} s, no manager, no other node and no "
+    "probe answered: this machine may have been cut off, and what happened meanwhile is not known",
     FaultUnfinished: "the fault was not complete in time",
     TooLate: "full strength after {0.took_s:.1f} s, allowed: {0.within_s:g} s",
     PlaceSilent: "{0.place}",
@@ -102,8 +102,8 @@ _WORDS: dict[type, str] = {
     NeverBack: "{0.service}: the replica {0.where} cannot come back ({0.why}); start it again: "
     "docker service update --force {0.service}",
     Unsettled: "full strength lasted {0.lasted_s:.1f} s, needed: {0.wanted_s:.1f} s",
-    Outlived: "a replica of {0.service} failed after it had run for {0.lived_s:.0f} s; full strength "
-    "was watched for {0.watched_s:.0f} s only",
+    Outlived: "a replica of {0.service} failed after it had run for {0.lived_s:.0f} s; full "
+    "strength was watched for {0.watched_s:.0f} s only",
     NotBack: "not back after the revert: {0.error}",
     Missing: "{0.explanation}",
     Scaled: "scaled from {0.before} to {0.after} during the run",
