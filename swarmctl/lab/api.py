@@ -1,6 +1,7 @@
 """The lab's AWS API: moto in this process, and a plain view of its state.
 
-The API is served on loopback only, to requests signed with the lab's own key. They are answered one
+The API is served on loopback, and to the lab's machines, to requests signed with one of the lab's
+own keys. They are answered one
 at a time under a lock, so a view is always consistent. Each request that changes something wakes
 the controller.
 """
@@ -10,15 +11,21 @@ from __future__ import annotations
 import base64
 import json
 import os
+import secrets
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
+from swarmctl.lab.access.call import Call
+from swarmctl.lab.access.iam import announce, require_permission
+from swarmctl.lab.access.keys import Key, KeyRing
+from swarmctl.lab.gate import Gate
 from swarmctl.lab.host.computer import Computer
+from swarmctl.lab.metadata.facts import Facts, facts_of
 
 ACCOUNT = "123456789012"  # moto's; the owner that "self" means
 DEBIAN = "136693071363"  # the account that publishes Debian's AMIs
@@ -91,6 +98,7 @@ class Api:
         self._changed = changed
         self._lock = threading.RLock()
         self._app = DomainDispatcherApplication(create_backend_app)
+        self._keys = KeyRing(Key("", secrets.token_urlsafe()))  # none, until ``serve``
 
     def serve(self, port: int, key_id: str, secret: str) -> int:
         """Answer requests in a background thread.
@@ -103,25 +111,50 @@ class Api:
         Returns:
             The port.
         """
-        from werkzeug.serving import WSGIRequestHandler, make_server
+        from swarmctl.lab.http_server import http_server
 
-        from swarmctl.lab.gate import Gate
+        self._keys = KeyRing(Key(key_id, secret))
 
-        class Quiet(WSGIRequestHandler):
-            def log_request(self, *_: Any) -> None:
-                """Log nothing: thousands of polls would hide everything else."""
+        def hosts() -> tuple[str, str]:
+            return f"127.0.0.1:{server.server_port}", f"localhost:{server.server_port}"
 
-        gate = Gate(self._wsgi, lambda: server.server_port, key_id, secret)
-        server = make_server("127.0.0.1", port, gate, threaded=True, request_handler=Quiet)
+        server = http_server("127.0.0.1", port, self.gate(hosts))
         threading.Thread(target=server.serve_forever, daemon=True, name="api").start()
         return server.server_port
 
-    def _wsgi(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def gate(self, hosts: Callable[[], Collection[str]]) -> Gate:
+        """The API as a WSGI application, for requests to one of ``hosts``."""
+        return Gate(self._answer, hosts, self._keys)
+
+    def _answer(
+        self, environ: dict[str, Any], start_response: Any, key: Key, call: Call
+    ) -> Iterable[bytes]:
         with self._lock:
+            require_permission(ACCOUNT, key, call)
             body = list(self._app(environ, start_response))
         if environ["REQUEST_METHOD"] != "GET":
             self._changed.set()
         return body
+
+    def facts_at(self, vpc: str, address: str) -> Facts | None:
+        """The instance that has a private address in a VPC, for its metadata."""
+        with self._lock:
+            for backend in _backends():
+                for instance in backend.all_instances():
+                    if (
+                        instance.private_ip == address
+                        and instance.vpc_id == vpc
+                        and instance.state not in ("shutting-down", "terminated")
+                    ):
+                        return facts_of(backend, instance, _user_data(instance))
+        return None
+
+    def key_of(self, facts: Facts) -> Key:
+        """The key with which an instance uses its role."""
+        key = self._keys.of_role(facts.role, facts.id)
+        with self._lock:
+            announce(ACCOUNT, facts.region, key)
+        return key
 
     def view(self) -> View:
         """The state of the API now."""
@@ -169,12 +202,16 @@ def _instance(backend: Any, instance: Any) -> Ec2Instance:
         vpc=instance.vpc_id or "",
         groups=tuple(sorted({g.id for nic in instance.nics.values() for g in nic.group_set})),
         public_key=pair.public_key if pair else "",
-        user_data=base64.b64decode(str(instance.user_data)) if instance.user_data else b"",
+        user_data=_user_data(instance),
         force_stop=instance.force_stop,
         reboot_requested=instance.reboot_requested,
         launched=instance.launched,
         reason=instance._reason or "",
     )
+
+
+def _user_data(instance: Any) -> bytes:
+    return base64.b64decode(str(instance.user_data)) if instance.user_data else b""
 
 
 def _rules(rule: Any) -> Iterator[Rule]:

@@ -22,6 +22,7 @@ from swarmctl.lab import machine, network
 from swarmctl.lab.api import BARE_AMI, GOLDEN_AMI, Api, Ec2Instance, View
 from swarmctl.lab.firewall import compile_rules
 from swarmctl.lab.image.ensure import Images
+from swarmctl.lab.vpc_services import VpcServices
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,10 @@ class Controller:
         images: Images,
         api: Api,
         changed: threading.Event,
+        services: VpcServices,
     ) -> None:
         """Store what ``run`` needs; ``changed`` is set by the API after each request."""
+        self._services = services
         self._client = client
         self._lab = lab
         self._images = {GOLDEN_AMI: images.node, BARE_AMI: images.node_bare}
@@ -94,7 +97,7 @@ class Controller:
                 self._changed.clear()
                 try:
                     self._pass(pool)
-                except (DockerException, RequestException):
+                except (SwarmctlError, DockerException, RequestException):
                     # The Engine may be restarting; the next pass finds what is left to do.
                     log.exception("the Engine did not answer")
 
@@ -108,9 +111,10 @@ class Controller:
             if step:
                 self._submit(pool, instance, partial(self._do, step, instance.id))
             elif instance.state == "running" and containers.get(instance.id) == "running":
-                rules = compile_rules(instance, view)
+                rules = self._rules(instance, view)
                 if rules != self._firewalls.get(instance.id):
                     self._submit(pool, instance, partial(self._apply_firewall, instance, rules))
+        self._services.close_unused(set(view.vpcs))
         with self._networks:
             network.remove_unused(self._client, self._lab, set(view.vpcs))
 
@@ -182,14 +186,13 @@ class Controller:
                 self._move(instance, "terminated", "User initiated")
 
     def _boot(self, instance: Ec2Instance) -> None:
-        view = self._api.view()
-        rules = compile_rules(instance, view)
         if instance.id not in machine.states(self._client, self._lab):
-            machine.create(self._client, self._spec(instance, view, rules))
-            self._firewalls[instance.id] = rules
+            spec = self._spec(instance, self._api.view())
+            machine.create(self._client, spec)
+            self._firewalls[instance.id] = spec.firewall
         machine.start(self._client, self._lab, instance.id)
 
-    def _spec(self, instance: Ec2Instance, view: View, rules: str) -> machine.MachineSpec:
+    def _spec(self, instance: Ec2Instance, view: View) -> machine.MachineSpec:
         image = self._images.get(instance.image)
         if image is None:
             raise SwarmctlError(f"the lab has no AMI {instance.image}; it has {list(self._images)}")
@@ -209,8 +212,13 @@ class Controller:
             mirror_ip=network.mirror_ip(cidr),
             public_key=instance.public_key,
             user_data=instance.user_data,
-            firewall=rules,
+            firewall=self._rules(instance, view),
         )
+
+    def _rules(self, instance: Ec2Instance, view: View) -> str:
+        """Security groups, and the way to the services of the VPC."""
+        services = self._services.rules(instance.vpc, view.vpcs[instance.vpc])
+        return compile_rules(instance, view) + services
 
     def _apply_firewall(self, instance: Ec2Instance, rules: str) -> None:
         machine.set_firewall(self._client, self._lab, instance.id, rules)

@@ -28,6 +28,7 @@ from swarmctl.lab.firewall import OPERATOR, compile_rules
 from swarmctl.lab.host.addresses import Taken, first_free, taken_here
 from swarmctl.lab.image.ensure import Images, ensure_images
 from swarmctl.lab.paths import ROOT, LabPaths, Record, held, known_labs
+from swarmctl.lab.vpc_services import API
 from swarmctl.reading.files import PRIVATE
 from swarmctl.wait import wait_for
 
@@ -191,6 +192,7 @@ def environment(name: str) -> dict[str, str]:
         "AWS_REGION": REGION,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "SWARMCTL_NODE_AWS_ENDPOINT_URL": f"http://{API}",
         "SWARMCTL_LAB": name,
         "SWARMCTL_STATE": str(paths.state),
         "SWARMCTL_ADMIN_CIDR": f"{OPERATOR}/32",

@@ -15,7 +15,7 @@ from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
-from moto.ec2.models.instances import Instance, InstanceState, StateReason
+from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, StateReason
 from moto.ec2.models.launch_templates import LaunchTemplateBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.general import General
@@ -54,6 +54,7 @@ def apply(computer: Computer) -> None:
     """Patch moto in this process."""
     _numbered_protocols_in_security_groups()
     _launch_template_tags_stay_out_of_its_data()
+    _launch_template_gives_profile_and_metadata_options()
     _updated_rule_descriptions_are_acknowledged()
     _no_public_addresses()
     _instance_states_follow_the_machines()
@@ -106,6 +107,32 @@ def _launch_template_tags_stay_out_of_its_data() -> None:
         return original(self, name, description, data, tag_spec)
 
     LaunchTemplateBackend.create_launch_template = create  # type: ignore[method-assign]  # patch
+
+
+def _launch_template_gives_profile_and_metadata_options() -> None:
+    """moto forgets both, so no machine would have a role, nor IMDSv2 be required.
+
+    Can be removed when ``InstanceBackend.run_instances`` reads them from the template's data.
+    """
+    original = InstanceBackend.run_instances
+
+    def run_instances(self: Any, *args: Any, **kwargs: Any) -> Any:
+        template = kwargs.get("launch_template")
+        data = self._get_template_from_args(template).data if template else {}
+        if not kwargs.get("metadata_options"):
+            kwargs["metadata_options"] = data.get("MetadataOptions", {})
+        made = original(self, *args, **kwargs)
+        name, arn = (kwargs.get(f"iam_instance_profile_{key}") for key in ("name", "arn"))
+        # moto itself gives a profile of the request to the first instance only.
+        without = made.instances[1:] if name or arn else made.instances
+        if not (name or arn):
+            profile = data.get("IamInstanceProfile", {})
+            name, arn = profile.get("Name"), profile.get("Arn")
+        for instance in without if name or arn else ():
+            self.associate_iam_instance_profile(instance.id, name, arn)
+        return made
+
+    InstanceBackend.run_instances = run_instances  # type: ignore[method-assign]  # patch
 
 
 def _updated_rule_descriptions_are_acknowledged() -> None:

@@ -26,6 +26,7 @@ from swarmctl.lab.host.computer import Computer
 from swarmctl.lab.host.room import available, room
 from swarmctl.lab.image.ensure import ensure_images
 from swarmctl.lab.paths import LabPaths, held
+from swarmctl.lab.vpc_services import VpcServices
 
 log = logging.getLogger("swarmctl.lab")
 
@@ -45,7 +46,8 @@ def main(name: str) -> None:
             no_room=partial(_no_room, client),
         )
         api = Api(computer, changed)
-        controller = Controller(client, name, ensure_images(client, log.info), api, changed)
+        images = ensure_images(client, log.info)
+        controller = Controller(client, name, images, api, changed, VpcServices(api))
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: controller.finish())

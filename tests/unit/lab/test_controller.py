@@ -13,6 +13,7 @@ from swarmctl.lab import machine, network
 from swarmctl.lab.api import Api, Ec2Instance, View
 from swarmctl.lab.controller import Controller, next_step
 from swarmctl.lab.image.ensure import Images
+from swarmctl.lab.vpc_services import VpcServices
 
 
 def instance(state: str, *, reboot: bool = False, launched: bool = True) -> Ec2Instance:
@@ -67,7 +68,11 @@ class Site:
         monkeypatch.setattr(network, "remove_unused", lambda *_: None)
         nothing = cast(Any, None)
         images = cast(Images, SimpleNamespace(node="", node_bare=""))
-        self.controller = Controller(nothing, "lab", images, cast(Api, self), threading.Event())
+        api, services = (
+            cast(Api, self),
+            cast(VpcServices, SimpleNamespace(close_unused=lambda vpcs: None, rules=lambda *_: "")),
+        )
+        self.controller = Controller(nothing, "lab", images, api, threading.Event(), services)
 
     def start(self, *_: object) -> None:
         raise SwarmctlError("the machine did not boot: no such thing", "its console")

@@ -1,0 +1,77 @@
+"""The resources that a call names, as ARNs. Pure.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from swarmctl.lab.access.call import Call
+
+# The kind of resource by the first letters of its id.
+_EC2_KINDS = {
+    "i": "instance",
+    "sg": "security-group",
+    "vpc": "vpc",
+    "subnet": "subnet",
+    "vol": "volume",
+    "eni": "network-interface",
+    "lt": "launch-template",
+}
+_CLOUD_MAP_KINDS = {"ns": "namespace", "srv": "service"}
+_ID = re.compile(r"(?P<prefix>[a-z]+)-[0-9a-z]+")
+# Of the request itself: a rule's actions name target groups too, which need no permission.
+_ELB_ARN = re.compile(r"(\w+Arn|\w+Arns\.member\.\d+|RulePriorities\.member\.\d+\.RuleArn)")
+
+
+def resources(call: Call, account: str) -> tuple[str, ...]:
+    """The ARNs of what a call names; ``("*",)`` where it names nothing."""
+    found = _BY_SERVICE.get(call.service)
+    return tuple(dict.fromkeys(found(call, account) if found else ())) or ("*",)
+
+
+def _load_balancing(call: Call, account: str) -> Iterator[str]:
+    if call.action.startswith("Describe"):  # not limited to resources on AWS either
+        return
+    for key, value in call.parameters.items():
+        if _ELB_ARN.fullmatch(key):
+            yield str(value)
+    if call.action == "CreateTargetGroup":
+        name = call.parameters.get("Name", "")
+        yield f"arn:aws:elasticloadbalancing:{call.region}:{account}:targetgroup/{name}/new"
+
+
+def _cloud_map(call: Call, account: str) -> Iterator[str]:
+    for key, value in call.parameters.items():
+        if key == "ResourceARN":
+            yield str(value)
+        elif kind := _kind(value, _CLOUD_MAP_KINDS):
+            yield f"arn:aws:servicediscovery:{call.region}:{account}:{kind}/{value}"
+
+
+def _route_53(call: Call, account: str) -> Iterator[str]:  # noqa: ARG001 - zones are in no account
+    if zone := re.search(r"/hostedzone/(\w+)", call.path):
+        yield f"arn:aws:route53:::hostedzone/{zone[1]}"
+
+
+def _ec2(call: Call, account: str) -> Iterator[str]:
+    if call.action.startswith("Describe"):
+        return
+    for value in call.parameters.values():
+        if kind := _kind(value, _EC2_KINDS):
+            yield f"arn:aws:ec2:{call.region}:{account}:{kind}/{value}"
+
+
+def _kind(value: object, kinds: dict[str, str]) -> str:
+    found = _ID.fullmatch(value) if isinstance(value, str) else None
+    return kinds.get(found["prefix"], "") if found else ""
+
+
+_BY_SERVICE = {
+    "ec2": _ec2,
+    "elasticloadbalancing": _load_balancing,
+    "route53": _route_53,
+    "servicediscovery": _cloud_map,
+}

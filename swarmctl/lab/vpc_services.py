@@ -1,0 +1,121 @@
+"""What AWS offers inside a VPC at fixed addresses: instance metadata, and in the lab the AWS API.
+
+The lab's process listens on the VPC's gateway address, which is this computer's, on any free ports.
+A machine reaches it at AWS's addresses, because its own firewall table translates them. Nobody else
+is answered: the caller must have the address of an instance of this VPC.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from swarmctl.errors import SwarmctlError
+from swarmctl.lab.api import Api
+from swarmctl.lab.firewall import gateway_of
+from swarmctl.lab.metadata.service import MetadataService
+
+if TYPE_CHECKING:
+    from werkzeug.serving import BaseWSGIServer
+
+log = logging.getLogger(__name__)
+
+METADATA = "169.254.169.254"
+# Not AWS's: there, the API has public names. Link-local, so that it is the same in every lab.
+API = "169.254.170.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the lab's process listens, on the gateway's address."""
+
+    metadata: int
+    api: int
+
+
+def translation(gateway: str, ports: Ports) -> str:
+    """The nftables table by which a machine and its containers reach the services. Pure."""
+    return "\n".join(
+        [
+            "table ip lab_vpc_services",
+            "delete table ip lab_vpc_services",
+            "table ip lab_vpc_services {",
+            "  chain translate {",
+            f"    ip daddr {METADATA} tcp dport 80 dnat to {gateway}:{ports.metadata}",
+            f"    ip daddr {API} tcp dport 80 dnat to {gateway}:{ports.api}",
+            "  }",
+            "  chain containers {",
+            "    type nat hook prerouting priority dstnat; policy accept;",
+            "    jump translate",
+            "  }",
+            "  chain machine {",
+            "    type nat hook output priority -100; policy accept;",
+            "    jump translate",
+            "  }",
+            "}",
+            "",
+        ]
+    )
+
+
+class VpcServices:
+    """The open services of a lab's VPCs."""
+
+    def __init__(self, api: Api) -> None:
+        """Open nothing yet; ``api`` answers all questions."""
+        self._api = api
+        self._lock = threading.Lock()
+        self._open: dict[str, tuple[Ports, list[BaseWSGIServer]]] = {}
+
+    def rules(self, vpc: str, cidr: str) -> str:
+        """The rules for a machine of a VPC, whose services are opened unless they are.
+
+        The VPC's network must exist: the gateway's address must be this computer's.
+
+        Raises:
+            SwarmctlError: they cannot be opened.
+        """
+        gateway = gateway_of(cidr)
+        with self._lock:
+            if vpc not in self._open:
+                try:
+                    self._open[vpc] = self._start(vpc, gateway)
+                except OSError as error:
+                    raise SwarmctlError(f"no services for {vpc} on {gateway}: {error}") from error
+                log.info("services of %s on %s: %s", vpc, gateway, self._open[vpc][0])
+            return translation(gateway, self._open[vpc][0])
+
+    def close_unused(self, vpcs: set[str]) -> None:
+        """Close the services of all VPCs except those in ``vpcs``."""
+        with self._lock:
+            gone = [self._open.pop(vpc) for vpc in set(self._open) - vpcs]
+        for _, servers in gone:
+            for server in servers:
+                server.shutdown()
+                server.server_close()
+
+    def _start(self, vpc: str, gateway: str) -> tuple[Ports, list[BaseWSGIServer]]:
+        metadata = MetadataService(
+            lambda address: self._api.facts_at(vpc, address), self._api.key_of
+        )
+        gate = self._api.gate(lambda: (API,))
+
+        def api(environ: dict[str, Any], start_response: Any) -> Any:
+            if self._api.facts_at(vpc, str(environ["REMOTE_ADDR"])) is None:
+                start_response("403 Forbidden", [("Content-Length", "0")])
+                return [b""]
+            return gate(environ, start_response)
+
+        servers = [_serve(gateway, app) for app in (metadata, api)]
+        return Ports(*(server.server_port for server in servers)), servers
+
+
+def _serve(address: str, app: Callable[..., Any]) -> BaseWSGIServer:
+    from swarmctl.lab.http_server import http_server
+
+    server = http_server(address, 0, app)
+    threading.Thread(target=server.serve_forever, daemon=True, name=f"vpc {address}").start()
+    return server

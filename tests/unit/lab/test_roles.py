@@ -1,0 +1,194 @@
+"""Credentials of a role open the lab's API as far as the role's policies go."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from swarmctl.lab.access.keys import LIFETIME, Key
+from swarmctl.lab.api import GOLDEN_AMI, Api
+from tests.unit.lab.conftest import KEY_ID, SECRET, client
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "ec2.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
+    }
+)
+TAG = [{"Key": "swarmctl:cluster", "Value": "one"}]
+
+
+def service(name: str, endpoint: str, key: Key | None = None) -> Any:
+    return boto3.client(  # type: ignore[call-overload]  # its name is not known to mypy
+        name,
+        endpoint_url=endpoint,
+        region_name="eu-central-1",
+        aws_access_key_id=key.id if key else KEY_ID,
+        aws_secret_access_key=key.secret if key else SECRET,
+        aws_session_token=key.token if key else None,
+    )
+
+
+class Role:
+    """A role, an instance profile with it, and an instance of a launch template with that."""
+
+    def __init__(self, api: Api, endpoint: str) -> None:
+        self.api, self.endpoint = api, endpoint
+        self.iam = service("iam", endpoint)
+        self.iam.create_role(RoleName="agent", AssumeRolePolicyDocument=TRUST)
+        self.iam.create_instance_profile(InstanceProfileName="agent")
+        self.iam.add_role_to_instance_profile(InstanceProfileName="agent", RoleName="agent")
+        ec2 = client(endpoint)
+        self.vpc = ec2.create_vpc(CidrBlock="10.44.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=self.vpc, CidrBlock="10.44.1.0/24")["Subnet"]["SubnetId"]
+        ec2.create_launch_template(
+            LaunchTemplateName="agents",
+            LaunchTemplateData={
+                "ImageId": GOLDEN_AMI,
+                "IamInstanceProfile": {"Name": "agent"},
+                "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},
+            },
+        )
+        run = ec2.run_instances(
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=subnet,
+            LaunchTemplate={"LaunchTemplateName": "agents"},
+        )
+        self.instance = run["Instances"][0]
+        facts = api.facts_at(self.vpc, self.instance["PrivateIpAddress"])
+        assert facts is not None
+        self.facts = facts
+        self.key = api.key_of(facts)
+
+    def may(self, *statements: dict[str, Any]) -> None:
+        document = {"Version": "2012-10-17", "Statement": list(statements)}
+        self.iam.put_role_policy(
+            RoleName="agent", PolicyName="agent", PolicyDocument=json.dumps(document)
+        )
+
+    def client(self, name: str) -> Any:
+        return service(name, self.endpoint, self.key)
+
+
+def allow(*actions: str, **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": "*", **more}
+
+
+@pytest.fixture(scope="module")
+def role(api: Api, endpoint: str) -> Iterator[Role]:
+    made = Role(api, endpoint)
+    yield made
+    client(endpoint).terminate_instances(InstanceIds=[made.instance["InstanceId"]])
+
+
+def refused(call: Any, **arguments: Any) -> dict[str, Any]:
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    error: dict[str, Any] = dict(caught.value.response["Error"])
+    return error
+
+
+def test_a_launch_template_gives_its_profile_and_metadata_options(role: Role) -> None:
+    assert role.facts.role == "agent"
+    assert (role.facts.tokens_required, role.facts.hop_limit) == (True, 1)
+
+
+def test_the_caller_is_the_role(role: Role) -> None:
+    arn = role.client("sts").get_caller_identity()["Arn"]
+    assert arn.endswith(f":assumed-role/agent/{role.instance['InstanceId']}")
+
+
+def test_a_role_may_do_what_its_policy_allows_and_ec2_words_the_rest(role: Role) -> None:
+    role.may(allow("ec2:DescribeInstances"))
+    assert role.client("ec2").describe_instances()["Reservations"]
+    error = refused(role.client("ec2").describe_vpcs)
+    assert error["Code"] == "UnauthorizedOperation"
+    assert "is not authorized to perform: ec2:DescribeVpcs" in error["Message"]
+    role.may(allow("ec2:DescribeVpcs"))
+    assert role.client("ec2").describe_vpcs()["Vpcs"]
+
+
+def test_a_managed_policy_counts_too(role: Role) -> None:
+    role.may(allow("ec2:DescribeVpcs"))
+    document = json.dumps({"Version": "2012-10-17", "Statement": allow("ec2:DescribeSubnets")})
+    policy = role.iam.create_policy(PolicyName="subnets", PolicyDocument=document)["Policy"]["Arn"]
+    role.iam.attach_role_policy(RoleName="agent", PolicyArn=policy)
+    assert role.client("ec2").describe_subnets()["Subnets"]
+    role.iam.detach_role_policy(RoleName="agent", PolicyArn=policy)
+
+
+def test_every_service_words_its_denial(role: Role) -> None:
+    role.may(allow("ec2:DescribeVpcs"))
+    names = role.client("servicediscovery")
+    calls = {
+        "servicediscovery": (names.list_namespaces, "AccessDeniedException"),
+        "elasticloadbalancing": (role.client("elbv2").describe_load_balancers, "AccessDenied"),
+        "route53": (role.client("route53").list_hosted_zones, "AccessDenied"),
+        "iam": (role.client("iam").list_roles, "AccessDenied"),
+    }
+    for prefix, (call, code) in calls.items():
+        error = refused(call)
+        assert error["Code"] == code
+        assert f"not authorized to perform: {prefix}:" in error["Message"]
+
+
+def test_registering_a_name_needs_the_permission_to_change_the_zone(
+    role: Role, endpoint: str
+) -> None:
+    operator = service("servicediscovery", endpoint)
+    operator.create_private_dns_namespace(Name="a.internal", Vpc=role.vpc)
+    (namespace,) = operator.list_namespaces()["Namespaces"]
+    made = operator.create_service(
+        Name="web",
+        NamespaceId=namespace["Id"],
+        DnsConfig={"DnsRecords": [{"Type": "A", "TTL": 5}], "RoutingPolicy": "MULTIVALUE"},
+    )["Service"]
+    register = {
+        "ServiceId": made["Id"],
+        "InstanceId": "task",
+        "Attributes": {"AWS_INSTANCE_IPV4": "10.44.1.9"},
+    }
+    role.may(allow("servicediscovery:*"))
+    error = refused(role.client("servicediscovery").register_instance, **register)
+    assert "route53:" in error["Message"]
+    role.may(allow("servicediscovery:*"), allow("route53:*"))
+    role.client("servicediscovery").register_instance(**register)
+
+
+def test_a_condition_on_the_tag_of_a_target_group_is_judged(role: Role, endpoint: str) -> None:
+    mine = {"Condition": {"StringEquals": {"aws:ResourceTag/swarmctl:cluster": "one"}}}
+    role.may(allow("elasticloadbalancing:*", **mine))
+    operator = service("elbv2", endpoint)
+    groups = {}
+    for name, tags in (("mine", TAG), ("foreign", [])):
+        made = operator.create_target_group(
+            Name=name, Protocol="HTTP", Port=80, VpcId=role.vpc, **({"Tags": tags} if tags else {})
+        )
+        groups[name] = made["TargetGroups"][0]["TargetGroupArn"]
+    delete = role.client("elbv2").delete_target_group
+    assert refused(delete, TargetGroupArn=groups["foreign"])["Code"] == "AccessDenied"
+    delete(TargetGroupArn=groups["mine"])
+
+
+def test_a_token_that_is_not_the_keys_is_refused(role: Role, endpoint: str) -> None:
+    forged = Key(role.key.id, role.key.secret, "another", "agent")
+    error = refused(service("ec2", endpoint, forged).describe_vpcs)
+    assert error["Code"] == "InvalidClientTokenId"
+
+
+def test_a_key_that_has_expired_is_refused(
+    role: Role, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(role.api._keys, "_now", lambda: role.key.issued + LIFETIME + 1)
+    error = refused(role.client("ec2").describe_vpcs)
+    assert error["Code"] == "ExpiredToken"
