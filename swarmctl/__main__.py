@@ -1,5 +1,21 @@
-"""``python -m swarmctl``: the same as the console script."""
+"""The console script ``swarmctl``, and ``python -m swarmctl``.
 
-from swarmctl.cli.main import run
+The commands are imported only in :func:`run`, so that Ctrl-C meanwhile ends as at any other time.
+"""
 
-run()
+import sys
+
+
+def run() -> None:
+    """Import the commands and run one."""
+    try:
+        from swarmctl.cli.main import run as run_command
+
+        run_command()
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    run()

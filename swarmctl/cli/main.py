@@ -137,9 +137,6 @@ def _usage(mistake: typer.TyperException) -> int:
 def _report_fault(
     kind: type[BaseException], fault: BaseException, trace: TracebackType | None
 ) -> None:
-    if issubclass(kind, KeyboardInterrupt):  # Python then ends as the signal would: 130
-        console.error("interrupted")
-        return
     if "--debug" in sys.argv:
         traceback.print_exception(kind, fault, trace)
     console.error(
@@ -149,7 +146,7 @@ def _report_fault(
 
 
 def run() -> None:
-    """The console script ``swarmctl``."""
+    """The command line of this process; :mod:`swarmctl.__main__` answers Ctrl-C at any time."""
     # A hook, not an `except Exception`: Python itself then exits 1 after reporting.
     sys.excepthook = _report_fault
     console.share_progress()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from swarmctl.cli import console
 from swarmctl.cli import main as cli
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.stack.render import folders
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def raising(monkeypatch: pytest.MonkeyPatch, fault: BaseException) -> None:
@@ -55,6 +58,21 @@ def test_ctrl_c_exits_130(
     raising(monkeypatch, KeyboardInterrupt())
     assert cli.main(["stack", "list"]) == 130
     assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_ctrl_c_while_the_commands_are_imported_exits_130(tmp_path: Path) -> None:
+    """Broken: a traceback of the import system, and the exit code of a signal."""
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    script = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["swarmctl"]
+    module, function = script.split(":")
+    ended = subprocess.run(
+        [sys.executable, "-c", f"from {module} import {function}; {function}()", "status"],
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT}", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "error: interrupted\n")
 
 
 def test_debug_prints_the_traceback_wherever_it_is_given(
