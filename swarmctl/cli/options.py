@@ -7,6 +7,8 @@ Use them as annotations::
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -82,9 +84,20 @@ ValuesOption = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", metavar="A.B=V", help="Override one value; V is read as YAML; repeatable."
+        "--set",
+        metavar="A.B=V",
+        help="Override one value; V is read as YAML; repeatable. -: read lines A.B=V from stdin.",
     ),
 ]
+
+
+def read_assignments(options: Sequence[str] | None) -> list[str]:
+    """The values of ``--set``; ``-`` stands for the lines on stdin, which no process list shows."""
+    found: list[str] = []
+    for option in options or ():
+        lines = sys.stdin.read().splitlines() if option == "-" else [option]
+        found += [line for line in lines if line.strip()]
+    return found
 
 
 def parse_seconds(text: str | float) -> float:

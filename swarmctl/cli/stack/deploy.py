@@ -17,6 +17,7 @@ from swarmctl.cli.options import (
     SetOption,
     TimeoutOption,
     ValuesOption,
+    read_assignments,
     time_option,
 )
 from swarmctl.errors import Exit
@@ -109,7 +110,9 @@ def deploy(
     from swarmctl.stack.deploy import deploy as deploys
     from swarmctl.stack.render.source import choose_source
 
-    choice = choose_source(stack, compose_files or (), values or (), assignments or (), name)
+    choice = choose_source(
+        stack, compose_files or (), values or (), read_assignments(assignments), name
+    )
     options = deploys.DeployOptions(
         wait=wait,
         settle=settle,
@@ -148,7 +151,9 @@ def diff(
     from swarmctl.stack.deploy.deploy import DeployOptions, preview
     from swarmctl.stack.render.source import choose_source
 
-    choice = choose_source(stack, compose_files or (), values or (), assignments or (), name)
+    choice = choose_source(
+        stack, compose_files or (), values or (), read_assignments(assignments), name
+    )
     options = DeployOptions(
         prune=prune,
         resolve=resolve_image,

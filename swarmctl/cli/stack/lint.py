@@ -17,6 +17,7 @@ from swarmctl.cli.options import (
     HostOption,
     SetOption,
     ValuesOption,
+    read_assignments,
 )
 from swarmctl.errors import Exit, UsageError
 
@@ -82,7 +83,7 @@ def lint(
         )
     if write and not fix:
         raise UsageError("--write needs --fix")
-    overrides = layers.parse_set(assignments or [])
+    overrides = layers.parse_set(read_assignments(assignments))
     names = paths or [str(file) for file in compose_files or ()]
     groups = [[source.find(name, values or (), overrides)] for name in names]
     if compose_files:

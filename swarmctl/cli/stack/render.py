@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.options import SetOption, ValuesOption
+from swarmctl.cli.options import SetOption, ValuesOption, read_assignments
 from swarmctl.errors import Exit, UsageError
 
 
@@ -36,7 +36,9 @@ def render(
 
     if check and output is None:
         raise UsageError("--check needs --output", "name the rendered file to compare with")
-    source = choose_source(stack, values_files=values or (), assignments=assignments or ()).load()
+    source = choose_source(
+        stack, values_files=values or (), assignments=read_assignments(assignments)
+    ).load()
     for line in source.notes:
         console.note(line)
     rendered = source.rendered

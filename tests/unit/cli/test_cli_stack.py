@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,21 @@ def load(stack: str = "", **more: Any) -> StackSource:
 )
 def test_times_are_read_with_their_unit(text: str, seconds: float) -> None:
     assert parse_seconds(text) == seconds
+
+
+def test_values_are_read_from_stdin_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "values.yml").write_text("image: ''\nreplicas: 1\n")
+    (tmp_path / "docker-compose.yml.j2").write_text(
+        "services: {web: {image: {{ image }}, deploy: {replicas: {{ replicas }}}}}\n"
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("image=httpd:2=4\n\nreplicas=3\n"))
+    words = ["stack", "render", str(tmp_path), "--set", "-", "--set", "replicas=4"]
+    assert cli.main(words) == 0
+    rendered = capsys.readouterr().out
+    assert "image: httpd:2=4" in rendered
+    assert "replicas: 4" in rendered
 
 
 @pytest.mark.parametrize("text", ["", "0s", "-1", "soon", "2 m", "-5s", "inf", "1d", "9999999h"])
