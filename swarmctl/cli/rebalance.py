@@ -74,7 +74,11 @@ def _run(
     from swarmctl.swarm.engine import SwarmEngine
     from swarmctl.swarm.patience import Patient
 
-    with Interrupts() as interrupts, target.failover() as failover:
+    with (
+        Interrupts() as interrupts,
+        target.failover() as failover,
+        target.failover() as second,
+    ):
         failover.client()  # fails at once when no manager can be reached
         engine = Patient(SwarmEngine(failover), timeout, console.note)
         swarm = read_swarm(engine)
@@ -91,7 +95,9 @@ def _run(
                 console.note("nothing was changed")
                 return Exit.OK
         interrupts.careful()
-        results = execute(proposals, Context(engine, interrupts, timeout, console.note))
+        renewer = SwarmEngine(second)
+        context = Context(engine, interrupts, timeout, console.note, renewer=renewer)
+        results = execute(proposals, context)
     _show(proposals, {result.proposal.id: result for result in results}, format_)
     return Exit.FAILED if any(result.problem for result in results) else Exit.OK
 

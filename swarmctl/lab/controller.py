@@ -129,7 +129,7 @@ class Controller:
             except (SwarmctlError, DockerException, RequestException) as error:
                 hint = getattr(error, "hint", "")
                 log.error("%s (%s): %s %s", instance.name, instance.id, error, hint)
-                if instance.state == "pending":
+                if instance.state == "pending" or instance.reboot_requested:
                     self._record_failed_start(instance, error)
                 # Everything else is retried at the next idle pass, not at once.
                 self._busy.discard(instance.id)

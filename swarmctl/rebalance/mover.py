@@ -59,6 +59,7 @@ class Context:
         timeout: seconds for a new replica to run, and for one to go.
         note: called with a line for each move.
         clock: replaced in tests.
+        renewer: a connection of its own, on which the lock is renewed; see ``lock.renewing``.
     """
 
     engine: Engine
@@ -66,6 +67,7 @@ class Context:
     timeout: float = 120.0
     note: Callable[[str], None] = lambda _: None
     clock: Clock = CLOCK
+    renewer: Engine | None = None
 
 
 class Mover:

@@ -199,6 +199,7 @@ def held(
     owner: Owner,
     note: Callable[[str], None] = lambda _: None,
     plan: Json | None = None,
+    renewer: Engine | None = None,
 ) -> Iterator[None]:
     """Hold a lock.
 
@@ -209,14 +210,17 @@ def held(
         owner: shown to others.
         note: called with a message when the lock could not be released; it then expires.
         plan: see :func:`acquire`.
+        renewer: a connection of its own, on which the lock is renewed meanwhile.
 
     Raises:
         RefusedError: another process holds it; the message says which, and until when at most.
     """
-    lock_id = acquire(engine, subject, seconds, owner, plan)
+    lock_id = acquire(engine, subject, seconds, owner, plan, renews=renewer is not None)
+    stop_renewing = renewing(renewer, lock_id) if renewer is not None else lambda: None
     try:
         yield
     finally:
+        stop_renewing()
         try:
             release(engine, lock_id)
         except SwarmctlError as fault:

@@ -102,6 +102,18 @@ def test_a_machine_that_does_not_boot_is_given_up_with_the_reason(
     assert site.done == ["stop, force=True"]  # or it would keep its address and its memory
 
 
+def test_a_machine_that_does_not_come_back_from_a_reboot_is_stopped_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Broken: it is rebooted again and again, and the API calls it running."""
+    site = Site(monkeypatch, instance("running", reboot=True))
+    site.containers["i-1"] = "running"
+    site.run_a_pass()
+    why = "Server.InternalError: the machine did not boot: no such thing"
+    assert site.moves == [("running → stopped", why)]
+    assert site.done == ["stop, force=False", "stop, force=True"]
+
+
 def test_a_removed_machine_is_terminated_and_the_reason_says_who_did_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -67,6 +67,20 @@ def test_a_dry_run_shows_the_moves_and_touches_nothing(
     assert fake.sent == []
 
 
+def test_its_lock_is_renewed_so_that_others_see_it_live(
+    fake: FakeSwarm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: after kill -9 on another machine, the lock holds for as long as all moves may last."""
+    renewed: list[bool] = []
+    monkeypatch.setattr(lock, "renewing", lambda *_: lambda: renewed.append(True))
+    held: list[lock.Lock | None] = []
+    fake.events.append((0.5, lambda: held.append(lock.find(fake, lock.CHAOS))))
+    assert main(["rebalance", "--yes"]) == 0
+    assert held[0] is not None
+    assert held[0].renewed is not None
+    assert renewed == [True]  # it was begun, and ended
+
+
 def test_yes_moves_with_a_line_for_each_move(
     fake: FakeSwarm, capsys: pytest.CaptureFixture[str]
 ) -> None:
