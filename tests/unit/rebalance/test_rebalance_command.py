@@ -70,7 +70,7 @@ def test_a_dry_run_shows_the_moves_and_touches_nothing(
 def test_its_lock_is_renewed_so_that_others_see_it_live(
     fake: FakeSwarm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Broken: after kill -9 on another machine, the lock holds for as long as all moves may last."""
+    """Broken: after kill -9 elsewhere, the lock holds for as long as all moves may last."""
     renewed: list[bool] = []
     monkeypatch.setattr(lock, "renewing", lambda *_: lambda: renewed.append(True))
     held: list[lock.Lock | None] = []
