@@ -57,9 +57,7 @@ def execute(proposals: Sequence[Proposal], context: Context) -> list[Result]:
     owner = lock.this_process("rebalance")
     # If this process is killed, a service may keep one replica too many: `chaos doctor` reads this.
     plan = {lock.REBALANCE: {proposal.id: proposal.replicas for proposal in todo}}
-    with lock.held(
-        context.engine, lock.CHAOS, seconds, owner, context.note, plan, context.renewer
-    ):
+    with lock.held(context.engine, lock.CHAOS, seconds, owner, context.note, plan, context.renewer):
         return [_with_stack_lock(proposal, context, owner) for proposal in todo]
 
 
