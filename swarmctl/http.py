@@ -52,7 +52,7 @@ class Answer:
     detail: str
 
 
-def get(url: str, timeout_s: float) -> Answer:
+def get(url: str, timeout_s: float, host: str = "") -> Answer:
     """Send a GET request; failures of the network or the server are in the answer, not raised.
 
     A body with a declared length must be complete, up to :data:`BODY_LIMIT` bytes. One without may
@@ -62,8 +62,9 @@ def get(url: str, timeout_s: float) -> Answer:
     Args:
         url: ``http://`` or ``https://``; a user name and password in it are not sent.
         timeout_s: seconds for the whole answer.
+        host: that is asked for at the URL's address: a virtual host, whose certificate is expected.
     """
-    request = _Request(url, time.monotonic(), timeout_s)
+    request = _Request(url, time.monotonic(), timeout_s, host)
     try:
         failure, detail = request.send()
     except TimeoutError:
@@ -173,11 +174,11 @@ def _resolve(host: str, port: int, until: float) -> _Addresses:
 class _Request:
     """One request under way."""
 
-    def __init__(self, url: str, began: float, timeout_s: float) -> None:
+    def __init__(self, url: str, began: float, timeout_s: float, host: str) -> None:
         self.began, self.until = began, began + timeout_s
         self.is_stream, self.headers_at = False, began
         self.status: int | None = None
-        self._url = url
+        self._url, self._host = url, host
         self._socket: socket.socket | None = None
 
     @property
@@ -187,8 +188,9 @@ class _Request:
     def send(self) -> tuple[Failure | None, str]:
         """Send it and read the answer: the failure, if any, and the detail."""
         parts = urlsplit(self._url)
-        host, secure = parts.hostname or "", parts.scheme == "https"
-        self._socket = connect(host, parts.port or (443 if secure else 80), self.until)
+        address, secure = parts.hostname or "", parts.scheme == "https"
+        host = self._host or address
+        self._socket = connect(address, parts.port or (443 if secure else 80), self.until)
         if secure:
             self._socket.settimeout(_left(self.until))
             tls = ssl.create_default_context()

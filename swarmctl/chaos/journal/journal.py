@@ -311,6 +311,9 @@ class Journal:
     # Of clients that go on using every node, from the fault to the revert; while nodes are lost.
     every_node: tuple[ProbeSummary, ...] = ()
     every_node_log: tuple[ProbeRecord, ...] = ()
+    # Of users in front of the load balancer.
+    load_balancer: tuple[ProbeSummary, ...] = ()
+    load_balancer_log: tuple[ProbeRecord, ...] = ()
     lag_s: list[float] = field(default_factory=list)  # snapshot minus the managers' own timestamp
 
     @property

@@ -162,7 +162,15 @@ class Runs:
         )
 
 
-_LINE_PER_ITEM = ("samples", "probe_log", "every_node_log", "tasks", "marks", "blind")
+_LINE_PER_ITEM = (
+    "samples",
+    "probe_log",
+    "every_node_log",
+    "load_balancer_log",
+    "tasks",
+    "marks",
+    "blind",
+)
 
 
 def _dump(journal: Journal) -> str:

@@ -9,6 +9,7 @@ from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.probes.planned import ALL, PlannedProbe, ServiceProbe
+from swarmctl.chaos.probes.probe import Client
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Plan:
         limits: what the guards allow.
         probe_service: see :func:`swarmctl.chaos.probes.published.published`.
         probes: sent during the run; services among them replace ``probe_service``.
+        find_urls: whether to add probes through the cluster's load balancer, if it has one.
         title: the name of an experiment file.
         cluster: the cluster's name, if a file names it.
         repeat: number of runs, from 1.
@@ -40,6 +42,7 @@ class Plan:
     limits: Limits = field(default_factory=Limits)
     probe_service: str | None = None
     probes: tuple[PlannedProbe, ...] = ()
+    find_urls: bool = True
     title: str = ""
     cluster: str = ""
     repeat: int = 1
@@ -50,8 +53,8 @@ class Plan:
     @property
     def only_service(self) -> str | None:
         """The value of ``--probe-service``: the one service that is probed, or ``none``."""
-        match self.probes:
-            case (ServiceProbe(service=name) as probe,) if (
+        match [probe for probe in self.probes if probe.client is not Client.LOAD_BALANCER]:
+            case [ServiceProbe(service=name) as probe] if (
                 probe == ServiceProbe(name) and name != ALL
             ):
                 return name

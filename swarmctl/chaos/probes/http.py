@@ -17,21 +17,24 @@ class Http:
     Args:
         url: ``http://`` or ``https://``; certificates are verified.
         status: what is a good answer; empty for any below 500.
+        host: that is asked for at the URL's address, if it is another.
     """
 
     url: str
     status: tuple[int, ...] = ()
+    host: str = ""
 
     @property
     def address(self) -> str:
         """See :class:`Probe`."""
         parts = urlsplit(self.url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        host = self.host or parts.netloc.rpartition("@")[2]
+        return f"{parts.scheme}://{host}{parts.path}"
 
     def run(self, timeout_s: float, stop: Event) -> ProbeAnswer:
         """See :class:`Probe`."""
         del stop
-        answer = http.get(self.url, timeout_s)
+        answer = http.get(self.url, timeout_s, self.host)
         status = answer.status or 0
         good = status in self.status if self.status else status < 500
         if answer.failure or not good:

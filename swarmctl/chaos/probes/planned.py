@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from swarmctl.chaos.probes.probe import Endpoint, Probe
+from swarmctl.chaos.probes.http import Http
+from swarmctl.chaos.probes.probe import Client, Endpoint, Probe
 
 # Stands for every published service of a stack.
 ALL = "*"
+# Stands for no service, or no URL.
+NONE = "none"
 EVERY_S = 1.0
+USER_EVERY_S = 0.1
 TIMEOUT_S = 2.0
 # The most probes of one name under way at once, when nothing answers.
 MAX_UNDER_WAY = 20
@@ -34,6 +38,11 @@ class ServiceProbe:
         """In journals and tolerances."""
         return self.service
 
+    @property
+    def client(self) -> Client:
+        """Whose requests the probes stand for."""
+        return Client.NODES_LEFT
+
 
 @dataclass(frozen=True, slots=True)
 class FixedProbe:
@@ -44,12 +53,21 @@ class FixedProbe:
         probe: how it is probed.
         every_s: seconds from one probe to the next.
         timeout_s: seconds for one answer.
+        client: whose requests the probes stand for.
     """
 
     name: str
     probe: Probe
     every_s: float = EVERY_S
     timeout_s: float = TIMEOUT_S
+    client: Client = Client.NODES_LEFT
+
+
+def user_probe(probe: Http, name: str = "") -> FixedProbe:
+    """What a user sees of a URL, asked as often as the services themselves."""
+    return FixedProbe(
+        name or probe.address, probe, USER_EVERY_S, TIMEOUT_S, client=Client.LOAD_BALANCER
+    )
 
 
 PlannedProbe = ServiceProbe | FixedProbe
@@ -67,7 +85,11 @@ def by_service(planned: Sequence[PlannedProbe]) -> dict[str, ServiceProbe]:
 
 def fixed_endpoints(planned: Sequence[PlannedProbe]) -> dict[str, tuple[Endpoint, ...]]:
     """The endpoints that do not move, by probe name."""
-    return {p.name: (Endpoint(p.name, "", p.probe),) for p in planned if isinstance(p, FixedProbe)}
+    return {
+        p.name: (Endpoint(p.name, "", p.probe, p.client),)
+        for p in planned
+        if isinstance(p, FixedProbe)
+    }
 
 
 def retry_time_s(planned: Sequence[PlannedProbe], at_least_s: float) -> float:

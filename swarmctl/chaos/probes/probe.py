@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from threading import Event
 from typing import Protocol
 
@@ -61,6 +62,14 @@ class Probe(Protocol):
         """
 
 
+class Client(Enum):
+    """Whose requests the probes stand for."""
+
+    NODES_LEFT = "nodes left"  # one that uses the nodes that are left
+    EVERY_NODE = "every node"  # one that goes on using every node, lost ones included
+    LOAD_BALANCER = "load balancer"  # a user, in front of the load balancer
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One place that is probed.
@@ -69,13 +78,13 @@ class Endpoint:
         service: the Swarm service, or the name of a probe with a fixed address.
         node: hostname of the node that is asked; ``""`` for a fixed address.
         probe: how it is probed.
-        every_node: probed as a client does that goes on using every node, lost ones included.
+        client: whose requests the probes stand for.
     """
 
     service: str
     node: str
     probe: Probe
-    every_node: bool = False
+    client: Client = Client.NODES_LEFT
 
     @property
     def address(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from swarmctl.chaos.probes.http import Http
-from swarmctl.chaos.probes.planned import ALL, FixedProbe, PlannedProbe, ServiceProbe
+from swarmctl.chaos.probes.planned import ALL, NONE, FixedProbe, PlannedProbe, ServiceProbe
 from swarmctl.chaos.probes.probe import Endpoint
 from swarmctl.chaos.probes.tcp import Tcp
 from swarmctl.chaos.world.protocols import Machine
@@ -32,7 +32,7 @@ def published(swarm: Swarm, named: str | None) -> tuple[Service, ...]:
     Raises:
         UsageError: no service of that name, or it publishes no TCP port.
     """
-    if named == "none":
+    if named == NONE:
         return ()
     if named is None:
         return tuple(

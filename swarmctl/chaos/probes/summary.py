@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median, quantiles
 
 from swarmctl.chaos.journal.journal import ProbeRecord, ProbeSummary
-from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
+from swarmctl.chaos.probes.probe import Client, Endpoint, ProbeResult
 
 Stretch = tuple[float, float]  # from when to when, run time
 
@@ -31,14 +31,9 @@ def summaries(results: Sequence[ProbeResult]) -> tuple[ProbeSummary, ...]:
     return tuple(_summary(name, found) for name, found in by_service.items())
 
 
-def by_client(
-    results: Sequence[ProbeResult],
-) -> tuple[list[ProbeResult], list[ProbeResult]]:
-    """The results of clients that use the nodes that are left, and of those that use every node."""
-    found: tuple[list[ProbeResult], list[ProbeResult]] = ([], [])
-    for result in results:
-        found[result.endpoint.every_node].append(result)
-    return found
+def of_client(results: Sequence[ProbeResult], *clients: Client) -> list[ProbeResult]:
+    """The results of the probes that stand for these clients."""
+    return [result for result in results if result.endpoint.client in clients]
 
 
 def records(results: Sequence[ProbeResult]) -> tuple[ProbeRecord, ...]:
@@ -118,7 +113,8 @@ def unanswered(
 
 def _unanswered(endpoint: Endpoint, last: ProbeResult | None) -> Unanswered:
     node = f" on {endpoint.node}" if endpoint.node else ""
-    place = f"{endpoint.service}{node} ({endpoint.address})"
+    where = "" if endpoint.address == endpoint.service else f" ({endpoint.address})"
+    place = f"{endpoint.service}{node}{where}"
     if last is None:
         return Unanswered(place, "not probed yet")
     return Unanswered(place, last.detail, last.bad_status)

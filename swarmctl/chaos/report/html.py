@@ -116,6 +116,7 @@ def _figures(journal: Journal) -> tuple[tuple[str, str], ...]:
         *_replicas(run),
         (_lost(run.lost, run.probes), "probes lost"),
         (words.seconds(run.longest_outage_s), "longest outage"),
+        (_lost(run.load_balancer_lost, run.load_balancer_probes), "lost through the load balancer"),
         (_lost(run.every_node_lost, run.every_node_probes), "lost by clients of every node"),
         (words.seconds(restored), "from revert to node Ready"),
     )

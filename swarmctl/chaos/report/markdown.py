@@ -69,7 +69,11 @@ def _head(journal: Journal) -> list[str]:
 
 def _details(journal: Journal) -> list[str]:
     lines = _prediction(journal) or _placement(journal)
-    for title, probes in (("probes of", journal.probes), ("every node", journal.every_node)):
+    for title, probes in (
+        ("probes of", journal.probes),
+        ("load balancer", journal.load_balancer),
+        ("every node", journal.every_node),
+    ):
         if not probes:
             continue
         rows = [

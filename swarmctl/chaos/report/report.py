@@ -142,6 +142,7 @@ def _plain(journal: Journal) -> dict[str, Any]:
         "after": journal.after,
         "final": journal.final,
         "probed": [asdict(probe) for probe in journal.probes],
+        "load_balancer": [asdict(probe) for probe in journal.load_balancer],
         "every_node": [asdict(probe) for probe in journal.every_node],
         "undo": asdict(journal.undo),
     }

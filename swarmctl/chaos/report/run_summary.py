@@ -24,6 +24,8 @@ class RunSummary:
         every_node_probes: how many were sent as clients do that go on using every node, from the
             fault to the revert; 0 when no node was lost.
         every_node_lost: how many of them were lost.
+        load_balancer_probes: how many were sent through the load balancer.
+        load_balancer_lost: how many of them were lost.
         replicas: how many were lost, moved and kept; ``None`` without a verdict.
         agreed: whether a predicted outcome was seen; ``None`` without a prediction.
         overridden: the guards that refused and were overridden.
@@ -42,6 +44,8 @@ class RunSummary:
     longest_outage_s: float | None
     every_node_probes: int
     every_node_lost: int
+    load_balancer_probes: int
+    load_balancer_lost: int
     replicas: Recovery | None
     agreed: bool | None
     overridden: tuple[str, ...]
@@ -63,6 +67,8 @@ def summarize(journal: Journal) -> RunSummary:
         longest_outage_s=max((p.longest_outage_s for p in journal.probes), default=None),
         every_node_probes=sum(probe.sent for probe in journal.every_node),
         every_node_lost=sum(probe.lost for probe in journal.every_node),
+        load_balancer_probes=sum(probe.sent for probe in journal.load_balancer),
+        load_balancer_lost=sum(probe.lost for probe in journal.load_balancer),
         replicas=recovery(journal.verdict.services) if journal.verdict else None,
         agreed=agrees(journal),
         overridden=tuple(guard.name for guard in overridden(journal)),

@@ -59,12 +59,20 @@ def _after_badge(journal: Journal) -> str:
 
 def _probes(journal: Journal) -> str:
     run = summarize(journal)
-    if not run.probes:
-        return ""
     outage = run.longest_outage_s or 0.0
     longest = f", longest outage {outage:.1f} s" if outage >= 0.05 else ""
-    every_node = every_node_loss(journal)
-    return f"; {run.lost} of {run.probes} probes lost{longest}{every_node and '; '}{every_node}"
+    direct = f"{run.lost} of {run.probes} probes lost{longest}" if run.probes else ""
+    found = (direct, load_balancer_loss(journal), every_node_loss(journal))
+    return "".join(f"; {text}" for text in found if text)
+
+
+def load_balancer_loss(journal: Journal) -> str:
+    """What users lost in front of the load balancer; ``""`` when nothing was sent through it."""
+    run = summarize(journal)
+    if not run.load_balancer_probes:
+        return ""
+    counts = f"{run.load_balancer_lost} of {run.load_balancer_probes}"
+    return f"through the load balancer: {counts} lost"
 
 
 def every_node_loss(journal: Journal) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from swarmctl.chaos.journal.journal import Journal, Undo
+from swarmctl.chaos.journal.journal import Journal, ProbeRecord, ProbeSummary, Undo
 from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.probes import summary
+from swarmctl.chaos.probes.probe import Client
 from swarmctl.chaos.run.context import Context, Request, World, make_context
 from swarmctl.chaos.run.interrupts import InterruptedRunError
 from swarmctl.chaos.run.steps import (
@@ -110,17 +111,20 @@ class Experiment:
         return self.journal
 
     def _end(self, outcome: str) -> None:
-        journal, prober = self.journal, self._context.world.prober
-        prober.close()
-        results, every_node = summary.by_client(prober.results())
+        journal = self.journal
+        self._context.world.prober.close()
         journal.outcome, journal.phase = outcome, "ended"
         journal.ended_s = round(self._context.log.clock.now(), 3)
-        journal.probes = summary.summaries(results)
-        journal.probe_log = summary.records(results)
-        journal.every_node = summary.summaries(every_node)
-        journal.every_node_log = summary.records(every_node)
+        journal.probes, journal.probe_log = self._probes(Client.NODES_LEFT)
+        journal.every_node, journal.every_node_log = self._probes(Client.EVERY_NODE)
+        journal.load_balancer, journal.load_balancer_log = self._probes(Client.LOAD_BALANCER)
         journal.phases = phases(journal)
         self._context.log.try_save()
+
+    def _probes(self, client: Client) -> tuple[tuple[ProbeSummary, ...], tuple[ProbeRecord, ...]]:
+        """The probes that stand for a client: counted, and each."""
+        results = summary.of_client(self._context.world.prober.results(), client)
+        return summary.summaries(results), summary.records(results)
 
 
 def _outcome(error: BaseException) -> str:

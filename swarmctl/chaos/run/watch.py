@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.journal.journal import ProbeSummary
 from swarmctl.chaos.probes import summary
-from swarmctl.chaos.probes.probe import Endpoint, Prober, ProbeResult
+from swarmctl.chaos.probes.probe import Client, Endpoint, Prober, ProbeResult
 from swarmctl.chaos.probes.published import ServiceEndpoints
 from swarmctl.chaos.probes.summary import Stretch, Unanswered
 from swarmctl.chaos.run.judging import judgement
@@ -84,7 +84,9 @@ class Watch:
             return
         self._before = self.probed
         self.every_node = {
-            f"{name} (every node)": tuple(replace(place, every_node=True) for place in places)
+            f"{name} (every node)": tuple(
+                replace(place, client=Client.EVERY_NODE) for place in places
+            )
             for name, places in self.probed.items()
             if name not in self.places.fixed
         }
@@ -178,9 +180,10 @@ class Watch:
 
     def every_node_summaries(self, without: Sequence[Stretch] = ()) -> tuple[ProbeSummary, ...]:
         """The probes that use every node, counted the same way."""
-        found = summary.by_client(self.prober.results())[1]
+        found = summary.of_client(self.prober.results(), Client.EVERY_NODE)
         return summary.summaries(summary.sent_outside(without, found))
 
     def _results(self, since: float) -> list[ProbeResult]:
-        remaining, _ = summary.by_client(self.prober.results())
-        return [probe for probe in remaining if probe.at_s >= since]
+        judged = Client.NODES_LEFT, Client.LOAD_BALANCER
+        found = summary.of_client(self.prober.results(), *judged)
+        return [probe for probe in found if probe.at_s >= since]

@@ -86,6 +86,7 @@ def _show_placement(journal: Journal) -> None:
 def _show_probes(journal: Journal) -> None:
     for title, probes in (
         ("Probes", journal.probes),
+        ("Through the load balancer", journal.load_balancer),
         ("Clients of every node, lost ones included", journal.every_node),
     ):
         if not probes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from swarmctl.chaos.plan.document.options import OPTIONS, TARGETS, Given
+from swarmctl.chaos.plan.document.options import OPTIONS, TARGETS, Given, PlanOption
 from swarmctl.chaos.plan.document.source import Source
 from swarmctl.errors import UsageError
 from swarmctl.reading.names import unknown
@@ -56,9 +56,19 @@ def _with_options(source: Source, given: Given) -> Source:
             for path, part in _targets(value):
                 source = source.with_option(path, option.flag, part)
             continue
-        read: Any = option.read(value) if isinstance(value, str) else value
-        source = source.with_option(option.path, option.flag, read)
+        for read in _read(option, value):
+            source = source.with_option(option.path, option.flag, read)
     return source
+
+
+def _read(option: PlanOption, value: str | bool | Sequence[str]) -> Iterator[Any]:
+    """The document's values of one option."""
+    if isinstance(value, str):
+        yield option.read(value)
+    elif isinstance(value, bool) or option.read is str:
+        yield value
+    else:
+        yield from map(option.read, value)
 
 
 def _targets(words: Sequence[str]) -> Iterator[tuple[Path, Any]]:

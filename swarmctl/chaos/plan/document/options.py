@@ -30,8 +30,13 @@ def _share(text: str) -> str:
 
 
 def _probed(service: str) -> list[dict[str, str]]:
-    """A list of probes; ``none`` is an empty one."""
-    return [] if service == "none" else [{"service": service}]
+    """A list of probes."""
+    return [{"service": service}]
+
+
+def _requested(url: str) -> list[dict[str, str]]:
+    """A list of probes."""
+    return [{"url": url}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,15 @@ OPTIONS = (
         "Published service to probe; `none` turns probes off.  [all of the stacks]",
         "SERVICE",
         _probed,
+    ),
+    PlanOption(
+        "--probe-url",
+        ("hypothesis", "probes"),
+        "URL to request as users do, through the load balancer; repeatable; `none` for no URL.  "
+        "[the load balancer's, of each service with swarmctl.http labels]",
+        "URL",
+        _requested,
+        repeatable=True,
     ),
     PlanOption(
         "--every-node-success",

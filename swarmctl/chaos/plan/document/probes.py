@@ -15,15 +15,17 @@ from swarmctl.chaos.probes.planned import (
     ALL,
     EVERY_S,
     MAX_UNDER_WAY,
+    NONE,
     TIMEOUT_S,
+    USER_EVERY_S,
     FixedProbe,
     PlannedProbe,
     ServiceProbe,
 )
-from swarmctl.chaos.probes.probe import Probe
+from swarmctl.chaos.probes.probe import Client, Probe
 from swarmctl.chaos.probes.tcp import Tcp
 
-_KINDS = ("service", "http", "tcp", "dns", "command")
+_KINDS = ("service", "url", "http", "tcp", "dns", "command")
 _MIN_EVERY_S = 0.1
 _MAX_TIMEOUT_S = 30.0
 
@@ -36,11 +38,13 @@ class Probes:
         planned: the probes.
         tolerances: by the probes' names.
         service: ``none`` if the list is empty, see ``Plan.probe_service``.
+        find_urls: whether the load balancer's URLs are to be found: none is listed.
     """
 
     planned: tuple[PlannedProbe, ...] = ()
     tolerances: dict[str, Tolerance] = field(default_factory=dict)
     service: str | None = None
+    find_urls: bool = True
 
 
 def read(hypothesis: Section, within_s: float) -> Probes:
@@ -53,12 +57,16 @@ def read(hypothesis: Section, within_s: float) -> Probes:
     items = hypothesis.value.get("probes")
     if not isinstance(items, list):
         return Probes()
-    found = Probes(service=None if items else "none")
+    found = Probes(service=None if items else "none", find_urls=bool(items))
     listing = Section(hypothesis.source, (*hypothesis.path, "probes"), items, hypothesis.mistakes)
     for index in range(len(items)):
         item = listing.section(index)
         if sum(kind in item.value for kind in _KINDS) != 1:
             continue  # the schema reports it
+        if "url" in item.value or item.value.get("service") == NONE:
+            found.find_urls = False
+        if item.value.get("url") == NONE:
+            continue
         probe = _service(item) if "service" in item.value else _fixed(item, within_s)
         if probe is None:
             continue
@@ -86,13 +94,15 @@ def _service(item: Section) -> PlannedProbe | None:
 
 
 def _fixed(item: Section, within_s: float) -> PlannedProbe | None:
-    if "name" not in item.value:
+    is_url = "url" in item.value
+    if "name" not in item.value and not is_url:
         item.wrong("", "needs a name, for the journal and the report")
     for key in ("path", "status"):
-        if key in item.value and (key == "path" or "http" not in item.value):
-            item.wrong(key, "needs service" + ("" if key == "path" else " or http"))
+        if key in item.value and (key == "path" or not {"http", "url"} & item.value.keys()):
+            item.wrong(key, "needs service" + ("" if key == "path" else ", url or http"))
     probe = _probe(item)
-    every_s, timeout_s = item.seconds("every", EVERY_S), item.seconds("timeout", TIMEOUT_S)
+    every_s = item.seconds("every", USER_EVERY_S if is_url else EVERY_S)
+    timeout_s = item.seconds("timeout", TIMEOUT_S)
     if every_s < _MIN_EVERY_S:
         item.wrong("every", f"is below the minimum of {_MIN_EVERY_S:g} s")
     elif not 0 < timeout_s <= _MAX_TIMEOUT_S:
@@ -101,9 +111,11 @@ def _fixed(item: Section, within_s: float) -> PlannedProbe | None:
         item.wrong("timeout", f"must be at most {MAX_UNDER_WAY} times every ({every_s:g} s)")
     elif every_s + timeout_s >= within_s:
         item.wrong("every", f"every and timeout together must be below within ({within_s:g} s)")
-    if probe is None or not item.has("name"):
+    if probe is None or not (item.has("name") or is_url):
         return None
-    return FixedProbe(item.value["name"], probe, max(every_s, _MIN_EVERY_S), timeout_s)
+    name = item.get("name", probe.address)
+    client = Client.LOAD_BALANCER if is_url else Client.NODES_LEFT
+    return FixedProbe(name, probe, max(every_s, _MIN_EVERY_S), timeout_s, client)
 
 
 def _probe(item: Section) -> Probe | None:
@@ -114,8 +126,9 @@ def _probe(item: Section) -> Probe | None:
         return Command(tuple(item.value["command"]))
     if item.has("tcp"):
         return _tcp(item)
-    if item.has("http"):
-        return _http(item)
+    for key in ("url", "http"):
+        if item.has(key):
+            return _http(item, key)
     return _dns(item.section("dns")) if item.has("dns") else None
 
 
@@ -126,16 +139,16 @@ def _tcp(item: Section) -> Probe | None:
     return Tcp(host.removeprefix("[").removesuffix("]"), int(port))
 
 
-def _http(item: Section) -> Probe | None:
+def _http(item: Section, key: str) -> Probe | None:
     try:
-        parts = urlsplit(item.value["http"])
+        parts = urlsplit(item.value[key])
         if not parts.hostname or parts.port == 0:
             raise ValueError("no host, or no port")
         parts.hostname.encode("idna")
     except ValueError as error:
-        item.wrong("http", f"is not a URL: {error}")
+        item.wrong(key, f"is not a URL: {error}")
         return None
-    return Http(item.value["http"], _status(item))
+    return Http(item.value[key], _status(item))
 
 
 def _dns(section: Section) -> Probe | None:

@@ -92,6 +92,7 @@ def _plan(document: Section, title: str) -> Plan | None:
         limits=_limits(document.section("guards")),
         probe_service=probed.service,
         probes=probed.planned,
+        find_urls=probed.find_urls,
         title=document.get("name", title),
         cluster=document.get("cluster", ""),
         repeat=document.get("repeat", 1),

@@ -20,13 +20,15 @@ COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6bb1", "#7
 # Nodes are shades of slate, so that no colour means both a node and a service.
 NODE_COLOURS = ("#5c7a99", "#94abc2", "#3d5a78", "#b9c8d8", "#7690ab", "#2c4560")
 LOST, GOOD, DOUBT, OTHERS = "#e5484d", "#009e73", "#8a929b", "#9aa1a9"
+# Answers and losses of users in front of the load balancer.
+USERS, USERS_LOST = "#0072b2", "#b5179e"
 # At most this many nodes or services are shown; the rest are summed up or left out.
 MAX_SHOWN = 10
 # Lines through all panels are drawn at these moments.
 _LINES = ("t_fault", "t_down", "t_healthy", "revert", "t_reverted")
 # Names in a legend below a panel stand in three columns if none is longer than this.
 _SHORT_NAME = 27
-_LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8.5}
+_LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8.5, "markerscale": 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Frame:
         slowest_ms: the slowest answer.
         nodes: every node of the runs: the place of a name decides its shade.
         services: every service: the place of a name decides its colour.
+        load_balancer: whether any run was probed through one.
     """
 
     left_s: float = 0.0
@@ -50,6 +53,7 @@ class Frame:
     slowest_ms: float = 100.0
     nodes: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    load_balancer: bool = False
 
     def colour(self, name: str) -> str:
         """The same colour for a node or service in all pictures that share this frame."""
@@ -141,9 +145,13 @@ def frame(journals: Sequence[Journal]) -> Frame:
             *(sum(sample.services.values()) for sample in samples),
         ),
         of_service=max([*(n for j in drawn for n in j.wanted.values()), *counts, 1]),
-        slowest_ms=max([p.latency_ms for j in drawn for p in j.probe_log if p.ok] + [100.0]),
+        slowest_ms=max(
+            [p.latency_ms for j in drawn for p in (*j.probe_log, *j.load_balancer_log) if p.ok]
+            + [100.0]
+        ),
         nodes=tuple(sorted({name for sample in samples for name in sample.nodes})),
         services=tuple(sorted({name for sample in samples for name in sample.services})),
+        load_balancer=any(j.load_balancer_log for j in drawn),
     )
 
 
@@ -197,7 +205,14 @@ def legend_columns(names: Sequence[str]) -> int:
     return 3 if max(map(len, names), default=0) <= _SHORT_NAME else 2
 
 
-def legend(axes: Axes, view: View, names: Sequence[str], *, top_down: bool = False) -> None:
+def legend(
+    axes: Axes,
+    view: View,
+    names: Sequence[str],
+    *,
+    top_down: bool = False,
+    below: float = -0.05,
+) -> None:
     """Explain the colours: beside the panel, or below it in a narrow picture.
 
     Args:
@@ -205,13 +220,14 @@ def legend(axes: Axes, view: View, names: Sequence[str], *, top_down: bool = Fal
         view: how it is drawn.
         names: all names of the frame, for the number of columns.
         top_down: in the order in which layers lie upon each other.
+        below: where it begins in a narrow picture, in heights of the panel.
     """
     handles, labels = axes.get_legend_handles_labels()
     first = dict(zip(labels, handles, strict=True))  # several targets share one label
     words = list(reversed(first)) if top_down else list(first)
     keys = [first[word] for word in words]
     if view.narrow:
-        columns, below = legend_columns([*names, *words]), (-0.01, -0.05)
-        axes.legend(keys, words, loc="upper left", bbox_to_anchor=below, ncols=columns, **_LEGEND)
+        columns, place = legend_columns([*names, *words]), (-0.01, below)
+        axes.legend(keys, words, loc="upper left", bbox_to_anchor=place, ncols=columns, **_LEGEND)
     else:
         axes.legend(keys, words, loc="center left", bbox_to_anchor=(1.0, 0.5), **_LEGEND)

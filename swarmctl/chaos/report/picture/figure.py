@@ -144,7 +144,7 @@ def _draw_run(part: Figure | SubFigure, view: canvas.View) -> None:
     draw_strip(axes[0], view)
     draw_nodes(axes[1], view)
     draw_services(axes[2], view)
-    if view.journal.probe_log:
+    if _has_probes(view.journal):
         draw_probes(axes[3], view)
     for panel in axes[1:]:
         canvas.mark_moments(panel, view)
@@ -152,9 +152,13 @@ def _draw_run(part: Figure | SubFigure, view: canvas.View) -> None:
     part.align_ylabels(axes[1:])
 
 
+def _has_probes(journal: Journal) -> bool:
+    return bool(journal.probe_log or journal.load_balancer_log)
+
+
 def _wide_axes(part: Figure | SubFigure, view: canvas.View) -> Sequence[Axes]:
     """Legends beside the panels take the room they need."""
-    ratios = [0.55, 3.0, 2.4, 1.4] if view.journal.probe_log else [0.55, 3.0, 2.4]
+    ratios = [0.55, 3.0, 2.4, 1.4] if _has_probes(view.journal) else [0.55, 3.0, 2.4]
     axes: Sequence[Axes] = part.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     return axes
 
@@ -172,12 +176,15 @@ def _narrow_rows(limits: canvas.Frame, *, has_probes: bool) -> dict[str, float]:
 
     rows = {"strip": 0.5, "title": 0.3, "nodes": 2.8, "nodes-legend": gap(limits.nodes, 4)}
     rows |= {"services": 2.0, "services-legend": gap(limits.services, 0)}
-    return {**rows, "probes": 1.3} if has_probes else rows
+    if not has_probes:
+        return rows
+    # Its legend stands below the axis' own label.
+    return {**rows, "probes": 1.3} | ({"probes-legend": 0.8} if limits.load_balancer else {})
 
 
 def _narrow_axes(part: Figure | SubFigure, view: canvas.View) -> Sequence[Axes]:
     """Legends below the panels, in gaps of their own."""
-    rows = _narrow_rows(view.limits, has_probes=bool(view.journal.probe_log))
+    rows = _narrow_rows(view.limits, has_probes=_has_probes(view.journal))
     grid = part.add_gridspec(
         len(rows),
         1,

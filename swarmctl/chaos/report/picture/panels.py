@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from swarmctl.chaos.journal.journal import ProbeRecord
 from swarmctl.chaos.report import words
 from swarmctl.chaos.report.picture import canvas
 
@@ -44,28 +46,47 @@ def draw_services(axes: Axes, view: canvas.View) -> None:
 
 
 def draw_probes(axes: Axes, view: canvas.View) -> None:
-    """How long each probe took; a lost one is a red line from top to bottom."""
+    """How long each probe took; a lost one is a line from top to bottom."""
     from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 
-    good = [probe for probe in view.journal.probe_log if probe.ok]
-    lost = [probe.at_s - view.fault for probe in view.journal.probe_log if not probe.ok]
-    axes.scatter(
-        [probe.at_s - view.fault for probe in good],
-        [max(probe.latency_ms, 0.1) for probe in good],
-        s=5,
-        color=canvas.GOOD,
-        linewidths=0,
-        alpha=0.7,
-        rasterized=len(good) > _MANY_DOTS,
-    )
-    across = axes.get_xaxis_transform()
-    axes.vlines(lost, 0.0, 1.0, color=canvas.LOST, lw=1.0, alpha=0.65, transform=across)
+    journal = view.journal
+    direct = f"{_lost(journal.probe_log)} of {len(journal.probe_log)} lost"
+    _draw_log(axes, view, journal.probe_log, canvas.GOOD, canvas.LOST, f"to the nodes: {direct}")
+    if journal.load_balancer_log:
+        label = words.load_balancer_loss(journal)
+        _draw_log(axes, view, journal.load_balancer_log, canvas.USERS, canvas.USERS_LOST, label)
+        canvas.legend(axes, view, [label], below=-0.45)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(FixedLocator([1, 10, 100, 1000, 10_000]))
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(1.0, view.limits.slowest_ms * 1.6)
     axes.set_ylabel("ms")
-    every_node = words.every_node_loss(view.journal)
-    title = f"Probes: {len(good)} answered, {len(lost)} lost{every_node and '; '}{every_node}"
+    every_node = words.every_node_loss(journal)
+    lost, sent = _lost(journal.probe_log), len(journal.probe_log)
+    title = f"Probes: {sent - lost} answered, {lost} lost{every_node and '; '}{every_node}"
     axes.set_title(title, loc="left", fontsize=10.5)
+
+
+def _draw_log(
+    axes: Axes, view: canvas.View, log: Sequence[ProbeRecord], colour: str, lost: str, label: str
+) -> None:
+    """A dot for each answer, a line for each loss."""
+    good = [probe for probe in log if probe.ok]
+    axes.scatter(
+        [probe.at_s - view.fault for probe in good],
+        [max(probe.latency_ms, 0.1) for probe in good],
+        s=5,
+        color=colour,
+        linewidths=0,
+        alpha=0.7,
+        rasterized=len(good) > _MANY_DOTS,
+        label=label,
+    )
+    times = [probe.at_s - view.fault for probe in log if not probe.ok]
+    across = axes.get_xaxis_transform()
+    axes.vlines(times, 0.0, 1.0, color=lost, lw=1.0, alpha=0.65, transform=across)
+
+
+def _lost(log: Sequence[ProbeRecord]) -> int:
+    return sum(not probe.ok for probe in log)

@@ -55,7 +55,7 @@ def test_an_example_stays_valid_without_its_comment_signs(write: Write, kind: Ki
     text = example.write(kind, "x.yml", "some-name")
     lines = [_COMMENTED.sub(r"\1", line) for line in text.splitlines()]
     plan = load(write("\n".join(lines)))
-    assert len(plan.probes) == 5
+    assert len(plan.probes) == 6
     assert (plan.repeat, plan.limits.overrides) == (3, frozenset({"capacity"}))
     assert plan.hypothesis.never_below_share == {"three_tier_web": 0.5}
 

@@ -76,12 +76,12 @@ def test_a_mistake_is_reported_with_its_line(write: Write, line: str, text: str)
 @pytest.mark.parametrize(
     ("probe", "text"),
     [
-        ("{name: x}", ": needs service, http, tcp, dns or command"),
+        ("{name: x}", ": needs service, url, http, tcp, dns or command"),
         ('{service: web, tcp: "a:1"}', ": service and tcp cannot be combined"),
         ('{tcp: "a:1"}', ": needs a name, for the journal and the report"),
         ("{name: x, tcp: a}", ".tcp: must be host:port, such as 10.42.1.10:5432, not"),
         ('{name: x, tcp: "a:70000"}', ".tcp: 70000 is not a port"),
-        ('{name: x, tcp: "a:1", status: 200}', ".status: needs service or http"),
+        ('{name: x, tcp: "a:1", status: 200}', ".status: needs service, url or http"),
         ('{name: x, tcp: "a:1", path: /}', ".path: needs service"),
         ('{name: x, tcp: "a:1", every: 0s}', ".every: is below the minimum of 0.1 s"),
         ('{name: x, tcp: "a:1", timeout: 0}', ".timeout: must be above 0 s and at most 30 s"),
@@ -103,7 +103,7 @@ def test_a_mistake_is_reported_with_its_line(write: Write, line: str, text: str)
         ("{service: web, path: api}", ".path: must be a path such as /api/message, not "),
         ("{service: web, status: 42}", ".status: must be an HTTP status "),
         ('{service: "*", path: /api}', ".path: cannot be the same for all services: list th"),
-        ("web", ": must be a mapping with one of service, http, tcp, dns and command, not"),
+        ("web", ": must be a mapping with one of service, url, http, tcp, dns and command, not"),
     ],
 )
 def test_a_mistake_in_a_probe_is_reported_with_its_line(

@@ -14,6 +14,7 @@ from swarmctl.chaos.plan.document.options import OPTIONS, Given
 from swarmctl.chaos.plan.document.read import plan_from_file, plan_from_options
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.planned import ServiceProbe
+from swarmctl.chaos.probes.probe import Client
 from swarmctl.cli.main import main
 from swarmctl.errors import UsageError
 
@@ -142,9 +143,9 @@ def test_an_unknown_filter_is_answered_with_the_known_ones() -> None:
     assert "hosts-service" in caught.value.hint
 
 
-def test_no_probes_are_an_empty_list() -> None:
+def test_none_turns_the_probes_of_services_off() -> None:
     found = plan("drain", probe_service="none")
-    assert (found.probe_service, found.probes) == ("none", ())
+    assert found.only_service == "none"
     assert found.only_service == "none"
     assert plan("drain").only_service is None
 
@@ -215,3 +216,35 @@ def test_the_help_shows_every_option_once(capsys: pytest.CaptureFixture[str]) ->
     names = [word for line in lines for word in line.split(",")]
     for option in OPTIONS:
         assert option.flag in names or f"{option.flag}," in names or option.flag in shown
+
+
+def test_urls_are_probed_beside_the_services() -> None:
+    found = plan("drain", probe_url=["http://lb.example/auth/", "https://lb.example/"])
+    assert [(p.name, p.client) for p in found.probes] == [
+        ("http://lb.example/auth/", Client.LOAD_BALANCER),
+        ("https://lb.example/", Client.LOAD_BALANCER),
+    ]
+    assert (found.only_service, found.find_urls) == (None, False)
+    both = plan("drain", probe_service="web", probe_url=["http://lb.example/"])
+    assert both.only_service == "web"
+
+
+@pytest.mark.parametrize(
+    ("given", "service", "find"),
+    [
+        ({}, None, True),
+        ({"probe_service": "web"}, "web", True),
+        ({"probe_service": "none"}, "none", False),
+        ({"probe_url": ["none"]}, None, False),
+        ({"probe_service": "none", "probe_url": ["http://lb.example/"]}, "none", False),
+    ],
+)
+def test_the_load_balancers_urls_are_found_unless_the_user_says_otherwise(
+    given: dict[str, Any], service: str | None, find: bool
+) -> None:
+    found = plan("drain", **given)
+    assert (found.only_service, found.find_urls) == (service, find)
+
+
+def test_a_url_that_is_none_is_named_with_its_option() -> None:
+    assert mistakes("drain", probe_url=["lb.example"])[0].startswith("--probe-url: must be what")
