@@ -76,6 +76,27 @@ def test_an_unknown_way_to_publish_is_an_error_that_names_the_allowed_ones() -> 
         compose("ingress")
 
 
+def test_an_unknown_balancer_is_an_error_that_names_the_allowed_ones() -> None:
+    with pytest.raises(SwarmctlError, match="balancer_must_be_entry_or_alb"):
+        compose("host", balancer="nlb")
+
+
+def test_behind_a_load_balancer_there_is_no_entry_and_each_service_has_its_paths() -> None:
+    document = compose("host", balancer="alb")
+    paths = {
+        name: service["deploy"]["labels"]["swarmctl.http.path"]
+        for name, service in document["services"].items()
+    }
+    assert paths == {"web": "/*", "auth": "/auth, /auth/*", "service": "/service, /service/*"}
+    assert "entry_conf" not in document["configs"]
+
+
+def test_requests_in_progress_may_end_before_a_replica_is_killed() -> None:
+    for name, service in compose("host", balancer="alb")["services"].items():
+        delay = int(service["deploy"]["labels"]["swarmctl.http.deregistration-delay"])
+        assert int(service["stop_grace_period"].removesuffix("s")) >= delay, name
+
+
 def test_it_can_be_deployed_twice_under_two_names() -> None:
     names = {c["name"] for c in compose("host", stack_name="shop")["configs"].values()}
     assert all(name.startswith("shop_") for name in names)
