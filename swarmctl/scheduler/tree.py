@@ -92,7 +92,7 @@ class Spread:
         self._leaf = leaf
         self._pick = pick
         self._placed: dict[int, int] = {}
-        self._left = 0
+        self._left: int  # tasks of the group that are not placed yet
 
     def place(self, tasks: int, root: Branch) -> Allocation:
         """Place a group of tasks; fewer than asked when no more fit."""

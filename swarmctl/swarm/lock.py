@@ -163,7 +163,7 @@ def _read(entry: Json) -> Lock:
         until = since + timedelta(seconds=float(content["seconds"]))
         plan = content.get("plan")
         if not isinstance(plan, dict | None):
-            raise TypeError("its plan is no object")
+            raise TypeError
         renewed = parse_time(entry.get("UpdatedAt") or entry["CreatedAt"])
     except (
         KeyError,
@@ -185,7 +185,7 @@ def _read(entry: Json) -> Lock:
 
 def _owner(user: str, host: str, pid: int, doing: str) -> Owner:
     if not isinstance(pid, int) or pid < 1:
-        raise ValueError("no process")
+        raise ValueError
     return Owner(
         one_line(user, _MAX_TEXT), one_line(host, _MAX_TEXT), pid, one_line(doing, _MAX_TEXT)
     )

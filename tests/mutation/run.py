@@ -20,6 +20,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.table import Table
@@ -135,10 +136,9 @@ def _copy(name: str, module: Module) -> Path:
 def _mutate(place: Path, jobs: int) -> dict[str, str]:
     """mutmut's verdict by mutant."""
     log = place / "mutmut.log"
-    done = _mutmut(place, "run", "--max-children", str(jobs))
-    log.write_text(done.stdout)
-    if done.returncode:
-        sys.exit(f"error: mutmut failed; see {log}")
+    with log.open("w") as output:
+        if _mutmut(place, "run", "--max-children", str(jobs), output=output).returncode:
+            sys.exit(f"error: mutmut failed; see {log}")
     lines = _mutmut(place, "results", "--all", "true").stdout.splitlines()
     return dict(line.strip().split(": ", 1) for line in lines if "__mutmut_" in line)
 
@@ -150,13 +150,15 @@ def _change(place: Path, mutant: str) -> str:
     return "\n".join(f"    {line}" for line in lines)
 
 
-def _mutmut(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _mutmut(
+    place: Path, *arguments: str, output: IO[str] | None = None
+) -> subprocess.CompletedProcess[str]:
     tool = WORK / "tool"
     return subprocess.run(
         [sys.executable, tool / "bin/mutmut", *arguments],
         cwd=place,
         env={**os.environ, "PYTHONPATH": str(tool)},
-        stdout=subprocess.PIPE,
+        stdout=output or subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,

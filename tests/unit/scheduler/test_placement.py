@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from swarmctl.scheduler.board import Board
+from swarmctl.swarm.parse import parse_swarm
 from tests.unit.prediction.losses import counts, lose, only
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm, task
 
@@ -258,3 +260,12 @@ def test_a_new_leader_knows_of_no_failures() -> None:
     prediction = lose(raw, "c")
     assert counts(prediction) == [{"a": 1, "b": 2}]
     assert not prediction.exhaustive  # other nodes may be late to register with the new leader
+
+
+def test_failures_count_while_no_node_is_live() -> None:
+    """No live node tells when the leader began: the failures that are listed are believed."""
+    web = service("web", 1)
+    failed = [task(web, 1, "a", state="failed", desired="shutdown") for _ in range(5)]
+    board = Board(parse_swarm(swarm([node("a", state="unknown")], [(web, {})], extra=failed)))
+    assert not board.failures_in_doubt
+    assert board.field(board.services["id-web"], frozenset(), ()).best((), 1) == {}
