@@ -21,8 +21,13 @@ ZONED = Swarm(
         replace(n, labels={"az": "abc"[i % 3], "disk": "ssd" if i == 4 else ""})
         for i, n in enumerate(workers(6))
     ),
-    (service("web", 3),),
-    (task("web", 1, "wkr1"), task("web", 2, "wkr4"), task("web", 3, "wkr4")),
+    (service("web", 3), service("db", 1)),
+    (
+        task("web", 1, "wkr1"),
+        task("web", 2, "wkr4"),
+        task("web", 3, "wkr4"),
+        task("db", 1, "wkr5"),
+    ),
 )
 
 
@@ -64,18 +69,8 @@ def test_an_unknown_node_gets_the_known_names_and_the_nearest() -> None:
     assert "mgr1" in caught.value.hint
 
 
-def test_more_nodes_than_there_are_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="cannot draw 9 nodes from 8"):
-        names(Selection(role="worker", count=9, seed=1))
-
-
 def test_naming_a_node_twice_takes_it_once() -> None:
     assert names(Selection(names=("wkr3", "wkr3"))) == ["wkr3"]
-
-
-def test_an_unknown_role_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="unknown role"):
-        names(Selection(role="leader", seed=1))
 
 
 @pytest.mark.parametrize(
@@ -93,24 +88,61 @@ def test_all_filters_must_match(selection: Selection, nodes: list[str]) -> None:
     assert names(selection, ZONED) == nodes
 
 
+LISTED = "mgr1 (manager), " + ", ".join(f"wkr{i} (worker)" for i in range(1, 7))
+ALL_NAMES = "mgr1, wkr1, wkr2, wkr3, wkr4, wkr5, wkr6"
+
+
 @pytest.mark.parametrize(
-    ("selection", "complaint"),
+    ("selection", "complaint", "hint"),
     [
-        (Selection(zone="d"), "unknown availability zone 'd'"),
-        (Selection(hosts="wbe"), "unknown service 'wbe'"),
-        (Selection(labels={"disk": "nvme"}), "no node matches"),
-        (Selection(percent=0, seed=1), "is not between 0 and 100"),
-        (Selection(count=0, seed=1), "cannot draw 0 nodes"),
+        (Selection(role="leader"), "unknown role 'leader'", "known: manager, worker"),
+        (Selection(zone="d"), "unknown availability zone 'd'", "known: a, b, c"),
+        (Selection(hosts="wbe"), "unknown service 'wbe'", "did you mean 'web'? known: db, web"),
+        (Selection(service="x"), "unknown service 'x'", "known: db, web"),
+        (
+            Selection(labels={"disk": "nvme"}, count=2, seed=1),
+            "no node matches {'labels': {'disk': 'nvme'}}",
+            f"nodes: {LISTED}",
+        ),
+        (Selection(percent=0, seed=1), "0 % is not between 0 and 100", ""),
+        (Selection(percent=100.5, seed=1), "100.5 % is not between 0 and 100", ""),
+        (Selection(count=0, seed=1), "cannot draw 0 nodes: the minimum is 1", ""),
+        (Selection(count=8, seed=1), "cannot draw 8 nodes from 7", f"there are: {ALL_NAMES}"),
     ],
 )
-def test_what_nothing_fits_is_a_usage_error(selection: Selection, complaint: str) -> None:
-    with pytest.raises(UsageError, match=complaint):
+def test_what_nothing_fits_is_a_usage_error_that_says_what_there_is(
+    selection: Selection, complaint: str, hint: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
         names(selection, ZONED)
+    assert (caught.value.message, caught.value.hint) == (complaint, hint)
+
+
+def test_all_that_there_are_need_no_draw_and_anything_less_needs_a_seed() -> None:
+    assert len(names(Selection(count=7), ZONED)) == 7
+    with pytest.raises(ValueError, match=r"^a draw needs a seed$"):
+        names(Selection(count=6), ZONED)
+
+
+def test_nodes_of_one_name_are_drawn_in_the_order_of_their_ids() -> None:
+    """A machine that joined anew is listed twice, in any order."""
+    twice = [replace(ZONED.nodes[1], id=id_) for id_ in ("id-2", "id-1", "id-3")]
+    orders = [twice, twice[::-1], [twice[1], twice[2], twice[0]]]
+    for seed in range(20):
+        selection = Selection(role="worker", count=1, seed=seed)
+        drawn = [choose(replace(ZONED, nodes=tuple(nodes)), selection) for nodes in orders]
+        assert drawn[0] == drawn[1] == drawn[2]
 
 
 @pytest.mark.parametrize(("percent", "count"), [(34, 3), (1, 1), (100, 7), (50, 4)])
 def test_a_share_is_rounded_up(percent: float, count: int) -> None:
     assert len(names(Selection(percent=percent, seed=3), ZONED)) == count
+
+
+def test_an_eleventh_of_eleven_is_one() -> None:
+    """As a floating point number it is a little more."""
+    eleven = Swarm(tuple(workers(10)), (), ())
+    assert len(names(Selection(percent=100 / 11, seed=1), eleven)) == 1
 
 
 def test_tasks_are_drawn_of_one_service_and_where_they_run() -> None:
@@ -123,3 +155,27 @@ def test_tasks_are_drawn_of_one_service_and_where_they_run() -> None:
     assert slots(names=("wkr4",), percent=100) == [2, 3]
     with pytest.raises(UsageError, match="no task of web runs"):
         slots(names=("wkr2",))
+
+
+def test_a_draw_of_tasks_does_not_depend_on_the_order_in_which_they_are_listed() -> None:
+    backwards = replace(ZONED, tasks=ZONED.tasks[::-1])
+    for seed in range(20):
+        selection = Selection(service="web", seed=seed)
+        assert choose_tasks(ZONED, selection) == choose_tasks(backwards, selection)
+
+
+def test_two_tasks_of_a_slot_are_drawn_in_the_order_of_their_ids() -> None:
+    """While an update starts the new one first, a slot has two."""
+    pair = (task("web", 1, "wkr1", suffix="a"), task("web", 1, "wkr1", suffix="b"))
+    for seed in range(20):
+        selection = Selection(service="web", seed=seed)
+        assert choose_tasks(replace(ZONED, tasks=pair), selection) == choose_tasks(
+            replace(ZONED, tasks=pair[::-1]), selection
+        )
+
+
+def test_more_tasks_than_there_are_is_a_usage_error_that_names_them() -> None:
+    with pytest.raises(UsageError) as caught:
+        choose_tasks(ZONED, Selection(service="web", count=4, seed=1))
+    assert caught.value.message == "cannot draw 4 tasks of web from 3"
+    assert caught.value.hint == "there are: web.1.old, web.2.old, web.3.old"
