@@ -25,7 +25,7 @@ T = TypeVar("T")
 # (failures if at least five else 0, active tasks of the service, active tasks): less is better.
 Rank = tuple[int, int, int]
 
-# How many tasks went to how many nodes of a class: the counts, largest first, without zeros.
+# How many tasks went to the nodes of a class: the counts, sorted, without zeros.
 Shares = tuple[int, ...]
 
 # Node index → tasks, without zeros, sorted.
@@ -135,7 +135,7 @@ def _walk(tasks: int, kinds: Kinds, pick: Picker) -> Pattern:
         return place
 
     position = placed = 0
-    while count and placed < tasks:
+    while count:  # none if there is no task either
         place = arrive(position)
         given[place] += 1
         placed += 1
@@ -162,7 +162,7 @@ def _shares(at: Sequence[int], given: Sequence[int], kinds: int) -> Pattern:
     for kind, amount in zip(at, given, strict=True):
         if amount:
             shares[kind].append(amount)
-    return tuple(tuple(sorted(s, reverse=True)) for s in shares)
+    return tuple(tuple(sorted(s)) for s in shares)
 
 
 def _weighted(weights: Sequence[int], rng: Random) -> int:

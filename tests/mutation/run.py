@@ -123,7 +123,8 @@ def _copy(name: str, module: Module) -> Path:
         "only_mutate": module.files,
         "also_copy": sorted({file.split("/")[0] for file in files} - {"swarmctl"}),
         "pytest_add_cli_args_test_selection": module.tests,
-        "pytest_add_cli_args": ["--timeout=20"],  # a mutant may wait for ever
+        # A mutant may wait for ever.
+        "pytest_add_cli_args": ["--timeout=20", "-p", "tests.mutation.fresh_caches"],
         "use_git_change_detection": False,
     }
     # JSON's texts, lists and truth values are TOML's.

@@ -23,9 +23,33 @@ def test_each_way_to_place_a_batch_is_drawn_as_often_as_chance_has_it() -> None:
     """Broken: where outcomes are too many to list, the drawn ones mislead."""
     nodes = {0: (EMPTY, 1), 1: (EMPTY, PLENTY), 2: (EMPTY, PLENTY), 3: (EMPTY, PLENTY)}
     rng = Random(7)
-    drawn = Counter(random_allocation(1, nodes, rng) for _ in range(4000))
-    assert sorted(drawn) == list(allocations(1, nodes, limit=4))
-    assert all(900 < times < 1100 for times in drawn.values())
+    drawn = Counter(random_allocation(2, nodes, rng) for _ in range(6000))
+    assert sorted(drawn) == list(allocations(2, nodes, limit=6))
+    assert all(880 < times < 1120 for times in drawn.values())
+
+
+@pytest.mark.parametrize(
+    ("tasks", "nodes", "placed"),
+    [
+        # The walk stays on a node until the next one is strictly better.
+        (2, [(0, 1, 9), (0, 3, 3)], (2, 0)),
+        (3, [(0, 1, 9), (0, 3, 3)], (2, 1)),
+        # With as many tasks of the service, fewer tasks of all services are better.
+        (2, [(0, 1, 5), (0, 2, 5)], (1, 1)),
+        (2, [(0, 1, 5), (0, 2, 6)], (2, 0)),
+        # A node that keeps failing comes last, however empty it is.
+        (3, [(0, 7, 7), (5, 0, 0)], (3, 0)),
+        (3, [(5, 0, 0), (6, 0, 0)], (3, 0)),
+        (3, [(0, 0, 0), (0, 1, 0), (0, 9, 9)], (1, 2, 0)),
+    ],
+)
+def test_a_task_goes_where_the_walk_stands(
+    tasks: int, nodes: list[tuple[int, int, int]], placed: tuple[int, ...]
+) -> None:
+    kinds = {i: (rank, PLENTY) for i, rank in enumerate(nodes)}
+    expected = tuple((i, count) for i, count in enumerate(placed) if count)
+    assert allocations(tasks, kinds, limit=9) == (expected,)
+    assert random_allocation(tasks, kinds, Random(1)) == expected
 
 
 def test_what_is_drawn_is_one_of_the_outcomes_that_are_listed() -> None:
