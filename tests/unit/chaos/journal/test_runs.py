@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from swarmctl.chaos.journal.journal import Journal, Mark, Sample, Undo, UndoStep
+from swarmctl.chaos.journal.journal import (
+    Journal,
+    Mark,
+    Recovery,
+    Sample,
+    ServiceOutcome,
+    Undo,
+    UndoStep,
+    recovery,
+)
 from swarmctl.chaos.journal.runs import Runs, brief, from_brief
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 
@@ -168,3 +177,142 @@ def test_the_lock_of_a_killed_process_is_free_again(tmp_path: Path) -> None:
     process.stdout.close()
     with Runs(tmp_path).lock():
         pass
+
+
+# --- what a person reads --------------------------------------------------------------------------
+
+
+def test_a_journal_is_readable_and_long_lists_have_a_line_for_each_item(tmp_path: Path) -> None:
+    Runs(tmp_path).save(replace(journal(), title="größer"))
+    lines = (tmp_path / "run-1" / "journal.json").read_text(encoding="utf-8").splitlines()
+    assert lines[:3] == ["{", '  "id": "run-1",', '  "experiment": "instance-stop",']
+    assert '  "title": "größer",' in lines
+    at = lines.index('  "parameters": {')
+    assert lines[at : at + 5] == [
+        '  "parameters": {',
+        '    "target": [',
+        '      "wkr1"',
+        "    ]",
+        "  },",
+    ]
+    at = lines.index('  "marks": [')
+    mark = '{"at_s": 1.5, "kind": "fault", "text": "stop", "silenced": ""}'
+    assert lines[at : at + 3] == ['  "marks": [', f"    {mark}", "  ],"]
+    assert '    [1.0, 2.0, "no answer"]' in lines
+    assert '  "probe_log": [],' in lines
+    assert lines[-1] == "}"
+
+
+def test_several_items_are_a_list_of_lines(tmp_path: Path) -> None:
+    marks = [Mark(1.0, "fault", "a — b"), Mark(2.0, "revert", "c")]
+    Runs(tmp_path).save(replace(journal(), marks=marks))
+    text = (tmp_path / "run-1" / "journal.json").read_text(encoding="utf-8")
+    assert '"a — b", "silenced": ""},\n    {"at_s": 2.0' in text
+
+
+def test_the_files_of_a_run_lie_in_a_directory_of_its_name(tmp_path: Path) -> None:
+    assert Runs(tmp_path).directory("run-1") == tmp_path / "run-1"
+    assert Runs(tmp_path).report("run-1") == tmp_path / "run-1" / "report.html"
+
+
+def test_runs_are_listed_with_the_oldest_first(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    names = ["20260103-000000-drain", "20260101-000000-drain", "20260102-000000-drain"]
+    for name in names:
+        runs.save(journal(name))
+    (tmp_path / "empty").mkdir()
+    assert runs.ids() == sorted(names)
+    assert [run.id for run in runs.pending()] == sorted(names)
+
+
+def test_a_third_run_in_one_second_has_a_third_name(tmp_path: Path) -> None:
+    runs, at = Runs(tmp_path), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    for expected in ("20260102-030405-drain", "20260102-030405-drain-2", "20260102-030405-drain-3"):
+        name = runs.new_id("drain", at)
+        assert name == expected
+        runs.save(journal(name))
+
+
+# --- what is wrong, and what to do ----------------------------------------------------------------
+
+
+def test_a_directory_that_cannot_be_written_is_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(SwarmctlError) as caught:
+        Runs(tmp_path / "runs").save(journal())
+    path = tmp_path / "runs" / "run-1" / "journal.json"
+    assert caught.value.message == f"cannot write the journal {path}: Not a directory"
+    assert caught.value.hint == "choose another directory with --runs-dir"
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[]"])
+def test_a_journal_that_cannot_be_read_is_left_to_a_person(tmp_path: Path, content: bytes) -> None:
+    Runs(tmp_path).save(journal())
+    path = tmp_path / "run-1" / "journal.json"
+    path.write_bytes(content)
+    with pytest.raises(SwarmctlError) as caught:
+        Runs(tmp_path).load("run-1")
+    assert caught.value.message.startswith(f"cannot read the journal {path}: ")
+    assert caught.value.hint == (
+        "undo what its part `undo` lists by hand, then move the directory away"
+    )
+
+
+def test_who_holds_the_lock_of_a_directory_is_told_to_wait(tmp_path: Path) -> None:
+    with Runs(tmp_path).lock(), pytest.raises(RefusedError) as caught, Runs(tmp_path).lock():
+        pytest.fail("it is locked")
+    assert caught.value.message.startswith("another experiment is under way")
+    assert caught.value.hint == ("wait for it to end; Ctrl-C in its terminal ends and reverts it")
+    assert (tmp_path / ".lock").exists()
+
+
+def test_the_swarm_keeps_what_is_needed_to_undo_a_run_and_nothing_else() -> None:
+    kept = brief(journal("20260102-030405-drain"))
+    assert sorted(kept) == [
+        "cluster",
+        "experiment",
+        "hypothesis",
+        "id",
+        "parameters",
+        "region",
+        "schema",
+        "started_at",
+        "targets",
+        "undo",
+    ]
+    with pytest.raises(SwarmctlError) as caught:
+        from_brief({**kept, "marks": [], "guards": []})
+    text = "the undo plan in the Swarm's lock has unknown parts: ['guards', 'marks']"
+    assert caught.value.message == text
+    with pytest.raises(SwarmctlError) as caught:
+        from_brief({**kept, "id": "../x"})
+    assert caught.value.message == ("the undo plan in the Swarm's lock has no valid run id: '../x'")
+    with pytest.raises(SwarmctlError, match=r"^cannot read the undo plan in the Swarm's lock: Exp"):
+        from_brief([])
+
+
+def test_names_of_things_are_cleaned_like_texts(tmp_path: Path) -> None:
+    sample = Sample(0.1, {"we\x1b[2Jb": 3}, {}, {"wkr\x001": "ready"})
+    Runs(tmp_path).save(replace(journal(), samples=[sample]))
+    assert Runs(tmp_path).load("run-1").samples == [
+        Sample(0.1, {"web": 3}, {}, {"wkr1": "ready"}),
+    ]
+
+
+# --- the journal itself ---------------------------------------------------------------------------
+
+
+def test_the_first_mark_of_a_kind_is_its_moment() -> None:
+    run = replace(journal(), marks=[Mark(1.5, "a", ""), Mark(2.0, "b", ""), Mark(3.0, "a", "")])
+    assert (run.moment("a"), run.moments("a")) == (1.5, (1.5, 3.0))
+    assert (run.moment("c"), run.moments("c")) == (None, ())
+
+
+def test_lost_replicas_that_run_again_have_moved_and_all_others_restarted() -> None:
+    """A service that had fewer than wanted gets more than it lost; a global one wants none."""
+    short = ServiceOutcome("web", "replicated", wanted=6, lost=2, stayed=3, replaced=3)
+    everywhere = ServiceOutcome("agent", "global", wanted=3, lost=1, stayed=3, replaced=0)
+    late = ServiceOutcome("api", "replicated", wanted=4, lost=3, stayed=1, replaced=1)
+    assert recovery([short, everywhere, late]) == Recovery(
+        wanted=13, lost=5, moved=3, restarted=1, kept=7
+    )
