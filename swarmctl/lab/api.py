@@ -18,11 +18,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.iam import announce, require_permission
 from swarmctl.lab.access.keys import Key, KeyRing
+from swarmctl.lab.balancer import elbv2
+from swarmctl.lab.balancer.model import LoadBalancer
+from swarmctl.lab.balancer.targets import Report
 from swarmctl.lab.gate import Gate
 from swarmctl.lab.host.computer import Computer
 from swarmctl.lab.metadata.facts import Facts, facts_of
@@ -65,11 +68,16 @@ class Ec2Instance:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The API's state at one moment: instances, VPC CIDRs by id, ingress rules by group id."""
+    """The API's state at one moment: instances, VPC CIDRs by id, ingress rules by group id.
+
+    ``departed``: the ids of load balancers that were deleted and may still have a machine.
+    """
 
     instances: tuple[Ec2Instance, ...]
     vpcs: dict[str, str]
     rules: dict[str, tuple[Rule, ...]]
+    balancers: tuple[LoadBalancer, ...] = ()
+    departed: tuple[str, ...] = ()
 
 
 class Api:
@@ -92,8 +100,11 @@ class Api:
             )
 
             from swarmctl.lab import patches
+            from swarmctl.lab.balancer import patches as balancer_patches
 
+            self._reports: dict[str, dict[str, Report]] = {}
             patches.apply(computer)
+            balancer_patches.apply(self._reports)
         self._patches = patches
         self._changed = changed
         self._lock = threading.RLock()
@@ -169,6 +180,8 @@ class Api:
                     for groups in b.groups.values()
                     for group in groups.values()
                 },
+                balancers=tuple(b for elb in _backends("elbv2") for b in elbv2.balancers(elb)),
+                departed=tuple(b for elb in _backends("elbv2") for b in elb.departed),
             )
 
     def move(self, instance_id: str, state: str, *, was: str, reason: str = "") -> None:
@@ -184,11 +197,31 @@ class Api:
                         instance.launched = instance.launched or state == "running"
         self._changed.set()
 
+    def serves(self, balancer_id: str) -> None:
+        """Record that the machine of a load balancer answers requests."""
+        with self._lock:
+            for backend in _backends("elbv2"):
+                for balancer in backend.load_balancers.values():
+                    if elbv2.balancer_id(balancer.arn) == balancer_id:
+                        balancer.state = "active"
 
-def _backends() -> Iterator[Any]:
+    def report(self, group: str, target: str, report: Report) -> None:
+        """Record what the machine of a load balancer says of a target."""
+        with self._lock:
+            self._reports.setdefault(group, {})[target] = report
+
+    def release(self, balancer_id: str) -> None:
+        """Give back the address of a deleted load balancer, whose machine is gone."""
+        with self._lock:
+            for backend in _backends("elbv2"):
+                if balancer := backend.departed.pop(balancer_id, None):
+                    balancer.subnets[0].del_subnet_ip(balancer.dns_name)
+
+
+def _backends(service: Literal["ec2", "elbv2"] = "ec2") -> Iterator[Any]:
     from moto.backends import get_backend
 
-    yield from list(get_backend("ec2")[ACCOUNT].values())
+    yield from list(get_backend(service)[ACCOUNT].values())
 
 
 def _instance(backend: Any, instance: Any) -> Ec2Instance:

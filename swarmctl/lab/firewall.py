@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
 from swarmctl.lab.api import Ec2Instance, Rule, View
+from swarmctl.lab.balancer.model import LoadBalancer
 
 # The operator's address for the security groups. On AWS an operator connects from a public address;
 # in the lab from the VPC's gateway, which is treated as this address (RFC 5737).
@@ -23,8 +24,8 @@ OPERATOR = "203.0.113.7"
 _GONE = {"terminated", "shutting-down"}
 
 
-def compile_rules(instance: Ec2Instance, view: View) -> str:
-    """The nftables script that enforces an instance's security groups on its machine."""
+def compile_rules(instance: Ec2Instance | LoadBalancer, view: View) -> str:
+    """The nftables script that enforces security groups on the machine of their member."""
     gateway = gateway_of(view.vpcs[instance.vpc])
     rules = [rule for group in instance.groups for rule in view.rules.get(group, ())]
     network = [line for rule in rules if (line := _network_rule(rule, view))]
@@ -60,11 +61,10 @@ def gateway_of(cidr: str) -> str:
 
 def _network_rule(rule: Rule, view: View) -> str:
     if rule.group:
-        members = sorted(
-            (i.ip for i in view.instances if rule.group in i.groups and i.state not in _GONE),
-            key=ip_address,
-        )
-        sources = ", ".join(members)
+        instances = [i for i in view.instances if i.state not in _GONE]
+        members = [i.ip for i in instances if rule.group in i.groups]
+        members += [b.address for b in view.balancers if rule.group in b.groups]
+        sources = ", ".join(sorted(members, key=ip_address))
     else:
         sources = rule.cidr
     return f"ip saddr {{ {sources} }} {_match(rule)}".rstrip() if sources else ""

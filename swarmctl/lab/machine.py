@@ -112,7 +112,7 @@ def create(client: docker.DockerClient, spec: MachineSpec) -> None:
         files.append((f"home/{SSH_USER}/.ssh/authorized_keys", keys, 0o600, 1000))
     if spec.user_data:
         files.append(("var/lib/lab/user-data", spec.user_data, 0o700, 0))
-    client.api.put_archive(container["Id"], "/", _tar(files))
+    client.api.put_archive(container["Id"], "/", tar(files))
 
 
 def start(client: docker.DockerClient, lab: str, instance: str) -> None:
@@ -182,7 +182,7 @@ def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: st
         SwarmctlError: nft refused the rules.
     """
     container = client.containers.get(container_name(lab, instance))
-    container.put_archive("/", _tar([(FIREWALL_FILE[1:], rules.encode(), 0o600, 0)]))
+    container.put_archive("/", tar([(FIREWALL_FILE[1:], rules.encode(), 0o600, 0)]))
     done = container.exec_run(["nft", "-f", FIREWALL_FILE])
     if done.exit_code != 0:
         raise SwarmctlError(f"nft refused the rules of {instance}: {done.output!r}")
@@ -206,7 +206,7 @@ def _kernel_modules() -> list[str]:
     return [f"{modules}:{modules}:ro"] if modules.is_dir() else []
 
 
-def _tar(files: Sequence[tuple[str, bytes, int, int]]) -> bytes:
+def tar(files: Sequence[tuple[str, bytes, int, int]]) -> bytes:
     """An archive of (path, content, mode, owner), with directories only where they are private."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import docker
 import docker.errors
@@ -27,6 +27,7 @@ class Images:
     node: str  # with Docker Engine (a golden AMI)
     node_bare: str  # without Engine; an offline apt source in it has the packages
     registry: str  # with the application images inside
+    load_balancer: str  # with HAProxy
 
 
 def ensure_images(client: docker.DockerClient, note: Note) -> Images:
@@ -36,9 +37,9 @@ def ensure_images(client: docker.DockerClient, note: Note) -> Images:
         SwarmctlError: an image could not be built; the message ends with the end of the log.
     """
     wanted = image_tags(base_image=os.environ.get(BASE_IMAGE_VARIABLE) or None)
-    images = Images(wanted.node, wanted.node_bare, wanted.registry)
+    images = Images(wanted.node, wanted.node_bare, wanted.registry, wanted.load_balancer)
     have = _existing(client)
-    if {images.node, images.node_bare, images.registry} <= have:
+    if set(astuple(images)) <= have:
         return images
     if wanted.base not in have:
         make_base(client, wanted.base, note)
@@ -59,7 +60,10 @@ def ensure_images(client: docker.DockerClient, note: Note) -> Images:
         if wanted.registry not in have:
             fill_registry(client, wanted.registry_server, wanted.registry, apps, note)
 
-    _in_parallel(machines, mirror)
+    def load_balancer() -> None:
+        build("load_balancer", wanted.load_balancer, wanted.base)
+
+    _in_parallel(machines, load_balancer, mirror)
     return images
 
 

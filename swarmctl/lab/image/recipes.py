@@ -54,6 +54,7 @@ class ImageTags:
     base: str
     node_bare: str
     node: str
+    load_balancer: str
     httpd: str
     nodejs: str
     postgres: str
@@ -76,6 +77,7 @@ def image_tags(recipes: Path = RECIPES, base_image: str | None = None) -> ImageT
         base=base,
         node_bare=node_bare,
         node=built("node", node_bare),
+        load_balancer=built("load_balancer", base),
         registry_server=registry_server,
         registry=image_tag("mirror", registry_server, *served),
         **apps,

@@ -67,7 +67,7 @@ class Site:
         monkeypatch.setattr(machine, "stop", self.stop)
         monkeypatch.setattr(network, "remove_unused", lambda *_: None)
         nothing = cast(Any, None)
-        images = cast(Images, SimpleNamespace(node="", node_bare=""))
+        images = cast(Images, SimpleNamespace(node="", node_bare="", load_balancer=""))
         api, services = (
             cast(Api, self),
             cast(VpcServices, SimpleNamespace(close_unused=lambda vpcs: None, rules=lambda *_: "")),

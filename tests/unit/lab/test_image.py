@@ -120,12 +120,12 @@ def engine(fake: FakeEngine) -> docker.DockerClient:
 
 def test_nothing_is_built_or_printed_when_the_images_exist() -> None:
     wanted = image_tags()
-    fake = FakeEngine({wanted.node, wanted.node_bare, wanted.registry})
+    fake = FakeEngine({wanted.node, wanted.node_bare, wanted.registry, wanted.load_balancer})
     said: list[str] = []
 
     images = ensure_images(engine(fake), said.append)
 
-    assert images == Images(wanted.node, wanted.node_bare, wanted.registry)
+    assert images == Images(wanted.node, wanted.node_bare, wanted.registry, wanted.load_balancer)
     assert fake.api.built == []
     assert said == []
 

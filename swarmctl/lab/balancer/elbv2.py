@@ -1,0 +1,195 @@
+"""Moto's load balancers as plain data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from swarmctl.lab.balancer.model import (
+    Condition,
+    FixedResponse,
+    Forward,
+    HealthCheck,
+    Listener,
+    LoadBalancer,
+    Redirect,
+    Rewrite,
+    Rule,
+    Target,
+    TargetGroup,
+)
+
+# An instance in another state has no machine that could answer.
+_UP = ("pending", "running", "stopping")
+
+
+def balancers(backend: Any) -> Iterator[LoadBalancer]:
+    """The application load balancers of a moto ``ELBv2Backend``."""
+    instances = {i.id: i for i in backend.ec2_backend.all_instances()}
+    for balancer in backend.load_balancers.values():
+        if balancer.type == "application":
+            yield LoadBalancer(
+                id=balancer_id(balancer.arn),
+                name=balancer.name,
+                address=balancer.dns_name,
+                vpc=balancer.vpc_id,
+                groups=tuple(balancer.security_groups),
+                listeners=tuple(
+                    _listener(backend, li)
+                    for li in sorted(balancer.listeners.values(), key=lambda li: int(li.port))
+                ),
+                target_groups=tuple(
+                    _target_group(backend.target_groups[arn], zones(balancer), instances)
+                    for arn in sorted(groups_of(balancer))
+                ),
+                idle_s=int(balancer.attrs.get("idle_timeout.timeout_seconds", 60)),
+            )
+
+
+def balancer_id(arn: str) -> str:
+    """The id of a load balancer's machine."""
+    return f"lb-{arn.rpartition('/')[2]}"
+
+
+def group_key(arn: str) -> str:
+    """The name of a target group in HAProxy."""
+    _, name, identity = arn.split("/")
+    return f"{name}.{identity}"
+
+
+def groups_of(balancer: Any) -> set[str]:
+    """The ARNs of the target groups that a load balancer's rules forward to."""
+    return {
+        arn
+        for listener in balancer.listeners.values()
+        for rule in listener.rules.values()
+        for action in rule.actions
+        for arn, _ in _weights(action.data)
+    }
+
+
+def balancer_of(backend: Any, group_arn: str) -> Any:
+    """The load balancer that forwards to a target group, or ``None``."""
+    found = (b for b in backend.load_balancers.values() if group_arn in groups_of(b))
+    return next(found, None)
+
+
+def zones(balancer: Any) -> set[str]:
+    """The zones that a load balancer has a subnet in."""
+    return {subnet.availability_zone for subnet in balancer.subnets}
+
+
+def _listener(backend: Any, listener: Any) -> Listener:
+    https = listener.protocol == "HTTPS"
+    return Listener(
+        port=int(listener.port),
+        rules=tuple(_rule(rule) for rule in listener.rules.values()),
+        certificates=tuple(_pem(backend, arn) for arn in listener.certificates) if https else (),
+    )
+
+
+def _pem(backend: Any, arn: str) -> str:
+    """Private key, certificate and chain, of ACM or IAM."""
+    from moto.acm.models import acm_backends
+    from moto.iam.models import iam_backends
+
+    if ":acm:" in arn:
+        found = acm_backends[backend.account_id][backend.region_name].get_certificate(arn)
+        return b"\n".join((found.key, found.cert, found.chain)).decode()
+    iam = iam_backends[backend.account_id][backend.partition]
+    server = iam.get_certificate_by_arn(arn)
+    assert server is not None, arn
+    return "\n".join((server.private_key, server.cert_body, server.cert_chain or ""))
+
+
+def _rule(rule: Any) -> Rule:
+    return Rule(
+        action=_action(rule.actions[-1].data),  # those before it authenticate
+        conditions=tuple(_condition(c) for c in rule.conditions),
+        rewrites=tuple(_rewrite(t) for t in getattr(rule, "transforms", ())),
+    )
+
+
+def _action(data: Mapping[str, Any]) -> Forward | Redirect | FixedResponse:
+    match data["Type"]:
+        case "fixed-response":
+            config = data["FixedResponseConfig"]
+            return FixedResponse(
+                int(config["StatusCode"]),
+                config.get("ContentType", ""),
+                config.get("MessageBody", ""),
+            )
+        case "redirect":
+            config = data["RedirectConfig"]
+            part = {"Protocol": "#{protocol}", "Host": "#{host}", "Port": "#{port}"} | config
+            where = f"{part['Protocol'].lower()}://{part['Host']}:{part['Port']}"
+            query = config.get("Query", "#{query}")
+            path = config.get("Path", "/#{path}")
+            return Redirect(
+                f"{where}{path}" + (f"?{query}" if query else ""),
+                int(config["StatusCode"].removeprefix("HTTP_")),
+            )
+    return Forward(tuple((group_key(arn), weight) for arn, weight in _weights(data)))
+
+
+def _weights(data: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    groups = data.get("ForwardConfig", {}).get("TargetGroups", [])
+    if not groups and "TargetGroupArn" in data:
+        groups = [{"TargetGroupArn": data["TargetGroupArn"]}]
+    for group in groups:
+        yield group["TargetGroupArn"], int(group.get("Weight", 1))
+
+
+def _condition(data: Mapping[str, Any]) -> Condition:
+    field = data["Field"]
+    name = "".join(part.capitalize() for part in field.split("-")) + "Config"
+    config = data.get(name, {})
+    if field == "query-string":
+        pairs = tuple((pair.get("Key", ""), pair["Value"]) for pair in config["Values"])
+        return Condition(field, pairs=pairs)
+    values = tuple(config.get("Values") or data.get("Values", ()))
+    return Condition(field, values, header=config.get("HttpHeaderName", ""))
+
+
+def _rewrite(data: Mapping[str, Any]) -> Rewrite:
+    config = data.get("UrlRewriteConfig") or data.get("HostHeaderRewriteConfig") or {}
+    (rewrite,) = config["Rewrites"]
+    return Rewrite(data["Type"], rewrite["Regex"], rewrite["Replace"])
+
+
+def _target_group(group: Any, zones: set[str], instances: Mapping[str, Any]) -> TargetGroup:
+    sticky = str(group.attributes.get("stickiness.enabled")) == "true"
+    duration = group.attributes.get("stickiness.lb_cookie.duration_seconds", 86400)
+    targets = []
+    for target in group.registrations.now(time.time()):
+        address = target.id
+        if target.id.startswith("i-"):
+            instance = instances.get(target.id)
+            if (
+                instance is None
+                or instance.state not in _UP
+                or instance.placement.zone not in zones
+            ):
+                continue
+            address = instance.private_ip
+        targets.append(
+            Target(target.name, address, target.port, target.since, bool(target.drains_until))
+        )
+    return TargetGroup(
+        key=group_key(group.arn),
+        check=HealthCheck(
+            path=group.health_check_path or "/",
+            port=str(group.health_check_port),
+            tls=group.health_check_protocol == "HTTPS",
+            codes=str((group.matcher or {}).get("HttpCode", "200")),
+            interval=int(group.health_check_interval_seconds),
+            timeout=int(group.health_check_timeout_seconds),
+            healthy=int(group.healthy_threshold_count),
+            unhealthy=int(group.unhealthy_threshold_count),
+        ),
+        targets=tuple(targets),
+        tls=group.protocol == "HTTPS",
+        algorithm=str(group.attributes.get("load_balancing.algorithm.type")),
+        sticky_s=int(duration) if sticky else 0,
+    )

@@ -1,0 +1,246 @@
+"""Patches for moto 5.2.5's load balancers: what AWS refuses or answers otherwise.
+
+Each function is one patch and says when it can be removed. ``swarmctl.lab.api`` calls ``apply``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from ipaddress import ip_network
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.elbv2.exceptions import (
+    DuplicateListenerError,
+    DuplicateLoadBalancerName,
+    DuplicatePriorityError,
+    ELBClientError,
+    InvalidModifyRuleArgumentsError,
+    PriorityInUseError,
+)
+from moto.elbv2.models import (
+    ELBv2Backend,
+    FakeListener,
+    FakeLoadBalancer,
+)
+from moto.elbv2.responses import ELBV2Response
+
+from swarmctl.lab.balancer import quotas, target_patches
+from swarmctl.lab.balancer.elbv2 import balancer_id
+from swarmctl.lab.balancer.target_patches import Reports
+
+MAX_VALUES = 5  # of a rule's conditions
+
+
+def apply(reports: Reports) -> None:
+    """Patch moto in this process.
+
+    Args:
+        reports: what the load balancers' machines say of targets.
+    """
+    _load_balancers_have_an_address_and_start()
+    _listeners_need_a_port_of_their_own()
+    _rules_are_sorted_and_can_be_swapped()
+    _conditions_are_checked()
+    _transforms_are_kept()
+    target_patches.apply(reports)
+    quotas.apply()
+
+
+def _load_balancers_have_an_address_and_start() -> None:
+    """The name of moto's load balancers leads nowhere, and any request makes them active.
+
+    Permanent: in the lab the name is an address, and the state follows the machine.
+    """
+    original_init = ELBv2Backend.__init__
+    create, delete = ELBv2Backend.create_load_balancer, ELBv2Backend.delete_load_balancer
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original_init(self, *args, **kwargs)
+        self.departed = dict[str, Any]()
+
+    def create_load_balancer(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
+        if any(b.name == name for b in self.load_balancers.values()):
+            raise DuplicateLoadBalancerName
+        made = create(self, name, *args, **kwargs)
+        if made.type == "application":
+            subnet: Any = made.subnets[0]  # it takes others than instances, too
+            made.dns_name = subnet.get_available_subnet_ip(made)
+        return made
+
+    def delete_load_balancer(self: Any, arn: str) -> None:
+        found = self.load_balancers.get(arn)
+        if found and found.attrs.get("deletion_protection.enabled") == "true":
+            raise ELBClientError(
+                "OperationNotPermitted",
+                f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled",
+            )
+        delete(self, arn)
+        if found and found.type == "application":
+            self.departed[balancer_id(arn)] = found  # until its machine is gone
+
+    ELBv2Backend.__init__ = init  # type: ignore[method-assign]  # patch
+    ELBv2Backend.create_load_balancer = create_load_balancer  # type: ignore[method-assign]  # patch
+    ELBv2Backend.delete_load_balancer = delete_load_balancer  # type: ignore[method-assign]  # patch
+    FakeLoadBalancer.activate = _stays_as_it_is  # type: ignore[method-assign]  # patch
+
+
+def _stays_as_it_is(self: Any) -> None:
+    """The controller changes the state."""
+    if self.type != "application":  # without a machine in the lab
+        self.state = "active"
+
+
+def _listeners_need_a_port_of_their_own() -> None:
+    """moto looks for the port among the listeners' ARNs, so it accepts a port twice.
+
+    Can be removed when ``create_listener`` compares ports.
+    """
+    create, modify = ELBv2Backend.create_listener, ELBv2Backend.modify_listener
+
+    def refuse_taken(balancer: Any, port: Any, own: str = "") -> None:
+        if any(li.arn != own and int(li.port) == int(port) for li in balancer.listeners.values()):
+            raise DuplicateListenerError
+
+    def create_listener(
+        self: Any, load_balancer_arn: str, protocol: str, port: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        if port and (balancer := self.load_balancers.get(load_balancer_arn)):
+            refuse_taken(balancer, port)
+        return create(self, load_balancer_arn, protocol, port, *args, **kwargs)
+
+    def modify_listener(self: Any, arn: str, port: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if port:
+            (listener,) = self.describe_listeners(None, [arn])
+            refuse_taken(self.load_balancers[listener.load_balancer_arn], port, own=arn)
+        return modify(self, arn, port, *args, **kwargs)
+
+    ELBv2Backend.create_listener = create_listener  # type: ignore[method-assign]  # patch
+    ELBv2Backend.modify_listener = modify_listener  # type: ignore[method-assign]  # patch
+
+
+def _rules_are_sorted_and_can_be_swapped() -> None:
+    """moto lists rules in the order of their creation, and refuses to swap two priorities.
+
+    Can be removed when ``FakeListener.rules`` sorts, and SetRulePriorities looks at the result.
+    """
+
+    def rules(self: Any) -> dict[str, Any]:
+        ordered = sorted(self._non_default_rules.items(), key=lambda item: int(item[1].priority))
+        return OrderedDict([*ordered, *self._default_rule.items()])
+
+    def set_rule_priorities(self: Any, rule_priorities: list[dict[str, Any]]) -> list[Any]:
+        wanted = {r["RuleArn"]: int(r["Priority"]) for r in rule_priorities}
+        chosen = self.describe_rules(listener_arn=None, rule_arns=list(wanted))
+        for priority in wanted.values():
+            if list(wanted.values()).count(priority) > 1:
+                raise DuplicatePriorityError(str(priority))
+        (listener,) = self.describe_listeners(None, [chosen[0].listener_arn])
+        others = [r for r in listener.rules.values() if r.arn not in wanted and not r.is_default]
+        if {int(r.priority) for r in others} & set(wanted.values()):
+            raise PriorityInUseError
+        for rule in chosen:
+            rule.priority = wanted[rule.arn]
+        return list(chosen)
+
+    FakeListener.rules = property(rules)  # type: ignore[assignment,method-assign]  # patch
+    ELBv2Backend.set_rule_priorities = set_rule_priorities  # type: ignore[method-assign]  # patch
+
+
+def _conditions_are_checked() -> None:
+    """moto refuses two hosts in ``Values``, and accepts any number in all, and bad addresses.
+
+    Can be removed when ``_validate_conditions`` counts the values of all conditions.
+    """
+    original = ELBv2Backend._validate_conditions
+
+    def validate(self: Any, conditions: list[dict[str, Any]]) -> None:
+        for condition in conditions:
+            if values := condition.pop("Values", None):
+                name = "HostHeader" if condition.get("Field") == "host-header" else "PathPattern"
+                condition[f"{name}Config"] = {"Values": values}
+        original(self, conditions)
+        values = [
+            value
+            for condition in conditions
+            for key, config in condition.items()
+            if key.endswith("Config")
+            for value in config["Values"]
+        ]
+        if len(values) > MAX_VALUES:
+            raise _invalid(f"A rule can only have '{MAX_VALUES}' condition values")
+        for condition in conditions:
+            for source in condition.get("SourceIpConfig", {}).get("Values", ()):
+                _check_range(source)
+            name = condition.get("HttpHeaderConfig", {}).get("HttpHeaderName", "x")
+            if not re.fullmatch(r"[\w!#$%&'*+.^`|~-]+", name, re.ASCII):
+                raise _invalid(f"The header name '{name}' is not valid")
+
+    ELBv2Backend._validate_conditions = validate  # type: ignore[method-assign]  # patch
+
+
+def _invalid(message: str) -> ELBClientError:
+    return ELBClientError("ValidationError", message)
+
+
+def _check_range(cidr: str) -> None:
+    try:
+        ip_network(cidr)
+    except ValueError:
+        raise _invalid(f"The IP address '{cidr}' is not a valid CIDR block") from None
+
+
+def _transforms_are_kept() -> None:
+    """moto drops ``Transforms`` of CreateRule and ModifyRule.
+
+    Can be removed when a rule has them.
+    """
+    create, modify = ELBV2Response.create_rule, ELBV2Response.modify_rule
+
+    def create_rule(self: Any) -> ActionResult:
+        transforms = _checked(self._get_params().get("Transforms", []))
+        result = create(self)
+        for rule in _rules(result):
+            rule.transforms = transforms
+        return result
+
+    def modify_rule(self: Any) -> ActionResult:
+        params = self._get_params()
+        transforms = _checked(params.get("Transforms", []))
+        reset = bool(params.get("ResetTransforms"))
+        try:
+            result = modify(self)
+        except InvalidModifyRuleArgumentsError:
+            if not (transforms or reset):
+                raise
+            found = self.elbv2_backend.describe_rules(None, [self._get_param("RuleArn")])
+            result = ActionResult({"Rules": found})
+        if transforms or reset:
+            for rule in _rules(result):
+                rule.transforms = transforms
+        return result
+
+    ELBV2Response.create_rule = create_rule  # type: ignore[method-assign]  # patch
+    ELBV2Response.modify_rule = modify_rule  # type: ignore[method-assign]  # patch
+
+
+def _rules(result: ActionResult) -> list[Any]:
+    found: dict[str, list[Any]] = result.result  # type: ignore[assignment]  # it is one
+    return found["Rules"]
+
+
+def _checked(transforms: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    for transform in transforms:
+        keys = {"url-rewrite": "UrlRewriteConfig", "host-header-rewrite": "HostHeaderRewriteConfig"}
+        config = transform.get(keys.get(transform.get("Type", ""), ""), {})
+        if len(config.get("Rewrites", ())) != 1:
+            raise _invalid("A transform has one of the types 'url-rewrite', 'host-header-rewrite'")
+        (rewrite,) = config["Rewrites"]
+        try:
+            re.compile(rewrite["Regex"])
+        except re.error as fault:
+            raise _invalid(f"The regular expression is not valid: {fault}") from None
+        if not (rewrite["Regex"] + rewrite["Replace"]).isprintable():
+            raise _invalid("A rewrite has printable characters only")
+    return transforms

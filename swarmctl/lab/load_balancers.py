@@ -1,0 +1,152 @@
+"""Makes the load balancers' machines follow the API."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import docker
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from swarmctl.errors import SwarmctlError
+from swarmctl.lab.api import Api, View
+from swarmctl.lab.balancer import machine
+from swarmctl.lab.balancer.config import config, files
+from swarmctl.lab.balancer.model import LoadBalancer
+from swarmctl.lab.balancer.targets import Report, Status
+from swarmctl.lab.firewall import OPERATOR, compile_rules, gateway_of
+from swarmctl.lab.machine import set_firewall
+
+log = logging.getLogger(__name__)
+
+
+def wanted(balancer: LoadBalancer, view: View) -> dict[str, Any]:
+    """What a load balancer's agent shall do."""
+    return {
+        "config": config(balancer, OPERATOR, gateway_of(view.vpcs[balancer.vpc])),
+        "files": files(balancer),
+        "groups": {
+            group.key: {
+                "check": asdict(group.check),
+                "server": "ssl verify none" if group.tls else "",
+                "targets": [asdict(target) for target in group.targets],
+            }
+            for group in balancer.target_groups
+        },
+    }
+
+
+class LoadBalancers:
+    """The machines of a lab's load balancers."""
+
+    def __init__(
+        self,
+        client: docker.DockerClient,
+        lab: str,
+        image: str,
+        api: Api,
+        changed: threading.Event,
+        network: Callable[[str], str],
+    ) -> None:
+        """Store what ``follow`` needs.
+
+        Args:
+            client: the Engine.
+            lab: the lab's name.
+            image: of the machines.
+            api: is told what the machines report.
+            changed: set when a pass is due.
+            network: makes the network of a VPC, if there is none, and returns its name.
+        """
+        self._client = client
+        self._lab = lab
+        self._image = image
+        self._api = api
+        self._changed = changed
+        self._network = network
+        self._lines: dict[str, machine.Line] = {}
+        self._firewalls: dict[str, str] = {}  # as last applied
+        self._busy: set[str] = set()
+
+    def follow(self, view: View, pool: ThreadPoolExecutor) -> None:
+        """Tell each machine what is wanted; give the pool what takes longer."""
+        if not (view.balancers or view.departed or self._lines):
+            return
+        idle = {balancer.id for balancer in view.balancers} - self._busy
+        states = machine.states(self._client, self._lab)  # of the idle ones, it is still true
+        for balancer in view.balancers:
+            if balancer.id not in idle:
+                continue
+            line = self._lines.get(balancer.id)
+            if line is None or states.get(balancer.id) != "running":
+                self._submit(pool, balancer.id, partial(self._start, balancer, view))
+                continue
+            try:
+                line.send(wanted(balancer, view))
+            except (OSError, ValueError):
+                log.exception("load balancer %s", balancer.name)
+            rules = compile_rules(balancer, view)
+            if rules != self._firewalls.get(balancer.id):
+                self._submit(pool, balancer.id, partial(self._filter, balancer.id, rules))
+        for departed in {*view.departed, *states} - {balancer.id for balancer in view.balancers}:
+            self._submit(pool, departed, partial(self._remove, departed))
+
+    def _submit(self, pool: ThreadPoolExecutor, balancer: str, work: Callable[[], None]) -> None:
+        if balancer in self._busy:
+            return
+        self._busy.add(balancer)
+
+        def run() -> None:
+            try:
+                work()
+            except (SwarmctlError, DockerException, RequestException, OSError) as error:
+                log.error("load balancer %s: %s", balancer, error)  # the next pass tries again
+                self._busy.discard(balancer)
+            else:
+                self._busy.discard(balancer)
+                self._changed.set()
+
+        pool.submit(run)
+
+    def _start(self, balancer: LoadBalancer, view: View) -> None:
+        log.info("load balancer %s (%s): start", balancer.name, balancer.id)
+        rules = compile_rules(balancer, view)
+        spec = machine.BalancerSpec(
+            lab=self._lab,
+            id=balancer.id,
+            image=self._image,
+            network=self._network(balancer.vpc),
+            ip=balancer.address,
+            firewall=rules,
+        )
+        heard = partial(self._hear, balancer.id)
+        self._lines[balancer.id] = machine.start(self._client, spec, heard)
+        self._firewalls[balancer.id] = rules
+
+    def _filter(self, balancer: str, rules: str) -> None:
+        set_firewall(self._client, self._lab, balancer, rules)
+        self._firewalls[balancer] = rules
+
+    def _remove(self, balancer: str) -> None:
+        log.info("load balancer %s: remove", balancer)
+        machine.remove(self._client, self._lab, balancer)
+        self._lines.pop(balancer, None)
+        self._firewalls.pop(balancer, None)
+        self._api.release(balancer)
+
+    def _hear(self, balancer: str, report: Mapping[str, Any]) -> None:
+        if "error" in report:
+            log.error("load balancer %s: %s", balancer, report["error"])
+        elif "serving" in report:
+            self._api.serves(balancer)
+        else:
+            status = Status(report["state"], report["reason"], report["description"])
+            self._api.report(
+                report["group"], report["target"], Report(report["registered"], status)
+            )
