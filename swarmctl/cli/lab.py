@@ -63,7 +63,7 @@ def env(name: NameOption = "lab") -> None:
 
 @app.command()
 def status(name: NameOption = "lab") -> int:
-    """Show the AWS API, the image mirror and every instance with its machine.
+    """Show the AWS API, the image mirror, and the machine of every instance and load balancer.
 
     Exit code: 0 the lab is up, 1 only machines of it are left, 2 there is no such lab.
     """
@@ -79,7 +79,10 @@ def status(name: NameOption = "lab") -> int:
 def logs(
     node: Annotated[
         str,
-        typer.Argument(metavar="NODE", help="A node's name or id.  [default: the lab itself]"),
+        typer.Argument(
+            metavar="NODE",
+            help="The name or id of a node or load balancer.  [default: the lab itself]",
+        ),
     ] = "",
     name: NameOption = "lab",
     lines: Annotated[

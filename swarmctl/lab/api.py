@@ -83,7 +83,7 @@ class View:
 class Api:
     """The served API, and the only way to read or change its state."""
 
-    def __init__(self, computer: Computer, changed: threading.Event) -> None:
+    def __init__(self, computer: Computer, *changed: threading.Event) -> None:
         """Load moto; nothing is served yet.
 
         Args:
@@ -144,7 +144,7 @@ class Api:
             require_permission(ACCOUNT, key, call)
             body = list(self._app(environ, start_response))
         if environ["REQUEST_METHOD"] != "GET":
-            self._changed.set()
+            self._wake()
         return body
 
     def facts_at(self, vpc: str, address: str) -> Facts | None:
@@ -166,6 +166,10 @@ class Api:
         with self._lock:
             announce(ACCOUNT, facts.region, key)
         return key
+
+    def _wake(self) -> None:
+        for event in self._changed:
+            event.set()
 
     def view(self) -> View:
         """The state of the API now."""
@@ -195,7 +199,7 @@ class Api:
                         self._patches.set_state(instance, state, reason)
                         instance.reboot_requested = False
                         instance.launched = instance.launched or state == "running"
-        self._changed.set()
+        self._wake()
 
     def serves(self, balancer_id: str) -> None:
         """Record that the machine of a load balancer answers requests."""

@@ -22,7 +22,6 @@ from swarmctl.lab import machine, network
 from swarmctl.lab.api import BARE_AMI, GOLDEN_AMI, Api, Ec2Instance, View
 from swarmctl.lab.firewall import compile_rules
 from swarmctl.lab.image.ensure import Images
-from swarmctl.lab.load_balancers import LoadBalancers
 from swarmctl.lab.vpc_services import VpcServices
 
 log = logging.getLogger(__name__)
@@ -82,9 +81,6 @@ class Controller:
         self._changed = changed
         self._finished = threading.Event()
         self._networks = threading.Lock()
-        self._balancers = LoadBalancers(
-            client, lab, images.load_balancer, api, changed, self._network
-        )
         self._busy: set[str] = set()
         self._firewalls: dict[str, str] = {}  # by instance id, as last applied
 
@@ -92,6 +88,15 @@ class Controller:
         """Make ``run`` return after the work in progress."""
         self._finished.set()
         self._changed.set()
+
+    def network_of(self, vpc: str) -> str:
+        """Make the network of a VPC, if there is none; returns its name."""
+        with self._networks:
+            # The network of a VPC that was deleted just now may still have the addresses.
+            vpcs = self._api.view().vpcs
+            network.remove_unused(self._client, self._lab, set(vpcs))
+            network.ensure_network(self._client, self._lab, vpc, vpcs[vpc])
+        return network.network_name(self._lab, vpc)
 
     def run(self) -> None:
         """Make the machines follow the API until ``finish`` is called."""
@@ -107,7 +112,6 @@ class Controller:
 
     def _pass(self, pool: ThreadPoolExecutor) -> None:
         view = self._api.view()
-        self._balancers.follow(view, pool)  # first: requests wait for it
         containers = machine.states(self._client, self._lab)
         for instance in view.instances:
             if instance.id in self._busy:
@@ -207,7 +211,7 @@ class Controller:
             # EC2's default; the playbooks set other names.
             hostname=f"ip-{instance.ip.replace('.', '-')}",
             image=image,
-            network=self._network(instance.vpc),
+            network=self.network_of(instance.vpc),
             ip=instance.ip,
             mirror_ip=network.mirror_ip(view.vpcs[instance.vpc]),
             public_key=instance.public_key,
@@ -219,15 +223,6 @@ class Controller:
         """Security groups, and the way to the services of the VPC."""
         services = self._services.rules(instance.vpc, view.vpcs[instance.vpc])
         return compile_rules(instance, view) + services
-
-    def _network(self, vpc: str) -> str:
-        """Make the network of a VPC, if there is none; returns its name."""
-        with self._networks:
-            # The network of a VPC that was deleted just now may still have the addresses.
-            vpcs = self._api.view().vpcs
-            network.remove_unused(self._client, self._lab, set(vpcs))
-            network.ensure_network(self._client, self._lab, vpc, vpcs[vpc])
-        return network.network_name(self._lab, vpc)
 
     def _apply_firewall(self, instance: Ec2Instance, rules: str) -> None:
         machine.set_firewall(self._client, self._lab, instance.id, rules)

@@ -1,7 +1,8 @@
-"""The instances of a lab as its API lists them, and the logs of their machines."""
+"""The instances and load balancers of a lab as its API lists them, and their machines' logs."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -9,15 +10,16 @@ from botocore.parsers import ResponseParserError
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab import machine
-from swarmctl.lab.lab import ec2_client, engine
+from swarmctl.lab.balancer.elbv2 import balancer_id
+from swarmctl.lab.lab import ec2_client, elb_client, engine
 from swarmctl.lab.paths import LabPaths
 from swarmctl.reading.names import unknown
 from swarmctl.reading.texts import clean, one_line
 
 
 @dataclass(frozen=True, slots=True)
-class ListedInstance:
-    """One instance, as DescribeInstances gives it."""
+class ListedMachine:
+    """One instance or load balancer, as the API describes it."""
 
     id: str
     name: str
@@ -27,33 +29,47 @@ class ListedInstance:
     reason: str
 
 
-def listed(lab: str) -> tuple[ListedInstance, ...]:
-    """All instances of a lab, except those that were terminated on request.
+def listed(lab: str) -> tuple[ListedMachine, ...]:
+    """The instances of a lab, except those that were terminated on request; its load balancers.
 
     Raises:
         SwarmctlError: the lab is not up, or its API fails.
     """
     try:
-        pages = list(ec2_client(lab).get_paginator("describe_instances").paginate())
+        rows = (*_instances(lab), *_load_balancers(lab))
     except (BotoCoreError, ClientError, ResponseParserError) as fault:
         raise SwarmctlError(
             f"the API of the lab {lab} failed: {one_line(str(fault), 500)}",
             f"its log: swarmctl lab logs --name {lab}",
         ) from fault
-    rows = [
-        ListedInstance(
-            id=i["InstanceId"],
-            name=next((t["Value"] for t in i.get("Tags", []) if t["Key"] == "Name"), ""),
-            state=i["State"]["Name"],
-            ip=i.get("PrivateIpAddress", ""),
-            zone=i["Placement"]["AvailabilityZone"],
-            reason=i.get("StateTransitionReason", ""),
-        )
-        for page in pages
-        for reservation in page["Reservations"]
-        for i in reservation["Instances"]
-    ]
     return tuple(r for r in rows if r.state != "terminated" or "InternalError" in r.reason)
+
+
+def _instances(lab: str) -> Iterator[ListedMachine]:
+    for page in ec2_client(lab).get_paginator("describe_instances").paginate():
+        for i in (i for reservation in page["Reservations"] for i in reservation["Instances"]):
+            yield ListedMachine(
+                id=i["InstanceId"],
+                name=next((t["Value"] for t in i.get("Tags", []) if t["Key"] == "Name"), ""),
+                state=i["State"]["Name"],
+                ip=i.get("PrivateIpAddress", ""),
+                zone=i["Placement"]["AvailabilityZone"],
+                reason=i.get("StateTransitionReason", ""),
+            )
+
+
+def _load_balancers(lab: str) -> Iterator[ListedMachine]:
+    for page in elb_client(lab).get_paginator("describe_load_balancers").paginate():
+        for balancer in page["LoadBalancers"]:
+            if balancer["Type"] == "application":
+                yield ListedMachine(
+                    id=balancer_id(balancer["LoadBalancerArn"]),
+                    name=balancer["LoadBalancerName"],
+                    state=balancer["State"]["Code"],
+                    ip=balancer["DNSName"],
+                    zone=min(z["ZoneName"] for z in balancer["AvailabilityZones"]),
+                    reason="",
+                )
 
 
 def log_of(lab: str, node: str, lines: int) -> str:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from secrets import token_hex, token_urlsafe
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import docker
@@ -24,6 +24,7 @@ from docker.errors import DockerException, NotFound
 from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError, require_extra
 from swarmctl.lab import machine, network
 from swarmctl.lab.api import Ec2Instance, View
+from swarmctl.lab.balancer.machine import states as balancer_states
 from swarmctl.lab.firewall import OPERATOR, compile_rules
 from swarmctl.lab.host.addresses import Taken, first_free, taken_here
 from swarmctl.lab.image.ensure import Images, ensure_images
@@ -58,7 +59,7 @@ class LabStatus:
     name: str
     endpoint: str  # the AWS API, "" when it is not served
     pid: int
-    machines: dict[str, str]  # container state by instance id
+    machines: dict[str, str]  # container state by id of an instance or a load balancer
     mirror: str  # container state, "" when there is none
 
 
@@ -151,7 +152,7 @@ def status(name: str) -> LabStatus:
     """
     paths, client = LabPaths(name), engine()
     pid = paths.serving_pid()
-    machines = machine.states(client, name)
+    machines = machine.states(client, name) | balancer_states(client, name)
     if not pid and not machines:
         raise _no_lab(name)
     return LabStatus(
@@ -214,13 +215,25 @@ def ec2_client(name: str) -> EC2Client:
     Raises:
         SwarmctlError: the lab is not up.
     """
+    return _session(name).client("ec2", endpoint_url=endpoint(LabPaths(name)))
+
+
+def elb_client(name: str) -> Any:
+    """A boto3 client for a lab's load balancers; does not read the environment.
+
+    Raises:
+        SwarmctlError: the lab is not up.
+    """
+    session: Any = _session(name)  # no stubs for this service are installed
+    return session.client("elbv2", endpoint_url=endpoint(LabPaths(name)))
+
+
+def _session(name: str) -> boto3.Session:
     variables = environment(name)
-    return boto3.client(
-        "ec2",
-        endpoint_url=variables["AWS_ENDPOINT_URL"],
-        region_name=variables["AWS_REGION"],
+    return boto3.Session(
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        region_name=variables["AWS_REGION"],
     )
 
 

@@ -25,6 +25,10 @@ from swarmctl.lab.machine import set_firewall
 
 log = logging.getLogger(__name__)
 
+# Seconds between two passes without a request: a target's draining ends by itself.
+IDLE = 1.0
+WORKERS = 2
+
 
 def wanted(balancer: LoadBalancer, view: View) -> dict[str, Any]:
     """What a load balancer's agent shall do."""
@@ -54,7 +58,7 @@ class LoadBalancers:
         changed: threading.Event,
         network: Callable[[str], str],
     ) -> None:
-        """Store what ``follow`` needs.
+        """Store what ``run`` needs.
 
         Args:
             client: the Engine.
@@ -74,28 +78,42 @@ class LoadBalancers:
         self._firewalls: dict[str, str] = {}  # as last applied
         self._busy: set[str] = set()
 
-    def follow(self, view: View, pool: ThreadPoolExecutor) -> None:
-        """Tell each machine what is wanted; give the pool what takes longer."""
-        if not (view.balancers or view.departed or self._lines):
+    def run(self) -> None:
+        """Make the machines follow the API, for ever, in a thread: targets change at once."""
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="balancer") as pool:
+            while True:
+                self._changed.wait(IDLE)
+                self._changed.clear()
+                try:
+                    self._pass(self._api.view(), pool)
+                except (DockerException, RequestException):
+                    log.exception("the Engine did not answer")
+
+    def _pass(self, view: View, pool: ThreadPoolExecutor) -> None:
+        balancers = [balancer for balancer in view.balancers if balancer.vpc in view.vpcs]
+        if not (balancers or view.departed or self._lines):
             return
-        idle = {balancer.id for balancer in view.balancers} - self._busy
-        states = machine.states(self._client, self._lab)  # of the idle ones, it is still true
-        for balancer in view.balancers:
-            if balancer.id not in idle:
-                continue
-            line = self._lines.get(balancer.id)
-            if line is None or states.get(balancer.id) != "running":
-                self._submit(pool, balancer.id, partial(self._start, balancer, view))
-                continue
-            try:
-                line.send(wanted(balancer, view))
-            except (OSError, ValueError):
-                log.exception("load balancer %s", balancer.name)
+        for balancer in balancers:
+            self._tell(balancer, view)
+        # Of those that nothing works on now, the states will still be true below.
+        idle = [balancer for balancer in balancers if balancer.id not in self._busy]
+        states = machine.states(self._client, self._lab)
+        for balancer in idle:
             rules = compile_rules(balancer, view)
-            if rules != self._firewalls.get(balancer.id):
+            if states.get(balancer.id) != "running" or balancer.id not in self._lines:
+                self._submit(pool, balancer.id, partial(self._start, balancer, rules))
+            elif rules != self._firewalls.get(balancer.id):
                 self._submit(pool, balancer.id, partial(self._filter, balancer.id, rules))
-        for departed in {*view.departed, *states} - {balancer.id for balancer in view.balancers}:
+        for departed in {*view.departed, *states} - {balancer.id for balancer in balancers}:
             self._submit(pool, departed, partial(self._remove, departed))
+
+    def _tell(self, balancer: LoadBalancer, view: View) -> None:
+        line = self._lines.get(balancer.id)
+        try:
+            if line:
+                line.send(wanted(balancer, view))
+        except (OSError, ValueError):
+            log.exception("load balancer %s", balancer.name)
 
     def _submit(self, pool: ThreadPoolExecutor, balancer: str, work: Callable[[], None]) -> None:
         if balancer in self._busy:
@@ -114,9 +132,8 @@ class LoadBalancers:
 
         pool.submit(run)
 
-    def _start(self, balancer: LoadBalancer, view: View) -> None:
+    def _start(self, balancer: LoadBalancer, rules: str) -> None:
         log.info("load balancer %s (%s): start", balancer.name, balancer.id)
-        rules = compile_rules(balancer, view)
         spec = machine.BalancerSpec(
             lab=self._lab,
             id=balancer.id,

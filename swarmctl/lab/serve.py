@@ -25,6 +25,7 @@ from swarmctl.lab.host.addresses import conflict, taken_here
 from swarmctl.lab.host.computer import Computer
 from swarmctl.lab.host.room import available, room
 from swarmctl.lab.image.ensure import ensure_images
+from swarmctl.lab.load_balancers import LoadBalancers
 from swarmctl.lab.paths import LabPaths, held
 from swarmctl.lab.vpc_services import VpcServices
 
@@ -37,7 +38,7 @@ def main(name: str) -> None:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     paths = LabPaths(name)
     client = docker.from_env()
-    changed = threading.Event()
+    changed, moved = threading.Event(), threading.Event()  # for instances, and for load balancers
     # Held while the process lives: if the lock is free, the lab is not served.
     with held(paths.serve_lock):
         computer = Computer(
@@ -45,9 +46,12 @@ def main(name: str) -> None:
             conflict=lambda cidr: conflict(cidr, taken_here(client, name)),
             no_room=partial(_no_room, client),
         )
-        api = Api(computer, changed)
+        api = Api(computer, changed, moved)
         images = ensure_images(client, log.info)
         controller = Controller(client, name, images, api, changed, VpcServices(api))
+        network_of = controller.network_of
+        balancers = LoadBalancers(client, name, images.load_balancer, api, moved, network_of)
+        threading.Thread(target=balancers.run, daemon=True, name="balancers").start()
 
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: controller.finish())

@@ -9,12 +9,12 @@ from rich.text import Text
 
 from swarmctl.cli import console
 from swarmctl.cli.show.table import Column, table
-from swarmctl.lab.instances import ListedInstance
+from swarmctl.lab.instances import ListedMachine
 from swarmctl.lab.lab import LabStatus
 
 
-def lab_table(status: LabStatus, instances: Iterable[ListedInstance]) -> Group | Text:
-    """The lab's API and mirror, and each instance with the state of its machine."""
+def lab_table(status: LabStatus, listed: Iterable[ListedMachine]) -> Group | Text:
+    """The lab's API and mirror, and each instance and load balancer with its machine's state."""
     if not status.endpoint:
         left = f"{len(status.machines)} machine(s) left behind"
         return Text(f"lab {status.name} is not up; {left}: swarmctl lab down --name {status.name}")
@@ -23,7 +23,7 @@ def lab_table(status: LabStatus, instances: Iterable[ListedInstance]) -> Group |
         f"image mirror {status.mirror or 'missing'}"
     )
     columns = [Column(n) for n in ("name", "instance", "state", "address", "zone", "machine")]
-    found = list(instances)
+    found = list(listed)
     if not found:
         return Group(head, Text("no instances"))
     rows = [

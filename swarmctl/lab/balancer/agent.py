@@ -49,7 +49,8 @@ class Agent:
     def __init__(self) -> None:
         """Nothing is wanted yet."""
         self._haproxy = HAProxy()
-        self._wanted: dict[str, Any] = {}
+        self._read_last: dict[str, Any] = {}
+        self._wanted: dict[str, Any] = {}  # what is followed now
         self._checks: dict[Target, asyncio.Task[None]] = {}
         self._health: dict[Target, Health] = {}
         self._draining: set[Target] = set()
@@ -67,7 +68,7 @@ class Agent:
 
     async def _read(self, lines: asyncio.StreamReader) -> None:
         while line := await lines.readline():
-            self._wanted = json.loads(line)
+            self._read_last = json.loads(line)
             self._changed.set()
         await asyncio.Event().wait()  # the lab has ended; the load balancer goes on
 
@@ -75,6 +76,7 @@ class Agent:
         while True:
             await self._changed.wait()
             self._changed.clear()
+            self._wanted = self._read_last
             self._choose_checks()
             try:
                 if await self._haproxy.apply(self._wanted, self._ready()):

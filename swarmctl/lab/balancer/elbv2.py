@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from swarmctl.lab.balancer.model import (
@@ -85,22 +85,22 @@ def _listener(backend: Any, listener: Any) -> Listener:
     return Listener(
         port=int(listener.port),
         rules=tuple(_rule(rule) for rule in listener.rules.values()),
-        certificates=tuple(_pem(backend, arn) for arn in listener.certificates) if https else (),
+        certificates=tuple(_pems(backend, listener.certificates)) if https else (),
     )
 
 
-def _pem(backend: Any, arn: str) -> str:
-    """Private key, certificate and chain, of ACM or IAM."""
+def _pems(backend: Any, arns: Iterable[str]) -> Iterator[str]:
+    """Private key, certificate and chain of each, from ACM or IAM; one that is gone is left out."""
     from moto.acm.models import acm_backends
     from moto.iam.models import iam_backends
 
-    if ":acm:" in arn:
-        found = acm_backends[backend.account_id][backend.region_name].get_certificate(arn)
-        return b"\n".join((found.key, found.cert, found.chain)).decode()
+    acm = acm_backends[backend.account_id][backend.region_name]._certificates
     iam = iam_backends[backend.account_id][backend.partition]
-    server = iam.get_certificate_by_arn(arn)
-    assert server is not None, arn
-    return "\n".join((server.private_key, server.cert_body, server.cert_chain or ""))
+    for arn in arns:
+        if found := acm.get(arn):
+            yield b"\n".join((found.key, found.cert, found.chain)).decode()
+        elif server := iam.get_certificate_by_arn(arn):
+            yield "\n".join((server.private_key, server.cert_body, server.cert_chain or ""))
 
 
 def _rule(rule: Any) -> Rule:
@@ -182,7 +182,7 @@ def _target_group(group: Any, zones: set[str], instances: Mapping[str, Any]) -> 
             path=group.health_check_path or "/",
             port=str(group.health_check_port),
             tls=group.health_check_protocol == "HTTPS",
-            codes=str((group.matcher or {}).get("HttpCode", "200")),
+            codes=str((getattr(group, "matcher", None) or {}).get("HttpCode", "200")),
             interval=int(group.health_check_interval_seconds),
             timeout=int(group.health_check_timeout_seconds),
             healthy=int(group.healthy_threshold_count),

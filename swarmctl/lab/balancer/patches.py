@@ -11,6 +11,9 @@ from ipaddress import ip_network
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.subnets import SubnetBackend
 from moto.elbv2.exceptions import (
     DuplicateListenerError,
     DuplicateLoadBalancerName,
@@ -23,11 +26,12 @@ from moto.elbv2.models import (
     ELBv2Backend,
     FakeListener,
     FakeLoadBalancer,
+    elbv2_backends,
 )
 from moto.elbv2.responses import ELBV2Response
 
 from swarmctl.lab.balancer import quotas, target_patches
-from swarmctl.lab.balancer.elbv2 import balancer_id
+from swarmctl.lab.balancer.elbv2 import balancer_id, balancer_of, zones
 from swarmctl.lab.balancer.target_patches import Reports
 
 MAX_VALUES = 5  # of a rule's conditions
@@ -40,6 +44,8 @@ def apply(reports: Reports) -> None:
         reports: what the load balancers' machines say of targets.
     """
     _load_balancers_have_an_address_and_start()
+    _what_a_load_balancer_uses_cannot_be_deleted()
+    _target_groups_know_their_load_balancers()
     _listeners_need_a_port_of_their_own()
     _rules_are_sorted_and_can_be_swapped()
     _conditions_are_checked()
@@ -65,6 +71,11 @@ def _load_balancers_have_an_address_and_start() -> None:
             raise DuplicateLoadBalancerName
         made = create(self, name, *args, **kwargs)
         if made.type == "application":
+            if len(zones(made)) < 2:
+                del self.load_balancers[made.arn]
+                raise _invalid(
+                    "At least two subnets in two different Availability Zones must be specified"
+                )
             subnet: Any = made.subnets[0]  # it takes others than instances, too
             made.dns_name = subnet.get_available_subnet_ip(made)
         return made
@@ -90,6 +101,51 @@ def _stays_as_it_is(self: Any) -> None:
     """The controller changes the state."""
     if self.type != "application":  # without a machine in the lab
         self.state = "active"
+
+
+def _what_a_load_balancer_uses_cannot_be_deleted() -> None:
+    """On AWS its network interfaces keep its subnets and its security groups from being deleted.
+
+    Can be removed when moto gives a load balancer network interfaces, and asks them.
+    """
+    delete_subnet = SubnetBackend.delete_subnet
+    delete_group = SecurityGroupBackend._delete_security_group
+
+    def refuse_used(ec2: Any, what: str, identity: str) -> None:
+        for balancer in elbv2_backends[ec2.account_id][ec2.region_name].load_balancers.values():
+            if identity in {*balancer.security_groups, *(s.id for s in balancer.subnets)}:
+                raise EC2ClientError(
+                    "DependencyViolation",
+                    f"The {what} '{identity}' has dependencies and cannot be deleted: "
+                    f"the load balancer {balancer.name} uses it",
+                )
+
+    def checked_delete_subnet(self: Any, subnet_id: str) -> Any:
+        refuse_used(self, "subnet", subnet_id)
+        return delete_subnet(self, subnet_id)
+
+    def checked_delete_group(self: Any, vpc_id: Any, group_id: str) -> None:
+        refuse_used(self, "security group", group_id)
+        delete_group(self, vpc_id, group_id)
+
+    SubnetBackend.delete_subnet = checked_delete_subnet  # type: ignore[method-assign]  # patch
+    SecurityGroupBackend._delete_security_group = checked_delete_group  # type: ignore[method-assign]  # patch
+
+
+def _target_groups_know_their_load_balancers() -> None:
+    """moto notes a load balancer once for each rule, and never takes it away.
+
+    Can be removed when ``load_balancer_arns`` follows the rules.
+    """
+    original = ELBv2Backend.describe_target_groups
+
+    def describe_target_groups(self: Any, *args: Any, **kwargs: Any) -> Any:
+        for arn, group in self.target_groups.items():
+            balancer = balancer_of(self, arn)
+            group.load_balancer_arns = [balancer.arn] if balancer else []
+        return original(self, *args, **kwargs)
+
+    ELBv2Backend.describe_target_groups = describe_target_groups  # type: ignore[method-assign]  # patch
 
 
 def _listeners_need_a_port_of_their_own() -> None:

@@ -116,8 +116,11 @@ def _action(rule: Rule, chosen: str, listener: Listener) -> Iterator[str]:
             content = f" content-type {literal(kind or 'text/plain')} string {literal(body)}"
             yield f"http-request return status {status}{content if body else ''} if {chosen}"
         case Redirect(location, status):
-            where = _location(location, listener)
-            yield f"http-request redirect location {where} code {status} if {chosen}"
+            # Without a query, its question mark goes, too.
+            without = location.replace("?#{query}", "")
+            for where, test in ((location, "{ query -m len gt 0 }"), (without, "")):
+                to = _location(where, listener)
+                yield f"http-request redirect location {to} code {status} if {chosen} {test}"
         case Forward(((key, _),)):
             yield f"use_backend {key} if {chosen}"
         case Forward(groups):

@@ -3,6 +3,7 @@
 import pytest
 
 from swarmctl.lab.api import Ec2Instance, Rule, View
+from swarmctl.lab.balancer.model import LoadBalancer
 from swarmctl.lab.firewall import OPERATOR, compile_rules, gateway_of
 
 VPC = {"vpc-1": "10.42.0.0/16"}
@@ -115,3 +116,20 @@ def test_the_same_permission_in_two_groups_is_written_once() -> None:
     rule = Rule("tcp", 80, 80, cidr="10.0.0.0/8")
     text = compile_rules(me, View((me,), VPC, {"sg-1": (rule,), "sg-2": (rule,)}))
     assert len(accepts(text)) == 1
+
+
+def test_a_load_balancer_is_a_member_of_its_groups_and_has_rules_of_its_own() -> None:
+    balancer = LoadBalancer("lb-1", "app", "10.42.1.30", "vpc-1", ("sg-lb",))
+    node = instance("i-1", "10.42.1.4", "sg-node")
+    rules: dict[str, tuple[Rule, ...]] = {
+        "sg-node": (Rule("tcp", 32768, 60999, group="sg-lb"),),
+        "sg-lb": (Rule("tcp", 80, 80, cidr="0.0.0.0/0"),),
+    }
+    view = View((node,), VPC, rules, (balancer,))
+    assert accepts(compile_rules(node, view)) == [
+        "ip saddr { 10.42.1.30 } tcp dport 32768-60999 accept"
+    ]
+    assert accepts(compile_rules(balancer, view)) == [
+        "ip saddr { 0.0.0.0/0 } tcp dport 80-80 accept"
+    ]
+    assert "    tcp dport 80-80 accept\n    drop" in compile_rules(balancer, view)  # the operator

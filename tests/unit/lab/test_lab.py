@@ -22,6 +22,7 @@ def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     monkeypatch.setattr("swarmctl.lab.paths.ROOT", tmp_path)
     monkeypatch.setattr(lab, "engine", lambda: None)
     monkeypatch.setattr(machine, "states", lambda _client, _lab: found)
+    monkeypatch.setattr(lab, "balancer_states", lambda _client, _lab: {})
     return found
 
 

@@ -153,6 +153,42 @@ def test_a_name_and_a_port_are_used_once(
         )
 
 
+def test_it_needs_two_zones(elb: Any, subnets: list[str]) -> None:
+    with pytest.raises(ClientError, match="two different Availability Zones"):
+        elb.create_load_balancer(Name="narrow", Subnets=subnets[:1])
+    assert "narrow" not in [
+        b["LoadBalancerName"] for b in elb.describe_load_balancers()["LoadBalancers"]
+    ]
+
+
+def test_its_subnets_and_security_groups_cannot_be_deleted_before_it(
+    ec2: EC2Client, elb: Any, vpc: str, balancer: dict[str, Any], subnets: list[str]
+) -> None:
+    group = ec2.create_security_group(GroupName="lb", Description="lb", VpcId=vpc)["GroupId"]
+    elb.set_security_groups(LoadBalancerArn=balancer["LoadBalancerArn"], SecurityGroups=[group])
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_subnet(SubnetId=subnets[0])
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_security_group(GroupId=group)
+    elb.set_security_groups(LoadBalancerArn=balancer["LoadBalancerArn"], SecurityGroups=[])
+    ec2.delete_security_group(GroupId=group)
+
+
+def test_a_target_group_names_the_load_balancer_that_uses_it_now(
+    elb: Any, balancer: dict[str, Any], listener: str, group: str
+) -> None:
+    def users() -> list[str]:
+        (found,) = elb.describe_target_groups(TargetGroupArns=[group])["TargetGroups"]
+        return list(found.get("LoadBalancerArns", []))
+
+    assert users() == []
+    made = [rule(elb, listener, n, **forward(group)) for n in (1, 2)]
+    assert users() == [balancer["LoadBalancerArn"]]
+    for arn in made:
+        elb.delete_rule(RuleArn=arn)
+    assert users() == []
+
+
 def test_rules_are_in_the_order_of_their_priorities_and_can_be_swapped(
     elb: Any, listener: str
 ) -> None:

@@ -1,0 +1,112 @@
+"""The machines of load balancers follow the API."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from swarmctl.lab import load_balancers
+from swarmctl.lab.api import Api, Rule, View
+from swarmctl.lab.balancer import machine
+from swarmctl.lab.balancer.model import LoadBalancer
+from swarmctl.lab.balancer.targets import Report
+from swarmctl.lab.load_balancers import LoadBalancers
+
+BALANCER = LoadBalancer("lb-1", "app", "10.42.1.9", "vpc-1", ("sg-1",))
+EMPTY = View((), {"vpc-1": "10.42.0.0/16"}, {})
+
+
+class Site:
+    """The API and the machines, as the follower sees them; and what it has done."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.states, self.done, self.sent = dict[str, str](), list[str](), list[Any]()
+        self.heard: Any = None
+        self.broken = False
+        monkeypatch.setattr(machine, "states", lambda *_: dict(self.states))
+        monkeypatch.setattr(machine, "start", self.start)
+        monkeypatch.setattr(machine, "remove", lambda *_: self.done.append("remove"))
+        monkeypatch.setattr(load_balancers, "set_firewall", lambda *_: self.done.append("filter"))
+        nothing = cast(Any, None)
+        self.follower = LoadBalancers(
+            nothing, "lab", "image", cast(Api, self), threading.Event(), lambda vpc: f"net-{vpc}"
+        )
+
+    def start(self, _: object, spec: machine.BalancerSpec, heard: Any) -> Any:
+        self.done.append(f"start {spec.id} in {spec.network} at {spec.ip}")
+        self.states[spec.id] = "running"
+        self.heard = heard
+        return self
+
+    def send(self, wanted: Any) -> None:
+        if self.broken:
+            raise OSError("broken pipe")
+        self.sent.append(wanted)
+
+    def serves(self, balancer: str) -> None:
+        self.done.append(f"{balancer} serves")
+
+    def report(self, group: str, target: str, report: Report) -> None:
+        self.done.append(f"{group} {target} {report.status.state} since {report.since}")
+
+    def release(self, balancer: str) -> None:
+        self.done.append(f"release {balancer}")
+
+    def after(self, view: View) -> list[str]:
+        """What a pass does."""
+        self.done = []
+        with ThreadPoolExecutor(1) as pool:
+            self.follower._pass(view, pool)
+        return self.done
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Site:
+    return Site(monkeypatch)
+
+
+ONE = replace(EMPTY, balancers=(BALANCER,))
+
+
+def test_a_new_load_balancer_gets_a_machine_and_is_told_what_is_wanted(site: Site) -> None:
+    assert site.after(ONE) == ["start lb-1 in net-vpc-1 at 10.42.1.9"]
+    assert site.after(ONE) == []
+    assert site.sent[-1]["groups"] == {}
+    assert "frontend" not in site.sent[-1]["config"]
+
+
+def test_a_machine_that_has_ended_is_replaced(site: Site) -> None:
+    site.after(ONE)
+    site.states["lb-1"], site.broken = "exited", True
+    assert site.after(ONE) == ["start lb-1 in net-vpc-1 at 10.42.1.9"]
+
+
+def test_changed_security_groups_are_sent(site: Site) -> None:
+    site.after(ONE)
+    assert site.after(replace(ONE, balancers=(replace(BALANCER, groups=()),))) == []
+    rules: dict[str, tuple[Rule, ...]] = {"sg-1": (Rule("tcp", 80, 80, cidr="0.0.0.0/0"),)}
+    assert site.after(replace(ONE, rules=rules)) == ["filter"]
+    assert site.after(replace(ONE, rules=rules)) == []
+
+
+def test_a_deleted_load_balancer_loses_its_machine_and_then_its_address(site: Site) -> None:
+    site.after(ONE)
+    assert site.after(replace(EMPTY, departed=("lb-1",))) == ["remove", "release lb-1"]
+
+
+def test_a_machine_that_no_load_balancer_has_is_removed(site: Site) -> None:
+    site.after(ONE)
+    assert site.after(replace(ONE, vpcs={})) == ["remove", "release lb-1"]  # its network went
+
+
+def test_reports_reach_the_api(site: Site) -> None:
+    site.after(ONE)
+    site.heard({"serving": True})
+    status = {"state": "unhealthy", "reason": "Target.Timeout", "description": "Request timed out"}
+    site.heard({"group": "web", "target": "i-1:80", "registered": 5.0} | status)
+    site.heard({"error": "HAProxy refused the configuration"})
+    assert site.done[-2:] == ["lb-1 serves", "web i-1:80 unhealthy since 5.0"]
