@@ -1,9 +1,8 @@
 """The lab's AWS API: moto in this process, and a plain view of its state.
 
-The API is served on loopback, and to the lab's machines, to requests signed with one of the lab's
-own keys. They are answered one
-at a time under a lock, so a view is always consistent. Each request that changes something wakes
-the controller.
+The API is served on loopback and to the lab's machines, to requests signed with a key of the lab's
+own. They are answered one at a time under a lock, so a view is always consistent. Each request that
+changes something wakes the controller.
 """
 
 from __future__ import annotations
@@ -29,6 +28,8 @@ from swarmctl.lab.balancer.targets import Report
 from swarmctl.lab.gate import Gate
 from swarmctl.lab.host.computer import Computer
 from swarmctl.lab.metadata.facts import Facts, facts_of
+from swarmctl.lab.resolver.answers import VpcNames
+from swarmctl.lab.resolver.zones import vpc_names
 
 ACCOUNT = "123456789012"  # moto's; the owner that "self" means
 DEBIAN = "136693071363"  # the account that publishes Debian's AMIs
@@ -101,14 +102,18 @@ class Api:
 
             from swarmctl.lab import patches
             from swarmctl.lab.balancer import patches as balancer_patches
+            from swarmctl.lab.resolver import cloud_map_patches, route53_patches
 
             self._reports: dict[str, dict[str, Report]] = {}
             patches.apply(computer)
             balancer_patches.apply(self._reports)
+            cloud_map_patches.apply()
+            route53_patches.apply()
         self._patches = patches
         self._changed = changed
         self._lock = threading.RLock()
         self._app = DomainDispatcherApplication(create_backend_app)
+        self._names: dict[str, VpcNames] = {}  # by VPC, until a request changes something
         self._keys = KeyRing(Key("", secrets.token_urlsafe()))  # none, until ``serve``
 
     def serve(self, port: int, key_id: str, secret: str) -> int:
@@ -143,9 +148,22 @@ class Api:
         with self._lock:
             require_permission(ACCOUNT, key, call)
             body = list(self._app(environ, start_response))
+            if not call.reads:
+                self._names.clear()
         if environ["REQUEST_METHOD"] != "GET":
             self._wake()
         return body
+
+    def names_in(self, vpc: str) -> VpcNames:
+        """What the resolver of a VPC knows now."""
+        if (known := self._names.get(vpc)) is not None:
+            return known  # without the lock: a machine's every sudo asks for its name
+        with self._lock:
+            backend = next(b for b in _backends() if vpc in b.vpcs)
+            cidr = backend.vpcs[vpc].cidr_block
+            found = vpc_names(ACCOUNT, backend.region_name, vpc, cidr)
+            self._names[vpc] = found
+            return found
 
     def facts_at(self, vpc: str, address: str) -> Facts | None:
         """The instance that has a private address in a VPC, for its metadata."""

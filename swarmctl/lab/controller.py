@@ -217,6 +217,7 @@ class Controller:
             public_key=instance.public_key,
             user_data=instance.user_data,
             firewall=self._rules(instance, view),
+            resolv_conf=self._services.resolv_conf(instance.vpc, view.vpcs[instance.vpc]),
         )
 
     def _rules(self, instance: Ec2Instance, view: View) -> str:

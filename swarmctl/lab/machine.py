@@ -53,6 +53,7 @@ class MachineSpec:
     ip: str
     mirror_ip: str
     firewall: str  # a script for nft
+    resolv_conf: str = ""  # "" for Docker's own
     public_key: str = ""
     user_data: bytes = b""
 
@@ -107,6 +108,8 @@ def create(client: docker.DockerClient, spec: MachineSpec) -> None:
         networking_config=client.api.create_networking_config({spec.network: endpoint}),  # type: ignore[arg-type]
     )
     files = [(FIREWALL_FILE[1:], spec.firewall.encode(), 0o600, 0)]
+    if spec.resolv_conf:
+        files.append(("etc/lab/resolv.conf", spec.resolv_conf.encode(), 0o644, 0))
     if spec.public_key:
         keys = f"{spec.public_key.strip()}\n".encode()
         files.append((f"home/{SSH_USER}/.ssh/authorized_keys", keys, 0o600, 1000))

@@ -1,8 +1,8 @@
-"""What AWS offers inside a VPC at fixed addresses: instance metadata, and in the lab the AWS API.
+"""What AWS offers inside a VPC at fixed addresses: metadata and DNS, and in the lab the AWS API.
 
 The lab's process listens on the VPC's gateway address, which is this computer's, on any free ports.
 A machine reaches it at AWS's addresses, because its own firewall table translates them. Nobody else
-is answered: the caller must have the address of an instance of this VPC.
+is answered: metadata and API know the instances of the VPC by their addresses, DNS the VPC's range.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab.api import Api
 from swarmctl.lab.firewall import gateway_of
 from swarmctl.lab.metadata.service import MetadataService
+from swarmctl.lab.resolver.server import ResolverServer
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 METADATA = "169.254.169.254"
+DNS = "169.254.169.253"  # and the second address of the VPC
 # Not AWS's: there, the API has public names. Link-local, so that it is the same in every lab.
 API = "169.254.170.1"
 
@@ -34,10 +37,12 @@ class Ports:
 
     metadata: int
     api: int
+    dns: int
 
 
-def translation(gateway: str, ports: Ports) -> str:
+def translation(gateway: str, resolver: str, ports: Ports) -> str:
     """The nftables table by which a machine and its containers reach the services. Pure."""
+    resolvers = f"ip daddr {{ {resolver}, {DNS} }}"
     return "\n".join(
         [
             "table ip lab_vpc_services",
@@ -46,6 +51,8 @@ def translation(gateway: str, ports: Ports) -> str:
             "  chain translate {",
             f"    ip daddr {METADATA} tcp dport 80 dnat to {gateway}:{ports.metadata}",
             f"    ip daddr {API} tcp dport 80 dnat to {gateway}:{ports.api}",
+            f"    {resolvers} udp dport 53 dnat to {gateway}:{ports.dns}",
+            f"    {resolvers} tcp dport 53 dnat to {gateway}:{ports.dns}",
             "  }",
             "  chain containers {",
             "    type nat hook prerouting priority dstnat; policy accept;",
@@ -61,6 +68,21 @@ def translation(gateway: str, ports: Ports) -> str:
     )
 
 
+def resolver_of(cidr: str) -> str:
+    """The address of a VPC's resolver: the second of its network.
+
+    https://docs.aws.amazon.com/vpc/latest/userguide/AmazonDNS-concepts.html
+    """
+    return str(ip_network(cidr)[2])
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    ports: Ports
+    http: tuple[BaseWSGIServer, ...]
+    resolver: ResolverServer
+
+
 class VpcServices:
     """The open services of a lab's VPCs."""
 
@@ -68,7 +90,7 @@ class VpcServices:
         """Open nothing yet; ``api`` answers all questions."""
         self._api = api
         self._lock = threading.Lock()
-        self._open: dict[str, tuple[Ports, list[BaseWSGIServer]]] = {}
+        self._open: dict[str, _Opened] = {}
 
     def rules(self, vpc: str, cidr: str) -> str:
         """The rules for a machine of a VPC, whose services are opened unless they are.
@@ -82,22 +104,29 @@ class VpcServices:
         with self._lock:
             if vpc not in self._open:
                 try:
-                    self._open[vpc] = self._start(vpc, gateway)
+                    self._open[vpc] = self._start(vpc, cidr)
                 except OSError as error:
                     raise SwarmctlError(f"no services for {vpc} on {gateway}: {error}") from error
-                log.info("services of %s on %s: %s", vpc, gateway, self._open[vpc][0])
-            return translation(gateway, self._open[vpc][0])
+                log.info("services of %s on %s: %s", vpc, gateway, self._open[vpc].ports)
+            return translation(gateway, resolver_of(cidr), self._open[vpc].ports)
+
+    def resolv_conf(self, vpc: str, cidr: str) -> str:
+        """``/etc/resolv.conf`` of a machine, as DHCP makes it on EC2."""
+        domain = self._api.names_in(vpc).domain.rstrip(".")
+        return f"search {domain}\nnameserver {resolver_of(cidr)}\n"
 
     def close_unused(self, vpcs: set[str]) -> None:
         """Close the services of all VPCs except those in ``vpcs``."""
         with self._lock:
             gone = [self._open.pop(vpc) for vpc in set(self._open) - vpcs]
-        for _, servers in gone:
-            for server in servers:
+        for services in gone:
+            services.resolver.close()
+            for server in services.http:
                 server.shutdown()
                 server.server_close()
 
-    def _start(self, vpc: str, gateway: str) -> tuple[Ports, list[BaseWSGIServer]]:
+    def _start(self, vpc: str, cidr: str) -> _Opened:
+        gateway = gateway_of(cidr)
         metadata = MetadataService(
             lambda address: self._api.facts_at(vpc, address), self._api.key_of
         )
@@ -109,8 +138,14 @@ class VpcServices:
                 return [b""]
             return gate(environ, start_response)
 
-        servers = [_serve(gateway, app) for app in (metadata, api)]
-        return Ports(*(server.server_port for server in servers)), servers
+        http = (_serve(gateway, metadata), _serve(gateway, api))
+        resolver = ResolverServer(
+            gateway,
+            lambda: self._api.names_in(vpc),
+            lambda address: ip_address(address) in ip_network(cidr) and address != gateway,
+        )
+        ports = Ports(http[0].server_port, http[1].server_port, resolver.port)
+        return _Opened(ports, http, resolver)
 
 
 def _serve(address: str, app: Callable[..., Any]) -> BaseWSGIServer:

@@ -31,6 +31,11 @@ class Call:
         """As in a policy: ``ec2:DescribeInstances``."""
         return f"{self.service}:{self.action or 'UnknownAction'}"
 
+    @property
+    def reads(self) -> bool:
+        """Whether the call changes nothing."""
+        return self.action.startswith(("Describe", "Discover", "Get", "List"))
+
     def tags(self) -> dict[str, str]:
         """The tags that the request gives to something."""
         if self.as_json:

@@ -15,6 +15,7 @@ from docker.models.containers import Container
 
 from swarmctl.lab.machine import container_name
 from tests.lab.support import NAME, Lab
+from tests.lab.test_2_machines.conftest import aws, run
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -38,13 +39,7 @@ except Exception as error:
 @pytest.fixture
 def machine(lab: Lab, instance: str, engine: docker.DockerClient) -> Iterator[Container]:
     """A machine whose profile may describe instances, and nothing else."""
-    iam = boto3.client(
-        "iam",
-        endpoint_url=lab.env["AWS_ENDPOINT_URL"],
-        aws_access_key_id=lab.env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=lab.env["AWS_SECRET_ACCESS_KEY"],
-        region_name=lab.env["AWS_REGION"],
-    )
+    iam = aws(lab, "iam")
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=_policy("sts:AssumeRole"))
     iam.put_role_policy(
         RoleName=ROLE, PolicyName=ROLE, PolicyDocument=_policy("ec2:DescribeInstances")
@@ -64,16 +59,10 @@ def _policy(action: str) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
-def _run(machine: Container, *argv: str, **environment: str) -> str:
-    output = machine.exec_run(list(argv), environment=environment).output
-    assert isinstance(output, bytes)
-    return output.decode()
-
-
 def test_the_sdk_in_a_machine_needs_no_key(lab: Lab, machine: Container, instance: str) -> None:
     """Broken: the discovery agent works on AWS only, so nobody sees it work before."""
     machine.put_archive("/opt", _sdk())
-    said = _run(
+    said = run(
         machine,
         "python3",
         "-c",
@@ -89,15 +78,15 @@ def test_the_sdk_in_a_machine_needs_no_key(lab: Lab, machine: Container, instanc
 
 def test_the_metadata_need_a_token_and_a_container_gets_none(machine: Container) -> None:
     """Broken: a container steals the node's role, or the agent on the host network has none."""
-    assert len(_run(machine, "sh", "-c", TOKEN)) > 30
+    assert len(run(machine, "sh", "-c", TOKEN)) > 30
     container = "docker run --rm --network {} node:20 node -e '{}'"
     script = (
         'fetch("http://169.254.169.254/latest/api/token", {method: "PUT", headers: '
         '{"X-aws-ec2-metadata-token-ttl-seconds": "60"}, signal: AbortSignal.timeout(5000)})'
         '.then(r => console.log("token", r.status), e => console.log("none"))'
     )
-    assert "token 200" in _run(machine, "sh", "-c", container.format("host", script))
-    assert "none" in _run(machine, "sh", "-c", container.format("bridge", script))
+    assert "token 200" in run(machine, "sh", "-c", container.format("host", script))
+    assert "none" in run(machine, "sh", "-c", container.format("bridge", script))
 
 
 def _sdk() -> bytes:

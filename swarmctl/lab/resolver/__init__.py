@@ -1,0 +1,1 @@
+"""The resolver at a VPC's second address: private hosted zones, Cloud Map, EC2's own names."""
