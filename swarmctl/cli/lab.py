@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.options import Format, TableOrJson, time_option
 from swarmctl.errors import Exit
 
 app = typer.Typer(no_args_is_help=True, help="A local AWS whose EC2 instances are real machines.")
@@ -63,16 +64,63 @@ def env(name: NameOption = "lab") -> None:
 
 @app.command()
 def status(name: NameOption = "lab") -> int:
-    """Show the AWS API, the image mirror, and the machine of every instance and load balancer.
+    """Show the AWS API, its calls, the image mirror, and every instance and load balancer.
 
     Exit code: 0 the lab is up, 1 only machines of it are left, 2 there is no such lab.
     """
     from swarmctl.cli.show.lab import lab_table
-    from swarmctl.lab import instances, lab
+    from swarmctl.lab import control, instances, lab
 
     found = lab.status(name)
-    console.out().print(lab_table(found, instances.listed(name) if found.endpoint else ()))
+    up = bool(found.endpoint)
+    listed, traffic = (instances.listed(name), control.traffic(name)) if up else ((), None)
+    console.out().print(lab_table(found, listed, traffic))
     return int(Exit.OK if found.endpoint else Exit.FAILED)
+
+
+@app.command()
+def calls(name: NameOption = "lab", output: TableOrJson = Format.TABLE) -> None:
+    """Show the calls to the AWS API since the lab was started: by whom, and what became of them."""
+    from swarmctl.cli.show.lab import calls_as_data, calls_table
+    from swarmctl.lab import control
+
+    found = control.traffic(name)
+    if output is Format.JSON:
+        console.emit_json(calls_as_data(found))
+    else:
+        console.out().print(calls_table(found))
+
+
+@app.command()
+def fault(
+    for_s: Annotated[float, time_option("--for", "For how long; 0 ends it.", zero=True)],
+    name: NameOption = "lab",
+    status: Annotated[
+        int,
+        typer.Option(
+            "--status",
+            min=500,
+            max=599,
+            metavar="CODE",
+            help="Answer with this status of HTTP.  [default: refuse as if a limit were reached]",
+        ),
+    ] = 0,
+    service: Annotated[
+        str,
+        typer.Option(
+            "--service",
+            metavar="NAME",
+            help="Only the calls of this service, as policies name it: ec2, servicediscovery, "
+            "elasticloadbalancing, route53 …",
+        ),
+    ] = "",
+) -> None:
+    """Let the AWS API refuse all calls for a while, as AWS does in a bad minute."""
+    from swarmctl.lab import control
+
+    control.fail(name, for_s, status, service)
+    what = f"HTTP {status}" if status else "throttled"
+    console.note(f"{service or 'all services'}: {what} for {for_s:g} s" if for_s else "no fault")
 
 
 @app.command()

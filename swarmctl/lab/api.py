@@ -19,13 +19,15 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
+from swarmctl.lab.access.api_error import json_answer
 from swarmctl.lab.access.call import Call
+from swarmctl.lab.access.gate import Gate
 from swarmctl.lab.access.iam import announce, require_permission
 from swarmctl.lab.access.keys import Key, KeyRing
+from swarmctl.lab.access.traffic import CONTROL, Traffic
 from swarmctl.lab.balancer import elbv2
 from swarmctl.lab.balancer.model import LoadBalancer
 from swarmctl.lab.balancer.targets import Report
-from swarmctl.lab.gate import Gate
 from swarmctl.lab.host.computer import Computer
 from swarmctl.lab.metadata.facts import Facts, facts_of
 from swarmctl.lab.resolver.answers import VpcNames
@@ -84,12 +86,15 @@ class View:
 class Api:
     """The served API, and the only way to read or change its state."""
 
-    def __init__(self, computer: Computer, *changed: threading.Event) -> None:
+    def __init__(
+        self, computer: Computer, *changed: threading.Event, limited: bool = True
+    ) -> None:
         """Load moto; nothing is served yet.
 
         Args:
             computer: what the API asks of this computer.
             changed: set after every request that may have changed something.
+            limited: whether AWS's limits of calls a second hold.
         """
         # moto reads its environment, and the file, when it is imported: here, and never again.
         with tempfile.TemporaryDirectory(prefix="swarmctl-amis-") as folder:
@@ -114,6 +119,7 @@ class Api:
         self._lock = threading.RLock()
         self._app = DomainDispatcherApplication(create_backend_app)
         self._names: dict[str, VpcNames] = {}  # by VPC, until a request changes something
+        self._traffic = Traffic(limited=limited)
         self._keys = KeyRing(Key("", secrets.token_urlsafe()))  # none, until ``serve``
 
     def serve(self, port: int, key_id: str, secret: str) -> int:
@@ -145,6 +151,9 @@ class Api:
     def _answer(
         self, environ: dict[str, Any], start_response: Any, key: Key, call: Call
     ) -> Iterable[bytes]:
+        if call.service == CONTROL:
+            return json_answer(start_response, self._traffic.control(key, call))
+        self._traffic.admit(key, call)
         with self._lock:
             require_permission(ACCOUNT, key, call)
             body = list(self._app(environ, start_response))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 from xml.sax.saxutils import escape
@@ -30,25 +30,34 @@ def answer(start_response: Any, error: ApiError, service: str, *, as_json: bool)
         as_json: the request was one of a service that speaks JSON.
     """
     if as_json:
-        kind = "application/x-amz-json-1.1"
-        body = json.dumps({"__type": error.code, "message": error.message})
-    else:
-        kind = "text/xml"
-        what = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
-        body = '<?xml version="1.0" encoding="UTF-8"?>' + (
-            f"<ErrorResponse><Error><Type>Sender</Type>{what}</Error>"
-            "<RequestId>lab</RequestId></ErrorResponse>"
-            if service not in ("", "ec2")
-            else f"<Response><Errors><Error>{what}</Error></Errors>"
-            "<RequestID>lab</RequestID></Response>"
+        text = {"__type": error.code, "message": error.message}
+        return json_answer(start_response, text, error)
+    what = f"<Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
+    if service in ("", "ec2"):
+        form = (
+            f"<Response><Errors><Error>{what}</Error></Errors><RequestID>lab</RequestID></Response>"
         )
-    content = body.encode()
-    start_response(
-        f"{error.status.value} {error.status.phrase}",
-        [
-            ("Content-Type", kind),
-            ("Content-Length", str(len(content))),
-            ("x-amzn-errortype", error.code),
-        ],
-    )
+    else:
+        kind = "Sender" if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else "Receiver"
+        form = (
+            f"<ErrorResponse><Error><Type>{kind}</Type>{what}</Error>"
+            "<RequestId>lab</RequestId></ErrorResponse>"
+        )
+    body = f'<?xml version="1.0" encoding="UTF-8"?>{form}'
+    return _send(start_response, "text/xml", body, error)
+
+
+def json_answer(
+    start_response: Any, data: Mapping[str, Any], error: ApiError | None = None
+) -> Iterable[bytes]:
+    """An answer in JSON (WSGI)."""
+    return _send(start_response, "application/x-amz-json-1.1", json.dumps(data), error)
+
+
+def _send(start_response: Any, kind: str, body: str, error: ApiError | None) -> Iterable[bytes]:
+    status, content = error.status if error else HTTPStatus.OK, body.encode()
+    headers = [("Content-Type", kind), ("Content-Length", str(len(content)))]
+    if error:
+        headers.append(("x-amzn-errortype", error.code))
+    start_response(f"{status.value} {status.phrase}", headers)
     return [content]

@@ -28,7 +28,7 @@ def api(changed: threading.Event) -> Api:
         conflict=lambda cidr: f"{cidr} is in use" if cidr == TAKEN else "",
         no_room=lambda wanted, _: f"no room for {wanted}" if wanted > ROOM else "",
     )
-    return Api(computer, changed)
+    return Api(computer, changed, limited=False)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,112 @@
+"""The traffic of the lab's API: what is counted, limited, and made to fail on request."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from swarmctl.lab.access.api_error import ApiError
+from swarmctl.lab.access.call import Call
+from swarmctl.lab.access.keys import Key
+from swarmctl.lab.access.rates import bucket, failed, throttled
+
+CONTROL = "swarmctl-lab"  # the service that the operator signs for to read or change the traffic
+LONGEST_FAULT = 24 * 3600.0  # seconds
+_MOST_BUCKETS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A time in which calls fail: with a status of HTTP, or (0) as if a limit were reached."""
+
+    status: int
+    until: float
+    service: str  # as a policy names it, "" for all
+
+    def concerns(self, call: Call) -> bool:
+        """Whether the call fails."""
+        return self.service in ("", call.service)
+
+
+class Traffic:
+    """Counts all calls, and refuses those above a limit or in a fault. For several threads."""
+
+    def __init__(self, *, limited: bool, now: Callable[[], float] = time.monotonic) -> None:
+        """``limited``: whether AWS's limits of calls a second hold."""
+        self._limited = limited
+        self._now = now
+        self._since = now()
+        self._lock = threading.Lock()
+        self._calls: Counter[tuple[str, str, str]] = Counter()  # caller, action, outcome
+        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}  # calls left, and when
+        self._fault: Fault | None = None
+
+    def admit(self, key: Key, call: Call) -> None:
+        """Let a call pass.
+
+        Raises:
+            ApiError: a fault is under way, or a limit is reached.
+        """
+        with self._lock:
+            error = self._failure(call)
+            if error is None and self._limited and not self._take(call):
+                error = throttled(call)
+            outcome = "passed" if error is None else error.code
+            self._calls[key.role or "operator", call.name, outcome] += 1
+        if error is not None:
+            raise error
+
+    def control(self, key: Key, call: Call) -> Mapping[str, Any]:
+        """Answer a request of the operator about the traffic itself.
+
+        Raises:
+            ApiError: it is not the operator's, or makes no sense.
+        """
+        if key.role:
+            raise ApiError("AccessDeniedException", "only the operator may ask this")
+        if call.action == "ListCalls":
+            return self._listed()
+        if call.action == "SetFault":
+            return self._set_fault(call.parameters)
+        raise ApiError("UnknownOperationException", f"there is no {call.action}", 400)
+
+    def _failure(self, call: Call) -> ApiError | None:
+        fault = self._fault
+        if fault is None or self._now() >= fault.until or not fault.concerns(call):
+            return None
+        return failed(call, fault.status) if fault.status else throttled(call)
+
+    def _take(self, call: Call) -> bool:
+        """Take a token from the call's bucket, if it has one."""
+        name, rate = bucket(call)
+        now, where = self._now(), (call.region, name)
+        left, then = self._buckets.get(where, (rate.capacity, now))
+        left = min(rate.capacity, left + (now - then) * rate.refill)
+        if len(self._buckets) >= _MOST_BUCKETS:  # names are the caller's
+            self._buckets.clear()
+        self._buckets[where] = (left - 1 if left >= 1 else left), now
+        return left >= 1
+
+    def _listed(self) -> Mapping[str, Any]:
+        with self._lock:
+            rows = [
+                {"Caller": caller, "Action": action, "Outcome": outcome, "Calls": number}
+                for (caller, action, outcome), number in sorted(self._calls.items())
+            ]
+            return {"Seconds": self._now() - self._since, "Calls": rows}
+
+    def _set_fault(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        status, seconds = asked.get("Status"), asked.get("Seconds")
+        if status not in (0, *map(int, HTTPStatus)) or 0 < status < 500:
+            raise ApiError("ValidationException", "Status is 0 or an error of the server", 400)
+        if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_FAULT:
+            raise ApiError("ValidationException", f"Seconds is at most {LONGEST_FAULT:.0f}", 400)
+        fault = Fault(int(status), self._now() + seconds, str(asked.get("Service") or ""))
+        with self._lock:
+            self._fault = fault
+        return {}
