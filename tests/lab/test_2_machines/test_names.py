@@ -80,6 +80,19 @@ def test_a_container_finds_tasks_by_name_and_port(
     assert first["name"] == f"task{first['port']}._web._tcp.{DOMAIN}"
 
 
+@pytest.mark.parametrize("protocol", ["+notcp", "+tcp"])
+def test_dig_on_a_machine_has_the_same_answers(
+    instance: str, tasks: dict[str, int], engine: docker.DockerClient, protocol: str
+) -> None:
+    """Broken: the documentation's commands show nothing."""
+    machine: Container = engine.containers.get(container_name(NAME, instance))
+    addresses = run(machine, "dig", "+short", protocol, f"web.{DOMAIN}", "A").split()
+    assert len(addresses) == 8
+    assert set(addresses) < set(tasks)
+    ports = run(machine, "dig", "+short", protocol, f"_web._tcp.{DOMAIN}", "SRV").split()[2::4]
+    assert {int(port) for port in ports} <= set(tasks.values())
+
+
 def test_a_machine_knows_itself_and_unknown_names_fail_at_once(
     instance: str, engine: docker.DockerClient
 ) -> None:
