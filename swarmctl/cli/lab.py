@@ -96,7 +96,7 @@ def fault(
     for_s: Annotated[float, time_option("--for", "For how long; 0 ends it.", zero=True)],
     name: NameOption = "lab",
     status: Annotated[
-        int,
+        int | None,
         typer.Option(
             "--status",
             min=500,
@@ -104,7 +104,7 @@ def fault(
             metavar="CODE",
             help="Answer with this status of HTTP.  [default: refuse as if a limit were reached]",
         ),
-    ] = 0,
+    ] = None,
     service: Annotated[
         str,
         typer.Option(
@@ -118,7 +118,7 @@ def fault(
     """Let the AWS API refuse all calls for a while, as AWS does in a bad minute."""
     from swarmctl.lab import control
 
-    control.fail(name, for_s, status, service)
+    control.fail(name, for_s, status or 0, service)
     what = f"HTTP {status}" if status else "throttled"
     console.note(f"{service or 'all services'}: {what} for {for_s:g} s" if for_s else "no fault")
 
