@@ -147,7 +147,8 @@ def test_registering_a_name_needs_the_permission_to_change_the_zone(
 ) -> None:
     operator = service("servicediscovery", endpoint)
     operator.create_private_dns_namespace(Name="a.internal", Vpc=role.vpc)
-    (namespace,) = operator.list_namespaces()["Namespaces"]
+    mine = [{"Name": "NAME", "Values": ["a.internal"], "Condition": "EQ"}]
+    (namespace,) = operator.list_namespaces(Filters=mine)["Namespaces"]
     made = operator.create_service(
         Name="web",
         NamespaceId=namespace["Id"],
