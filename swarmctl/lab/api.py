@@ -138,11 +138,11 @@ class Api:
         self._keys = KeyRing(Key(key_id, secret))
 
         def hosts() -> tuple[str, str]:
-            return f"127.0.0.1:{server.server_port}", f"localhost:{server.server_port}"
+            return f"127.0.0.1:{server.port}", f"localhost:{server.port}"
 
         server = http_server("127.0.0.1", port, self.gate(hosts))
         threading.Thread(target=server.serve_forever, daemon=True, name="api").start()
-        return server.server_port
+        return server.port
 
     def gate(self, hosts: Callable[[], Collection[str]]) -> Gate:
         """The API as a WSGI application, for requests to one of ``hosts``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
@@ -13,5 +14,12 @@ class _Quiet(WSGIRequestHandler):
 
 
 def http_server(address: str, port: int, app: Any) -> BaseWSGIServer:
-    """A server bound to an address, a thread for each connection; nothing is answered yet."""
-    return make_server(address, port, app, threaded=True, request_handler=_Quiet)
+    """A server bound to an address, a thread for each connection; nothing is answered yet.
+
+    Raises:
+        OSError: the address cannot be bound. (werkzeug itself would end the process.)
+    """
+    with socket.create_server((address, port), backlog=128) as bound:
+        return make_server(
+            address, port, app, threaded=True, request_handler=_Quiet, fd=bound.fileno()
+        )

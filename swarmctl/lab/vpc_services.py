@@ -144,7 +144,7 @@ class VpcServices:
             lambda: self._api.names_in(vpc),
             lambda address: ip_address(address) in ip_network(cidr) and address != gateway,
         )
-        ports = Ports(http[0].server_port, http[1].server_port, resolver.port)
+        ports = Ports(http[0].port, http[1].port, resolver.port)
         return _Opened(ports, http, resolver)
 
 

@@ -62,6 +62,7 @@ def test_the_environment_has_the_labs_own_key_and_addresses(other: None) -> None
     assert variables["AWS_ACCESS_KEY_ID"] == "LAB1"
     assert variables["AWS_SECRET_ACCESS_KEY"] == "secret"
     assert variables["SWARMCTL_VPC_CIDR"] == "10.42.0.0/16"
+    assert variables["SWARMCTL_NODE_AWS_ENDPOINT_URL"] == "http://169.254.170.1"
 
 
 def test_labs_started_at_once_choose_different_keys_and_addresses(
