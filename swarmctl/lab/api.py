@@ -86,9 +86,7 @@ class View:
 class Api:
     """The served API, and the only way to read or change its state."""
 
-    def __init__(
-        self, computer: Computer, *changed: threading.Event, limited: bool = True
-    ) -> None:
+    def __init__(self, computer: Computer, *changed: threading.Event, limited: bool = True) -> None:
         """Load moto; nothing is served yet.
 
         Args:
