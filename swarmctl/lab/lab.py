@@ -25,7 +25,7 @@ from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError, re
 from swarmctl.lab import machine, network
 from swarmctl.lab.api import Ec2Instance, View
 from swarmctl.lab.balancer.machine import states as balancer_states
-from swarmctl.lab.firewall import OPERATOR, compile_rules
+from swarmctl.lab.firewall import OPERATOR, compile_rules, gateway_of
 from swarmctl.lab.host.addresses import Taken, first_free, taken_here
 from swarmctl.lab.image.ensure import Images, ensure_images
 from swarmctl.lab.paths import ROOT, LabPaths, Record, held, known_labs
@@ -278,6 +278,7 @@ def _check_boot(client: docker.DockerClient, lab: str, images: Images) -> None:
             ),
         )
         machine.start(client, lab, _CHECK)
+        machine.require_reach(client, lab, _CHECK, gateway_of(_CHECK_CIDR))
     finally:
         machine.remove(client, lab, _CHECK)
         network.remove_network(client, net)

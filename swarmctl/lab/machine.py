@@ -6,6 +6,7 @@ Uses only the Engine API; needs no root on the host.
 from __future__ import annotations
 
 import io
+import socket
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ MIRROR_NAME = "mirror.lab"
 # Seconds. Booting takes about two on an idle machine; a dozen at once on two cores take longer.
 BOOT_TIMEOUT = 90
 STOP_TIMEOUT = 20
+REACH_TIMEOUT = 10
 
 # Runs inside the machine: loopback is never filtered, whatever the security groups are.
 _SSHD_ANSWERS = """
@@ -134,6 +136,25 @@ def start(client: docker.DockerClient, lab: str, instance: str) -> None:
         raise _boot_failure(client, lab, instance, str(error.explanation)) from error
     if code != 0:
         raise _boot_failure(client, lab, instance, f"sshd did not answer within {BOOT_TIMEOUT} s")
+
+
+def require_reach(client: docker.DockerClient, lab: str, instance: str, gateway: str) -> None:
+    """Require that a machine reaches this computer, where its metadata and DNS are served.
+
+    Raises:
+        SwarmctlError: it does not.
+    """
+    container = client.containers.get(container_name(lab, instance))
+    with socket.create_server((gateway, 0)) as server:
+        connect = f"exec 3<>/dev/tcp/{gateway}/{server.getsockname()[1]}"
+        code, _ = container.exec_run(["timeout", str(REACH_TIMEOUT), "bash", "-c", connect])
+    if code != 0:
+        raise SwarmctlError(
+            "a machine does not reach this computer: its firewall drops what comes from Docker's "
+            "networks",
+            "let the lab's ranges in, for example: sudo ufw allow from 10.32.0.0/11; "
+            "sudo ufw allow from 198.18.0.0/15",
+        )
 
 
 def _boot_failure(client: docker.DockerClient, lab: str, instance: str, why: str) -> SwarmctlError:
