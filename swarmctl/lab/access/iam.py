@@ -14,7 +14,7 @@ from swarmctl.lab.access.api_error import ApiError
 from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.keys import Key
 from swarmctl.lab.access.policies import Context, Verdict, judge
-from swarmctl.lab.access.resources import resources
+from swarmctl.lab.access.resources import created, resources
 
 # What a service does in the caller's name, so that the caller needs these permissions too.
 # https://docs.aws.amazon.com/cloud-map/latest/dg/security-iam-awsmanpol.html
@@ -62,8 +62,9 @@ def _needed(account: str, call: Call) -> Iterator[tuple[str, tuple[str, ...], Co
     if call.name != "sts:GetCallerIdentity":
         yield call.name, named, context
     if call.tags() and call.action.startswith("Create") and call.service in _TAGGING:
+        made = created(call, account)
         creates = {f"{call.service}:createaction": (call.action,)}
-        yield _TAGGING[call.service], named, {**context, **creates}
+        yield _TAGGING[call.service], made, {**_context(account, call, made), **creates}
     for action in _ALSO.get(call.name, ()):
         yield action, (_zone(account, call) or "*",), {}
 

@@ -32,6 +32,17 @@ def resources(call: Call, account: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found(call, account) if found else ())) or ("*",)
 
 
+def created(call: Call, account: str) -> tuple[str, ...]:
+    """What stands for the ARN of the thing that a call creates: its last part is not known yet."""
+    named = resources(call, account)
+    match call.action:
+        case "CreateRule":
+            return tuple(f"{a.replace(':listener/', ':listener-rule/', 1)}/new" for a in named)
+        case "CreateService":
+            return tuple(f"{arn.rpartition(':')[0]}:service/srv-new" for arn in named)
+    return named
+
+
 def _load_balancing(call: Call, account: str) -> Iterator[str]:
     if call.action.startswith("Describe"):  # not limited to resources on AWS either
         return

@@ -8,7 +8,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.keys import LIFETIME, Key
+from swarmctl.lab.access.resources import created, resources
 from swarmctl.lab.api import GOLDEN_AMI, Api
 from tests.unit.lab.conftest import KEY_ID, SECRET, client
 
@@ -179,6 +181,41 @@ def test_a_condition_on_the_tag_of_a_target_group_is_judged(role: Role, endpoint
     delete = role.client("elbv2").delete_target_group
     assert refused(delete, TargetGroupArn=groups["foreign"])["Code"] == "AccessDenied"
     delete(TargetGroupArn=groups["mine"])
+
+
+def test_what_is_created_with_tags_may_be_tagged_by_its_own_name_only(
+    role: Role, endpoint: str
+) -> None:
+    load_balancing = role.client("elbv2")
+    make = {"Name": "tagged", "Protocol": "HTTP", "Port": 80, "VpcId": role.vpc, "Tags": TAG}
+    create = {"Sid": "create", **allow("elasticloadbalancing:CreateTargetGroup")}
+    role.may(create)
+    error = refused(load_balancing.create_target_group, **make)
+    assert "elasticloadbalancing:AddTags" in error["Message"]
+    tag = allow(
+        "elasticloadbalancing:AddTags",
+        Condition={"StringEquals": {"elasticloadbalancing:CreateAction": "CreateTargetGroup"}},
+    ) | {"Resource": "arn:aws:elasticloadbalancing:*:*:targetgroup/tagged/*"}
+    role.may(create, tag)
+    made = load_balancing.create_target_group(**make)["TargetGroups"][0]["TargetGroupArn"]
+    service("elbv2", endpoint).delete_target_group(TargetGroupArn=made)
+
+
+LISTENER = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:listener/app/shop/1/2"
+
+
+def test_a_rules_tags_are_those_of_the_rule_and_not_of_its_listener() -> None:
+    call = Call("elasticloadbalancing", "CreateRule", {"ListenerArn": LISTENER}, "eu-central-1")
+    assert resources(call, "123456789012") == (LISTENER,)
+    rule = LISTENER.replace("listener", "listener-rule")
+    assert created(call, "123456789012") == (f"{rule}/new",)
+
+
+def test_the_target_groups_of_a_rules_actions_need_no_permission() -> None:
+    group = {"Actions.member.1.TargetGroupArn": "arn:aws:elasticloadbalancing:::targetgroup/a/1"}
+    parameters = {"ListenerArn": LISTENER, **group}
+    call = Call("elasticloadbalancing", "CreateRule", parameters, "eu-central-1")
+    assert resources(call, "123456789012") == (LISTENER,)
 
 
 def test_a_token_that_is_not_the_keys_is_refused(role: Role, endpoint: str) -> None:
