@@ -19,7 +19,7 @@ from typing import Any
 import docker
 from rich.console import Console
 
-from bench import kills, phases, predictor
+from bench import kills, load_balancer, phases, predictor
 from bench.support import ROOT
 from swarmctl.lab.image.ensure import ensure_images
 
@@ -36,6 +36,8 @@ def main() -> None:
 
     results["predictor"] = predictor.measure(console.log)
     console.print(predictor.table(results["predictor"]))
+    results["load_balancer"] = load_balancer.measure(console.log)
+    console.print(load_balancer.table(results["load_balancer"]))
     results["seconds"] = {}
     for nodes in [int(size) for size in options.sizes.split(",") if int(size)]:
         times = phases.measure(nodes, mirror, console.log)

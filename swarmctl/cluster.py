@@ -106,6 +106,20 @@ def resolve(
     return Target(manager_endpoints(name, instances), name, instances, ec2)
 
 
+def named(target: Target, cluster: str | None) -> str:
+    """The cluster's name, also with ``--host``; ``""`` if nothing says it.
+
+    Args:
+        target: resolved.
+        cluster: the option's; ``None`` for ``$SWARMCTL_CLUSTER``.
+
+    Raises:
+        UsageError: this is no name.
+    """
+    name = target.cluster or cluster or os.environ.get("SWARMCTL_CLUSTER", "")
+    return cluster_name(name) if name else ""
+
+
 def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, ...]]:
     """A cluster's name and its instances, whether they are running or not.
 

@@ -3,8 +3,8 @@
     {"version": 1,
      "endpoints": [{"id", "name", "service", "stack", "task", "slot", "node", "address", "port",
                     "target", "protocol", "mode", "zone", "version", "tags": [TEXT], "since",
-                    "path"}],
-     "problems": [{"service", "text"}], "unpublished": [SERVICE]}
+                    "path", "balanced"}],
+     "urls": {SERVICE: [URL]}, "problems": [{"service", "text"}], "unpublished": [SERVICE]}
 
 and a check::
 
@@ -14,7 +14,7 @@ and a check::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,11 +22,14 @@ from swarmctl.discovery.check.check import Checked
 from swarmctl.discovery.endpoint import Catalogue, Endpoint
 
 
-def as_json(found: Catalogue, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """The catalogue, with these of its endpoints."""
+def as_json(
+    found: Catalogue, endpoints: Sequence[Endpoint], urls: Mapping[str, Sequence[str]]
+) -> dict[str, Any]:
+    """The catalogue, with these of its endpoints, and the URLs of services by name."""
     return {
         "version": 1,
         "endpoints": [asdict(endpoint) for endpoint in endpoints],
+        "urls": {service: list(each) for service, each in urls.items()},
         "problems": [asdict(problem) for problem in found.problems],
         "unpublished": list(found.unpublished),
     }

@@ -16,7 +16,8 @@ is left out before it stops: :mod:`swarmctl.discovery.leaving`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from swarmctl.discovery.endpoint import Catalogue, Endpoint, Member, Problem
 from swarmctl.discovery.labels import (
@@ -28,6 +29,8 @@ from swarmctl.discovery.labels import (
     version,
 )
 from swarmctl.discovery.leaving import is_draining, reachable
+from swarmctl.discovery.routes.labels import Route
+from swarmctl.discovery.routes.routes import routes
 from swarmctl.swarm.model import Port, Service, Swarm, Task
 from swarmctl.swarm.node import Node
 
@@ -63,13 +66,29 @@ def catalogue(swarm: Swarm) -> Catalogue:
         except LabelError as fault:
             problems.append(Problem(service.name, str(fault)))
     problems += _without_port(swarm, [service for service, _ in published])
+    found, without = routes(
+        [(service, how.main) for service, how in published]
+        + [(s, 0) for s in swarm.services if not s.ports and not s.is_job]
+    )
+    problems += (Problem(name, text) for name, text in without.items())
     return Catalogue(
-        endpoints=tuple(sorted(endpoints, key=lambda e: (e.name, e.node, e.port, e.id))),
+        endpoints=tuple(
+            sorted(_balanced(endpoints, found), key=lambda e: (e.name, e.node, e.port, e.id))
+        ),
         members=members(swarm),
         problems=tuple(sorted(problems, key=lambda p: (p.service, p.text))),
         services=tuple(s.name for s in swarm.services if s.ports and not s.is_job),
         unpublished=tuple(s.name for s in swarm.services if not s.ports and not s.is_job),
+        routes=found,
     )
+
+
+def _balanced(endpoints: Iterable[Endpoint], found: Iterable[Route]) -> Iterator[Endpoint]:
+    """The endpoints, those behind a load balancer marked."""
+    behind = {(route.service, route.port, "tcp") for route in found}
+    for each in endpoints:
+        is_behind = (each.service, each.target, each.protocol) in behind
+        yield replace(each, balanced=True) if is_behind else each
 
 
 def members(swarm: Swarm) -> tuple[Member, ...]:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from swarmctl.discovery.routes.labels import Route
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -29,6 +31,7 @@ class Endpoint:
         tags: in the order of the label.
         since: when the task was seen running (RFC 3339), or ``""``.
         path: that a probe requests, if it speaks HTTP.
+        balanced: whether a load balancer is to forward requests to it.
     """
 
     id: str
@@ -48,6 +51,7 @@ class Endpoint:
     tags: tuple[str, ...] = ()
     since: str = ""
     path: str = "/"
+    balanced: bool = False
 
     @property
     def place(self) -> str:
@@ -87,6 +91,7 @@ class Catalogue:
     problems: tuple[Problem, ...] = ()
     services: tuple[str, ...] = ()  # the Swarm's names of those that publish a port
     unpublished: tuple[str, ...] = ()  # … of those that do not
+    routes: tuple[Route, ...] = ()  # of services with swarmctl.http.… labels, sorted
 
     def by_name(self) -> Iterator[tuple[str, tuple[Endpoint, ...]]]:
         """The endpoints of each name; names in order."""

@@ -13,6 +13,7 @@ from swarmctl.discovery.agent import Agent
 from swarmctl.discovery.consul.dns_server import DnsListener
 from swarmctl.discovery.consul.identity import Identity
 from swarmctl.discovery.contact import Contact
+from swarmctl.discovery.listeners.aws import Aws
 from swarmctl.discovery.listeners.listener import Listener, Outlet
 from swarmctl.discovery.listeners.sockets import Place, listen_dns, listen_tcp
 from swarmctl.discovery.metrics import metrics
@@ -34,7 +35,7 @@ class Options:
         identity: names that clients are configured with.
         interval: seconds between two polls.
         kv_prefix: see :class:`swarmctl.discovery.source.LiveSource`.
-        cloud_map: a namespace of Cloud Map; ``""`` for none.
+        aws: where to publish in AWS, of the Swarm that was found.
     """
 
     http: Place
@@ -42,7 +43,7 @@ class Options:
     identity: Identity
     interval: float = 0.5
     kv_prefix: str = ""
-    cloud_map: str = ""
+    aws: Callable[[Target], Aws] = lambda _: Aws()
 
 
 def serve(
@@ -85,21 +86,13 @@ def serve(
         names = DnsListener((udp, tcp), options.identity)
         ends.callback(names.close)
         listeners: list[Listener] = [consul, names]
-        if options.cloud_map:
-            listeners.append(_cloud_map(options.cloud_map, source.cluster_id(), note))
+        listeners += options.aws(source.target).publishers(source.cluster_id, note)
         agent.outlets += [Outlet(listener, note) for listener in listeners]
         for outlet in agent.outlets:
             ends.callback(outlet.close)
         agent.offer()
         note(f"Consul API on http://{_bound(http)}, DNS on {_bound(udp)} (UDP and TCP)")
         agent.run(stop)
-
-
-def _cloud_map(namespace: str, owner: str, note: Callable[[str], None]) -> Listener:
-    from swarmctl.cloud.cloud_map import CloudMap
-    from swarmctl.discovery.listeners.cloud_map import CloudMapListener
-
-    return CloudMapListener(CloudMap(namespace), owner, lambda text: note(f"cloud-map: {text}"))
 
 
 def _bound(listening: socket.socket) -> str:

@@ -1,22 +1,25 @@
-"""One pass of the Cloud Map listener."""
+"""One pass of the listeners that publish in AWS."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
-from swarmctl.cloud.cloud_map import CloudMap
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.edition import follow
-from swarmctl.discovery.listeners.cloud_map import CloudMapListener
+from swarmctl.discovery.listeners.aws import Aws
+from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 
 
-def sync(swarm: Swarm, namespace: str, owner: str, *, dry_run: bool) -> list[str]:
-    """Bring a namespace in line with a Swarm; returns the changes.
+def sync(swarm: Swarm, aws: Aws, owner: Callable[[], str], *, dry_run: bool) -> list[str]:
+    """Bring Cloud Map and the load balancer in line with a Swarm; returns the changes.
+
+    One that fails does not stop the other. An agent that runs meanwhile does no harm.
 
     Args:
         swarm: a snapshot.
-        namespace: its name.
+        aws: where to publish.
         owner: the Swarm's id.
         dry_run: only say what would be changed.
 
@@ -24,14 +27,16 @@ def sync(swarm: Swarm, namespace: str, owner: str, *, dry_run: bool) -> list[str
         SwarmctlError: not all of it could be changed; says what.
     """
     lines: list[str] = []
-    listener = CloudMapListener(CloudMap(namespace), owner, lines.append)
+    errors: list[str] = []
     edition = follow(None, catalogue(swarm), (), time.time_ns() // 1_000_000)
-    if dry_run:
-        todo = listener.plan(edition)
-        return [
-            *(f"+ {r.group} {r.id}" for r in todo.register),
-            *(f"- {r.group} {r.id}" for r in todo.deregister),
-            *(f"! {r.group} {r.id}: registered by another owner" for r in todo.conflicts),
-        ]
-    listener.publish(edition)
+    for each in aws.publishers(owner, lines.append):
+        try:
+            if dry_run:
+                lines += (f"{each.name}: {line}" for line in each.changes(edition))
+            else:
+                each.publish(edition)
+        except SwarmctlError as fault:
+            errors.append(f"{each.name}: {fault.message}")
+    if errors:
+        raise SwarmctlError("; ".join(errors))
     return lines

@@ -91,6 +91,7 @@ class Service:
     update_message: str = ""
     update_started_at: str = ""  # RFC 3339
     updated_at: str = ""  # RFC 3339
+    created_at: str = ""  # RFC 3339
     job_iteration: int = 0
     constraints: tuple[Constraint, ...] = ()
     preferences: tuple[str, ...] = ()  # spread descriptors

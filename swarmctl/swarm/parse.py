@@ -251,6 +251,7 @@ def _service(raw: _Object, networks: Sequence[Network]) -> Service:
         update_message=update.text("Message"),
         update_started_at=update.text("StartedAt"),
         updated_at=raw.text("UpdatedAt"),
+        created_at=raw.text("CreatedAt"),
         job_iteration=raw.within("JobStatus").within("JobIteration").number("Index"),
         constraints=parse_all(placement.texts("Constraints")),
         preferences=tuple(

@@ -8,7 +8,7 @@ from swarmctl.cli.discovery import check, run, show, sync
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Publish names and addresses of what serves: Consul's HTTP API and DNS, Cloud Map.",
+    help="Publish what serves: Consul's HTTP API and DNS, Cloud Map, a load balancer.",
 )
 app.command()(run.run)
 app.command("list")(show.list_)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.discovery.sync import LoadBalancerOption
 from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson, time_option
 from swarmctl.errors import Exit
 
@@ -34,19 +35,22 @@ def check(
         time_option("--settle", "A disagreement counts if it lasts for this time."),
     ] = 2,
     format_: TableOrJson = Format.TABLE,
+    load_balancer: LoadBalancerOption = True,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Compare the Swarm, the Consul API, DNS, Cloud Map and a real request to each endpoint.
+    """Compare what names the endpoints with the Swarm, and with a real request to each.
+
+    That is the Consul API, DNS, Cloud Map, and the load balancer with a request through it.
 
     Exit codes: 0 they agree; 1 they do not, and each disagreement is named.
     """
     from swarmctl.cli.discovery.show import reader
-    from swarmctl.cluster import resolve
+    from swarmctl.cluster import named, resolve
     from swarmctl.discovery.check.check import check as compare
     from swarmctl.discovery.check.consul_api import ConsulApi
     from swarmctl.discovery.check.dns import Dns
-    from swarmctl.discovery.check.find import in_cloud_map
+    from swarmctl.discovery.check.find import behind_load_balancer, in_cloud_map
     from swarmctl.discovery.listeners.sockets import parse_place
 
     agent = (
@@ -56,7 +60,8 @@ def check(
     target = resolve(cluster, host)
     with reader(target) as (snapshot, cluster_id):
         found = in_cloud_map(target.cluster, cluster_id(), cloud_map)
-        checked = compare(snapshot, (*agent, *found), settle)
+        groups, rules = behind_load_balancer(named(target, cluster) if load_balancer else "")
+        checked = compare(snapshot, (*agent, *found, *groups), settle, examinations=rules)
     if format_ is Format.JSON:
         from swarmctl.discovery.as_json import checked_as_json
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.discovery.sync import CLOUD_MAP_HELP
+from swarmctl.cli.discovery.sync import CLOUD_MAP_HELP, LoadBalancerOption, in_aws
 from swarmctl.cli.options import ClusterOption, HostOption, time_option
 
 
@@ -41,10 +41,11 @@ def run(
             "--cloud-map", metavar="NAMESPACE", help=f"Publish there too. {CLOUD_MAP_HELP}"
         ),
     ] = None,
+    load_balancer: LoadBalancerOption = True,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Publish what serves: Consul's HTTP API and DNS, read-only, until SIGTERM or Ctrl-C.
+    """Publish what serves until SIGTERM or Ctrl-C: Consul's HTTP API and DNS (read-only), AWS.
 
     There is no access control: who reaches the port reads the catalogue. While no manager answers,
     the last one is served; its age is in the header X-Consul-LastContact and in /metrics.
@@ -64,7 +65,7 @@ def run(
         identity=Identity(datacenter, domain.strip("."), platform.node(), version("swarmctl")),
         interval=interval,
         kv_prefix=kv_prefix,
-        cloud_map=cloud_map or "",
+        aws=lambda target: in_aws(target, cluster, cloud_map, load_balancer=load_balancer),
     )
     with until_signal() as stop:
         serve(lambda: resolve(cluster, host), options, _log, stop)

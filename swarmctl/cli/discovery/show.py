@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +13,7 @@ from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
+    from swarmctl.discovery.routes.labels import Route
     from swarmctl.swarm.model import Swarm
 
 
@@ -33,24 +34,40 @@ def list_(
 
     An endpoint exists only while its task runs, is healthy, and is on a live node.
     """
-    from swarmctl.cluster import resolve
+    from swarmctl.cluster import named, resolve
     from swarmctl.discovery.catalogue import catalogue
 
-    with reader(resolve(cluster, host)) as (snapshot, _):
+    target = resolve(cluster, host)
+    with reader(target) as (snapshot, _):
         found = catalogue(snapshot())
     chosen = found.endpoints
     if service is not None:
         from swarmctl.discovery.choose import choose
 
         chosen = choose(found, service)
+    addresses = _urls(named(target, cluster), found.routes, {e.service for e in chosen})
     if format_ is Format.JSON:
         from swarmctl.discovery.as_json import as_json
 
-        console.emit_json(as_json(found, chosen))
+        console.emit_json(as_json(found, chosen, addresses))
         return
     from swarmctl.cli.show.discovery import show_endpoints
 
-    show_endpoints(found, chosen, service)
+    show_endpoints(found, chosen, service, addresses)
+
+
+def _urls(cluster: str, routes: Iterable[Route], services: Collection[str]) -> dict[str, list[str]]:
+    """The URLs of these services; without an answer from AWS, why there are none."""
+    from swarmctl.discovery.listeners.load_balancer.urls import shown_urls
+    from swarmctl.errors import SwarmctlError
+
+    if not cluster:
+        return {}
+    try:
+        return shown_urls(cluster, (route for route in routes if route.service in services))
+    except SwarmctlError as fault:
+        console.note(f"no URLs: {fault.message}")
+        return {}
 
 
 @contextmanager

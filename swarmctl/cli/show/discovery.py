@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from swarmctl.cli import console
 from swarmctl.cli.show.table import Column, print_table
@@ -14,24 +14,35 @@ _COLUMNS = (
     Column("REPLICA"), Column("TARGET"), Column("VERSION"), Column("TAGS"),
 )  # fmt: skip
 
+_URLS = (Column("SERVICE", style="bold"), Column("URL"))
+
 _DISAGREEMENTS = (
     Column("NAME", style="bold"), Column("ADDRESS"), Column("SOURCE"),
     Column("DISAGREEMENT", wraps=True), Column("SINCE"),
 )  # fmt: skip
 
 
-def show_endpoints(found: Catalogue, endpoints: Sequence[Endpoint], service: str | None) -> None:
+def show_endpoints(
+    found: Catalogue,
+    endpoints: Sequence[Endpoint],
+    service: str | None,
+    urls: Mapping[str, Sequence[str]],
+) -> None:
     """Print endpoints on stdout, and on stderr why services are not among them.
 
     Args:
         found: the catalogue.
         endpoints: of it, what to show.
         service: whose they are; ``None`` for all.
+        urls: of services behind a load balancer, by the Swarm's name.
     """
     if endpoints:
         print_table("Endpoints", _COLUMNS, [_row(endpoint) for endpoint in endpoints])
     else:
         console.note("no endpoint: nothing that is published serves")
+    if urls:
+        rows = [(name, url) for name, found_urls in urls.items() for url in found_urls]
+        print_table("Behind the load balancer", _URLS, rows)
     shown = {service, *(endpoint.service for endpoint in endpoints)} if service else None
     for problem in found.problems:
         if shown is None or problem.service in shown:

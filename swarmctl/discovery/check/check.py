@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.check.compare import Disagreement, compare
@@ -35,11 +36,20 @@ class Checked:
     disagreements: tuple[Disagreement, ...]
 
 
+class Examination(Protocol):
+    """Something to compare that is more than names of endpoints."""
+
+    def examine(self, found: Catalogue) -> list[Disagreement]:
+        """All disagreements with a catalogue."""
+
+
 def check(
     snapshot: Callable[[], Swarm],
     sources: Sequence[Source],
     settle: float,
     pause: Callable[[float], None] = time.sleep,
+    *,
+    examinations: Sequence[Examination] = (),
 ) -> Checked:
     """Compare the Swarm with what names its endpoints, and with a real request to each.
 
@@ -48,15 +58,16 @@ def check(
         sources: what names endpoints.
         settle: seconds between two readings.
         pause: replaced in tests.
+        examinations: what else is compared.
 
     Raises:
         SwarmctlError: the Swarm cannot be read.
     """
-    first = _read(snapshot(), sources)
+    first = _read(snapshot(), sources, examinations)
     if not first.disagreements:
         return first
     pause(settle)
-    second = _read(snapshot(), sources)
+    second = _read(snapshot(), sources, examinations)
     lasting = set(first.disagreements)
     return Checked(
         second.catalogue,
@@ -66,7 +77,7 @@ def check(
     )
 
 
-def _read(swarm: Swarm, sources: Sequence[Source]) -> Checked:
+def _read(swarm: Swarm, sources: Sequence[Source], examinations: Sequence[Examination]) -> Checked:
     found = catalogue(swarm)
     names = {endpoint.name for endpoint in found.endpoints}
     published: list[Published] = []
@@ -75,5 +86,7 @@ def _read(swarm: Swarm, sources: Sequence[Source]) -> Checked:
         # One that cannot list its names is asked for those that another one still has.
         names |= {name for name in published[-1].places if not name.startswith("_")}
     answers = ask_endpoints(found.endpoints)
-    disagreements = compare(swarm, found, published, answers)
+    more = [each for examination in examinations for each in examination.examine(found)]
+    every = {*compare(swarm, found, published, answers), *more}
+    disagreements = tuple(sorted(every, key=lambda d: (d.name, d.place, d.source, d.text)))
     return Checked(found, tuple(s.name for s in sources), len(answers), disagreements)

@@ -34,6 +34,7 @@ class DnsListener:
     """
 
     name = "dns"
+    refresh_s: float | None = None
 
     def __init__(self, sockets: tuple[socket.socket, socket.socket], identity: Identity) -> None:
         self._identity = identity

@@ -42,6 +42,7 @@ class HttpListener:
     """
 
     name = "consul"
+    refresh_s: float | None = None
 
     def __init__(
         self,

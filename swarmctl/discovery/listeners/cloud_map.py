@@ -8,7 +8,7 @@ with its owner, each service a tag: what another one owns is never changed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +19,8 @@ from swarmctl.discovery.reconcile import Changes, Record, changes
 from swarmctl.errors import SwarmctlError
 
 OWNER = "swarmctl:owner"
-# What is there is remembered between editions, and read anew after so long or after a failure.
+# What is there is remembered between editions, and read anew after so long; after a failure, what
+# failed.
 READ_AGAIN_S = 300.0
 PROTOCOLS = ("tcp", "udp", "sctp")
 
@@ -66,10 +67,12 @@ class CloudMapListener:
     owner: str
     note: Callable[[str], None] = lambda _: None
     name: str = "cloud-map"
+    refresh_s: float | None = READ_AGAIN_S
     clock: Callable[[], float] = time.monotonic
     _services: dict[str, CloudService] = field(default_factory=dict)
     _found: dict[tuple[str, str], Record] | None = None
     _read_at: float = 0.0
+    _unknown: set[str] = field(default_factory=set)  # what was done is not known: read anew
 
     def publish(self, edition: Edition) -> None:
         """See :class:`swarmctl.discovery.listeners.listener.Listener`.
@@ -89,14 +92,24 @@ class CloudMapListener:
             with _error_kept(errors, group):
                 self._end(mine, operations)
         self._remove_empty({record.group for record in wanted}, errors)
+        self._unknown |= set(errors)
         errors |= {f"{r.group}/{r.id}": "registered by another owner" for r in todo.conflicts}
+        self._unknown |= {record.group for record in todo.conflicts}
         if errors:
-            self._found = None  # what was done is not known: read it anew
             raise SwarmctlError("; ".join(f"{what}: {error}" for what, error in errors.items()))
 
     def plan(self, edition: Edition) -> Changes:
         """What :meth:`publish` would change."""
         return changes(self._wanted(edition), self._read().values(), self.owner)
+
+    def changes(self, edition: Edition) -> list[str]:
+        """See :class:`swarmctl.discovery.listeners.listener.Publisher`."""
+        todo = self.plan(edition)
+        return [
+            *(f"+ {r.group} {r.id}" for r in todo.register),
+            *(f"- {r.group} {r.id}" for r in todo.deregister),
+            *(f"! {r.group} {r.id}: registered by another owner" for r in todo.conflicts),
+        ]
 
     def _wanted(self, edition: Edition) -> list[Record]:
         return [r for e in edition.catalogue.endpoints for r in records(e, self.owner)]
@@ -104,19 +117,24 @@ class CloudMapListener:
     def _read(self) -> dict[tuple[str, str], Record]:
         if self._found is None or self.clock() - self._read_at > READ_AGAIN_S:
             self._services = {service.name: service for service in self.cloud.services()}
-            found = [
-                Record(
-                    name,
-                    instance.id,
-                    tuple(sorted(instance.attributes.items())),
-                    instance.attributes.get(OWNER, ""),
-                )
-                for name, service in self._services.items()
-                for instance in self.cloud.instances(service)
-            ]
-            self._found = {record.key: record for record in found}
+            self._found = dict(self._read_groups(self._services))
             self._read_at = self.clock()
+            self._unknown.clear()
+        elif self._unknown:
+            self._services = {service.name: service for service in self.cloud.services()}
+            again = dict(self._read_groups(self._unknown & set(self._services)))
+            kept = {k: r for k, r in self._found.items() if r.group not in self._unknown}
+            self._found = kept | again
+            self._unknown.clear()
         return self._found
+
+    def _read_groups(self, names: Iterable[str]) -> Iterator[tuple[tuple[str, str], Record]]:
+        """The instances of these services, by their keys."""
+        for name in names:
+            for instance in self.cloud.instances(self._services[name]):
+                value = tuple(sorted(instance.attributes.items()))
+                record = Record(name, instance.id, value, instance.attributes.get(OWNER, ""))
+                yield record.key, record
 
     def _begin(self, group: str, todo: Changes) -> list[str]:
         """Begin the changes of a service: register first, so that a name is never empty between."""

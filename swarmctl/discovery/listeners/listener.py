@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -13,10 +14,35 @@ from swarmctl.errors import SwarmctlError
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 60.0
 
 
+def backoff(failures: int) -> float:
+    """Seconds to wait after so many failures in a row: 0.5, 1, 2 … 60."""
+    return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10))
+
+
+class PublishError(SwarmctlError):
+    """A listener published only part of an edition.
+
+    Args:
+        message: what failed, and why.
+        retry_s: seconds after which it is worth trying again.
+    """
+
+    def __init__(self, message: str, retry_s: float) -> None:
+        super().__init__(message)
+        self.retry_s = retry_s
+
+
 class Listener(Protocol):
-    """Publishes editions."""
+    """Publishes editions.
+
+    Attributes:
+        name: for the log and ``/metrics``.
+        refresh_s: seconds after which an edition is published again though the Swarm is unchanged,
+            because what others may have changed is compared again; ``None``: never.
+    """
 
     name: str
+    refresh_s: float | None
 
     def publish(self, edition: Edition) -> None:
         """Make what is published the same as the edition; may take long.
@@ -25,6 +51,17 @@ class Listener(Protocol):
 
         Raises:
             SwarmctlError: it could not, or not all of it.
+        """
+
+
+class Publisher(Listener, Protocol):
+    """A listener that writes to AWS."""
+
+    def changes(self, edition: Edition) -> list[str]:
+        """What :meth:`publish` would change, a line each; writes nothing.
+
+        Raises:
+            SwarmctlError: what is there cannot be read.
         """
 
 
@@ -47,12 +84,14 @@ class Outlet:
     """A listener in a thread of its own: a slow or failing one delays no other.
 
     Only the newest edition waits, so a listener that was slow skips those between. After a failure
-    it is called again after 0.5 s, 1 s, 2 s … 60 s.
+    it is called again after 0.5 s, 1 s, 2 s … 60 s, or when it asked for; and at once with a newer
+    edition: what failed for one service must not hold back the changes of another.
 
     Args:
         listener: what publishes.
         note: called with a message at the first of several failures, and when it works again.
-        pause: waits for so many seconds, or until closed; replaced in tests.
+        pause: waits for so many seconds, or less if closed or if a newer edition is there;
+            replaced in tests.
     """
 
     def __init__(
@@ -65,9 +104,11 @@ class Outlet:
         self._note = note
         self._state = State()
         self._newest: Edition | None = None
+        self._tried: Edition | None = None
         self._changed = threading.Condition()
         self._closed = threading.Event()
-        self._pause = pause or self._closed.wait
+        self._pause = pause or self._until_newer
+        self._published_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name=listener.name, daemon=True)
         self._thread.start()
 
@@ -97,8 +138,11 @@ class Outlet:
 
     def _run(self) -> None:
         while (edition := self._next()) is not None:
+            self._tried = edition
             try:
                 self.listener.publish(edition)
+            except PublishError as fault:
+                self._failed(fault.message, fault.retry_s)
             except SwarmctlError as fault:
                 self._failed(fault.message)
             except Exception as fault:  # noqa: BLE001  # a bug in one listener must not end it
@@ -107,22 +151,39 @@ class Outlet:
                 self._succeeded(edition)
 
     def _next(self) -> Edition | None:
-        """The newest edition that is not published, or ``None`` when closed."""
+        """The newest edition when it is to be published, or ``None`` when closed."""
         with self._changed:
             while not self._closed.is_set():
-                if self._newest is not None and self._newest.index != self._state.index:
+                due = self._due_s()
+                if due is not None and due <= 0:
                     return self._newest
-                self._changed.wait()
+                self._changed.wait(due)
         return None
 
-    def _failed(self, error: str) -> None:
+    def _due_s(self) -> float | None:
+        """Seconds until the newest edition is to be published; ``None``: when there is another."""
+        if self._newest is None:
+            return None
+        if self._newest.index != self._state.index:
+            return 0
+        refresh = self.listener.refresh_s
+        return refresh and self._published_at + refresh - time.monotonic()
+
+    def _until_newer(self, seconds: float) -> None:
+        """Wait for so many seconds, or until closed or there is a newer edition."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._closed.is_set() or self._newest is not self._tried, seconds
+            )
+
+    def _failed(self, error: str, retry_s: float | None = None) -> None:
         failures = self._state.failures + 1
-        self._state = replace(self._state, failures=failures, error=error)
         if failures == 1:
             self._note(f"{self.listener.name}: {error}; trying again")
-        self._pause(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10)))
+        self._state = replace(self._state, failures=failures, error=error)
+        self._pause(backoff(failures) if retry_s is None else min(retry_s, LONGEST_PAUSE_S))
 
     def _succeeded(self, edition: Edition) -> None:
         if self._state.failures:
             self._note(f"{self.listener.name}: works again")
-        self._state = State(edition.index)
+        self._state, self._published_at = State(edition.index), time.monotonic()

@@ -17,7 +17,7 @@ FOUND = catalogue(
 
 def seen(capsys: pytest.CaptureFixture[str], service: str | None) -> tuple[list[str], str]:
     chosen = FOUND.endpoints if service is None else choose(FOUND, service)
-    show_endpoints(FOUND, chosen, service)
+    show_endpoints(FOUND, chosen, service, {"shop_web": ["http://lb.example/"]} if chosen else {})
     out, err = capsys.readouterr()
     return [" ".join(line.split()) for line in out.splitlines()], err
 
@@ -27,6 +27,7 @@ def test_all_endpoints_are_shown_with_what_is_not_published_and_why(
 ) -> None:
     lines, err = seen(capsys, None)
     assert "shop-web 10.42.0.5:32768 wkr_1 eu-1a shop_web.1 80/tcp 2.4 v1, blue" in lines
+    assert "shop_web http://lb.example/" in lines
     assert "shop_bad: not published: 'no good' is no DNS label" in err
     assert "reachable inside the Swarm only: shop_inner" in err
 

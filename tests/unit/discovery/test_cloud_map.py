@@ -92,6 +92,26 @@ def test_a_service_that_fails_does_not_stop_the_others_and_is_tried_again(api: A
     assert api.writes(both) == {"CreateService": 2, "RegisterInstance": 2}
 
 
+def test_after_a_failure_only_what_failed_is_read_again(api: Api) -> None:
+    """Broken: one poisoned name has the whole namespace listed twice a second."""
+    both = edition(
+        shop(
+            labelled("shop_auth", [port(3000, 3000)]),
+            more_tasks=(task("shop_auth", "wkr_1", 1, id="task9"),),
+        )
+    )
+    api.poisoned = "shop-auth"
+    for _ in range(2):
+        api.calls.clear()
+        with pytest.raises(SwarmctlError, match="it is poisoned"):
+            api.listener.publish(both)
+    assert api.calls["ListServices"] == 1
+    assert api.calls["ListInstances"] == 0
+    api.poisoned = ""
+    assert api.writes(both) == {"CreateService": 2, "RegisterInstance": 2}
+    assert api.writes(both) == {}
+
+
 def test_what_was_removed_behind_its_back_comes_back_when_it_is_read_again(api: Api) -> None:
     now = [0.0]
     api.listener.clock = lambda: now[0]

@@ -21,6 +21,7 @@ class Fake:
     name: str = "fake"
     act: Callable[[Edition], None] = lambda _: None
     published: list[int] = field(default_factory=list)
+    refresh_s: float | None = None
 
     def publish(self, edition: Edition) -> None:
         self.act(edition)

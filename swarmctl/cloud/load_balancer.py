@@ -1,0 +1,178 @@
+"""Elastic Load Balancing: a cluster's application load balancer and its listeners.
+
+They are made by the playbooks; target groups and rules follow the Swarm.
+https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import botocore.config
+import botocore.exceptions
+import botocore.parsers
+
+from swarmctl.cloud.instances import CLUSTER_TAG, CloudError
+from swarmctl.cloud.session import aws_session
+from swarmctl.reading.texts import one_line
+
+OWNER_TAG, SERVICE_TAG = "swarmctl:owner", "swarmctl:service"
+OWNER = "discovery"  # the value of the tag
+
+# The caller tries again too, service by service: a throttled one should not hold a thread for long.
+_CONFIG = botocore.config.Config(
+    retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20
+)
+_TAGS_A_CALL = 20
+_MAX_REASON = 500  # characters of an answer that are shown
+
+Tags = Mapping[str, str]
+
+
+class LoadBalancingError(CloudError):
+    """A call failed.
+
+    Attributes:
+        code: AWS's name of the error without ``Exception``; ``""`` when there was no answer.
+    """
+
+    def __init__(self, message: str, hint: str = "", code: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class LoadBalancer:
+    """An application load balancer."""
+
+    arn: str
+    name: str
+    dns_name: str
+    vpc: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpListener:
+    """A port of it that forwards requests."""
+
+    arn: str
+    protocol: str  # HTTP or HTTPS
+    port: int
+
+    @property
+    def name(self) -> str:
+        """As messages name it: ``HTTP:80``."""
+        return f"{self.protocol}:{self.port}"
+
+
+class ElbApi:
+    """The API of one region. All methods raise ``LoadBalancingError`` when a call fails.
+
+    Args:
+        client: boto3's client; ``None`` for the environment's.
+    """
+
+    def __init__(self, client: Any = None) -> None:
+        self._api: Any = client or new_client()
+
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """One call."""
+        with _errors_in_words():
+            answer: dict[str, Any] = getattr(self._api, operation)(**arguments)
+            return answer
+
+    def pages(self, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
+        """All pages of a listing."""
+        with _errors_in_words():
+            pages = self._api.get_paginator(operation).paginate(**arguments)
+            return [item for page in pages for item in page[key]]
+
+    def tags(self, arns: Iterable[str]) -> dict[str, dict[str, str]]:
+        """The tags of each of these."""
+        todo, found = list(arns), dict[str, dict[str, str]]()
+        while todo:
+            some, todo = todo[:_TAGS_A_CALL], todo[_TAGS_A_CALL:]
+            for each in self.call("describe_tags", ResourceArns=some)["TagDescriptions"]:
+                found[each["ResourceArn"]] = {t["Key"]: t["Value"] for t in each["Tags"]}
+        return found
+
+
+def find_load_balancer(api: ElbApi, cluster: str) -> LoadBalancer | None:
+    """The application load balancer with the cluster's tag, or ``None``.
+
+    Raises:
+        LoadBalancingError: a call failed, or there are several.
+    """
+    listed = api.pages("describe_load_balancers", "LoadBalancers")
+    every = {lb["LoadBalancerArn"]: lb for lb in listed if lb["Type"] == "application"}
+    tags = api.tags(every)
+    ours = [lb for arn, lb in every.items() if tags.get(arn, {}).get(CLUSTER_TAG) == cluster]
+    if len(ours) > 1:
+        names = ", ".join(sorted(lb["LoadBalancerName"] for lb in ours))
+        raise LoadBalancingError(
+            f"the cluster {cluster} has several application load balancers: {names}",
+            f"take the tag {CLUSTER_TAG} from all but one",
+        )
+    return next((_load_balancer(lb) for lb in ours), None)
+
+
+def http_listeners(api: ElbApi, balancer: LoadBalancer) -> tuple[HttpListener, ...]:
+    """Its listeners whose default action is not a redirect, by port."""
+    listed = api.pages("describe_listeners", "Listeners", LoadBalancerArn=balancer.arn)
+    found = (
+        HttpListener(raw["ListenerArn"], raw["Protocol"], int(raw["Port"]))
+        for raw in listed
+        if raw.get("Protocol") in ("HTTP", "HTTPS")
+        and all(action["Type"] != "redirect" for action in raw.get("DefaultActions", ()))
+    )
+    return tuple(sorted(found, key=lambda each: each.port))
+
+
+def own_tags(cluster: str, service: str) -> list[dict[str, str]]:
+    """The tags of what discovery makes for a service."""
+    tags = {CLUSTER_TAG: cluster, OWNER_TAG: OWNER, SERVICE_TAG: service}
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def owned_service(tags: Tags, cluster: str) -> str | None:
+    """The service for which discovery made something; ``None`` if it is not this cluster's."""
+    ours = tags.get(CLUSTER_TAG) == cluster and tags.get(OWNER_TAG) == OWNER
+    return tags.get(SERVICE_TAG, "") if ours else None
+
+
+def _load_balancer(raw: Mapping[str, Any]) -> LoadBalancer:
+    return LoadBalancer(
+        raw["LoadBalancerArn"], raw["LoadBalancerName"], raw["DNSName"], raw["VpcId"]
+    )
+
+
+def new_client() -> Any:
+    """boto3's client of the environment's region.
+
+    Raises:
+        CloudError: no region is configured.
+    """
+    session = aws_session()
+    if session.region_name is None:
+        raise CloudError("no AWS region is set", "export AWS_REGION=eu-central-1")
+    return session.client("elbv2", config=_CONFIG)
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    try:
+        yield
+    except botocore.exceptions.ClientError as fault:
+        error = fault.response.get("Error", {})
+        code = str(error.get("Code", "")).removesuffix("Exception")
+        words = one_line(error.get("Message") or str(fault), _MAX_REASON)
+        raise LoadBalancingError(
+            f"Elastic Load Balancing refused {fault.operation_name}: {code}: {words}",
+            code=code,
+        ) from fault
+    except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as fault:
+        why = one_line(str(fault), _MAX_REASON)
+        raise LoadBalancingError(f"the call to Elastic Load Balancing failed: {why}") from fault

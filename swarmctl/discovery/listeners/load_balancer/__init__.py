@@ -1,0 +1,1 @@
+"""Publishes behind an application load balancer: target groups, listener rules, targets."""

@@ -1,0 +1,1 @@
+"""What labels say about a load balancer. Pure."""
