@@ -7,17 +7,19 @@ compares them with those in EC2. https://docs.docker.com/engine/swarm/networking
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-# The source of a rule: every node of the cluster.
+# Sources of rules beside address blocks: every node of the cluster; its load balancer.
 NODES = "the nodes"
+LOAD_BALANCER = "the load balancer"
 EVERYONE = ("0.0.0.0/0", "::/0")
 MANAGER, WORKER = "manager", "worker"
 
-ADMIN_CIDR, PUBLISHED_PORTS, PUBLISHED_CIDR = (
-    "swarmctl:admin-cidr", "swarmctl:published-ports", "swarmctl:published-cidr"
+ADMIN_CIDR, PUBLISHED_PORTS, PUBLISHED_CIDR, LOAD_BALANCER_CIDRS = (
+    "swarmctl:admin-cidr", "swarmctl:published-ports", "swarmctl:published-cidr",
+    "swarmctl:load-balancer-cidrs",
 )  # fmt: skip
 
 
@@ -29,7 +31,7 @@ class Rule:
         protocol: ``tcp``, ``udp``, ``icmp``, ``all`` or a number.
         low: the first port; -1 for a protocol without ports.
         high: the last port.
-        source: an address block, :data:`NODES`, or the id of a group.
+        source: an address block, :data:`NODES`, :data:`LOAD_BALANCER`, or the id of a group.
         use: what it is for.
     """
 
@@ -68,6 +70,15 @@ DATA_PLANE = (
 # Membership and Raft.
 CONTROL_PLANE = Rule("tcp", 2377, 2377, NODES, "Swarm management")
 SSH = ("tcp", 22)
+# Consul's HTTP API and DNS of the agent, which runs on a manager: for the cluster's nodes only.
+CATALOGUE = (
+    Rule("tcp", 8500, 8500, NODES, "Service catalogue (HTTP)"),
+    Rule("tcp", 8600, 8600, NODES, "Service catalogue (DNS)"),
+    Rule("udp", 8600, 8600, NODES, "Service catalogue (DNS)"),
+)
+# Host ports without a number of their own: the Engine chooses from the kernel's ephemeral ports.
+DYNAMIC_PORTS = (32768, 60999)
+LISTENERS = (80, 443)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +89,23 @@ class Openings:
         admin_cidr: the source of SSH connections.
         published_ports: ``80``, ``8000-8100``, ``53/udp``.
         published_cidr: the source of connections to published ports.
+        load_balancer_cidrs: sources of connections to the load balancer; none: there is none. With
+            one, the nodes' published TCP ports are open to it alone.
     """
 
     admin_cidr: str
     published_ports: tuple[str, ...] = ()
     published_cidr: str = ""
+    load_balancer_cidrs: tuple[str, ...] = ()
 
     def tags(self) -> dict[str, str]:
         """As tags of the groups, so that every operator's machine can compare."""
+        balancer = {LOAD_BALANCER_CIDRS: " ".join(self.load_balancer_cidrs)}
         return {
             ADMIN_CIDR: self.admin_cidr,
             PUBLISHED_PORTS: " ".join(self.published_ports),
             PUBLISHED_CIDR: self.published_cidr,
+            **(balancer if self.load_balancer_cidrs else {}),
         }
 
 
@@ -98,24 +114,40 @@ def openings_of(tags: Mapping[str, str]) -> Openings | None:
     if not {ADMIN_CIDR, PUBLISHED_PORTS, PUBLISHED_CIDR} <= set(tags):
         return None
     ports = tuple(tags[PUBLISHED_PORTS].split())
-    return Openings(tags[ADMIN_CIDR], ports, tags[PUBLISHED_CIDR])
+    balancer = tuple(tags.get(LOAD_BALANCER_CIDRS, "").split())
+    return Openings(tags[ADMIN_CIDR], ports, tags[PUBLISHED_CIDR], balancer)
 
 
 def group_name(cluster: str, role: str) -> str:
-    """The name of the security group of a cluster's managers or workers."""
-    return f"{cluster}_{'mgr' if role == MANAGER else 'wkr'}_sg"
+    """The name of the security group of a cluster's managers, workers or load balancer."""
+    return f"{cluster}_{_SHORT[role]}_sg"
+
+
+_SHORT = {MANAGER: "mgr", WORKER: "wkr", LOAD_BALANCER: "alb"}
 
 
 def wanted_rules(role: str, openings: Openings) -> tuple[Rule, ...]:
-    """The rules of the managers' or the workers' group."""
-    ranges = map(port_range, openings.published_ports)
-    published = [
-        Rule(protocol, low, high, openings.published_cidr, "Published service ports")
-        for low, high, protocol in ranges
-    ]
-    control = [CONTROL_PLANE] if role == MANAGER else []
+    """The rules of the managers', the workers' or the load balancer's group."""
+    if role == LOAD_BALANCER:
+        return tuple(
+            Rule("tcp", port, port, cidr, "Load balancer")
+            for port in LISTENERS
+            for cidr in openings.load_balancer_cidrs
+        )
+    control = (CONTROL_PLANE, *CATALOGUE) if role == MANAGER else ()
     ssh = Rule(SSH[0], SSH[1], SSH[1], openings.admin_cidr, "SSH")
-    return (*DATA_PLANE, ssh, *published, *control)
+    return (*DATA_PLANE, ssh, *_published(openings), *control)
+
+
+def _published(openings: Openings) -> Iterator[Rule]:
+    ranges = [*map(port_range, openings.published_ports)]
+    dynamic = (*DYNAMIC_PORTS, "tcp")
+    if openings.load_balancer_cidrs and dynamic not in ranges:
+        ranges.append(dynamic)
+    for low, high, protocol in ranges:
+        balanced = openings.load_balancer_cidrs and protocol == "tcp"  # it knows no UDP
+        source = LOAD_BALANCER if balanced else openings.published_cidr
+        yield Rule(protocol, low, high, source, "Published service ports")
 
 
 def port_range(port: object) -> tuple[int, int, str]:
@@ -131,6 +163,11 @@ def port_range(port: object) -> tuple[int, int, str]:
     if not 1 <= low <= high <= 65535:
         raise ValueError(port)
     return low, high, match[3] or "tcp"
+
+
+def is_open_to_a_group(rules: Iterable[Rule], protocol: str, port: int) -> bool:
+    """Whether the members of some security group may reach this port, as a load balancer."""
+    return any(not rule.is_block and rule.covers(protocol, port) for rule in rules)
 
 
 def is_closed(rules: Iterable[Rule], protocol: str, port: int) -> bool:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
-from swarmctl.cloud.rules import Rule, is_closed, is_open_to_ssh_clients
+from swarmctl.cloud.rules import (
+    DYNAMIC_PORTS,
+    Rule,
+    is_closed,
+    is_open_to_a_group,
+    is_open_to_ssh_clients,
+)
 
 
 class Access(Enum):
     """Who may reach a port of a node."""
 
     CLOSED = "no address block may reach it"
+    BALANCED = "no address block may reach it, but a security group, as a load balancer's"
     OPEN = "this machine may reach it"
     UNKNOWN = "some addresses may reach it, or the rules are not known"
 
@@ -33,20 +40,18 @@ def access_by(rules: Mapping[str, Sequence[Rule]]) -> AccessTo:
         if node not in rules:
             return Access.UNKNOWN
         if is_closed(rules[node], protocol, port):
-            return Access.CLOSED
+            balanced = is_open_to_a_group(rules[node], protocol, port)
+            return Access.BALANCED if balanced else Access.CLOSED
         ours = is_open_to_ssh_clients(rules[node], protocol, port)
         return Access.OPEN if ours else Access.UNKNOWN
 
     return access
 
 
-# From these a `mode: host` port without a number of its own is chosen.
-_DYNAMIC = range(32768, 61000)
-
-
 def closed_port(number: int) -> tuple[str, str]:
     """What is said of a published TCP port that the security groups close, and the remedy."""
-    opening = "32768-60999" if number in _DYNAMIC else f"{number}"
+    low, high = DYNAMIC_PORTS
+    opening = f"{low}-{high}" if low <= number <= high else f"{number}"
     return (
         f"the security groups close the published port {number}/tcp",
         f"add {opening} to published_ports in inventory/group_vars/all.yml, then run "

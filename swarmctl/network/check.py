@@ -71,7 +71,7 @@ def port_findings(
     for health in ask_addresses(swarm, swarm.services, addresses, probe):
         by_port[health.service, health.address.target].append(health)
     for asked in by_port.values():
-        silent = [_silent(health, access) for health in asked if health.answer.rank < 3]
+        silent = [_silent(health, access) for health in asked if not _as_it_should(health, access)]
         if silent:
             worst = min(silent, key=lambda found: found.severity is Severity.WARNING)
             more = f" (so {len(silent)} of {len(asked)} addresses)" if len(asked) > 1 else ""
@@ -85,6 +85,13 @@ def port_findings(
         ):
             what = "publishes a port, but no running task answers for it, or its number is unknown"
             yield Finding(service.name, what, f"docker service ps {service.name}")
+
+
+def _as_it_should(port: PortHealth, access: AccessTo) -> bool:
+    """Whether it answers, or is meant not to: what the load balancer alone may reach."""
+    if port.answer.rank != 1:
+        return port.answer.rank == 3
+    return access(port.address.node, "tcp", port.address.port) is Access.BALANCED
 
 
 def _silent(port: PortHealth, access: AccessTo) -> Finding:

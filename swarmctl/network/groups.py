@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from swarmctl.cloud.rules import (
     CONTROL_PLANE,
     DATA_PLANE,
     EVERYONE,
+    LOAD_BALANCER,
     MANAGER,
     NODES,
     SSH,
@@ -43,15 +44,19 @@ def compare_groups(
     """
     own = {
         role: group
-        for role in (MANAGER, WORKER)
+        for role in (MANAGER, WORKER, LOAD_BALANCER)
         for group in groups.values()
         if group.name == group_name(cluster, role)
     }
-    for role in (MANAGER, WORKER):
+    sources = {
+        NODES: {group.id for role, group in own.items() if role != LOAD_BALANCER},
+        LOAD_BALANCER: {group.id for role, group in own.items() if role == LOAD_BALANCER},
+    }
+    for role in (MANAGER, WORKER, LOAD_BALANCER):
         members = [instance for instance in instances if instance.role == role]
         if role in own:
-            yield from _differences(role, own[role], {group.id for group in own.values()})
-        elif members:
+            yield from _differences(role, own[role], sources)
+        elif members or (role == LOAD_BALANCER and _has_load_balancer(own.values())):
             yield Finding(
                 group_name(cluster, role), "this security group does not exist", PROVISION
             )
@@ -65,6 +70,12 @@ def compare_groups(
             yield Finding(group.name, what, remove)
 
 
+def _has_load_balancer(groups: Iterable[SecurityGroup]) -> bool:
+    """Whether the nodes' groups say that the cluster has a load balancer."""
+    found = (openings_of(group.tags) for group in groups)
+    return any(openings.load_balancer_cidrs for openings in found if openings)
+
+
 def _memberships(group: SecurityGroup | None, members: Sequence[Instance]) -> Iterator[Finding]:
     for instance in members:
         if group is not None and group.id not in instance.groups:
@@ -75,7 +86,9 @@ def _memberships(group: SecurityGroup | None, members: Sequence[Instance]) -> It
             yield Finding(instance.name, f"is not in the security group {group.name}", command)
 
 
-def _differences(role: str, group: SecurityGroup, nodes: set[str]) -> Iterator[Finding]:
+def _differences(
+    role: str, group: SecurityGroup, sources: Mapping[str, set[str]]
+) -> Iterator[Finding]:
     openings = openings_of(group.tags)
     if openings is None:
         what = "was made by an older version: only Swarm's own rules are compared"
@@ -89,10 +102,10 @@ def _differences(role: str, group: SecurityGroup, nodes: set[str]) -> Iterator[F
     wanted = {
         Rule(r.protocol, r.low, r.high, source, r.use)
         for r in rules
-        for source in (nodes if r.source == NODES else (r.source,))
+        for source in sources.get(r.source, (r.source,))
     }
     there = set(group.rules)
-    for missing in _shown(wanted - there, nodes):
+    for missing in _shown(wanted - there, sources):
         yield Finding(group.name, f"closed: {missing}", PROVISION)
     for extra in sorted(there - wanted):
         if _exposes(extra):
@@ -102,12 +115,10 @@ def _differences(role: str, group: SecurityGroup, nodes: set[str]) -> Iterator[F
             yield Finding(group.name, what, PROVISION, Severity.WARNING)
 
 
-def _shown(rules: set[Rule], nodes: set[str]) -> list[str]:
+def _shown(rules: set[Rule], sources: Mapping[str, set[str]]) -> list[str]:
     """The rules in words, those for both groups once."""
-    named = {
-        Rule(r.protocol, r.low, r.high, NODES if r.source in nodes else r.source, r.use)
-        for r in rules
-    }
+    names = {id_: name for name, ids in sources.items() for id_ in ids}
+    named = {Rule(r.protocol, r.low, r.high, names.get(r.source, r.source), r.use) for r in rules}
     return [str(rule) for rule in sorted(named)]
 
 

@@ -5,40 +5,73 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from swarmctl.cloud.rules import MANAGER, NODES, WORKER, Openings, Rule, group_name, wanted_rules
+from swarmctl.cloud.rules import (
+    LOAD_BALANCER,
+    MANAGER,
+    NODES,
+    WORKER,
+    Openings,
+    Rule,
+    group_name,
+    wanted_rules,
+)
 
 
 def security_groups(
-    cluster: str, admin_cidr: str, published_ports: Sequence[Any], published_cidr: str
+    cluster: str,
+    admin_cidr: str,
+    published_ports: Sequence[Any],
+    published_cidr: str,
+    load_balancer_cidrs: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
-    """The groups of managers and workers: name, description, rules and tags.
+    """The groups of load balancer, managers and workers: name, description, rules and tags.
 
     Args:
         cluster: its name.
         admin_cidr: the source of SSH connections.
         published_ports: numbers or ranges, with an optional protocol.
         published_cidr: the source of connections to these ports.
+        load_balancer_cidrs: sources of connections to the load balancer; none: no such group.
     """
-    openings = Openings(str(admin_cidr), tuple(map(str, published_ports)), str(published_cidr))
+    openings = Openings(
+        str(admin_cidr),
+        tuple(map(str, published_ports)),
+        str(published_cidr),
+        tuple(map(str, load_balancer_cidrs)),
+    )
     # The managers' group is set first; with group_desc the module creates the workers' group for
     # it, which saves two calls and a pause of 3 s.
-    nodes = {
-        "group_name": [group_name(cluster, role) for role in (MANAGER, WORKER)],
-        "group_desc": "Swarm workers",
+    sources = {
+        NODES: {
+            "group_name": [group_name(cluster, role) for role in (MANAGER, WORKER)],
+            "group_desc": _DESCRIPTIONS[WORKER],
+        },
+        LOAD_BALANCER: {
+            "group_name": group_name(cluster, LOAD_BALANCER),
+            "group_desc": _DESCRIPTIONS[LOAD_BALANCER],
+        },
     }
+    roles = (LOAD_BALANCER, MANAGER, WORKER) if load_balancer_cidrs else (MANAGER, WORKER)
     return [
         {
             "name": group_name(cluster, role),
-            "description": f"Swarm {role}s",
-            "rules": [_for_module(rule, nodes) for rule in wanted_rules(role, openings)],
+            "description": _DESCRIPTIONS[role],
+            "rules": [_for_module(rule, sources) for rule in wanted_rules(role, openings)],
             "tags": openings.tags(),
         }
-        for role in (MANAGER, WORKER)
+        for role in roles
     ]
 
 
-def _for_module(rule: Rule, nodes: dict[str, Any]) -> dict[str, Any]:
-    source = nodes if rule.source == NODES else {"cidr_ip": rule.source}
+_DESCRIPTIONS = {
+    LOAD_BALANCER: "Load balancer of a Swarm",
+    MANAGER: "Swarm managers",
+    WORKER: "Swarm workers",
+}
+
+
+def _for_module(rule: Rule, sources: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    source = sources.get(rule.source, {"cidr_ip": rule.source})
     ports = {"from_port": rule.low, "to_port": rule.high}
     return {"proto": rule.protocol, **ports, "rule_desc": rule.use, **source}
 

@@ -55,6 +55,7 @@ def _malformed(s: Mapping[str, Any]) -> Iterator[str]:
         names.append("published_cidr")
     for variable, text in [
         *((n, s[n]) for n in names),
+        *(("load_balancer_cidrs", c) for c in s["load_balancer_cidrs"] if c != s["published_cidr"]),
         *(("subnets", n["cidr"]) for n in s["subnets"]),
     ]:
         try:

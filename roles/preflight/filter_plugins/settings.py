@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
 
 
 def type_errors(settings: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
@@ -27,7 +28,7 @@ def setting_errors(settings: Mapping[str, Any]) -> list[str]:
     Args:
         settings: the variables of ``inventory/group_vars/all.yml`` by name.
     """
-    rules = (_names, _numbers, _zones, _engine, _labels, _stacks)
+    rules = (_names, _numbers, _zones, _load_balancer, _engine, _labels, _stacks)
     return [
         *cluster_name_errors(settings["cluster_name"]),
         *(error for rule in rules for error in rule(settings)),
@@ -91,6 +92,27 @@ def _zones(s: Mapping[str, Any]) -> Iterator[str]:
                 f"availability_zones holds {zone!r}, which is not in region {region!r}; allowed: "
                 f"zones of that region, such as {region}a (AWS_REGION in the environment wins)"
             )
+
+
+def _load_balancer(s: Mapping[str, Any]) -> Iterator[str]:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html"""
+    if not boolean(s["load_balancer_enabled"]):
+        return
+    if len(s["availability_zones"]) < 2:
+        yield (
+            f"availability_zones is {s['availability_zones']}; allowed with load_balancer_enabled: "
+            "two or more"
+        )
+    if str(s["cluster_name"]).endswith("_"):
+        yield (
+            f"cluster_name is {s['cluster_name']!r}; allowed with load_balancer_enabled: a name "
+            "that does not end with _, because a load balancer's does not end with -"
+        )
+    if not s["load_balancer_cidrs"]:
+        yield "load_balancer_cidrs is empty; allowed: one or more blocks that may reach it"
+    arn = str(s["load_balancer_certificate_arn"])
+    if arn and not re.fullmatch(r"arn:aws[a-z-]*:(acm|iam):\S+", arn):
+        yield f"load_balancer_certificate_arn is {arn!r}; allowed: empty, or arn:aws:acm:…"
 
 
 def _engine(s: Mapping[str, Any]) -> Iterator[str]:

@@ -159,8 +159,14 @@ def _warning(port: PortHealth, access: AccessTo) -> str:
     number = port.address.port
     if port.answer.rank == 2:
         return f"warning: {port.service}: {port}, as before"
-    if access(port.address.node, "tcp", number) is Access.CLOSED:
+    reach = access(port.address.node, "tcp", number)
+    if reach is Access.CLOSED:
         return f"warning: {port.service}: {': '.join(closed_port(number))}"
+    if reach is Access.BALANCED:
+        return (
+            f"{port.service}: {port.address} is open to a security group only, such as the load "
+            "balancer's: it was not asked from here"
+        )
     return (
         f"warning: {port.service}: {port.address} does not answer from here, so it is not proven "
         "to serve: the security groups or a firewall may let only others reach it"

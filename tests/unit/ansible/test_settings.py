@@ -36,6 +36,9 @@ def settings(**changes: Any) -> dict[str, Any]:
         "docker_engine_daemon_options": {},
         "docker_engine_source": "distribution",
         "instance_type": "t3.small",
+        "load_balancer_certificate_arn": "",
+        "load_balancer_cidrs": ["198.51.100.7/32"],
+        "load_balancer_enabled": False,
         "managers": 1,
         "published_cidr": "198.51.100.7/32",
         "published_ports": [80, "32768-60999"],
@@ -180,8 +183,50 @@ def test_the_groups_open_what_the_settings_say_and_swarms_ports_between_nodes_on
         ("udp", 4789, 4789, tuple(nodes)),
         ("50", -1, -1, tuple(nodes)),
     }
-    (control,) = [rule for rule in managers["rules"] if rule not in workers["rules"]]
-    assert (control["from_port"], control["group_name"]) == (2377, nodes)
+    control = [rule for rule in managers["rules"] if rule not in workers["rules"]]
+    assert {(r["proto"], r["from_port"]) for r in control} == {
+        ("tcp", 2377),
+        ("tcp", 8500),
+        ("tcp", 8600),
+        ("udp", 8600),
+    }
+    assert all(rule["group_name"] == nodes for rule in control)
+
+
+def test_with_a_load_balancer_the_nodes_published_tcp_ports_are_open_to_it_alone() -> None:
+    found = groups.security_groups(
+        "c", "198.51.100.7/32", [8080, "53/udp"], "192.0.2.0/24", ["203.0.113.0/24", "10.0.0.0/8"]
+    )
+    assert [group["name"] for group in found] == ["c_alb_sg", "c_mgr_sg", "c_wkr_sg"]
+    balancer, *nodes = found
+    assert {(r["from_port"], r["cidr_ip"]) for r in balancer["rules"]} == {
+        (port, cidr) for port in (80, 443) for cidr in ("203.0.113.0/24", "10.0.0.0/8")
+    }
+    for group in nodes:
+        published = [r for r in group["rules"] if r["rule_desc"] == "Published service ports"]
+        assert {
+            (r["proto"], r["from_port"], r["to_port"], r.get("group_name", r.get("cidr_ip")))
+            for r in published
+        } == {
+            ("tcp", 8080, 8080, "c_alb_sg"),
+            ("udp", 53, 53, "192.0.2.0/24"),
+            ("tcp", 32768, 60999, "c_alb_sg"),
+        }
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("availability_zones", ["eu-central-1a"]),
+        ("cluster_name", "shop_"),
+        ("load_balancer_cidrs", []),
+        ("load_balancer_cidrs", ["everyone"]),
+        ("load_balancer_certificate_arn", "my-certificate"),
+    ],
+)
+def test_a_value_that_no_load_balancer_can_have_is_refused(variable: str, value: Any) -> None:
+    problems = errors(load_balancer_enabled=True, **{variable: value})
+    assert any(variable in problem and "allowed" in problem for problem in problems)
 
 
 def test_the_groups_tags_say_what_was_opened() -> None:
@@ -190,3 +235,6 @@ def test_the_groups_tags_say_what_was_opened() -> None:
         "198.51.100.7/32", ("80", "53/udp"), "10.0.0.0/8"
     )
     assert openings_of({"swarmctl:cluster": "c"}) is None
+    (balancer, *_) = groups.security_groups("c", "10.0.0.0/8", [], "10.0.0.0/8", ["0.0.0.0/0"])
+    known = openings_of(balancer["tags"])
+    assert known == Openings("10.0.0.0/8", (), "10.0.0.0/8", ("0.0.0.0/0",))

@@ -118,6 +118,11 @@ def test_a_port_that_answers_is_no_finding() -> None:
     assert published(ProbeAnswer(200), OPEN) == []
 
 
+def test_a_port_that_only_the_load_balancer_may_reach_is_no_finding() -> None:
+    assert published(ProbeAnswer(), opened(Rule("tcp", 8080, 8080, "sg-alb"))) == []
+    assert published(ProbeAnswer(503), opened(Rule("tcp", 8080, 8080, "sg-alb"))) != []
+
+
 @pytest.mark.parametrize("answer", [ProbeAnswer(503), ProbeAnswer()])
 def test_a_port_that_should_answer_and_does_not_is_an_error(answer: ProbeAnswer) -> None:
     (found,) = published(answer, OPEN)

@@ -7,23 +7,33 @@ from dataclasses import replace
 import pytest
 
 from swarmctl.cloud.instances import Instance
-from swarmctl.cloud.rules import MANAGER, NODES, WORKER, Openings, Rule, wanted_rules
+from swarmctl.cloud.rules import (
+    LOAD_BALANCER,
+    MANAGER,
+    NODES,
+    WORKER,
+    Openings,
+    Rule,
+    group_name,
+    wanted_rules,
+)
 from swarmctl.cloud.security_groups import SecurityGroup, security_group
 from swarmctl.network.finding import Finding, Severity
 from swarmctl.network.groups import compare_groups
 
 OPENINGS = Openings("198.51.100.7/32", ("80", "53/udp"), "203.0.113.0/24")
-IDS = {MANAGER: "sg-mgr", WORKER: "sg-wkr"}
+BALANCED = replace(OPENINGS, load_balancer_cidrs=("0.0.0.0/0",))
+IDS = {MANAGER: "sg-mgr", WORKER: "sg-wkr", LOAD_BALANCER: "sg-alb"}
+SOURCES = {NODES: ("sg-mgr", "sg-wkr"), LOAD_BALANCER: ("sg-alb",)}
 
 
-def as_provisioned(role: str) -> SecurityGroup:
+def as_provisioned(role: str, openings: Openings = OPENINGS) -> SecurityGroup:
     rules = [
         replace(rule, source=source)
-        for rule in wanted_rules(role, OPENINGS)
-        for source in (IDS.values() if rule.source == NODES else [rule.source])
+        for rule in wanted_rules(role, openings)
+        for source in SOURCES.get(rule.source, (rule.source,))
     ]
-    name = {MANAGER: "shop_mgr_sg", WORKER: "shop_wkr_sg"}[role]
-    return SecurityGroup(IDS[role], name, tuple(rules), OPENINGS.tags())
+    return SecurityGroup(IDS[role], group_name("shop", role), tuple(rules), openings.tags())
 
 
 def instance(name: str, role: str, *groups: str) -> Instance:
@@ -120,6 +130,35 @@ def test_a_group_that_another_hand_gave_a_node_may_not_expose_it() -> None:
     exposed = replace(harmless, rules=(Rule("tcp", 22, 22, "0.0.0.0/0"),))
     (found,) = compared(exposed, instances=two)
     assert found.what.startswith("opens 22/tcp from 0.0.0.0/0 on wkr1")
+
+
+def balanced(*changed: SecurityGroup, without: str = "") -> list[Finding]:
+    groups = [as_provisioned(role, BALANCED) for role in (LOAD_BALANCER, MANAGER, WORKER)]
+    groups = [group for group in groups if group.id != without]
+    return compared(*groups, *changed)
+
+
+def test_a_load_balancers_group_as_provisioned_has_no_finding() -> None:
+    assert balanced() == []
+
+
+def test_a_load_balancer_without_its_group_is_an_error() -> None:
+    assert balanced(without="sg-alb")[0].place in {"shop_alb_sg", "shop_mgr_sg"}
+    assert "shop_alb_sg" in {finding.place for finding in balanced(without="sg-alb")}
+
+
+def test_dynamic_ports_that_are_open_to_others_than_the_load_balancer_are_named() -> None:
+    group = as_provisioned(WORKER, BALANCED)
+    wide = Rule("tcp", 32768, 60999, "0.0.0.0/0")
+    (found,) = balanced(replace(group, rules=(*group.rules, wide)))
+    assert found.what.startswith("open, and not of the playbooks: 32768-60999/tcp from 0.0.0.0/0")
+
+
+def test_dynamic_ports_that_the_load_balancer_cannot_reach_are_named() -> None:
+    group = as_provisioned(WORKER, BALANCED)
+    closed = tuple(rule for rule in group.rules if rule.low != 32768)
+    (found,) = balanced(replace(group, rules=closed))
+    assert found.what.startswith("closed: 32768-60999/tcp from the load balancer")
 
 
 def test_groups_without_tags_are_compared_as_far_as_their_rules_are_known() -> None:

@@ -124,7 +124,7 @@ def test_every_published_port_of_a_service_is_asked() -> None:
         (Rule("all", -1, -1, "198.51.100.0/24"), Access.OPEN),
         (Rule("tcp", 8080, 8080, "203.0.113.0/24"), Access.UNKNOWN),
         (Rule("tcp", 8080, 8080, "::/0"), Access.UNKNOWN),
-        (Rule("tcp", 8080, 8080, "sg-1"), Access.CLOSED),
+        (Rule("tcp", 8080, 8080, "sg-1"), Access.BALANCED),
         (Rule("udp", 8080, 8080, "0.0.0.0/0"), Access.CLOSED),
         (Rule("tcp", 8081, 8090, "0.0.0.0/0"), Access.CLOSED),
     ],
