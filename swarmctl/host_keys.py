@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from swarmctl.cloud.host_keys import HostKey, host_keys
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.reading.commands import word
 from swarmctl.reading.files import PRIVATE, locked, write_whole
 from swarmctl.state import cluster_dir
 from swarmctl.wait import CLOCK, Clock, wait_for
@@ -107,7 +108,7 @@ def by_hand(node: str) -> str:
     """How a person records the key of a node that no console shows."""
     return (
         "read /etc/ssh/ssh_host_ed25519_key.pub on the machine (EC2's serial console or Session "
-        f"Manager), then: swarmctl node trust {node} --key 'ssh-ed25519 AAAA…'"
+        f"Manager), then: swarmctl node trust {word(node)} --key 'ssh-ed25519 AAAA…'"
     )
 
 

@@ -14,6 +14,7 @@ from swarmctl.network.finding import Finding, Severity
 from swarmctl.network.groups import compare_groups
 from swarmctl.network.paths import check_paths, path_findings
 from swarmctl.network.ports import PortHealth, Probe, ask_addresses, http_probe, should_answer
+from swarmctl.reading.commands import word
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.observe.host_ports import with_host_ports
 
@@ -84,7 +85,7 @@ def port_findings(
             and any(port.protocol == "tcp" for port in service.ports)
         ):
             what = "publishes a port, but no running task answers for it, or its number is unknown"
-            yield Finding(service.name, what, f"docker service ps {service.name}")
+            yield Finding(service.name, what, f"docker service ps {word(service.name)}")
 
 
 def _as_it_should(port: PortHealth, access: AccessTo) -> bool:
@@ -103,7 +104,9 @@ def _silent(port: PortHealth, access: AccessTo) -> Finding:
         what = f"{port}: the security groups may open it to others only"
         remedy = "ask from where its clients are"
         return Finding(port.service, what, remedy, Severity.WARNING)
-    remedy = f"docker service logs {port.service}; the path is its label swarmctl.probe.path, or /"
+    remedy = (
+        f"docker service logs {word(port.service)}; the path is its label swarmctl.probe.path, or /"
+    )
     return Finding(port.service, f"{port}", remedy)
 
 

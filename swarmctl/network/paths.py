@@ -16,6 +16,7 @@ from typing import Protocol
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.network.finding import Finding, Severity
+from swarmctl.reading.commands import on_node
 from swarmctl.swarm.model import Swarm
 
 _TIMEOUT_S = 30.0
@@ -132,8 +133,8 @@ def path_findings(paths: Paths) -> Iterator[Finding]:
             target,
             f"{port} does not answer {', '.join(sorted(sources))}",
             f"is it open in the security groups, and in the firewalls of {target}? "
-            f"does Docker run there: ssh {target} sudo systemctl status docker",
+            f"does Docker run there: {on_node(target, 'sudo systemctl status docker')}",
         )
     for node, why in sorted(paths.silent.items()):
-        remedy = f"ssh {node}: does the machine answer?"
+        remedy = f"{on_node(node, 'true')}: does the machine answer?"
         yield Finding(node, f"its paths could not be tested: {why}", remedy, Severity.WARNING)

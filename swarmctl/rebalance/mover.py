@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from swarmctl.errors import DeadlineExceededError, Exit, SwarmctlError
+from swarmctl.reading.commands import word
 from swarmctl.rebalance.removal import can_lose_one
 from swarmctl.swarm.engine import Engine, EngineError, Json
 from swarmctl.swarm.model import Service, Swarm, Task
@@ -136,7 +137,7 @@ class Mover:
         """Scale back, as soon as Swarm cannot remove a replica that is needed."""
         self._context.interrupts.reverting()
         words = f"{self._name} has {self._wanted + 1} replicas instead of {self._wanted}"
-        by_hand = f"on a manager: docker service scale --detach {self._name}={self._wanted}"
+        by_hand = f"on a manager: docker service scale --detach {word(self._name)}={self._wanted}"
         try:
             if self._changed_by_others():
                 return

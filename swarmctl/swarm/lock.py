@@ -26,6 +26,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from swarmctl.errors import RefusedError, SwarmctlError
+from swarmctl.reading.commands import word
 from swarmctl.reading.texts import one_line
 from swarmctl.reading.times import parse_time
 from swarmctl.swarm.engine import Engine, EngineError, Json, delete
@@ -130,7 +131,7 @@ def of_stack(stack: str) -> Subject:
     name = f"swarmctl-lock-{stack}"
     if len(name) > 64:
         name = f"{name[:51]}-{hashlib.sha256(stack.encode()).hexdigest()[:12]}"
-    return Subject(name, stack, f"the stack {stack}", f"swarmctl stack unlock {stack}")
+    return Subject(name, stack, f"the stack {stack}", f"swarmctl stack unlock {word(stack)}")
 
 
 # One experiment at a time in a Swarm. No stack's lock has this name.
@@ -175,7 +176,7 @@ def _read(entry: Json) -> Lock:
     ) as fault:
         raise SwarmctlError(
             f"the config {name} is not a lock of this version of swarmctl",
-            f"inspect it and remove it, on a manager: docker config rm {name}",
+            f"inspect it and remove it, on a manager: docker config rm {word(name)}",
         ) from fault
     if not content.get("renews"):
         return Lock(entry["ID"], owner, since, until, plan)

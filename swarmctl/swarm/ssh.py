@@ -25,6 +25,7 @@ from docker.transport.basehttpadapter import BaseHTTPAdapter
 from paramiko.pkey import UnknownKeyType
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.commands import word
 
 COMMAND = "docker system dial-stdio"
 
@@ -96,7 +97,7 @@ class _RefuseUnknown(paramiko.MissingHostKeyPolicy):
             if node := _node_with(key, folder, self.endpoint):
                 raise _IsNodeError(node)
         files = ", ".join(map(str, self.endpoint.known_hosts)) or "any known_hosts file"
-        name = self.endpoint.name or "NODE"
+        name = word(self.endpoint.name or "NODE")
         raise ManagerError(
             f"{self.endpoint}: its host key ({key.get_name()} {key.fingerprint}) is not known: "
             f"{files} has no entry {hostname!r}",
@@ -208,7 +209,7 @@ def _login_error(endpoint: Endpoint, fault: Exception) -> ManagerError:
             f"({fault.expected_key.fingerprint})",
             "this is another machine, or someone in between; if its key was changed on purpose, "
             "compare it on the machine, then record it: "
-            f"swarmctl node trust {endpoint.name or 'NODE'} --key 'ssh-ed25519 AAAA…'",
+            f"swarmctl node trust {word(endpoint.name or 'NODE')} --key 'ssh-ed25519 AAAA…'",
         )
     if isinstance(fault, paramiko.AuthenticationException):
         key = f"the key {endpoint.key_file}" if endpoint.key_file else "none of your SSH keys"

@@ -25,6 +25,7 @@ from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.errors import SwarmctlError
 from swarmctl.network import finding as network
+from swarmctl.reading.commands import on_node, word
 from swarmctl.reading.times import time_or_none
 from swarmctl.swarm import lock
 from swarmctl.swarm.node import Node
@@ -94,7 +95,7 @@ def _of_network(evidence: Evidence) -> Iterator[Finding]:
 
 def _claims(evidence: Evidence) -> list[_Claim]:
     """The runs that are not undone; the one in the Swarm's lock only if it has no journal here."""
-    where = "" if evidence.runs_dir == "runs" else f" --runs-dir {evidence.runs_dir}"
+    where = "" if evidence.runs_dir == "runs" else f" --runs-dir {word(str(evidence.runs_dir))}"
     in_use = f"process {evidence.in_use} works in {evidence.runs_dir}" if evidence.in_use else ""
     claims: list[_Claim] = []
     for run in evidence.pending:
@@ -189,7 +190,7 @@ class _NodeExaminer:
         node = self._node
         if node and not node.live and not reasons:
             what = f"the managers call it {node.state.capitalize()}"
-            command = f"ssh {self._name} sudo systemctl restart docker"
+            command = on_node(self._name, "sudo systemctl restart docker")
             swarm = self._evidence.swarm
             if swarm and (electing(swarm) or unheard_of(swarm, node)):
                 what += "; they are electing a leader, or the new one has not heard from it: wait"
@@ -197,13 +198,13 @@ class _NodeExaminer:
             yield self._about(what, command, _since(node))
         if node and node.availability != "active":
             what = {"drain": "drained", "pause": "paused"}.get(node.availability, "not active")
-            command = f"docker node update --availability active {node.id}"
+            command = f"docker node update --availability active {word(node.id)}"
             yield self._about(what, command, drained=True)
         for entry in self._dead:
             what = f"a second entry of it in the Swarm, {entry.id}, is {entry.state.capitalize()}"
-            demote = f"docker node demote {entry.id} && " if entry.role == "manager" else ""
+            demote = f"docker node demote {word(entry.id)} && " if entry.role == "manager" else ""
             # One that left a moment ago is Ready until its heartbeat is missed.
-            command = _LATER if entry.live else f"{demote}docker node rm {entry.id}"
+            command = _LATER if entry.live else f"{demote}docker node rm {word(entry.id)}"
             yield self._about(what, command, _since(entry), entry.id)
 
     def _of_machine(self) -> Iterator[Finding]:
@@ -217,7 +218,9 @@ class _NodeExaminer:
         elif machine.state == "pending":
             yield Finding(self._name, f"its instance {machine.id} is starting", _LATER)
         elif machine.state != "running":
-            command = (_START if machine.state == "stopped" else _START_LATER).format(id=machine.id)
+            command = (_START if machine.state == "stopped" else _START_LATER).format(
+                id=word(machine.id)
+            )
             since = _since(node) if node and not node.live else None
             yield self._about(f"its instance {machine.id} is {machine.state}", command, since)
         elif self._evidence.swarm and node is None:
@@ -233,7 +236,7 @@ class _NodeExaminer:
             yield self._left(trace, trouble if trace in guilty else "")
         if trouble and not guilty:
             verb = "kill --signal=SIGCONT" if report.engine == "hung" else "start"
-            command = f"ssh {self._name} sudo systemctl {verb} docker.service"
+            command = on_node(self._name, f"sudo systemctl {verb} docker.service")
             yield self._about(f"docker.service is {trouble}", command)
 
     def _left(self, trace: Trace, trouble: str) -> Finding:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from swarmctl.chaos.fault.node_script import ACROSS_REBOOTS, UNTIL_REBOOT
 from swarmctl.chaos.world.protocols import Shell
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.commands import on_node, word
 
 TIMEOUT_S = 10.0
 _AT_ONCE = 16
@@ -100,9 +100,9 @@ class Trace:
 
     def remove_command(self, node: str) -> str:
         """The command that removes it from that node."""
-        home = [f"rm -r {self.home}"] if self.home else []
-        commands = [f"sh {self.home}/undo"] if self.undo else [*self.by_hand, *home]
-        return f"ssh {node} {shlex.quote(' && '.join(f'sudo {text}' for text in commands))}"
+        home = [f"rm -r {word(self.home)}"] if self.home else []
+        commands = [f"sh {word(f'{self.home}/undo')}"] if self.undo else [*self.by_hand, *home]
+        return on_node(node, word(" && ".join(f"sudo {text}" for text in commands)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +139,8 @@ def inspect(
 def heal(home: str, run: str) -> str:
     """The script that heals a node by the undo script that was left there. No script: nothing."""
     return f"""\
-{_PATH}home={shlex.quote(home)}
-unit={shlex.quote(_PREFIX + run)}
+{_PATH}home={word(home)}
+unit={word(_PREFIX + run)}
 {{
 [ -f "$home/undo" ] || exit 0
 sh "$home/undo" || exit
@@ -203,7 +203,7 @@ class _Parser:
             self._add(
                 slow[0] if len(slow) == 1 else "",
                 f"a queue that delays or loses packets on {device}",
-                f"tc qdisc del dev {shlex.quote(device)} root",
+                f"tc qdisc del dev {word(device)} root",
             )
         return NodeReport(tuple(self._traces[run] for run in sorted(self._traces)), self._state)
 
@@ -250,7 +250,7 @@ class _Parser:
 
     def _file(self, path: str, changed: str) -> None:
         run = re.sub(r"^.*/" + _PREFIX + r"|\.conf$", "", path)
-        self._add(run, path, f"rm {shlex.quote(path)}")
+        self._add(run, path, f"rm {word(path)}")
         trace = self._trace(run)
         trace.since = trace.since or self._moment(int(changed))
 
@@ -259,4 +259,4 @@ class _Parser:
 
 
 def _stop(unit: str) -> str:
-    return f"systemctl stop {shlex.quote(unit)}"
+    return f"systemctl stop {word(unit)}"

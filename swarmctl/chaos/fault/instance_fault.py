@@ -9,6 +9,7 @@ from typing import ClassVar
 from swarmctl.chaos.fault.fault import Fault, FaultContext
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.commands import word
 
 # AWS gives a machine some minutes to shut down before it powers it off, and may lack the capacity
 # to start it again at once.
@@ -34,7 +35,7 @@ class InstanceFault(Fault):
 
     def undo_by_hand(self, target: TargetRecord) -> str:
         """See :class:`Fault`."""
-        return f"aws ec2 start-instances --instance-ids {target.instance_id}"
+        return f"aws ec2 start-instances --instance-ids {word(target.instance_id)}"
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:
         """Send the requests, one after the other."""

@@ -16,6 +16,7 @@ from swarmctl.chaos.fault.kind import Effect
 from swarmctl.chaos.fault.node_script import NodeScript
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.reading.commands import on_node
 
 # What --from may name: the roles on the other side of a cut.
 SIDES = {"managers": ("manager",), "workers": ("worker",), "all": ("manager", "worker")}
@@ -69,7 +70,8 @@ class NodeFault(Fault):
 
     def undo_by_hand(self, target: TargetRecord) -> str:
         """See :class:`Fault`."""
-        return f"ssh {target.node} sudo sh {self.script.home(self.context.run_id)}/undo"
+        undo = f"sudo sh {self.script.home(self.context.run_id)}/undo"
+        return on_node(target.node, undo)
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:
         """Set every target's timer, and only then start the fault, on all at once."""

@@ -10,6 +10,7 @@ from swarmctl.chaos.fault.kind import Effect, Kind
 from swarmctl.chaos.fault.registry import fault
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.commands import word
 from swarmctl.swarm.engine import EngineError
 
 # The managers may be electing a leader.
@@ -47,7 +48,7 @@ class Drain(Fault):
 
     def undo_by_hand(self, target: TargetRecord) -> str:
         """See :class:`Fault`."""
-        return f"docker node update --availability active {target.node_id}"
+        return f"docker node update --availability active {word(target.node_id)}"
 
     def inject(self, targets: Sequence[TargetRecord]) -> None:
         """Drain them, one after the other."""

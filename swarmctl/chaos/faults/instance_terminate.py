@@ -12,6 +12,7 @@ from swarmctl.chaos.fault.kind import Effect, Kind
 from swarmctl.chaos.fault.registry import fault
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.commands import word
 from swarmctl.swarm.engine import EngineError
 
 # A whole run of site.yml, with machines that boot.
@@ -50,7 +51,7 @@ class InstanceTerminate(InstanceFault):
 
     def undo_by_hand(self, target: TargetRecord) -> str:
         """See :class:`Fault`."""
-        return f"{self._command}; docker node rm {target.node_id}"
+        return f"{self._command}; docker node rm {word(target.node_id)}"
 
     def revert(self, steps: Sequence[UndoStep]) -> None:
         """Run the playbook if a machine is gone, then remove its node from the Swarm."""

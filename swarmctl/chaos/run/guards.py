@@ -14,6 +14,7 @@ from swarmctl.chaos.run.judging.judgement import shortages
 from swarmctl.chaos.world.protocols import Machine
 from swarmctl.prediction import Prediction
 from swarmctl.prediction.quorum import quorum_without
+from swarmctl.reading.commands import word
 from swarmctl.scheduler.filters import ROOM
 from swarmctl.swarm.lock import CHAOS, Lock
 from swarmctl.swarm.model import Swarm, Task
@@ -248,7 +249,7 @@ def answering(
             f"neither the managers nor the nodes know the host ports of {', '.join(forgotten)} "
             "(managers forget them after a change of leader)"
         )
-        remedy = f"docker service update --force {forgotten[0]} assigns new ones"
+        remedy = f"docker service update --force {word(forgotten[0])} assigns new ones"
     return _result(
         Guard.PROBES_ANSWER,
         trouble,

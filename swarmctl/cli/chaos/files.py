@@ -9,6 +9,7 @@ import typer
 
 from swarmctl.cli import console
 from swarmctl.errors import Exit, SwarmctlError, UsageError
+from swarmctl.reading.commands import word
 
 app = typer.Typer()
 
@@ -67,7 +68,7 @@ def init(
         raise UsageError(f"{file} already exists", "--force replaces it") from error
     except OSError as error:
         raise SwarmctlError(f"cannot write {file}: {error.strerror}") from error
-    console.emit(f"wrote {file}; next: swarmctl chaos run {file} --dry-run")
+    console.emit(f"wrote {file}; next: swarmctl chaos run {word(str(file))} --dry-run")
 
 
 @app.command()

@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import Literal
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.reading.commands import word
 from swarmctl.reading.names import unknown
 from swarmctl.reading.times import parse_time
 from swarmctl.swarm.missing import on_lost_nodes
@@ -91,7 +92,7 @@ class NotConvergedError(SwarmctlError):
         for service in services:
             lines += [f"  {service}", *(f"    {error}" for error in service.errors)]
         if services and not hint:
-            name = services[0].service
+            name = word(services[0].service)
             hint = f"on a manager: docker service ps --no-trunc {name}; docker service logs {name}"
         super().__init__("\n".join(lines), hint)
 
