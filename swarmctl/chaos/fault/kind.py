@@ -73,8 +73,8 @@ class Kind:
         summary: one line for ``swarmctl chaos faults``: what it does.
         undo: how it is undone, one line.
         effect: see :class:`Effect`.
-        past: completes "swarm_app_wkr2 …" in the verdict; begins with "was".
-        takes: names of the fields of :class:`Options` that it takes.
+        past_tense: completes "swarm_app_wkr2 …" in the verdict; begins with "was".
+        option_names: names of the fields of :class:`Options` that it takes.
         selection: the targets unless the user chooses others.
         stops: whether the EC2 instance itself is stopped (guard ``stoppable``).
         irreversible: whether the targets can't be restored as they were; the user must confirm.
@@ -88,8 +88,8 @@ class Kind:
     summary: str
     undo: str
     effect: Effect
-    past: str
-    takes: tuple[str, ...] = ()
+    past_tense: str
+    option_names: tuple[str, ...] = ()
     selection: Selection = WORKER
     stops: bool = False
     irreversible: bool = False

@@ -2,7 +2,7 @@
 
 A fault is written as a class, in a file of ``swarmctl.chaos.faults`` with its name::
 
-    @fault(Kind("drain", summary="…", undo="…", effect=Effect.DRAINED, past="was drained"))
+    @fault(Kind("drain", summary="…", undo="…", effect=Effect.DRAINED, past_tense="was drained"))
     class Drain(Fault):
         ...
 """

@@ -14,7 +14,7 @@ from swarmctl.chaos.fault.selection import Selection
         summary="all nodes of an availability zone lose power at the same moment",
         undo=STARTED_AGAIN,
         effect=Effect.DOWN,
-        past="was lost",
+        past_tense="was lost",
         selection=Selection(percent=100),
         stops=True,
         needs_zone=True,

@@ -21,8 +21,8 @@ from swarmctl.chaos.fault.registry import fault
         summary="keeps the processors busy, --level per cent of the time (100)",
         undo="stop the load",
         effect=Effect.STAYS,
-        past="was under CPU load",
-        takes=("level",),
+        past_tense="was under CPU load",
+        option_names=("level",),
     )
 )
 class Cpu(NodeFault):

@@ -28,8 +28,8 @@ fill=$(((used + free) * level / 100 - used))
         summary="fills the disk of /var/lib/docker to --level per cent (95); 64 MiB stay free",
         undo="remove the file",
         effect=Effect.STAYS,
-        past="was short of disk space",
-        takes=("level",),
+        past_tense="was short of disk space",
+        option_names=("level",),
     )
 )
 class DiskFull(NodeFault):

@@ -25,7 +25,7 @@ _CHECK_EVERY_S = 1.0
         summary="availability drain: what an operator does before maintenance",
         undo="availability active",
         effect=Effect.DRAINED,
-        past="was drained",
+        past_tense="was drained",
     )
 )
 class Drain(Fault):

@@ -15,7 +15,7 @@ from swarmctl.chaos.fault.registry import fault
         summary="SIGKILL to dockerd: the Engine crashes",
         undo="systemd starts it again; the run waits for it",
         effect=Effect.RETURNS,
-        past="was left without its Engine for a moment",
+        past_tense="was left without its Engine for a moment",
     )
 )
 class EngineKill(NodeFault):

@@ -19,7 +19,7 @@ _HUNG = """\
         summary="SIGSTOP to dockerd: the Engine hangs, its containers keep running",
         undo="SIGCONT",
         effect=Effect.DOWN,
-        past="was left with a hung Engine",
+        past_tense="was left with a hung Engine",
         keeps_running=True,
     )
 )

@@ -15,7 +15,7 @@ from swarmctl.chaos.fault.registry import fault
         summary="systemctl stop docker: the Engine and its containers shut down cleanly",
         undo="systemctl start docker",
         effect=Effect.DOWN,
-        past="was left without its Engine",
+        past_tense="was left without its Engine",
     )
 )
 class EngineStop(NodeFault):

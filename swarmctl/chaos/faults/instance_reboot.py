@@ -23,7 +23,7 @@ _BOOT = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat"
         summary="RebootInstances: the machine restarts",
         undo="the machine comes back by itself; the run waits for it",
         effect=Effect.RETURNS,
-        past="was rebooted",
+        past_tense="was rebooted",
     )
 )
 class InstanceReboot(InstanceFault):

@@ -13,8 +13,8 @@ from swarmctl.chaos.fault.registry import fault
         summary="StopInstances: a clean shutdown of the machine; --force cuts its power",
         undo=STARTED_AGAIN,
         effect=Effect.DOWN,
-        past="was lost",
-        takes=("force",),
+        past_tense="was lost",
+        option_names=("force",),
         stops=True,
     )
 )

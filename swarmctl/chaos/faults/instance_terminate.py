@@ -26,8 +26,8 @@ _SHOWN_LINES = 15
         summary="TerminateInstances: the machine and its disk are gone for good",
         undo="a playbook makes a new machine; the dead node is removed from the Swarm",
         effect=Effect.DOWN,
-        past="was lost for good",
-        takes=("replace_with",),
+        past_tense="was lost for good",
+        option_names=("replace_with",),
         stops=True,
         irreversible=True,
     )

@@ -14,8 +14,8 @@ from swarmctl.chaos.fault.registry import fault
         summary="delays packets to the other nodes by --delay milliseconds (200)",
         undo="remove the queue",
         effect=Effect.STAYS,
-        past="was slowed down",
-        takes=("delay_ms",),
+        past_tense="was slowed down",
+        option_names=("delay_ms",),
         impairs_network=True,
     )
 )

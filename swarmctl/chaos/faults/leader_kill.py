@@ -14,7 +14,7 @@ from swarmctl.chaos.fault.selection import Selection
         summary="the leader loses power; the other managers elect a new one",
         undo=STARTED_AGAIN,
         effect=Effect.DOWN,
-        past="was lost",
+        past_tense="was lost",
         selection=Selection(leader=True),
         stops=True,
     )

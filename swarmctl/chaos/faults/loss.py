@@ -14,8 +14,8 @@ from swarmctl.chaos.fault.registry import fault
         summary="drops --level per cent of the packets to the other nodes (10)",
         undo="remove the queue",
         effect=Effect.STAYS,
-        past="was losing packets",
-        takes=("level",),
+        past_tense="was losing packets",
+        option_names=("level",),
         impairs_network=True,
     )
 )

@@ -24,8 +24,8 @@ fill=$((left - keep))
         summary="fills the memory to --level per cent (90); 128 MiB stay free",
         undo="free the memory",
         effect=Effect.STAYS,
-        past="was short of memory",
-        takes=("level",),
+        past_tense="was short of memory",
+        option_names=("level",),
     )
 )
 class Memory(NodeFault):

@@ -40,8 +40,8 @@ rules() {{
         summary="drops all packets but SSH from and to other nodes (--from managers, workers, all)",
         undo="remove the packet filters",
         effect=Effect.DOWN,
-        past="was cut off",
-        takes=("sever",),
+        past_tense="was cut off",
+        option_names=("sever",),
         keeps_running=True,
         impairs_network=True,
         # The managers still get its heartbeats.

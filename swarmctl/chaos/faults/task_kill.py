@@ -18,7 +18,7 @@ from swarmctl.chaos.journal.journal import TargetRecord
         summary="SIGKILL to containers of a service (--target service:NAME)",
         undo="nothing to undo: Swarm starts new tasks",
         effect=Effect.TASKS,
-        past="was killed",
+        past_tense="was killed",
         selection=Selection(),
     )
 )

@@ -252,7 +252,7 @@ def _duration_s(plan: Plan, kind: Kind) -> float:
 def _parameters(plan: Plan, kind: Kind) -> dict[str, Any]:
     return {
         **plan.selection.parameters(),
-        **plan.options.parameters(kind.takes),
+        **plan.options.parameters(kind.option_names),
         "timeout_s": plan.hypothesis.within_s,
         "duration_s": _duration_s(plan, kind),
         "probe_service": plan.only_service,

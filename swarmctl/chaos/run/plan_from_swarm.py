@@ -140,7 +140,7 @@ def _check_instance(found: TargetRecord, kind: Kind, known: Here) -> None:
 
 
 def _options(parameters: Mapping[str, Any], kind: Kind) -> dict[str, Any]:
-    taken = {f.name for f in fields(Options)} & set(kind.takes) - {"replace_with"}
+    taken = {f.name for f in fields(Options)} & set(kind.option_names) - {"replace_with"}
     try:
         options = msgspec.convert({k: v for k, v in parameters.items() if k in taken}, Options)
     except msgspec.ValidationError as error:

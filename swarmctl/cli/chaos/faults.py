@@ -19,7 +19,12 @@ def faults() -> None:
         *(Column(name, wraps=True) for name in ("effect", "revert", "options")),
     )
     rows = [
-        (kind.name, kind.summary, kind.undo, " ".join(f"--{OPTION_KEYS[k]}" for k in kind.takes))
+        (
+            kind.name,
+            kind.summary,
+            kind.undo,
+            " ".join(f"--{OPTION_KEYS[k]}" for k in kind.option_names),
+        )
         for kind in FAULTS.values()
     ]
     print_table("Faults", columns, rows)

@@ -42,7 +42,7 @@ def write(kind: Kind, file: str, name: str) -> str:
         kind=kind,
         file=file,
         name=name if _PLAIN.fullmatch(name) else json.dumps(name),
-        takes=[_TAKES[option] for option in kind.takes],
+        takes=[_TAKES[option] for option in kind.option_names],
         tasks=kind.effect is Effect.TASKS,
         targets=_targets(kind),
         within="3m" if kind.selection.leader else _WITHIN.get(kind.effect, "2m"),

@@ -114,7 +114,7 @@ def _fault(document: Section) -> tuple[Kind | None, Options]:
 
 
 def _options(section: Section, kind: Kind) -> Options:
-    takes = [OPTION_KEYS[option] for option in kind.takes]
+    takes = [OPTION_KEYS[option] for option in kind.option_names]
     found: dict[str, Any] = {}
     for option, key in OPTION_KEYS.items():
         if key in section.value and key not in takes:

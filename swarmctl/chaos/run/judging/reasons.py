@@ -100,10 +100,10 @@ class TooLate:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceSilent:
-    """A probed place without a good answer since full strength."""
+class EndpointSilent:
+    """A probed endpoint without a good answer since full strength."""
 
-    place: str  # with its error
+    endpoint: str  # with its error
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +209,7 @@ Reason = (
     | CutOff
     | FaultUnfinished
     | TooLate
-    | PlaceSilent
+    | EndpointSilent
     | BelowMinimum
     | ProbesLost
     | OutageTooLong

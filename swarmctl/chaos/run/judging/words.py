@@ -11,6 +11,7 @@ from swarmctl.chaos.run.judging.reasons import (
     BelowMinimum,
     Cause,
     CutOff,
+    EndpointSilent,
     FaultEnded,
     FaultUnfinished,
     FaultUnseen,
@@ -21,7 +22,6 @@ from swarmctl.chaos.run.judging.reasons import (
     NotBack,
     OutageTooLong,
     Outlived,
-    PlaceSilent,
     ProbesLost,
     Reason,
     Removed,
@@ -43,7 +43,7 @@ class Result:
     Args:
         judgement: of the last snapshot.
         targets: names of what was lost.
-        past: what happened to them; completes "swarm_app_wkr2 …".
+        past_tense: what happened to them; completes "swarm_app_wkr2 …".
         took_s: seconds from a loss until full strength, of the slowest return to it; else until
             the run gave up waiting.
         redistributed_s: when it held, in run time.
@@ -54,7 +54,7 @@ class Result:
 
     judgement: Judgement
     targets: tuple[str, ...]
-    past: str
+    past_tense: str
     took_s: float
     redistributed_s: float | None
     reasons: tuple[Reason, ...]
@@ -89,7 +89,7 @@ _WORDS: dict[type, str] = {
     "probe answered: this machine may have been cut off, and what happened meanwhile is not known",
     FaultUnfinished: "the fault was not complete in time",
     TooLate: "full strength after {0.took_s:.1f} s, allowed: {0.within_s:g} s",
-    PlaceSilent: "{0.place}",
+    EndpointSilent: "{0.endpoint}",
     BelowMinimum: "{0.service} had {0.serving} replicas at +{0.at_s:.1f} s, minimum: {0.minimum}",
     ProbesLost: "{0.service}: {0.success:.2%} of {0.sent} probes succeeded, "
     "minimum: {0.minimum:.2%}",
@@ -162,8 +162,8 @@ def _kept(found: Recovery) -> str:
 
 def _targets(result: Result) -> str:
     several = len(result.targets) > 1
-    past = result.past.replace("was ", "were ", 1) if several else result.past
-    return f"{_listing(result.targets)} {past}"
+    verb = result.past_tense.replace("was ", "were ", 1) if several else result.past_tense
+    return f"{_listing(result.targets)} {verb}"
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -14,13 +14,13 @@ from swarmctl.chaos.run.judging import judgement, settling, tolerance, words
 from swarmctl.chaos.run.judging.judgement import Baseline, Judgement
 from swarmctl.chaos.run.judging.reasons import (
     CutOff,
+    EndpointSilent,
     FaultEnded,
     FaultUnfinished,
     FaultUnseen,
     ManagersSilent,
     NeverBack,
     Outlived,
-    PlaceSilent,
     Reason,
     TooLate,
     Unsettled,
@@ -32,11 +32,11 @@ from swarmctl.chaos.run.own_link import OwnLink
 from swarmctl.swarm.model import Swarm
 
 # After a brief outage, full strength must last this long: managers detect the outage late.
-BLINK_S = 5.0
+OUTAGE_SETTLING_S = 5.0
 # So much longer than its duration a fault is observed whose nodes are slow to show that it lasts.
 SHOW_S = 10.0
 # A replica that Swarm does not replace is given up when snapshots have shown that for so long.
-_GIVE_UP_S = 2.0
+_NEVER_BACK_S = 2.0
 
 
 def observe(context: Context) -> None:
@@ -94,7 +94,7 @@ class _Observation:
                 self.link.heard(begin)
                 latest = judgement.judge(self.baseline, swarm)
                 self._note_strength(latest, swarm)
-            if context.fault.end or self._given_up(latest) or now() >= self._deadline():
+            if context.fault.end or self._ends_early(latest) or now() >= self._deadline():
                 break
             self.proven = self.proven or (swarm is not None and self._is_proven())
             if swarm and self.proven and self._lasted():
@@ -121,16 +121,16 @@ class _Observation:
             log.mark("redistributed", "every service at full strength on live nodes")
         self.settling_s = settling.settling_s(swarm, latest, self.context.journal.tasks)
         if self.context.kind.effect is Effect.RETURNS:
-            self.settling_s = max(self.settling_s, BLINK_S)
+            self.settling_s = max(self.settling_s, OUTAGE_SETTLING_S)
         self.gone = judgement.never_back(swarm, latest)
         nothing_else = not latest.not_down and judgement.only_missing(latest, self.gone)
         self.gone_since = (self.gone_since or now) if self.gone and nothing_else else None
 
-    def _given_up(self, latest: Judgement) -> bool:
+    def _ends_early(self, latest: Judgement) -> bool:
         """Whether waiting is of no use: what is missing cannot come back, or others changed it."""
         if latest.reasons and not any(map(refutes, latest.reasons)):
             return True
-        return self.gone_since is not None and self._now() >= self.gone_since + _GIVE_UP_S
+        return self.gone_since is not None and self._now() >= self.gone_since + _NEVER_BACK_S
 
     def _lasted(self) -> bool:
         """Whether the fault was seen in force on every target for its whole duration."""
@@ -165,7 +165,7 @@ class _Observation:
         context.result = words.Result(
             judgement=latest,
             targets=tuple(target.what for target in journal.targets),
-            past=context.kind.past,
+            past_tense=context.kind.past_tense,
             took_s=self._now() - self.short_since if self.held_since is None else self.slowest_s,
             redistributed_s=held_s,
             reasons=reasons,
@@ -225,7 +225,7 @@ class _Observation:
             found.append(ManagersSilent(observer.last_error))
         if not fault.took_effect():
             found.append(FaultUnfinished(self.context.kind.effect is Effect.RETURNS))
-        elif self.in_force_since is not None and not (self._given_up(latest) or self._lasted()):
+        elif self.in_force_since is not None and not (self._ends_early(latest) or self._lasted()):
             lasted_s = max(0.0, fault.seen_s() - self.in_force_since)
             found.append(FaultUnseen(lasted_s, self.context.duration_s))
         if self.held_since is None:
@@ -236,7 +236,7 @@ class _Observation:
         elif lived := settling.outlived(latest, self.context.journal.tasks, now - self.held_since):
             found += [Outlived(name, lived_s, now - self.held_since) for name, lived_s in lived]
         silent = self.context.watch.silent(since=self.held_since)
-        return [*found, *(PlaceSilent(str(one)) for one in silent)]
+        return [*found, *(EndpointSilent(str(one)) for one in silent)]
 
     def _too_late(self) -> list[TooLate]:
         within_s = self.context.hypothesis.within_s

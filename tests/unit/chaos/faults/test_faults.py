@@ -44,7 +44,7 @@ def test_every_fault_says_what_it_does_and_how_it_is_undone() -> None:
         assert kind.name == name
         assert kind.summary
         assert kind.undo
-        assert kind.past.startswith("was ")
+        assert kind.past_tense.startswith("was ")
 
 
 def test_a_forced_stop_pulls_the_plug(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_the_schema_is_valid_and_lists_all_faults_and_guards() -> None:
 
 def test_every_option_of_a_fault_has_a_key_in_files() -> None:
     assert set(OPTION_KEYS) == {field.name for field in fields(Options)}
-    assert {option for kind in FAULTS.values() for option in kind.takes} == set(OPTION_KEYS)
+    assert {option for kind in FAULTS.values() for option in kind.option_names} == set(OPTION_KEYS)
     _, options = file_schema.schema()["properties"]["fault"]["oneOf"]
     assert set(options["properties"]) == {"name", *OPTION_KEYS.values()}
 
