@@ -5,7 +5,7 @@ import json
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.support import Cluster, Lab, Playbook
+from tests.lab.support import CLUSTER, Cluster, Lab, Playbook, healthy
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -36,6 +36,27 @@ def test_one_manager_becomes_three_and_any_of_them_answers(
         )
         lab.ec2.start_instances(InstanceIds=[instance])
         lab.wait_until_running(leader)
+
+
+def test_nodes_that_the_settings_do_not_have_are_named_running_or_stopped(
+    lab: Lab, grown: Playbook
+) -> None:
+    """Broken: fewer workers are asked for, nothing is removed and nothing is said."""
+    fewer = ("provision", "-e", "managers=3", "-e", "workers=3")
+    said = lab.playbook(*fewer).ok().output
+    assert f"{CLUSTER}_wkr4 (running): not among the 6 nodes" in " ".join(said.split())
+    instance = lab.instance(f"{CLUSTER}_wkr4")["InstanceId"]
+    lab.ec2.stop_instances(InstanceIds=[instance])
+    lab.ec2.get_waiter("instance_stopped").wait(
+        InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    try:
+        said = lab.playbook(*fewer).ok().output
+        assert f"{CLUSTER}_wkr4 (stopped): not among the 6 nodes" in " ".join(said.split())
+    finally:
+        lab.ec2.start_instances(InstanceIds=[instance])
+        lab.wait_until_running(f"{CLUSTER}_wkr4")
+        wait_for("every node to be ready", lambda: healthy(lab), timeout=120)
 
 
 def known_nodes(lab: Lab) -> tuple[set[str] | None, str]:

@@ -99,3 +99,24 @@ def test_a_foreign_launch_template_of_our_name_stops_the_run_unchanged(
         assert template["LatestVersionNumber"] == 1
     finally:
         lab.ec2.delete_launch_template(LaunchTemplateName="red_node_template")
+
+
+def test_a_foreign_security_group_of_our_name_stops_the_run_unchanged(lab: Lab) -> None:
+    """Broken: in a VPC that others use too, their rules are replaced with ours."""
+    vpc = lab.ec2.create_vpc(CidrBlock="10.94.0.0/16")["Vpc"]["VpcId"]
+    theirs = lab.ec2.create_security_group(GroupName="red_mgr_sg", Description="theirs", VpcId=vpc)[
+        "GroupId"
+    ]
+    try:
+        refused = lab.playbook("provision", *RED, *SMALL, "-e", "workers=0", "-e", f"vpc_id={vpc}")
+        assert refused.code != 0
+        assert f"({theirs}) in {vpc} exists and does not belong to red" in " ".join(
+            refused.output.split()
+        )
+        assert belongings(lab, "red")["instances"] == []
+        lab.playbook("teardown", *RED, "-e", "confirm=yes").ok()
+        (group,) = lab.ec2.describe_security_groups(GroupIds=[theirs])["SecurityGroups"]
+        assert (group["IpPermissions"], group.get("Tags", [])) == ([], [])
+    finally:
+        lab.ec2.delete_security_group(GroupId=theirs)
+        lab.ec2.delete_vpc(VpcId=vpc)
