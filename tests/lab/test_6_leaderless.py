@@ -50,7 +50,7 @@ def test_the_doctor_names_the_lost_managers_and_leaves_the_healthy_one_alone(
     """Broken: it advises to restart Docker on the manager that still has the data."""
     found = lab.swarmctl("chaos", "doctor", "--format", "json", timeout=240)
     assert found.returncode == 1, found.stderr
-    mends = {one["place"]: one["mend"] for one in json.loads(found.stdout)["findings"]}
-    assert mends[f"{CLUSTER}_mgr2"].startswith("aws ec2 start-instances")
-    assert mends[f"{CLUSTER}_mgr3"].startswith("aws ec2 start-instances")
-    assert [command for command in mends.values() if "restart docker" in command] == []
+    mends = [(one["place"], one["mend"]) for one in json.loads(found.stdout)["findings"]]
+    for name in (f"{CLUSTER}_mgr2", f"{CLUSTER}_mgr3"):
+        assert [m for place, m in mends if place == name and "start-instances" in m]
+    assert [m for _, m in mends if "restart docker" in m] == []

@@ -8,7 +8,7 @@ import docker
 import pytest
 
 from swarmctl.lab.machine import container_name
-from tests.lab.support import BIN, CLUSTER, NAME, Cluster, Lab
+from tests.lab.support import BIN, CLUSTER, NAME, STACK, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -38,11 +38,7 @@ def exchanged(lab: Lab, cluster: Cluster, engine: docker.DockerClient) -> Iterat
 
 def test_a_machine_with_another_host_key_is_sent_nothing(lab: Lab, exchanged: None) -> None:
     """Broken: whoever takes over an address is given the Swarm's secrets."""
-    for words in (
-        ["status"],
-        ["stack", "deploy", "three_tier"],
-        ["chaos", "run", "drain", "--yes"],
-    ):
+    for words in (["status"], ["stack", "deploy", STACK], ["chaos", "run", "drain", "--yes"]):
         refused = lab.swarmctl(*words)
         assert refused.returncode != 0, refused.stdout
         assert "is not the recorded one" in refused.stderr
