@@ -1,8 +1,8 @@
 """``swarmctl``: all commands in one application, and errors turned into exit codes.
 
 A ``SwarmctlError`` is printed as ``error: …`` and ``hint: …`` on stderr and sets the exit code; a
-mistake in the arguments exits 2; Ctrl-C exits 130; a bug in swarmctl exits 1 and asks for
-``--debug``, which prints the traceback.
+mistake in the arguments exits 2; Ctrl-C, SIGTERM and a closed terminal exit 130; a bug in swarmctl
+exits 1 and asks for ``--debug``, which prints the traceback.
 
 The files of the commands are imported here, so they import libraries and other packages only inside
 the command's function: ``swarmctl --help`` must be quick.
@@ -33,6 +33,7 @@ from swarmctl.cli import (
 )
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.reading.texts import shortened
+from swarmctl.signals import end_like_ctrl_c
 
 # Plain help: Rich's boxes are cut in pipes, and importing Rich takes longer than everything else.
 app = typer.Typer(
@@ -149,5 +150,6 @@ def run() -> None:
     """The command line of this process; :mod:`swarmctl.__main__` answers Ctrl-C at any time."""
     # A hook, not an `except Exception`: Python itself then exits 1 after reporting.
     sys.excepthook = _report_fault
+    end_like_ctrl_c()
     console.share_progress()
     sys.exit(main(sys.argv[1:]))

@@ -31,6 +31,7 @@ from swarmctl.lab.image.ensure import Images, ensure_images
 from swarmctl.lab.paths import ROOT, LabPaths, Record, held, known_labs
 from swarmctl.lab.vpc_services import API
 from swarmctl.reading.files import PRIVATE
+from swarmctl.signals import interrupted_once
 from swarmctl.wait import wait_for
 
 if TYPE_CHECKING:
@@ -105,19 +106,21 @@ def up(name: str, step: Step, note: Note) -> str:
             note(f"lab {name} is already up (process {pid})")
             return endpoint(paths)
         _remove_everything(client, paths)
-        try:
-            if not _boots_here(images):
-                with step("a machine boots on this host"):
-                    _check_boot(client, name, images)
-            with step("image mirror"):
-                network.start_mirror(client, name, images.registry)
-            with step("AWS API"):
-                _choose(client, paths)
-                _serve(paths)
-        except BaseException:
-            _stop_serving(paths)
-            _remove_everything(client, paths, keep=paths.log.name)
-            raise
+        with interrupted_once(f"removing what was started of lab {name}") as shield:
+            try:
+                if not _boots_here(images):
+                    with step("a machine boots on this host"):
+                        _check_boot(client, name, images)
+                with step("image mirror"):
+                    network.start_mirror(client, name, images.registry)
+                with step("AWS API"):
+                    _choose(client, paths)
+                    _serve(paths)
+            except BaseException:
+                shield()
+                _stop_serving(paths)
+                _remove_everything(client, paths, keep=paths.log.name)
+                raise
     return endpoint(paths)
 
 
@@ -358,9 +361,13 @@ def _remove_everything(client: docker.DockerClient, paths: LabPaths, keep: str =
     if not paths.directory.exists():
         return
     for entry in paths.directory.iterdir():
-        if entry.is_dir():
+        if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         elif entry.name != keep:
             entry.unlink()
-    if not keep:
+    if keep:
+        return
+    if paths.directory.is_symlink():  # what it points to is the user's
+        paths.directory.unlink()
+    else:
         paths.directory.rmdir()

@@ -104,8 +104,9 @@ class Runs:
         return next(name for name in names if name not in taken)
 
     def ids(self) -> list[str]:
-        """All runs, the oldest first."""
-        return sorted(path.parent.name for path in self.root.glob(f"*/{JOURNAL_NAME}"))
+        """All runs, the oldest first; a link such as ``latest`` is not a second one."""
+        found = (path.parent for path in self.root.glob(f"*/{JOURNAL_NAME}"))
+        return sorted(run.name for run in found if not run.is_symlink())
 
     def save(self, journal: Journal) -> None:
         """Put the journal on disk, whole; when this returns it would survive a power cut.
@@ -138,12 +139,18 @@ class Runs:
             journal = msgspec.convert(_clean(msgspec.json.decode(path.read_bytes())), Journal)
             if not _PLAIN_NAME.fullmatch(journal.id):
                 raise msgspec.ValidationError(f"{journal.id!r} is no run id - at `$.id`")
-            return journal
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise SwarmctlError(
                 f"cannot read the journal {path}: {error}",
                 "undo what its part `undo` lists by hand, then move the directory away",
             ) from error
+        if journal.undo.pending and path.resolve().parent.name != journal.id:
+            # What is undone is recorded under the run's id: this one would stay pending for ever.
+            raise SwarmctlError(
+                f"{path} is the journal of the run {journal.id}, which is not undone",
+                "give its directory that name; or remove it, if it is a copy",
+            )
+        return journal
 
     def pending(self) -> tuple[Journal, ...]:
         """The runs whose fault has not been undone, the oldest first."""

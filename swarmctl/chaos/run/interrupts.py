@@ -7,17 +7,13 @@ While the undo plan is carried out, signals are acknowledged but do not stop it.
 
 from __future__ import annotations
 
-import os
 import signal
-import threading
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FrameType, TracebackType
-from typing import Any
 
 from swarmctl.errors import Exit, SwarmctlError
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from swarmctl.signals import Handlers, acknowledge
 
 
 class InterruptedRunError(SwarmctlError):
@@ -44,13 +40,12 @@ class Interrupts:
     doing: str = ""
     _name: str = ""
     _mode: _Mode = field(default_factory=lambda: _Mode.FREE)
-    _before: dict[signal.Signals, Any] = field(default_factory=dict)
+    _handlers: Handlers = field(init=False)
 
     def __enter__(self) -> Interrupts:
-        """Take over the signals. Only the main thread of a process can."""
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                self._before[number] = signal.signal(number, self._arrived)
+        """Take over the signals."""
+        self._handlers = Handlers(self._arrived)
+        self._handlers.__enter__()
         return self
 
     def __exit__(
@@ -60,8 +55,7 @@ class Interrupts:
         trace: TracebackType | None,
     ) -> None:
         """Give the signals back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._handlers.__exit__(kind, error, trace)
 
     @property
     def seen(self) -> str:
@@ -105,8 +99,4 @@ class Interrupts:
             text = f"{self._name}: ending the run and putting back what was taken.{awaited}"
         else:
             text = f"Already ending the run.{awaited}"
-        # Not through Rich: the signal may have come in the middle of one of its writes.
-        try:
-            os.write(2, f"\n{text}\n".encode())
-        except OSError:
-            return  # the terminal is gone; the revert is not
+        acknowledge(text)

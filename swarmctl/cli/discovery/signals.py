@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from swarmctl.signals import SIGNALS
+
 
 @contextmanager
 def until_signal() -> Iterator[threading.Event]:
@@ -21,7 +23,7 @@ def until_signal() -> Iterator[threading.Event]:
         signal.signal(number, before[signal.Signals(number)])
         stop.set()
 
-    for name in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for name in SIGNALS:
         before[name] = signal.signal(name, arrived)
     try:
         yield stop

@@ -1,6 +1,6 @@
-"""Ctrl-C, SIGTERM and a closed terminal during a deploy.
+"""Ctrl-C, SIGTERM and a closed terminal during a deploy, or a removal.
 
-The first signal ends the deploy, which is then rolled back. From that moment on, or from a failure
+The first signal ends it; a deploy is then rolled back. From that moment on, or from a failure
 on, further signals are acknowledged but stop nothing: a rollback that is cut off leaves the bad
 version running. The handler itself shields, so no second signal comes between the first one and the
 ``except`` that rolls back.
@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Any, NoReturn
+from types import FrameType, TracebackType
+from typing import NoReturn
 
+from swarmctl.reading.commands import word
+from swarmctl.signals import Handlers, acknowledge
 from swarmctl.stack.deploy.converge import Convergence
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass
@@ -28,27 +27,31 @@ class Interrupts:
 
     Args:
         stack: the stack's name, for messages.
+        work: what is done with it, for messages.
     """
 
     stack: str
+    work: str = "deploy"
     _doing: str = ""  # what must be finished first; "" while a signal ends the deploy
     _deferring: bool = False
     _deferred: bool = False  # a signal came while it was deferring
     _left: str = ""
-    _before: dict[signal.Signals, Any] = field(default_factory=dict)
+    _handlers: Handlers = field(init=False)
 
     def __enter__(self) -> Interrupts:
-        """Take over the signals, except those this process ignores (nohup). Main thread only."""
-        if threading.current_thread() is threading.main_thread():
-            for number in SIGNALS:
-                if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._arrived)
+        """Take over the signals."""
+        self._handlers = Handlers(self._arrived)
+        self._handlers.__enter__()
         return self
 
-    def __exit__(self, *fault: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Give the signals back."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        self._handlers.__exit__(kind, error, trace)
 
     def shield(self, doing: str) -> None:
         """From now on signals are acknowledged only: this must be finished first."""
@@ -75,14 +78,12 @@ class Interrupts:
             self._stop()
         name = signal.Signals(number).name
         left = f" ({self._left})" if self._left else ""
-        text = (
+        acknowledge(
             f"{name}: still {self._doing}{left}; a signal does not stop it. If it must stop: "
-            f"kill -9 {os.getpid()}, then swarmctl stack unlock {self.stack}, and deploy again."
+            f"kill -9 {os.getpid()}, then swarmctl stack unlock {word(self.stack)}, and begin the "
+            f"{self.work} again."
         )
-        # Not through Rich: the signal may have come in the middle of one of its writes.
-        with suppress(OSError):  # the terminal may be gone
-            os.write(2, f"\n{text}\n".encode())
 
     def _stop(self) -> NoReturn:
-        self.shield(f"stopping the deploy of {self.stack}")
+        self.shield(f"stopping the {self.work} of {self.stack}")
         raise KeyboardInterrupt

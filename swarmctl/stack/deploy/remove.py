@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from swarmctl.cluster import Target
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.reading.commands import word
 from swarmctl.reading.names import unknown
 from swarmctl.stack.deploy.apply import remove_services
 from swarmctl.stack.deploy.current import CurrentStack, ids_in_use, read_current
 from swarmctl.stack.deploy.deploy import connect
+from swarmctl.stack.deploy.interrupts import Interrupts
 from swarmctl.stack.deploy.rollback import remove_objects
 from swarmctl.stack.settings.record import config_name
 from swarmctl.swarm import lock, shell
@@ -75,9 +78,18 @@ def remove_stack(
             confirm(named)
         else:
             read_deployed(engine, stack)  # refuses a name that is not deployed
-        with lock.held(engine, lock.of_stack(stack), timeout + 60, lock.this_process("rm"), note):
+        with Interrupts(stack, "removal") as interrupts, ExitStack() as held:
+            with interrupts.deferred():
+                owner = lock.this_process("rm")
+                subject = lock.of_stack(stack)
+                held.enter_context(lock.held(engine, subject, timeout + 60, owner, note))
             current = read_current(engine, stack)
-            remove(engine, current, timeout=timeout)
+            try:
+                remove(engine, current, timeout=timeout)
+            except BaseException:
+                interrupts.shield(f"releasing the lock of {stack}")
+                note(f"{stack} is removed in part; the rest: swarmctl stack rm {word(stack)}")
+                raise
     for kind in ("services", "networks", "configs", "secrets"):
         for name in current.of(kind):
             removed(f"{kind.removesuffix('s')} {name}")

@@ -48,6 +48,9 @@ def missing_file(name: str, where: str, stack: Path) -> UsageError:
     hint = f"files must be in {stack}: {', '.join(there)}"
     if leads_out(name):
         return UsageError(f"{where}: {name!r} leads out of the stack's folder", hint)
+    if (stack / name).is_file():
+        target = (stack / name).resolve()
+        return UsageError(f"{where}: {name!r} is a link out of the stack's folder: {target}", hint)
     return UsageError(
         f"{where}: there is no file {name!r} in the stack",
         f"{suggestion(name, there)} {hint}".lstrip(),

@@ -1,8 +1,12 @@
 """What the commands say about a lab that is not up."""
 
+import os
+import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from ipaddress import IPv4Network
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import docker
@@ -77,6 +81,51 @@ def test_labs_started_at_once_choose_different_keys_and_addresses(
     assert [record.vpc_cidr for record in records] == ["10.43.0.0/16", "10.44.0.0/16"]
     assert records[0].secret != records[1].secret
     assert records[0].key_id != records[1].key_id
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_start_that_is_interrupted_removes_all_it_has_started_whatever_comes_next(
+    first: signal.Signals, machines: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: a second Ctrl-C, or SIGTERM, leaves a mirror and a network that nobody knows."""
+    removed: list[str] = []
+
+    def start_mirror(*_: object) -> None:
+        os.kill(os.getpid(), first)
+
+    def remove_everything(_client: object, _paths: object, keep: str = "") -> None:
+        if keep:  # not the removal before the start
+            os.kill(os.getpid(), signal.SIGINT)
+            removed.append("all")
+
+    monkeypatch.setattr(lab, "require_extra", lambda *_: None)
+    monkeypatch.setattr(lab, "ensure_images", lambda *_: SimpleNamespace(registry=""))
+    monkeypatch.setattr(lab, "_boots_here", lambda _: True)
+    monkeypatch.setattr(lab.network, "start_mirror", start_mirror)
+    monkeypatch.setattr(lab, "_remove_everything", remove_everything)
+    with pytest.raises(KeyboardInterrupt):
+        lab.up("mine", lambda _: nullcontext(), lambda _: None)
+    assert removed == ["all"]
+
+
+def test_a_lab_whose_directory_is_elsewhere_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: a directory that was moved to a larger disk and linked makes ``lab down`` fail."""
+    disk, state = tmp_path / "disk", tmp_path / "kept"
+    disk.mkdir()
+    state.mkdir()
+    (state / "id_ed25519").touch()
+    (disk / "lab.json").touch()
+    (disk / "state").symlink_to(state)
+    monkeypatch.setattr("swarmctl.lab.paths.ROOT", tmp_path)
+    (tmp_path / "mine").symlink_to(disk)
+    monkeypatch.setattr(lab.network, "remove_unused", lambda *_, **__: None)
+    client = SimpleNamespace(api=SimpleNamespace(containers=lambda **_: []))
+    lab._remove_everything(cast(docker.DockerClient, client), LabPaths("mine"))
+    assert not (tmp_path / "mine").is_symlink()
+    assert list(disk.iterdir()) == []
+    assert list(state.iterdir()) == [state / "id_ed25519"]  # what a link points to is the user's
 
 
 def test_a_lab_of_another_version_is_told_to_start_again(other: None) -> None:
