@@ -64,7 +64,7 @@ def test_no_file_outside_of_the_stack_is_read_or_written(
     (folder / "link").symlink_to(tmp_path / "x")
     name = {"up": "../x", "absolute": f"{folder}/x", "inside": "../shop/x", "link": "link"}[kind]
     said = fault(folder, f"# {{{{ {function}('{name}') }}}}\n")
-    what = f"there is no file {name!r}" if kind == "link" else f"{name!r} leads out of"
+    what = f"{name!r} is a link out of" if kind == "link" else f"{name!r} leads out of"
     assert said.message.startswith(f"{folder / TEMPLATE}:3: {what}")
 
 

@@ -55,6 +55,26 @@ def test_only_runs_that_are_not_undone_are_pending(tmp_path: Path) -> None:
     assert [run.id for run in runs.pending()] == ["b", "d"]
 
 
+def test_a_link_to_a_run_is_no_second_run(tmp_path: Path) -> None:
+    """Broken: with ``ln -s RUN runs/latest``, everything counts and undoes that run twice."""
+    runs = Runs(tmp_path)
+    runs.save(journal())
+    (tmp_path / "latest").symlink_to(tmp_path / "run-1")
+    assert runs.ids() == ["run-1"]
+    assert [run.id for run in runs.pending()] == ["run-1"]
+    assert runs.load("latest").id == "run-1"
+
+
+def test_a_pending_run_in_a_directory_of_another_name_says_what_to_do(tmp_path: Path) -> None:
+    """Broken: it is undone under its own name, and the renamed one blocks all runs for ever."""
+    runs = Runs(tmp_path)
+    runs.save(journal())
+    (tmp_path / "run-1").rename(tmp_path / "renamed")
+    with pytest.raises(SwarmctlError, match="the journal of the run run-1,") as caught:
+        runs.pending()
+    assert "give its directory that name" in caught.value.hint
+
+
 def test_a_crash_while_writing_leaves_the_last_whole_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
