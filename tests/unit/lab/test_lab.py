@@ -14,7 +14,7 @@ import pytest
 
 from swarmctl.cli import main as cli
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.lab import instances, lab, machine
+from swarmctl.lab import instances, lab, machine, network
 from swarmctl.lab.host.addresses import Taken
 from swarmctl.lab.paths import LabPaths, Record, held
 
@@ -101,7 +101,7 @@ def test_a_start_that_is_interrupted_removes_all_it_has_started_whatever_comes_n
     monkeypatch.setattr(lab, "require_extra", lambda *_: None)
     monkeypatch.setattr(lab, "ensure_images", lambda *_: SimpleNamespace(registry=""))
     monkeypatch.setattr(lab, "_boots_here", lambda _: True)
-    monkeypatch.setattr(lab.network, "start_mirror", start_mirror)
+    monkeypatch.setattr(network, "start_mirror", start_mirror)
     monkeypatch.setattr(lab, "_remove_everything", remove_everything)
     with pytest.raises(KeyboardInterrupt):
         lab.up("mine", lambda _: nullcontext(), lambda _: None)
@@ -120,7 +120,7 @@ def test_a_lab_whose_directory_is_elsewhere_is_removed(
     (disk / "state").symlink_to(state)
     monkeypatch.setattr("swarmctl.lab.paths.ROOT", tmp_path)
     (tmp_path / "mine").symlink_to(disk)
-    monkeypatch.setattr(lab.network, "remove_unused", lambda *_, **__: None)
+    monkeypatch.setattr(network, "remove_unused", lambda *_, **__: None)
     client = SimpleNamespace(api=SimpleNamespace(containers=lambda **_: []))
     lab._remove_everything(cast(docker.DockerClient, client), LabPaths("mine"))
     assert not (tmp_path / "mine").is_symlink()

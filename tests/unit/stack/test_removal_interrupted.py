@@ -13,7 +13,7 @@ import pytest
 from swarmctl.cluster import Target
 from swarmctl.stack.deploy import remove
 from swarmctl.swarm import lock
-from tests.unit.stack.test_rollback import FakeEngine, service_spec
+from tests.unit.engine_fake import FakeEngine, service_spec
 
 
 class Interrupted(FakeEngine):
