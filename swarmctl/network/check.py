@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
+from swarmctl.cloud.instances import Instance
 from swarmctl.cluster import Target
 from swarmctl.errors import SwarmctlError
 from swarmctl.network.access import Access, AccessTo, access_by, closed_port, no_rules
@@ -28,7 +29,23 @@ def check_network(target: Target, swarm: Swarm) -> tuple[Finding, ...]:
         target: the cluster.
         swarm: a snapshot of it.
     """
-    return (*_groups(target), *_paths(target, swarm), *_published(target, swarm))
+    away = {i.name: i for i in target.instances if i.state not in ("pending", "running")}
+    asked = replace(swarm, nodes=tuple(n for n in swarm.nodes if n.hostname not in away))
+    unnoticed = [away[n.hostname] for n in swarm.nodes if n.live and n.hostname in away]
+    return (
+        *_groups(target),
+        *map(_unnoticed, unnoticed),
+        *_paths(target, asked),
+        *_published(target, swarm),
+    )
+
+
+def _unnoticed(instance: Instance) -> Finding:
+    what = f"its instance {instance.id} is {instance.state}; the managers have not noticed yet"
+    ids = f"--instance-ids {word(instance.id)}"
+    wait = f"aws ec2 wait instance-stopped {ids} && " if instance.state == "stopping" else ""
+    remedy = f"{wait}aws ec2 start-instances {ids}"
+    return Finding(instance.name, what, remedy)
 
 
 def _groups(target: Target) -> Iterator[Finding]:

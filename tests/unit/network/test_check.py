@@ -6,10 +6,12 @@ import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from swarmctl.cloud.instances import Instance
 from swarmctl.cloud.rules import Rule
 from swarmctl.cluster import Target
 from swarmctl.errors import SwarmctlError
@@ -208,3 +210,26 @@ def test_a_published_port_without_a_running_task_is_an_error() -> None:
 def test_with_a_host_only_the_ports_can_be_checked_and_that_is_said() -> None:
     (found,) = check.check_network(Target(()), three_nodes())
     assert (found.severity, "--host was given" in found.what) == (Severity.WARNING, True)
+
+
+def test_a_machine_that_is_stopped_is_named_and_no_path_to_it_is_tested(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Broken: the managers still call it Ready, and the advice is to look at its firewall."""
+    asleep = Instance("i-1", "wkr2", "worker", "stopped", "10.42.2.12", "", "a", "admin", "c")
+    target = Target((), "c", (asleep,))
+    asked: list[str] = []
+
+    def check_paths(_: object, seen: Swarm) -> paths.Paths:
+        asked.extend(node.hostname for node in seen.nodes)
+        return paths.Paths()
+
+    monkeypatch.setattr(check, "check_paths", check_paths)
+    monkeypatch.setattr(Target, "shell", lambda _: SimpleNamespace(close=lambda: None))
+    monkeypatch.setattr(check, "with_host_ports", lambda seen, _: seen)
+    found = [f for f in check.check_network(target, three_nodes()) if f.place == "wkr2"]
+    assert asked == ["mgr1", "wkr1"]
+    assert [(f.severity, f.remedy) for f in found] == [
+        (Severity.ERROR, "aws ec2 start-instances --instance-ids i-1")
+    ]
+    assert "is stopped; the managers have not noticed yet" in found[0].what
