@@ -33,7 +33,7 @@ from swarmctl.cli import (
 )
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.reading.texts import shortened
-from swarmctl.signals import end_like_ctrl_c
+from swarmctl.signals import end_at_once, end_like_ctrl_c
 
 # Plain help: Rich's boxes are cut in pipes, and importing Rich takes longer than everything else.
 app = typer.Typer(
@@ -152,4 +152,8 @@ def run() -> None:
     sys.excepthook = _report_fault
     end_like_ctrl_c()
     console.share_progress()
-    sys.exit(main(sys.argv[1:]))
+    try:
+        code = main(sys.argv[1:])
+    finally:
+        end_at_once()
+    sys.exit(code)

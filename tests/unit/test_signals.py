@@ -15,7 +15,7 @@ from swarmctl.signals import SIGNALS, end_like_ctrl_c, interrupted_once
 
 ROOT = Path(__file__).resolve().parents[2]
 
-COMMAND = """
+WHILE_IT_WORKS = """
 import os, signal, sys
 from swarmctl.cli.main import run
 from swarmctl.stack.render import folders
@@ -31,12 +31,23 @@ folders.stack_names = names
 signal.signal(signal.SIGHUP, signal.HUP)
 run()
 """
+AT_EXIT = """
+import atexit, os, signal
+from swarmctl.cli.main import run
+
+atexit.register(lambda: os.kill(os.getpid(), signal.NAME))
+run()
+"""
 
 
-def ended(name: str, hangup: str = "SIG_DFL") -> subprocess.CompletedProcess[str]:
-    """How a command ends that gets a signal while it works."""
-    script = COMMAND.replace("signal.NAME", f"signal.{name}").replace(
-        "signal.HUP", f"signal.{hangup}"
+def ended(
+    name: str, hangup: str = "SIG_DFL", *, at_exit: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """How a command ends that gets a signal while it works, or after it."""
+    script = (
+        (AT_EXIT if at_exit else WHILE_IT_WORKS)
+        .replace("signal.NAME", f"signal.{name}")
+        .replace("signal.HUP", f"signal.{hangup}")
     )
     return subprocess.run(
         [sys.executable, "-c", script, "stack", "list"],
@@ -52,6 +63,13 @@ def test_each_signal_ends_a_command_in_order(name: str) -> None:
     """Broken: SIGTERM ends it at once, and what it has taken (a lock, a machine) is left."""
     done = ended(name)
     assert (done.returncode, done.stderr) == (130, "cleaned up\nerror: interrupted\n")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_python_shuts_down_prints_no_traceback(name: str) -> None:
+    """Broken: "Exception ignored in …" after the message of the command."""
+    done = ended(name, at_exit=True)
+    assert (done.returncode, done.stderr) == (-getattr(signal, name), "")
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:
