@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +22,13 @@ def take_snapshot(client: SwarmClient) -> dict[str, Any]:
 
     Returns:
         The Engine's own JSON under ``nodes``, ``services``, ``tasks`` and ``networks``, and the
-        time under ``taken_at`` (RFC 3339).
+        manager's time under ``taken_at`` (RFC 3339): this machine's clock may be another, and a
+        prediction asks how long ago tasks have failed.
 
     Raises:
         ManagerError: the manager does not answer.
     """
-    taken_at = datetime.now(UTC).isoformat()
+    taken_at = client.ask(client.docker.info)["SystemTime"]
     raw = client.raw_snapshot()
     networks = client.ask(client.docker.api.networks)
     return {**raw, "networks": networks, "taken_at": taken_at}

@@ -30,6 +30,7 @@ ANSWERS: dict[str, object] = {
     "/services": [service("web")],
     "/tasks": [task("web", "mgr1", 1)],
     "/networks": [],
+    "/info": {"SystemTime": "2026-01-02T03:04:05.678901234Z"},
 }
 
 
@@ -86,6 +87,13 @@ def test_an_answer_that_is_not_as_documented_is_an_error_that_names_the_place(
                 read()
             message = "nodes[1].Status.State: expected a text that is not empty, found 3"
             assert caught.value.message == message
+
+
+def test_a_snapshot_has_the_managers_time(site: Site) -> None:
+    """Broken: this machine's clock is ten minutes fast, and failures of a minute ago are too old."""
+    _, endpoint = site.add(Manager)
+    with connect([endpoint]) as client:
+        assert take_snapshot(client)["taken_at"] == "2026-01-02T03:04:05.678901234Z"
 
 
 def test_an_unknown_host_key_is_refused(site: Site) -> None:
