@@ -90,7 +90,7 @@ def test_an_answer_that_is_not_as_documented_is_an_error_that_names_the_place(
 
 
 def test_a_snapshot_has_the_managers_time(site: Site) -> None:
-    """Broken: this machine's clock is ten minutes fast, and failures of a minute ago are too old."""
+    """Broken: this machine's clock is ten minutes fast, and no failure is recent."""
     _, endpoint = site.add(Manager)
     with connect([endpoint]) as client:
         assert take_snapshot(client)["taken_at"] == "2026-01-02T03:04:05.678901234Z"
