@@ -29,6 +29,7 @@ from swarmctl.chaos.run.context import Request, World
 from swarmctl.chaos.run.experiment import Experiment
 from swarmctl.chaos.run.interrupts import Interrupts
 from swarmctl.chaos.run.revert_from_journal import revert
+from swarmctl.chaos.stale.pollers import Pollers
 from swarmctl.chaos.world.clocks import WallClock
 from swarmctl.chaos.world.live import LiveCluster
 from swarmctl.chaos.world.protocols import Cluster, Consent, Progress
@@ -303,6 +304,7 @@ class Experiments:
             prober=BackgroundProber(plan.probes, clock.now),
             interrupts=Interrupts(),
             progress=self.progress,
+            listeners=Pollers(lambda: cluster.sources(plan.listeners), clock.now),
             renewer=cluster.engine(),
             consent=consent if ask else None,
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from swarmctl.chaos.journal.listeners import ListenerRecord
 from swarmctl.prediction.record import PredictionRecord
 
 SCHEMA = 1
@@ -314,6 +315,7 @@ class Journal:
     # Of users in front of the load balancer.
     load_balancer: tuple[ProbeSummary, ...] = ()
     load_balancer_log: tuple[ProbeRecord, ...] = ()
+    listeners: tuple[ListenerRecord, ...] = ()
     lag_s: list[float] = field(default_factory=list)  # snapshot minus the managers' own timestamp
 
     @property

@@ -10,6 +10,7 @@ from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.probes.planned import ALL, PlannedProbe, ServiceProbe
 from swarmctl.chaos.probes.probe import Client
+from swarmctl.discovery.check.find import Choice
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Plan:
         probe_service: see :func:`swarmctl.chaos.probes.published.published`.
         probes: sent during the run; services among them replace ``probe_service``.
         find_urls: whether to add probes through the cluster's load balancer, if it has one.
+        listeners: who is asked, during the run, for the endpoints.
         title: the name of an experiment file.
         cluster: the cluster's name, if a file names it.
         repeat: number of runs, from 1.
@@ -43,6 +45,7 @@ class Plan:
     probe_service: str | None = None
     probes: tuple[PlannedProbe, ...] = ()
     find_urls: bool = True
+    listeners: Choice = field(default_factory=Choice)
     title: str = ""
     cluster: str = ""
     repeat: int = 1

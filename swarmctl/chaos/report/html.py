@@ -13,7 +13,7 @@ from markupsafe import Markup
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.phases import NAMES, phases
 from swarmctl.chaos.journal.runs import Runs
-from swarmctl.chaos.report import history, placement, timeline, words
+from swarmctl.chaos.report import history, placement, stale, timeline, words
 from swarmctl.chaos.report.picture import canvas, figure
 from swarmctl.chaos.report.run_summary import RunSummary, overridden, summarize
 from swarmctl.errors import SwarmctlError
@@ -88,6 +88,9 @@ def _view(run: Journal, picture: str) -> dict[str, Any]:
         "compared_nodes": placement.compared_nodes(run),
         "placements": placement.placements(run),
         "nodes": placement.nodes(run),
+        "stale_columns": stale.COLUMNS,
+        "stale": stale.rows(run),
+        "stale_notes": stale.notes(run),
         "targets": {target.node for target in run.targets},
         "timeline": timeline.rows(run),
         "without_answer": [(since - fault, until - fault, why) for since, until, why in run.blind],

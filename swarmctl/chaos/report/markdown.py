@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from swarmctl.chaos.journal import phases
 from swarmctl.chaos.journal.journal import Journal
-from swarmctl.chaos.report import placement, words
+from swarmctl.chaos.report import placement, stale, words
 from swarmctl.chaos.report.history import COLUMNS, WORD_COLUMNS, cells
 from swarmctl.chaos.report.run_summary import overridden, summarize
 
@@ -89,6 +89,7 @@ def _details(journal: Journal) -> list[str]:
         ]
         titles = (title, "sent", "lost", "longest outage", "median", "99 %")
         lines += [*_table(titles, rows), ""]
+    lines += _stale(journal)
     engines = ", ".join(sorted(set(journal.engine_versions.values())))
     return [
         *lines,
@@ -96,6 +97,12 @@ def _details(journal: Journal) -> list[str]:
         f"Engine {escape(engines)} · {journal.started_at[:19].replace('T', ' ')} UTC</sub>",
         "",
     ]
+
+
+def _stale(journal: Journal) -> list[str]:
+    rows = [[escape(cell) for cell in row] for row in stale.rows(journal)]
+    table = [f"{stale.TITLE}:", "", *_table(stale.COLUMNS, rows, left=2), ""] if rows else []
+    return table + [line for note in stale.notes(journal) for line in (f"- {escape(note)}", "")]
 
 
 def _prediction(journal: Journal) -> list[str]:

@@ -144,5 +144,6 @@ def _plain(journal: Journal) -> dict[str, Any]:
         "probed": [asdict(probe) for probe in journal.probes],
         "load_balancer": [asdict(probe) for probe in journal.load_balancer],
         "every_node": [asdict(probe) for probe in journal.every_node],
+        "listeners": [asdict(one) | {"stale_s": one.stale_s} for one in journal.listeners],
         "undo": asdict(journal.undo),
     }

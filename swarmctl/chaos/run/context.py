@@ -25,6 +25,8 @@ from swarmctl.chaos.run.judging.words import Result
 from swarmctl.chaos.run.log import RunLog
 from swarmctl.chaos.run.observer import Observer
 from swarmctl.chaos.run.watch import PROBE_PATIENCE_S, Watch
+from swarmctl.chaos.stale.pollers import Listeners
+from swarmctl.chaos.stale.recorder import Recorder
 from swarmctl.chaos.world.protocols import (
     Clock,
     Consent,
@@ -69,6 +71,7 @@ class World:
     interrupts: Interrupts
     progress: Progress
     consent: Consent | None = None  # asked before the fault; None: the user has consented
+    listeners: Listeners | None = None  # asked during the run; None: no one is
     renewer: Engine | None = None  # a connection of its own: shows that the lock's owner is alive
 
 
@@ -200,7 +203,7 @@ def make_context(request: Request, world: World) -> Context:
         world=world,
         log=log,
         watch=Watch(
-            Observer(world.managers, log),
+            Observer(world.managers, log, Recorder(world.listeners)),
             world.prober,
             ServiceEndpoints((), {}, ()),
             log,

@@ -111,13 +111,15 @@ class Experiment:
         return self.journal
 
     def _end(self, outcome: str) -> None:
-        journal = self.journal
-        self._context.world.prober.close()
+        journal, prober = self.journal, self._context.world.prober
+        prober.close()
         journal.outcome, journal.phase = outcome, "ended"
         journal.ended_s = round(self._context.log.clock.now(), 3)
         journal.probes, journal.probe_log = self._probes(Client.NODES_LEFT)
         journal.every_node, journal.every_node_log = self._probes(Client.EVERY_NODE)
         journal.load_balancer, journal.load_balancer_log = self._probes(Client.LOAD_BALANCER)
+        recorder, results = self._context.watch.observer.recorder, prober.results()
+        journal.listeners = recorder.finish(results, self._context.log.clock.now())
         journal.phases = phases(journal)
         self._context.log.try_save()
 

@@ -16,6 +16,7 @@ from swarmctl.chaos.run.judging import foreign
 from swarmctl.chaos.run.judging.foreign import Change
 from swarmctl.chaos.run.judging.judgement import judged, placement
 from swarmctl.chaos.run.log import RunLog
+from swarmctl.chaos.stale.recorder import Recorder
 from swarmctl.chaos.world.clocks import EngineClock
 from swarmctl.chaos.world.protocols import Managers
 from swarmctl.errors import SwarmctlError
@@ -32,6 +33,7 @@ class Observer:
     """Takes snapshots and records in the journal what changed.
 
     Args:
+        recorder: follows the endpoints that serve.
         engine_clock: converts the Engine's timestamps to run time; see :meth:`set_clock`.
         last_error: why the last failed snapshot failed.
         is_blind: whether the newest attempt failed.
@@ -39,6 +41,7 @@ class Observer:
 
     managers: Managers
     log: RunLog
+    recorder: Recorder = field(default_factory=Recorder)
     engine_clock: EngineClock = field(init=False)
     newest: Swarm | None = None
     last_error: str = ""
@@ -111,6 +114,7 @@ class Observer:
         self.newest, self._newest_at, self.is_blind = swarm, at, False
         self._note_unseen(before, since, at)
         self._add_sample(at)
+        self.recorder.saw(at, swarm, self.answering() or swarm)
 
     def answering(self) -> Swarm | None:
         """The newest snapshot without the tasks of machines that do not answer any more."""

@@ -11,6 +11,8 @@ import docker.errors
 from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.cloud.instances import Cloud
 from swarmctl.cluster import Target, endpoint, find, manager_endpoints
+from swarmctl.discovery.check.find import Choice, in_cloud_map
+from swarmctl.discovery.check.source import Source
 from swarmctl.errors import SwarmctlError
 from swarmctl.network.check import check_network
 from swarmctl.network.finding import Finding
@@ -55,6 +57,10 @@ class LiveManagers:
     def snapshot(self) -> Swarm:
         """Everything the managers know now."""
         return self._ask(SwarmClient.snapshot)
+
+    def cluster_id(self) -> str:
+        """The Swarm's id, which stays the same for its whole life."""
+        return self._failover.cluster_id()
 
     def now(self) -> datetime:
         """The clock of the manager that answers."""
@@ -143,6 +149,14 @@ class LiveCluster:
         instances = self.ec2.instances(self.name)
         target = Target(manager_endpoints(self.name, instances), self.name, instances, self.ec2)
         return check_network(target, swarm)
+
+    def sources(self, choice: Choice) -> tuple[Source, ...]:
+        """What names the cluster's endpoints and can be asked for them."""
+        managers = self.managers()
+        nodes = {node.name for node in managers.snapshot().nodes}
+        addresses = ("127.0.0.1", *(i.address for i in self.ec2.instances(self.name)))
+        in_aws = in_cloud_map(self.name, managers.cluster_id(), choice.cloud_map or None)
+        return (*choice.agent(addresses, nodes), *in_aws)
 
     def close(self) -> None:
         """End all connections."""

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
+from swarmctl.discovery.check.find import Choice
+from swarmctl.discovery.check.source import Source
 from swarmctl.network import finding as network
 from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import Engine
@@ -170,6 +172,9 @@ class Cluster(Protocol):
 
     def engine(self) -> Engine:
         """Requests, each to a manager that runs at that moment."""
+
+    def sources(self, choice: Choice, /) -> Sequence[Source]:
+        """What names its endpoints and can be asked for them; raises ``SwarmctlError``."""
 
     def network(self, swarm: Swarm, /) -> Sequence[network.Finding]:
         """What is wrong with its network: security groups, paths between nodes, published ports."""

@@ -11,7 +11,7 @@ from swarmctl.chaos.experiments import LockReverted
 from swarmctl.chaos.journal import phases
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.report import placement, timeline, words
+from swarmctl.chaos.report import placement, stale, timeline, words
 from swarmctl.chaos.report.run_summary import overridden
 from swarmctl.cli import console
 from swarmctl.cli.show.table import Column, print_table
@@ -30,6 +30,7 @@ def show_run(journal: Journal, path: Path) -> None:
     print_table("Timeline", columns, events)
     _show_placement(journal)
     _show_probes(journal)
+    _show_stale(journal)
     out = console.out()
     out.print(Text(phases.line(journal)), soft_wrap=True)
     if words.watched(journal):
@@ -104,6 +105,16 @@ def _show_probes(journal: Journal) -> None:
             for probe in probes
         ]
         print_table(title, _PROBE_COLUMNS, rows)
+
+
+def _show_stale(journal: Journal) -> None:
+    """How long each listener named endpoints that did not serve."""
+    rows = stale.rows(journal)
+    columns = [Column(name, right=index > 1) for index, name in enumerate(stale.COLUMNS)]
+    if rows:
+        print_table(stale.TITLE, columns, rows)
+    for note in stale.notes(journal):
+        console.out().print(Text(f"! {note}", style="yellow"), soft_wrap=True)
 
 
 def show_dry_run(journal: Journal, plan: Plan) -> None:

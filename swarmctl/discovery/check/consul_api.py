@@ -10,7 +10,7 @@ import requests
 from swarmctl.discovery.check.source import Published
 from swarmctl.discovery.listeners.sockets import Place
 
-_TIMEOUT_S = 3.0
+_TIMEOUT_S, _FIND_TIMEOUT_S = 3.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,18 @@ class ConsulApi:
     place: Place
     name: str = "Consul API"
     every_s: float = 0.5
+
+    def members(self) -> frozenset[str]:
+        """The names of the nodes that its agent knows; none if no agent is there."""
+        try:
+            with requests.Session() as session:
+                session.trust_env = False  # no proxy
+                url = f"http://{self.place}/v1/agent/members"
+                found = session.get(url, timeout=_FIND_TIMEOUT_S)
+                found.raise_for_status()
+                return frozenset(str(member["Name"]) for member in found.json())
+        except (requests.exceptions.RequestException, ValueError, KeyError, TypeError):
+            return frozenset()
 
     def ask(self, names: Collection[str]) -> Published:
         """What it names; it lists its names itself."""

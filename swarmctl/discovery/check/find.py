@@ -1,20 +1,54 @@
-"""What AWS has that names a cluster's endpoints."""
+"""Which sources there are that name a Swarm's endpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 from swarmctl.cloud.cloud_map import CloudMap, namespaces_of
 from swarmctl.cloud.instances import Cloud
 from swarmctl.cloud.load_balancer import ElbApi, find_load_balancer
 from swarmctl.discovery.check.cloud_map import CloudMapSource
+from swarmctl.discovery.check.consul_api import ConsulApi
+from swarmctl.discovery.check.dns import Dns
 from swarmctl.discovery.check.load_balancer import LoadBalancerCheck
 from swarmctl.discovery.check.source import Published, Source
 from swarmctl.discovery.check.target_groups import TargetGroups
 from swarmctl.discovery.listeners.aws import load_balancer
+from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import SwarmctlError
+
+HTTP_PORT, DNS_PORT = 8500, 8600
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The sources that a user named.
+
+    Attributes:
+        consul: where a Consul API listens; ``None`` to look for an agent.
+        dns: where a DNS listens; the same.
+        cloud_map: a namespace; ``""`` for those with the cluster's tag.
+    """
+
+    consul: Place | None = None
+    dns: Place | None = None
+    cloud_map: str = ""
+
+    def agent(self, addresses: Iterable[str], nodes: Collection[str]) -> Iterator[Source]:
+        """The agent's: those that were named, else all that are found.
+
+        Args:
+            addresses: see :func:`agents`.
+            nodes: see :func:`agents`.
+        """
+        if self.consul is None and self.dns is None:
+            yield from agents(addresses, nodes)
+        if self.consul is not None:
+            yield ConsulApi(self.consul)
+        if self.dns is not None:
+            yield Dns(self.dns, "consul")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +63,31 @@ class NotAsked:
         """Only why it cannot be asked."""
         del names
         return Published(self.name, fault=self.why)
+
+
+def agents(
+    addresses: Iterable[str],
+    nodes: Collection[str],
+    ports: tuple[int, int] = (HTTP_PORT, DNS_PORT),
+    domain: str = "consul",
+) -> Iterator[Source]:
+    """The Consul API and DNS of the agents of a Swarm.
+
+    Args:
+        addresses: where an agent may run.
+        nodes: the names of the Swarm's nodes: an agent of another Swarm has others.
+        ports: where its API and its DNS listen.
+        domain: that its DNS answers for.
+    """
+    for address in dict.fromkeys(addresses):
+        api = ConsulApi(Place(address, ports[0]))
+        if api.members() != frozenset(nodes):
+            continue
+        at = f" ({address})"
+        yield replace(api, name=f"{api.name}{at}")
+        dns = Dns(Place(address, ports[1]), domain)
+        if not dns.ask(["a"]).fault:
+            yield replace(dns, name=f"{dns.name}{at}")
 
 
 def in_cloud_map(

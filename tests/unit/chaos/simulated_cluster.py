@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from swarmctl.discovery.check.find import Choice
+from swarmctl.discovery.check.source import Source
 from swarmctl.network.finding import Finding
 from swarmctl.swarm.model import Swarm
 from tests.unit.chaos.simulated_swarm import Clock, Lab, Managers
@@ -34,6 +36,9 @@ class SimulatedCluster:
 
     def engine(self) -> Managers:
         return self.lab.engine
+
+    def sources(self, choice: Choice, /) -> Sequence[Source]:
+        return ()
 
     def network(self, swarm: Swarm, /) -> Sequence[Finding]:
         return self.lab.network

@@ -45,6 +45,7 @@ def node(name: str, role: str = "worker", state: str = "ready", *, address: str 
     return Node(
         id=f"id-{name}",
         hostname=name,
+        name=name,
         role=role,
         availability="active",
         state=state,

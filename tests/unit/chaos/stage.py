@@ -17,6 +17,7 @@ from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
 from swarmctl.chaos.run.context import Request, World
 from swarmctl.chaos.run.experiment import Experiment
 from swarmctl.chaos.run.interrupts import Interrupts
+from swarmctl.chaos.stale.pollers import Listeners
 from swarmctl.chaos.world.protocols import Consent
 from swarmctl.swarm.model import Service
 from swarmctl.swarm.node import Node
@@ -110,6 +111,7 @@ def stage(
     hypothesis: Hypothesis | None = None,
     probes: tuple[PlannedProbe, ...] = (),
     consent: Consent | None = None,
+    listeners: Listeners | None = None,
 ) -> Stage:
     clock = Clock()
     lab = Lab(
@@ -133,7 +135,16 @@ def stage(
     )
     request = Request(plan, "swarm_app", "eu-central-1", runs)
     world = World(
-        lab, lab, lab, clock, clock, prober, interrupts, progress, consent or asked.append
+        managers=lab,
+        ec2=lab,
+        shell=lab,
+        clock=clock,
+        events=clock,
+        prober=prober,
+        interrupts=interrupts,
+        progress=progress,
+        consent=consent or asked.append,
+        listeners=listeners,
     )
     experiment = Experiment(request, world)
     return Stage(lab, clock, prober, interrupts, progress, runs, experiment, asked)

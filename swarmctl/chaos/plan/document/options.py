@@ -148,6 +148,24 @@ OPTIONS = (
         _share,
     ),
     PlanOption(
+        "--consul",
+        ("listeners", "consul"),
+        "Consul API that is asked which endpoints it still names.  [that of an agent, if found]",
+        "ADDRESS:PORT",
+    ),
+    PlanOption(
+        "--dns",
+        ("listeners", "dns"),
+        "The same of a DNS.  [that of an agent, if found]",
+        "ADDRESS:PORT",
+    ),
+    PlanOption(
+        "--cloud-map",
+        ("listeners", "cloud-map"),
+        "The same of a Cloud Map namespace.  [that with the cluster's tag, if any]",
+        "NAMESPACE",
+    ),
+    PlanOption(
         "--override",
         ("guards", "override"),
         "Ignore a refusal of this guard; the journal records it. Repeatable.",

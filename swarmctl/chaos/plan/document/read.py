@@ -16,6 +16,8 @@ from swarmctl.chaos.plan.document.source import Source
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
 from swarmctl.chaos.plan.plan import Plan
+from swarmctl.discovery.check.find import Choice
+from swarmctl.discovery.listeners.sockets import Place, parse_place
 from swarmctl.errors import UsageError
 from swarmctl.reading import document as documents
 
@@ -93,6 +95,7 @@ def _plan(document: Section, title: str) -> Plan | None:
         probe_service=probed.service,
         probes=probed.planned,
         find_urls=probed.find_urls,
+        listeners=_listeners(document.section("listeners")),
         title=document.get("name", title),
         cluster=document.get("cluster", ""),
         repeat=document.get("repeat", 1),
@@ -174,6 +177,24 @@ def _never_below(hypothesis: Section, *, whole: bool) -> dict[str, Any]:
 def _share(section: Section, key: str) -> float | None:
     percent = section.percent(key, None)
     return None if percent is None else percent / 100
+
+
+def _listeners(section: Section) -> Choice:
+    return Choice(
+        consul=_place(section, "consul"),
+        dns=_place(section, "dns"),
+        cloud_map=section.get("cloud-map", ""),
+    )
+
+
+def _place(section: Section, key: str) -> Place | None:
+    if not section.has(key):
+        return None
+    try:
+        return parse_place(section.value[key], section.key(key))
+    except UsageError as error:
+        section.wrong(key, f"is not an address and a port ({error.hint})")
+        return None
 
 
 def _limits(guards: Section) -> Limits:

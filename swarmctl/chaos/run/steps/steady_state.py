@@ -17,6 +17,7 @@ def watch(context: Context) -> None:
         InterruptedRunError: a signal came.
     """
     watch, plan = context.watch, context.plan
+    watch.observer.recorder.start()
     seen = watch.newest()
     places = watch.places
     places.remember(read_host_ports(context.world.shell, seen, places.missing_ports(seen)))

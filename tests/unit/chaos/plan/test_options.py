@@ -16,6 +16,8 @@ from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.probes.planned import ServiceProbe
 from swarmctl.chaos.probes.probe import Client
 from swarmctl.cli.main import main
+from swarmctl.discovery.check.find import Choice
+from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import UsageError
 
 
@@ -248,3 +250,14 @@ def test_the_load_balancers_urls_are_found_unless_the_user_says_otherwise(
 
 def test_a_url_that_is_none_is_named_with_its_option() -> None:
     assert mistakes("drain", probe_url=["lb.example"])[0].startswith("--probe-url: must be what")
+
+
+def test_the_listeners_that_are_asked_can_be_named() -> None:
+    given = {"consul": "127.0.0.1:8500", "dns": "[::1]:8600", "cloud_map": "shop.internal"}
+    assert plan("drain", **given).listeners == Choice(
+        Place("127.0.0.1", 8500), Place("::1", 8600), "shop.internal"
+    )
+    assert plan("drain").listeners == Choice()
+    assert mistakes("drain", dns="localhost:53") == [
+        "--dns: is not an address and a port (write 127.0.0.1:8500)"
+    ]

@@ -1,0 +1,70 @@
+"""Who still named endpoints that did not serve, as rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.journal.listeners import ListenerRecord, StaleEndpoint
+
+TITLE = "Stale endpoints"
+# The first two columns are words, the others numbers.
+COLUMNS = (
+    "listener",
+    "endpoint",
+    "from",
+    "to",
+    "seconds",
+    "after the managers knew",
+    "requests lost",
+)
+
+
+def rows(journal: Journal) -> list[tuple[str, ...]]:
+    """A row for each stale endpoint, then its listener's total; times since the fault."""
+    fault = journal.moment("fault") or 0.0
+    return [row for one in journal.listeners if one.answered for row in _of_listener(one, fault)]
+
+
+def notes(journal: Journal) -> list[str]:
+    """Which listeners could not be asked, and when."""
+    fault = journal.moment("fault") or 0.0
+    return [note for one in journal.listeners for note in _silent(one, fault)]
+
+
+def _of_listener(one: ListenerRecord, fault: float) -> Iterator[tuple[str, ...]]:
+    for stale in one.stale:
+        yield (
+            one.name,
+            f"{stale.name} {stale.place}",
+            f"{stale.since_s - fault:+.1f} s",
+            f"{stale.until_s - fault:+.1f} s",
+            f"{stale.seconds:.1f}",
+            _after_known(stale),
+            _lost(stale.lost, stale.sent),
+        )
+    lost, sent = sum(s.lost for s in one.stale), sum(s.sent for s in one.stale)
+    count = len(one.stale)
+    what = "no stale endpoint" if not count else f"total of {count}"
+    yield (one.name, what, "", "", f"{one.stale_s:.1f}", "", _lost(lost, sent) if count else "")
+
+
+def _after_known(stale: StaleEndpoint) -> str:
+    """How many of the seconds are the listener's own: from the managers' knowledge on."""
+    if stale.noticed_s is None:
+        return "0.0"
+    return f"{stale.until_s - stale.noticed_s:.1f}"
+
+
+def _lost(lost: int, sent: int) -> str:
+    return f"{lost} of {sent}"
+
+
+def _silent(one: ListenerRecord, fault: float) -> Iterator[str]:
+    if not one.answered:
+        why = one.silent[-1][2] if one.silent else "no answer"
+        yield f"{one.name} could not be asked: {why}"
+        return
+    for since, until, why in one.silent:
+        times = f"from {since - fault:+.1f} to {until - fault:+.1f} s"
+        yield f"{one.name} could not be asked {times}: {why}"

@@ -1,0 +1,1 @@
+"""How long each listener (Consul API, DNS, Cloud Map, …) named endpoints that did not serve."""
