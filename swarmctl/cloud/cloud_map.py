@@ -6,9 +6,9 @@ https://docs.aws.amazon.com/cloud-map/latest/api/
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +24,17 @@ OWNER_TAG = "swarmctl:owner"
 # A record that is withdrawn is forgotten after this many seconds by whoever asked for it.
 TTL_S = 5
 
-# Registering is idempotent by the caller's id, so throttled calls are safe to repeat.
+# Every call is safe to repeat. The caller tries again too, service by service: a throttled one
+# should not hold a thread for long.
 _CONFIG = botocore.config.Config(
-    retries={"mode": "standard", "max_attempts": 8}, connect_timeout=5, read_timeout=20
+    retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20
 )
-_ENDED = ("SUCCESS", "FAIL")
+# AWS allows a request's id so many characters.
+_REQUEST_ID = 64
+
+
+class OperationFailedError(CloudError):
+    """Something that was begun did not succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +61,10 @@ class CloudMap:
     Args:
         namespace: its name; it must exist.
         client: boto3's client; ``None`` for the environment's.
-        pause: lets seconds pass; replaced in tests.
     """
 
-    def __init__(
-        self, namespace: str, client: Any = None, pause: Callable[[float], None] = time.sleep
-    ) -> None:
+    def __init__(self, namespace: str, client: Any = None) -> None:
         self._api: Any = client or _client()
-        self._pause = pause
         self.namespace = namespace
         self._id = self._find()
 
@@ -100,7 +102,9 @@ class CloudMap:
             made = self._api.create_service(
                 Name=name,
                 NamespaceId=self._id,
-                CreatorRequestId=f"{owner}/{name}",
+                CreatorRequestId=hashlib.sha256(f"{owner}/{name}".encode()).hexdigest()[
+                    :_REQUEST_ID
+                ],
                 DnsConfig={"DnsRecords": dns, "RoutingPolicy": "MULTIVALUE"},
                 Tags=[{"Key": OWNER_TAG, "Value": owner}],
             )["Service"]
@@ -126,36 +130,41 @@ class CloudMap:
 
     def register(self, service: CloudService, id_: str, attributes: Mapping[str, str]) -> str:
         """Begin to register an instance, or to replace its attributes; returns the operation."""
-        with _errors_in_words():
-            return str(
-                self._api.register_instance(
-                    ServiceId=service.id, InstanceId=id_, Attributes=dict(attributes)
-                )["OperationId"]
-            )
+        return self._begin(
+            "register_instance",
+            ServiceId=service.id,
+            InstanceId=id_,
+            Attributes=dict(attributes),
+        )
 
     def deregister(self, service: CloudService, id_: str) -> str:
         """Begin to deregister an instance; returns the operation."""
-        with _errors_in_words():
-            return str(
-                self._api.deregister_instance(ServiceId=service.id, InstanceId=id_)["OperationId"]
-            )
+        return self._begin("deregister_instance", ServiceId=service.id, InstanceId=id_)
 
-    def await_operation(self, operation: str, timeout: float = 60.0) -> None:
-        """Wait until an operation has succeeded.
+    def ended(self, operation: str) -> bool:
+        """Whether an operation has succeeded; ``False`` while it is under way.
 
         Raises:
-            CloudError: it failed, or has not ended in time.
+            OperationFailedError: it failed.
+            CloudError: AWS does not say.
         """
-        deadline, status = time.monotonic() + timeout, "SUBMITTED"
-        while time.monotonic() < deadline:
-            with _errors_in_words():
-                found = self._api.get_operation(OperationId=operation)["Operation"]
-            if (status := found["Status"]) in _ENDED:
-                break
-            self._pause(0.5)
-        if status != "SUCCESS":
-            why = found.get("ErrorMessage") or f"it is {status} after {timeout:g} s"
-            raise CloudError(f"Cloud Map: the operation {operation} did not succeed: {why}")
+        with _errors_in_words():
+            found = self._api.get_operation(OperationId=operation)["Operation"]
+        if found["Status"] == "FAIL":
+            why = found.get("ErrorMessage") or found.get("ErrorCode") or "no reason given"
+            raise OperationFailedError(f"Cloud Map: the operation {operation} failed: {why}")
+        return bool(found["Status"] == "SUCCESS")
+
+    def _begin(self, call: str, **arguments: Any) -> str:
+        """Begin an operation, or find the one that already does the same."""
+        with _errors_in_words():
+            try:
+                return str(getattr(self._api, call)(**arguments)["OperationId"])
+            except botocore.exceptions.ClientError as fault:
+                same = str(fault.response.get("DuplicateOperationId", ""))
+                if fault.response.get("Error", {}).get("Code") != "DuplicateRequest" or not same:
+                    raise
+                return same
 
     def _find(self) -> str:
         found = self._pages("list_namespaces", "Namespaces")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.edition import follow
 from swarmctl.discovery.listeners.aws import Aws
+from swarmctl.discovery.listeners.cloud_map.service import OPERATION_S
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 
@@ -29,7 +30,7 @@ def sync(swarm: Swarm, aws: Aws, owner: Callable[[], str], *, dry_run: bool) -> 
     lines: list[str] = []
     errors: list[str] = []
     edition = follow(None, catalogue(swarm), (), time.time_ns() // 1_000_000)
-    for each in aws.publishers(owner, lines.append):
+    for each in aws.publishers(owner, lines.append, patience_s=OPERATION_S + 1):
         try:
             if dry_run:
                 lines += (f"{each.name}: {line}" for line in each.changes(edition))

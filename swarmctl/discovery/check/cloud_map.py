@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from swarmctl.cloud.cloud_map import CloudInstance, CloudMap, CloudService
 from swarmctl.discovery.check.source import Published
-from swarmctl.discovery.listeners.cloud_map import PROTOCOLS, groups, srv_group
+from swarmctl.discovery.listeners.cloud_map.records import PROTOCOLS, groups, srv_group
 from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import SwarmctlError
 

@@ -28,12 +28,15 @@ class Aws:
         """Whether to publish at all."""
         return bool(self.cloud_map or self.cluster)
 
-    def publishers(self, owner: Callable[[], str], note: Callable[[str], None]) -> list[Publisher]:
+    def publishers(
+        self, owner: Callable[[], str], note: Callable[[str], None], patience_s: float = 2.0
+    ) -> list[Publisher]:
         """The listeners.
 
         Args:
             owner: the Swarm's id.
             note: called with each change, before it is made.
+            patience_s: how long the end of changes in Cloud Map is waited for each time.
 
         Raises:
             SwarmctlError: there is no region, or no such namespace.
@@ -41,11 +44,13 @@ class Aws:
         found: list[Publisher] = []
         if self.cloud_map:
             from swarmctl.cloud.cloud_map import CloudMap
-            from swarmctl.discovery.listeners.cloud_map import CloudMapListener
+            from swarmctl.discovery.listeners.cloud_map.listener import CloudMapListener
 
             namespace = CloudMap(self.cloud_map)
             found.append(
-                CloudMapListener(namespace, owner(), lambda text: note(f"cloud-map: {text}"))
+                CloudMapListener(
+                    namespace, owner(), lambda text: note(f"cloud-map: {text}"), patience_s
+                )
             )
         if self.cluster:
             found.append(load_balancer(self.cluster, lambda text: note(f"load-balancer: {text}")))

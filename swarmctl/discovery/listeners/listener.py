@@ -42,7 +42,10 @@ class Listener(Protocol):
     """
 
     name: str
-    refresh_s: float | None
+
+    @property
+    def refresh_s(self) -> float | None:
+        """See above."""
 
     def publish(self, edition: Edition) -> None:
         """Make what is published the same as the edition; may take long.

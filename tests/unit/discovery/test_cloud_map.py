@@ -6,7 +6,6 @@ import pytest
 
 from swarmctl.cloud.cloud_map import CloudMap
 from swarmctl.cloud.instances import CloudError
-from swarmctl.discovery.listeners.cloud_map import CloudMapListener
 from swarmctl.errors import SwarmctlError
 from tests.unit.discovery.cloud_api import BOTH, NONE, REPLACED, Api, edition
 from tests.unit.discovery.shop import labelled, port, shop
@@ -30,7 +29,7 @@ def test_a_name_becomes_a_service_for_addresses_and_one_for_ports(api: Api) -> N
 def test_an_unchanged_swarm_writes_nothing_also_in_a_new_process(api: Api) -> None:
     api.writes(BOTH)
     assert api.writes(BOTH) == {}
-    api.listener = CloudMapListener(api.cloud, "swarm_app")
+    api.listener = api.new_listener()
     assert api.writes(BOTH) == {}
 
 
@@ -72,7 +71,7 @@ def test_what_another_owner_made_is_never_touched(api: Api) -> None:
 def test_an_instance_id_that_another_owner_has_is_an_error_and_left_alone(api: Api) -> None:
     theirs = api.cloud.create("shop-web", ["A"], "somebody")
     api.cloud.register(theirs, "task1", {"AWS_INSTANCE_IPV4": "10.9.9.9"})
-    with pytest.raises(SwarmctlError, match="shop-web/task1: registered by another owner"):
+    with pytest.raises(SwarmctlError, match="shop-web: task1: registered by another owner"):
         api.listener.publish(BOTH)
     assert api.instances("shop-web")["task1"] == {"AWS_INSTANCE_IPV4": "10.9.9.9"}
 
@@ -89,6 +88,7 @@ def test_a_service_that_fails_does_not_stop_the_others_and_is_tried_again(api: A
         api.listener.publish(both)
     assert set(api.instances("shop-web")) == {"task1", "task2"}
     api.poisoned = ""
+    api.pass_time(0.6)
     assert api.writes(both) == {"CreateService": 2, "RegisterInstance": 2}
 
 
@@ -113,13 +113,11 @@ def test_after_a_failure_only_what_failed_is_read_again(api: Api) -> None:
 
 
 def test_what_was_removed_behind_its_back_comes_back_when_it_is_read_again(api: Api) -> None:
-    now = [0.0]
-    api.listener.clock = lambda: now[0]
     api.writes(BOTH)
     (service,) = [s for s in api.cloud.services() if s.name == "shop-web"]
     api.cloud.deregister(service, "task1")
     assert api.writes(BOTH) == {}
-    now[0] = 301
+    api.pass_time(301)
     assert api.writes(BOTH) == {"RegisterInstance": 1}
 
 

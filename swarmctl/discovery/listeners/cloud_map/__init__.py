@@ -1,0 +1,1 @@
+"""Publishes the catalogue in a Cloud Map namespace."""
