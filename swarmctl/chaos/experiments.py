@@ -32,7 +32,7 @@ from swarmctl.chaos.run.revert_from_journal import revert
 from swarmctl.chaos.stale.pollers import Pollers
 from swarmctl.chaos.world.clocks import WallClock
 from swarmctl.chaos.world.live import LiveCluster
-from swarmctl.chaos.world.protocols import Cluster, Consent, Progress
+from swarmctl.chaos.world.protocols import Cluster, Consent, Managers, Progress
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 from swarmctl.swarm import lock
 
@@ -290,13 +290,25 @@ class Experiments:
                 self.progress,
             )
 
+    def _with_urls(self, cluster: Cluster, plan: Plan, managers: Managers) -> Plan:
+        """The plan with probes of what users request through the cluster's load balancer."""
+        if not plan.find_urls:
+            return plan
+        try:
+            found = cluster.urls(managers.snapshot())
+        except SwarmctlError as fault:
+            self.progress.note(f"not probed through a load balancer: {fault.message}")
+            return plan
+        return plan.with_urls(found)
+
     def _experiment(
         self, cluster: Cluster, plan: Plan, label: str, consent: Consent | None
     ) -> Experiment:
-        clock = WallClock()
+        clock, managers = WallClock(), cluster.managers()
+        plan = self._with_urls(cluster, plan, managers)
         ask = plan.selection.drawn or FAULTS[plan.fault].irreversible
         world = World(
-            managers=cluster.managers(),
+            managers=managers,
             ec2=cluster.ec2,
             shell=cluster.shell,
             clock=clock,

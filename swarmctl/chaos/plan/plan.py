@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.fault.kind import Options
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
-from swarmctl.chaos.probes.planned import ALL, PlannedProbe, ServiceProbe
+from swarmctl.chaos.probes.planned import ALL, PlannedProbe, ServiceProbe, user_probe
 from swarmctl.chaos.probes.probe import Client
 from swarmctl.discovery.check.find import Choice
+from swarmctl.discovery.listeners.load_balancer.urls import Url
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,16 @@ class Plan:
             ):
                 return name
         return self.probe_service
+
+    def with_urls(self, urls: Mapping[str, Url]) -> Plan:
+        """With probes of the services that are probed, as users request them."""
+        named = {one.service for one in self.probes if isinstance(one, ServiceProbe)} - {ALL}
+        probes = (
+            user_probe(url.address, f"{service} (load balancer)", url.host)
+            for service, url in urls.items()
+            if not named or service in named
+        )
+        return replace(self, probes=(*self.probes, *probes), find_urls=False)
 
     def __post_init__(self) -> None:
         """A campaign without a run would count as held."""

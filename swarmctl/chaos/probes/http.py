@@ -16,13 +16,15 @@ class Http:
 
     Args:
         url: ``http://`` or ``https://``; certificates are verified.
-        status: what is a good answer; empty for any below 500.
+        status: what is a good answer; empty for any below ``bad_from``.
+        bad_from: the lowest status that is no good one, unless ``status`` lists it.
         host: that is asked for at the URL's address, if it is another.
     """
 
     url: str
     status: tuple[int, ...] = ()
     host: str = ""
+    bad_from: int = 500
 
     @property
     def address(self) -> str:
@@ -36,7 +38,7 @@ class Http:
         del stop
         answer = http.get(self.url, timeout_s, self.host)
         status = answer.status or 0
-        good = status in self.status if self.status else status < 500
+        good = status in self.status if self.status else status < self.bad_from
         if answer.failure or not good:
             not_http = answer.failure is http.Failure.NOT_HTTP
             bad_status = answer.failure is None

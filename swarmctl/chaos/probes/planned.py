@@ -14,6 +14,8 @@ ALL = "*"
 NONE = "none"
 EVERY_S = 1.0
 USER_EVERY_S = 0.1
+# A load balancer without a rule for a path answers 404: no good answer for a user.
+USER_BAD_FROM = 400
 TIMEOUT_S = 2.0
 # The most probes of one name under way at once, when nothing answers.
 MAX_UNDER_WAY = 20
@@ -63,8 +65,9 @@ class FixedProbe:
     client: Client = Client.NODES_LEFT
 
 
-def user_probe(probe: Http, name: str = "") -> FixedProbe:
+def user_probe(url: str, name: str = "", host: str = "") -> FixedProbe:
     """What a user sees of a URL, asked as often as the services themselves."""
+    probe = Http(url, host=host, bad_from=USER_BAD_FROM)
     return FixedProbe(
         name or probe.address, probe, USER_EVERY_S, TIMEOUT_S, client=Client.LOAD_BALANCER
     )

@@ -6,12 +6,13 @@ real cluster, and the unit tests by simple fakes in simulated time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
 from swarmctl.discovery.check.find import Choice
 from swarmctl.discovery.check.source import Source
+from swarmctl.discovery.listeners.load_balancer.urls import Url
 from swarmctl.network import finding as network
 from swarmctl.prediction import Prediction
 from swarmctl.swarm.engine import Engine
@@ -175,6 +176,9 @@ class Cluster(Protocol):
 
     def sources(self, choice: Choice, /) -> Sequence[Source]:
         """What names its endpoints and can be asked for them; raises ``SwarmctlError``."""
+
+    def urls(self, swarm: Swarm, /) -> Mapping[str, Url]:
+        """What users request of each service at its load balancer; raises ``SwarmctlError``."""
 
     def network(self, swarm: Swarm, /) -> Sequence[network.Finding]:
         """What is wrong with its network: security groups, paths between nodes, published ports."""

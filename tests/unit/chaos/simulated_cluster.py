@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from swarmctl.discovery.check.find import Choice
 from swarmctl.discovery.check.source import Source
+from swarmctl.discovery.listeners.load_balancer.urls import Url
+from swarmctl.errors import SwarmctlError
 from swarmctl.network.finding import Finding
 from swarmctl.swarm.model import Swarm
 from tests.unit.chaos.simulated_swarm import Clock, Lab, Managers
@@ -19,6 +21,8 @@ class SimulatedCluster:
     lab: Lab
     name: str = "swarm_app"
     region: str = "eu-central-1"
+    user_urls: Mapping[str, Url] = field(default_factory=dict)
+    urls_fail: str = ""
 
     @property
     def ec2(self) -> Lab:
@@ -39,6 +43,11 @@ class SimulatedCluster:
 
     def sources(self, choice: Choice, /) -> Sequence[Source]:
         return ()
+
+    def urls(self, swarm: Swarm, /) -> Mapping[str, Url]:
+        if self.urls_fail:
+            raise SwarmctlError(self.urls_fail)
+        return self.user_urls
 
     def network(self, swarm: Swarm, /) -> Sequence[Finding]:
         return self.lab.network

@@ -13,6 +13,7 @@ from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.runs import Runs, brief
 from swarmctl.chaos.plan.plan import Plan
 from swarmctl.chaos.run.interrupts import InterruptedRunError
+from swarmctl.discovery.listeners.load_balancer.urls import Url
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 from swarmctl.swarm import lock
 from tests.unit.chaos.doctor.place import RUN, pending
@@ -197,3 +198,23 @@ def test_a_killed_rebalance_is_undone(tmp_path: Path, s: Stage) -> None:
     ]
     assert replicas == [2, 5], "another client scaled the second one"
     assert engine.names("configs") == []
+
+
+def test_what_users_request_through_the_load_balancer_is_probed_too(
+    tmp_path: Path, s: Stage
+) -> None:
+    cluster = SimulatedCluster(s.lab, user_urls={"web": Url("http://x/", "http://127.0.0.1:1/")})
+    experiments = Experiments(Runs(tmp_path), Quiet(), None, lambda name, region: cluster)
+    plan = Plan("instance-stop", Selection(names=("wkr2",)))
+    # Nothing answers there, so the run is refused; it never came to the fault.
+    with pytest.raises(RefusedError, match=r"web \(load balancer\) \(http://127.0.0.1:1/\)"):
+        experiments.run(plan)
+    assert "stop wkr2" not in s.lab.log
+
+
+def test_a_load_balancer_that_cannot_be_asked_for_is_said(tmp_path: Path, s: Stage) -> None:
+    cluster = SimulatedCluster(s.lab, urls_fail="no permission")
+    progress = Quiet()
+    experiments = Experiments(Runs(tmp_path), progress, None, lambda name, region: cluster)
+    experiments.rehearse(Plan("instance-stop", Selection(names=("wkr2",))))
+    assert "not probed through a load balancer: no permission" in progress.lines

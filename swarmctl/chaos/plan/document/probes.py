@@ -17,6 +17,7 @@ from swarmctl.chaos.probes.planned import (
     MAX_UNDER_WAY,
     NONE,
     TIMEOUT_S,
+    USER_BAD_FROM,
     USER_EVERY_S,
     FixedProbe,
     PlannedProbe,
@@ -148,7 +149,8 @@ def _http(item: Section, key: str) -> Probe | None:
     except ValueError as error:
         item.wrong(key, f"is not a URL: {error}")
         return None
-    return Http(item.value[key], _status(item))
+    bad_from = USER_BAD_FROM if key == "url" else 500
+    return Http(item.value[key], _status(item), bad_from=bad_from)
 
 
 def _dns(section: Section) -> Probe | None:

@@ -30,6 +30,31 @@ class Url:
     host: str = ""
 
 
+def probed_urls(cluster: str, routes: Iterable[Route], api: ElbApi | None = None) -> dict[str, Url]:
+    """A URL of each service behind a cluster's load balancer, to be requested; none if it has none.
+
+    HTTP if that is forwarded. HTTPS only for a route with a host: else the certificate's name is
+    not known.
+
+    Args:
+        cluster: see :func:`shown_urls`.
+        routes: see :func:`shown_urls`.
+        api: see :func:`shown_urls`.
+
+    Raises:
+        CloudError: a call failed.
+    """
+    every = list(routes)
+    api = api or ElbApi() if every else None
+    balancer = find_load_balancer(api, cluster) if api else None
+    if api is None or balancer is None:
+        return {}
+    listeners = http_listeners(api, balancer)
+    plain = [each for each in listeners if each.protocol == "HTTP"]
+    found = {r.service: urls(r, balancer, plain or listeners) for r in every if plain or r.hosts}
+    return {service: each[0] for service, each in found.items() if each}
+
+
 def shown_urls(
     cluster: str, routes: Iterable[Route], api: ElbApi | None = None
 ) -> dict[str, list[str]]:

@@ -13,10 +13,12 @@ from swarmctl.chaos.plan.document.from_options import from_options
 from swarmctl.chaos.plan.document.options import OPTIONS, Given
 from swarmctl.chaos.plan.document.read import plan_from_file, plan_from_options
 from swarmctl.chaos.plan.plan import Plan
-from swarmctl.chaos.probes.planned import ServiceProbe
+from swarmctl.chaos.probes.http import Http
+from swarmctl.chaos.probes.planned import FixedProbe, ServiceProbe
 from swarmctl.chaos.probes.probe import Client
 from swarmctl.cli.main import main
 from swarmctl.discovery.check.find import Choice
+from swarmctl.discovery.listeners.load_balancer.urls import Url
 from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import UsageError
 
@@ -261,3 +263,19 @@ def test_the_listeners_that_are_asked_can_be_named() -> None:
     assert mistakes("drain", dns="localhost:53") == [
         "--dns: is not an address and a port (write 127.0.0.1:8500)"
     ]
+
+
+def test_the_urls_that_are_found_are_probed_for_the_services_that_are() -> None:
+    urls = {
+        "web": Url("", "http://lb.example/"),
+        "auth": Url("http://h/auth/", "http://lb.example/auth/", "h"),
+    }
+    every = plan("drain").with_urls(urls)
+    assert [p.name for p in every.probes] == ["web (load balancer)", "auth (load balancer)"]
+    assert [isinstance(p, FixedProbe) and p.probe for p in every.probes] == [
+        Http("http://lb.example/", bad_from=400),
+        Http("http://lb.example/auth/", host="h", bad_from=400),
+    ]
+    one = plan("drain", probe_service="web").with_urls(urls)
+    assert [p.name for p in one.probes] == ["web", "web (load balancer)"]
+    assert one.only_service == "web"

@@ -10,7 +10,6 @@ import pytest
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
-from swarmctl.chaos.probes.http import Http
 from swarmctl.chaos.probes.planned import user_probe
 from swarmctl.chaos.probes.probe import Client
 from swarmctl.chaos.report import html, markdown, report, words
@@ -26,7 +25,7 @@ URL = "http://10.42.0.9/auth/"
 def behind(root: Path, **options: object) -> Stage:
     """Requests through the load balancer are lost for four seconds after the stop."""
     web = service("web", 6, ports=(Port("tcp", 80, 80, "ingress"),))
-    options.setdefault("probes", (user_probe(Http(URL)),))
+    options.setdefault("probes", (user_probe(URL),))
     s = stage(root, services=[web], **options)  # type: ignore[arg-type]  # its own options
     stopped: list[float] = []
     s.lab.hooks["stop"] = lambda: stopped.append(s.clock.now())

@@ -13,9 +13,9 @@ from swarmctl.discovery.check.cloud_map import CloudMapSource
 from swarmctl.discovery.check.compare import compare
 from swarmctl.discovery.check.find import in_cloud_map
 from swarmctl.swarm.model import Swarm
+from tests.unit.discovery.check.test_check import WELL
 from tests.unit.discovery.cloud_api import BOTH, Api
 from tests.unit.discovery.shop import shop
-from tests.unit.discovery.check.test_check import WELL
 
 OWNER = "swarm_app"
 
