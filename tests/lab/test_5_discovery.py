@@ -3,86 +3,32 @@
 from __future__ import annotations
 
 import json
-import re
-import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import dns.message
-import dns.query
+import docker
 import pytest
-import requests
 
 from swarmctl.wait import wait_for
-from tests.lab.support import BIN, CLUSTER, ROOT, STACK, Cluster, Lab, healthy, serving_on
+from tests.lab.helpers.agent import Agent, running_agent
+from tests.lab.helpers.clients import Clients, running_clients
+from tests.lab.support import CLUSTER, STACK, Cluster, Lab, healthy, serving_on
 
 pytestmark = pytest.mark.timeout(420)
 
 PINNED = f"{CLUSTER}_wkr1"  # where the database is
 WEB = f"{STACK}_web"
 NAME = WEB.replace("_", "-")
-_STARTED = re.compile(r"Consul API on http://(\S+), DNS on 127\.0\.0\.1:(\d+)")
-
-
-@dataclass
-class Agent:
-    """A running ``swarmctl discovery run``."""
-
-    process: subprocess.Popen[str]
-    http: str = ""
-    dns: int = 0
-
-    def wait_until_started(self) -> None:
-        """Read its log up to the line that names its ports."""
-        assert self.process.stderr is not None
-        lines = []
-        for line in self.process.stderr:
-            lines.append(line)
-            if started := _STARTED.search(line):
-                self.http, self.dns = started[1], int(started[2])
-                return
-        raise AssertionError("".join(lines))
-
-    def by_http(self) -> set[str]:
-        """The web's places, as the Consul API names them."""
-        found = requests.get(f"http://{self.http}/v1/health/service/{NAME}?passing", timeout=5)
-        return {f"{e['Service']['Address']}:{e['Service']['Port']}" for e in found.json()}
-
-    def by_dns(self) -> set[str]:
-        """The web's places, as DNS names them."""
-        query = dns.message.make_query(f"{NAME}.service.consul", "SRV", payload=8192)
-        found, _ = dns.query.udp_with_fallback(query, "127.0.0.1", 5, self.dns)
-        address = {rrset.name: rrset[0].address for rrset in found.additional}
-        return {f"{address[r.target]}:{r.port}" for rrset in found.answer for r in rrset}
 
 
 @pytest.fixture
 def agent(lab: Lab, cluster: Cluster) -> Iterator[Agent]:
-    """An agent that is told to end, and ends well."""
+    """An agent of a Swarm that is whole."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
-    words = ["discovery", "run", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]
-    running = Agent(
-        subprocess.Popen(
-            [str(BIN / "swarmctl"), *words],
-            cwd=ROOT,
-            env=lab.env,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    )
-    try:
-        running.wait_until_started()
+    with running_agent(lab) as running:
         yield running
-        running.process.send_signal(signal.SIGTERM)
-        output = running.process.communicate(timeout=20)[1]
-        assert running.process.returncode == 0, output[-2000:]
-        assert "Traceback" not in output
-    finally:
-        running.process.kill()
-        running.process.communicate(timeout=10)
 
 
 def listed(lab: Lab) -> list[dict[str, Any]]:
@@ -108,7 +54,7 @@ def test_the_endpoints_are_the_replicas_that_serve(lab: Lab, agent: Agent) -> No
     endpoints = listed(lab)
     by_node = {node: sum(e["node"] == node for e in endpoints) for node in web["nodes"]}
     assert by_node == web["nodes"]
-    assert agent.by_http() == agent.by_dns() == places(endpoints)
+    assert agent.by_http(NAME) == agent.by_dns(NAME) == places(endpoints)
     checked = agree(lab, agent)
     assert checked.returncode == 0, checked.stdout
 
@@ -136,19 +82,54 @@ def test_a_dead_workers_endpoints_go_and_their_replacements_come(lab: Lab, agent
             lambda: _agreed(agree(lab, agent)),
             timeout=60,
         )
-        assert agent.by_http() == agent.by_dns() == places(listed(lab))
+        assert agent.by_http(NAME) == agent.by_dns(NAME) == places(listed(lab))
     finally:
         lab.ec2.start_instances(InstanceIds=[instance])
         lab.wait_until_running(victim)
 
 
 def _names(agent: Agent, address: str) -> tuple[bool | None, str]:
-    named = agent.by_dns()
+    named = agent.by_dns(NAME)
     return any(place.startswith(f"{address}:") for place in named) or None, f"{sorted(named)}"
 
 
+def test_real_clients_find_exactly_the_live_replicas_while_a_worker_is_killed(
+    lab: Lab, agent: Agent, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    """Broken: HAProxy, Prometheus, dig or py-consul as Debian ships them use a dead replica."""
+    status = lab.status()
+    addresses = {n["name"].replace("_", "-"): n["address"] for n in status["nodes"]}
+    victim = f"{CLUSTER}_wkr3"
+    instance = lab.instance(victim)["InstanceId"]
+    dead = f"{addresses[victim.replace('_', '-')]}:"
+    with running_clients(engine, agent, NAME, addresses, tmp_path) as clients:
+        before = _all_find(clients, lab)
+        assert any(place.startswith(dead) for place in before)
+        lab.ec2.stop_instances(InstanceIds=[instance], Force=True)
+        try:
+            wait_for("ten replicas elsewhere", lambda: _moved(agent, dead.rstrip(":")), timeout=120)
+            after = _all_find(clients, lab)
+            assert not any(place.startswith(dead) for place in after)
+            assert len(after) == 10
+        finally:
+            lab.ec2.start_instances(InstanceIds=[instance])
+            lab.wait_until_running(victim)
+
+
+def _all_find(clients: Clients, lab: Lab) -> set[str]:
+    """Wait until every client uses exactly the live replicas, and return these."""
+    live = places(listed(lab))
+
+    def same() -> tuple[bool | None, str]:
+        wrong = {who: sorted(used) for who, used in clients.all().items() if used != live}
+        return (not wrong) or None, f"not {sorted(live)}: {wrong}"
+
+    wait_for("every client to use the live replicas", same, timeout=20)
+    return live
+
+
 def _moved(agent: Agent, dead: str) -> tuple[bool | None, str]:
-    named, by_http = agent.by_dns(), agent.by_http()
+    named, by_http = agent.by_dns(NAME), agent.by_http(NAME)
     gone = not any(place.startswith(f"{dead}:") for place in named | by_http)
     return (gone and len(named) == len(by_http) == 10) or None, f"{sorted(named)}"
 
