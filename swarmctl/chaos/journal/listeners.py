@@ -42,6 +42,8 @@ class ListenerRecord:
         every_s: the longest time between two answers, ``silent`` aside: how precise the times are.
         asked: how often.
         stale: the endpoints that it named though they did not serve.
+        sent: probes that went to them meanwhile; through a load balancer, those of users.
+        lost: those of them without a good answer.
         silent: from when to when it could not be asked, and why.
     """
 
@@ -49,6 +51,8 @@ class ListenerRecord:
     every_s: float
     asked: int
     stale: tuple[StaleEndpoint, ...] = ()
+    sent: int = 0
+    lost: int = 0
     silent: tuple[tuple[float, float, str], ...] = ()
 
     @property

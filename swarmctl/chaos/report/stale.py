@@ -43,10 +43,17 @@ def _of_listener(one: ListenerRecord, fault: float) -> Iterator[tuple[str, ...]]
             _after_known(stale),
             _lost(stale.lost, stale.sent),
         )
-    lost, sent = sum(s.lost for s in one.stale), sum(s.sent for s in one.stale)
     count = len(one.stale)
     what = "no stale endpoint" if not count else f"total of {count}"
-    yield (one.name, what, "", "", f"{one.stale_s:.1f}", "", _lost(lost, sent) if count else "")
+    yield (
+        one.name,
+        what,
+        "",
+        "",
+        f"{one.stale_s:.1f}",
+        "",
+        _lost(one.lost, one.sent) if count else "",
+    )
 
 
 def _after_known(stale: StaleEndpoint) -> str:

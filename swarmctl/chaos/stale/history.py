@@ -33,6 +33,7 @@ class History:
     Args:
         name: of it.
         names: under which of its names it should have an endpoint.
+        balances: whether it is a load balancer's: requests go through it.
         heard: its answers.
         asked: how many times it answered.
         gap_s: the longest time between two answers.
@@ -40,6 +41,7 @@ class History:
 
     name: str
     names: Callable[[Endpoint], tuple[str, ...]] = plain_name
+    balances: bool = False
     heard: list[Heard] = field(default_factory=list)
     asked: int = 0
     gap_s: float = 0.0

@@ -11,6 +11,7 @@ from typing import Protocol
 from swarmctl.chaos.stale.history import History
 from swarmctl.discovery.check.find import NotAsked
 from swarmctl.discovery.check.source import Published, Source
+from swarmctl.discovery.check.target_groups import TARGET_GROUPS
 from swarmctl.errors import SwarmctlError
 
 # At most this share of the time is spent asking, so that many services make it slower, not dearer.
@@ -69,7 +70,9 @@ class Pollers:
         except SwarmctlError as fault:
             sources = (NotAsked("the listeners", f"not found: {fault.message}"),)
         for source in sources:
-            self._histories.append(history := History(source.name))
+            self._histories.append(
+                history := History(source.name, balances=source.name == TARGET_GROUPS)
+            )
             self._run(source.name, partial(self._ask, source, history, names))
 
     def _run(self, name: str, work: Callable[[], None]) -> None:

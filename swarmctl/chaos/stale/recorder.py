@@ -63,7 +63,15 @@ class Recorder:
             return ()
         histories = self.listeners.close()
         probes = [asked for result in results for asked in _asked(result)]
-        return tuple(record(history, self._served, probes, end_s) for history in histories)
+        users = [
+            Asked(result.at_s, "", 0, result.ok)
+            for result in results
+            if result.endpoint.client is Client.LOAD_BALANCER
+        ]
+        return tuple(
+            record(history, self._served, probes, end_s, users if history.balances else None)
+            for history in histories
+        )
 
     def _endpoints(self, swarm: Swarm, *, answers: bool) -> tuple[Endpoint, ...]:
         whole, self._memories[answers] = complete(swarm, self._memories[answers])

@@ -6,6 +6,7 @@ Times are run times; a stretch is from its first moment to its last.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise
 
 from swarmctl.chaos.journal.listeners import ListenerRecord, StaleEndpoint
@@ -18,7 +19,11 @@ _LOST_IN_A_ROW = 2
 
 
 def record(
-    history: History, served: Sequence[Served], probes: Sequence[Asked], end_s: float
+    history: History,
+    served: Sequence[Served],
+    probes: Sequence[Asked],
+    end_s: float,
+    users: Sequence[Asked] | None = None,
 ) -> ListenerRecord:
     """What the journal keeps of a listener.
 
@@ -27,18 +32,27 @@ def record(
         served: which endpoints served, oldest first.
         probes: of all endpoints, oldest first.
         end_s: of the run.
+        users: probes through the load balancer, if the listener is one: they are what is lost.
     """
     heard = history.heard
     keys = {
         (name, place) for one in heard for name, places in one.places.items() for place in places
     }
     stale = [each for key in sorted(keys) for each in _stale(history, key, served, probes, end_s)]
+    if users is not None:
+        stale = [_of_users(one, users) for one in stale]
+        asked = [p for p in users if any(s.since_s <= p.at_s <= s.until_s for s in stale)]
+        sent, lost = len(asked), _lost(asked)
+    else:
+        sent, lost = sum(one.sent for one in stale), sum(one.lost for one in stale)
     ends = [after.first_s for _, after in pairwise(heard)] + [end_s]
     return ListenerRecord(
         history.name,
         round(history.gap_s, 3),
         history.asked,
         tuple(sorted(stale, key=lambda one: (one.since_s, one.name, one.place))),
+        sent,
+        lost,
         tuple(
             (round(one.first_s, 3), round(until, 3), one.fault)
             for one, until in zip(heard, ends, strict=True)
@@ -76,8 +90,17 @@ def _stale(
             round(until, 3),
             _first(at for at, yes in counted if since <= at <= until and not yes),
             len(sent),
-            sum(not probe.ok for probe in sent),
+            _lost(sent),
         )
+
+
+def _of_users(one: StaleEndpoint, users: Sequence[Asked]) -> StaleEndpoint:
+    sent = [probe for probe in users if one.since_s <= probe.at_s <= one.until_s]
+    return replace(one, sent=len(sent), lost=_lost(sent))
+
+
+def _lost(probes: Sequence[Asked]) -> int:
+    return sum(not probe.ok for probe in probes)
 
 
 def _named(history: History, key: tuple[str, str], end_s: float) -> list[Stretch]:

@@ -12,7 +12,7 @@ from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.cloud.instances import Cloud
 from swarmctl.cluster import Target, endpoint, find, manager_endpoints
 from swarmctl.discovery.catalogue import catalogue
-from swarmctl.discovery.check.find import Choice, in_cloud_map
+from swarmctl.discovery.check.find import Choice, behind_load_balancer, in_cloud_map
 from swarmctl.discovery.check.source import Source
 from swarmctl.discovery.listeners.load_balancer.urls import Url, probed_urls
 from swarmctl.errors import SwarmctlError
@@ -158,7 +158,8 @@ class LiveCluster:
         nodes = {node.name for node in managers.snapshot().nodes}
         addresses = ("127.0.0.1", *(i.address for i in self.ec2.instances(self.name)))
         in_aws = in_cloud_map(self.name, managers.cluster_id(), choice.cloud_map or None)
-        return (*choice.agent(addresses, nodes), *in_aws)
+        balanced, _ = behind_load_balancer(self.name, in_use=True)
+        return (*choice.agent(addresses, nodes), *in_aws, *balanced)
 
     def urls(self, swarm: Swarm) -> dict[str, Url]:
         """What users request through the cluster's load balancer, if it has one, by service."""

@@ -111,11 +111,14 @@ def in_cloud_map(
     return tuple(CloudMapSource(partial(CloudMap, name), swarm_id) for name in found)
 
 
-def behind_load_balancer(cluster: str) -> tuple[tuple[Source, ...], tuple[LoadBalancerCheck, ...]]:
+def behind_load_balancer(
+    cluster: str, *, in_use: bool = False
+) -> tuple[tuple[Source, ...], tuple[LoadBalancerCheck, ...]]:
     """A cluster's load balancer, if it has one: its targets, and all else of it.
 
     Args:
         cluster: its name; ``""`` for none.
+        in_use: see :class:`swarmctl.discovery.check.target_groups.TargetGroups`.
     """
     if not cluster:
         return (), ()
@@ -127,5 +130,5 @@ def behind_load_balancer(cluster: str) -> tuple[tuple[Source, ...], tuple[LoadBa
     except SwarmctlError as fault:
         why = f"cannot be asked for load balancers: {fault.message}"
         return (NotAsked("target groups", why),), ()
-    groups = TargetGroups(cluster, api, partial(ec2.instances, cluster))
+    groups = TargetGroups(cluster, api, partial(ec2.instances, cluster), in_use=in_use)
     return (groups,), (LoadBalancerCheck(partial(load_balancer, cluster)),)

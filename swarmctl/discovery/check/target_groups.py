@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from swarmctl.cloud.instances import Instance
@@ -15,6 +15,7 @@ from swarmctl.discovery.listeners.load_balancer.plan import group_prefix
 from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import SwarmctlError
 
+TARGET_GROUPS = "target groups"
 # Which groups there are is asked for so often; their targets each time.
 _LIST_AGAIN_S = 10.0
 
@@ -34,6 +35,7 @@ class TargetGroups:
         cluster: whose load balancer.
         api: Elastic Load Balancing.
         instances: asks EC2 for the cluster's.
+        in_use: name only the targets that get requests: the healthy ones, or all if none is.
         clock: seconds.
     """
 
@@ -41,7 +43,8 @@ class TargetGroups:
     api: ElbApi
     instances: Callable[[], Iterable[Instance]]
     clock: Callable[[], float] = time.monotonic
-    name: str = "target groups"
+    in_use: bool = False
+    name: str = TARGET_GROUPS
     every_s: float = 1.0
     _groups: tuple[TargetGroup, ...] = ()
     _addresses: dict[str, str] = field(default_factory=dict)  # private address by instance
@@ -53,7 +56,7 @@ class TargetGroups:
         try:
             self._list()
             places = {
-                group.service: frozenset(map(self._place, target_health(self.api, group.arn)))
+                group.service: self._places(target_health(self.api, group.arn))
                 for group in self._groups
             }
         except SwarmctlError as fault:
@@ -71,6 +74,10 @@ class TargetGroups:
         )
         self._addresses = {i.id: i.private_ip for i in self.instances() if i.private_ip}
         self._listed_at = self.clock()
+
+    def _places(self, health: Mapping[TargetPort, str]) -> frozenset[str]:
+        healthy = [target for target, state in health.items() if state == "healthy"]
+        return frozenset(map(self._place, (self.in_use and healthy) or health))
 
     def _place(self, target: TargetPort) -> str:
         address = self._addresses.get(target.instance, target.instance)

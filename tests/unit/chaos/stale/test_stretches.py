@@ -119,3 +119,14 @@ def test_a_listener_with_other_names_is_compared_under_them() -> None:
     history.add(12, Published("Cloud Map", {"x": frozenset()}, names=history.names))
     (one,) = record(history, [served(0, TWO), served(10)], (), END_S).stale
     assert (one.name, one.since_s) == ("_web._tcp", 10)
+
+
+def test_what_is_lost_behind_a_load_balancer_is_what_users_lost_once() -> None:
+    """Broken: a request is counted for each of two endpoints that were stale at the same time."""
+    three = endpoint("wkr2", 32770)
+    history = heard((1, [ONE, TWO, three]), (12, [ONE]))
+    timeline = [served(0, ONE, TWO, three), served(10, ONE)]
+    users = [Asked(at / 2, "", 0, at % 4 != 0) for at in range(60)]
+    found = record(history, timeline, (), END_S, users)
+    assert [(one.sent, one.lost) for one in found.stale] == [(5, 2), (5, 2)]
+    assert (found.sent, found.lost) == (5, 2)
