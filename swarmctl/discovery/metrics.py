@@ -9,13 +9,19 @@ from swarmctl.discovery.edition import Edition
 from swarmctl.discovery.listeners.listener import State
 
 
-def metrics(edition: Edition | None, contact: Contact, states: Mapping[str, State]) -> str:
+def metrics(
+    edition: Edition | None,
+    contact: Contact,
+    states: Mapping[str, State],
+    calls: Mapping[str, int],
+) -> str:
     """The text of ``/metrics``.
 
     Args:
         edition: in force.
         contact: with the managers.
         states: of the listeners, by name.
+        calls: requests to AWS since the start, by operation.
     """
     endpoints = edition.catalogue.by_name() if edition else ()
     lines = [
@@ -34,11 +40,23 @@ def metrics(edition: Edition | None, contact: Contact, states: Mapping[str, Stat
             "listener_failures", "Failures of a listener since its last success.",
             [(f'{{listener="{name}"}}', float(state.failures)) for name, state in states.items()],
         ),
+        *_counter(
+            "aws_calls", "Requests to AWS, repeated ones included.",
+            [(f'{{operation="{name}"}}', float(count)) for name, count in sorted(calls.items())],
+        ),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
 
 
 def _gauge(name: str, words: str, values: Iterable[tuple[str, float]]) -> list[str]:
+    return _family(name, "gauge", words, values)
+
+
+def _counter(name: str, words: str, values: Iterable[tuple[str, float]]) -> list[str]:
+    return _family(f"{name}_total", "counter", words, values)
+
+
+def _family(name: str, kind: str, words: str, values: Iterable[tuple[str, float]]) -> list[str]:
     full = f"swarmctl_discovery_{name}"
-    head = [f"# HELP {full} {words}", f"# TYPE {full} gauge"]
+    head = [f"# HELP {full} {words}", f"# TYPE {full} {kind}"]
     return head + [f"{full}{labels} {value:.16g}" for labels, value in values]

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from swarmctl.cloud.session import calls
 from swarmctl.discovery.agent import Agent
 from swarmctl.discovery.consul.dns_server import DnsListener
 from swarmctl.discovery.consul.identity import Identity
@@ -80,7 +81,10 @@ def serve(
         ends.callback(agent.close)
         agent.poll()
         consul = HttpListener(
-            http, options.identity, contact, lambda: metrics(agent.edition, contact, agent.states())
+            http,
+            options.identity,
+            contact,
+            lambda: metrics(agent.edition, contact, agent.states(), calls),
         )
         ends.callback(consul.close)
         names = DnsListener((udp, tcp), options.identity)

@@ -44,6 +44,7 @@ class ListenerRecord:
         stale: the endpoints that it named though they did not serve.
         sent: probes that went to them meanwhile; through a load balancer, those of users.
         lost: those of them without a good answer.
+        named_s: for each endpoint that came to serve, seconds until it was named.
         silent: from when to when it could not be asked, and why.
     """
 
@@ -53,6 +54,7 @@ class ListenerRecord:
     stale: tuple[StaleEndpoint, ...] = ()
     sent: int = 0
     lost: int = 0
+    named_s: tuple[float, ...] = ()
     silent: tuple[tuple[float, float, str], ...] = ()
 
     @property

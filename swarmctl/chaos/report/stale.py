@@ -9,15 +9,7 @@ from swarmctl.chaos.journal.listeners import ListenerRecord, StaleEndpoint
 
 TITLE = "Stale endpoints"
 # The first two columns are words, the others numbers.
-COLUMNS = (
-    "listener",
-    "endpoint",
-    "from",
-    "to",
-    "seconds",
-    "after the managers knew",
-    "requests lost",
-)
+COLUMNS = ("listener", "endpoint", "from", "to", "seconds", "its own", "requests lost")
 
 
 def rows(journal: Journal) -> list[tuple[str, ...]]:

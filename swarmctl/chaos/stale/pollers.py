@@ -28,6 +28,9 @@ class Listeners(Protocol):
             names: of the endpoints that there were so far.
         """
 
+    def await_first(self, seconds: float) -> None:
+        """Wait until each has been asked once, but no longer than some seconds."""
+
     def close(self) -> Sequence[History]:
         """Stop, and return what each has said."""
 
@@ -51,10 +54,19 @@ class Pollers:
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self._histories: list[History] = []
+        self._found = threading.Event()
+        self._asked: list[threading.Event] = []
 
     def start(self, names: Callable[[], Collection[str]]) -> None:
         """See :class:`Listeners`."""
         self._run("find listeners", lambda: self._start(names))
+
+    def await_first(self, seconds: float) -> None:
+        """See :class:`Listeners`."""
+        until = time.monotonic() + seconds
+        self._found.wait(seconds)
+        for asked in self._asked:
+            asked.wait(max(0.0, until - time.monotonic()))
 
     def close(self) -> Sequence[History]:
         """See :class:`Listeners`."""
@@ -70,17 +82,24 @@ class Pollers:
         except SwarmctlError as fault:
             sources = (NotAsked("the listeners", f"not found: {fault.message}"),)
         for source in sources:
-            self._histories.append(
-                history := History(source.name, balances=source.name == TARGET_GROUPS)
-            )
-            self._run(source.name, partial(self._ask, source, history, names))
+            history = History(source.name, balances=source.name == TARGET_GROUPS)
+            self._histories.append(history)
+            self._asked.append(asked := threading.Event())
+            self._run(source.name, partial(self._ask, source, history, names, asked))
+        self._found.set()
 
     def _run(self, name: str, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, daemon=True, name=name)
         self._threads.append(thread)
         thread.start()
 
-    def _ask(self, source: Source, history: History, names: Callable[[], Collection[str]]) -> None:
+    def _ask(
+        self,
+        source: Source,
+        history: History,
+        names: Callable[[], Collection[str]],
+        asked: threading.Event,
+    ) -> None:
         pause = 0.0
         while not self._stop.wait(pause):
             began = time.monotonic()
@@ -91,5 +110,6 @@ class Pollers:
             if self._stop.is_set():
                 return  # the run is being counted
             history.add(self._now(), said)
+            asked.set()
             took = time.monotonic() - began
             pause = max(source.every_s - took, took * (1 - _SHARE) / _SHARE)

@@ -16,6 +16,9 @@ from swarmctl.discovery.endpoint import Endpoint
 from swarmctl.discovery.forgotten.memory import Memory, complete
 from swarmctl.swarm.model import Swarm
 
+# The fault comes so much later if a listener does not answer.
+_FIRST_ANSWER_S = 5.0
+
 
 @dataclass
 class Recorder:
@@ -34,6 +37,11 @@ class Recorder:
         """Begin to ask the listeners."""
         if self.listeners is not None:
             self.listeners.start(lambda: set(self._names))
+
+    def await_first(self) -> None:
+        """Wait for the listeners' first answers, but not long."""
+        if self.listeners is not None:
+            self.listeners.await_first(_FIRST_ANSWER_S)
 
     def saw(self, at_s: float, swarm: Swarm, answering: Swarm) -> None:
         """Record which endpoints serve from a moment on.

@@ -14,8 +14,8 @@ from swarmctl.chaos.stale.history import Asked, History, Served
 from swarmctl.discovery.endpoint import Endpoint
 
 Stretch = tuple[float, float]
-# So many probes lost in a row, and an endpoint does not answer: a single one may be chance.
-_LOST_IN_A_ROW = 2
+# Probes lost in a row for so long, and an endpoint does not answer: a slow one is not dead.
+_SILENT_S = 3.0
 
 
 def record(
@@ -38,7 +38,8 @@ def record(
     keys = {
         (name, place) for one in heard for name, places in one.places.items() for place in places
     }
-    stale = [each for key in sorted(keys) for each in _stale(history, key, served, probes, end_s)]
+    every = (each for key in sorted(keys) for each in _stale(history, key, served, probes, end_s))
+    stale = _once(every)
     if users is not None:
         stale = [_of_users(one, users) for one in stale]
         asked = [p for p in users if any(s.since_s <= p.at_s <= s.until_s for s in stale)]
@@ -53,6 +54,7 @@ def record(
         tuple(sorted(stale, key=lambda one: (one.since_s, one.name, one.place))),
         sent,
         lost,
+        tuple(sorted(s for key in keys for s in _delays(history, key, served, end_s))),
         tuple(
             (round(one.first_s, 3), round(until, 3), one.fault)
             for one, until in zip(heard, ends, strict=True)
@@ -92,6 +94,36 @@ def _stale(
             len(sent),
             _lost(sent),
         )
+
+
+def _delays(
+    history: History, key: tuple[str, str], served: Sequence[Served], end_s: float
+) -> Iterator[float]:
+    """How long after it began to serve an endpoint was named; 0 if the snapshots were later."""
+    name, place = key
+    states = [
+        (one.at_s, any(e.place == place and name in history.names(e) for e in one.answering))
+        for one in served
+    ]
+    named = _named(history, key, end_s)
+    for since, until in _true(states, end_s):
+        first = next((start for start, end in named if end > since and start < until), None)
+        if first is not None and since > served[0].at_s:
+            yield round(max(0.0, first - since), 3)
+
+
+def _once(every: Iterable[StaleEndpoint]) -> list[StaleEndpoint]:
+    """An endpoint that was named under several names at the same time is one."""
+    found: list[StaleEndpoint] = []
+    for one in sorted(every, key=lambda each: (each.place, each.since_s)):
+        last = found[-1] if found else None
+        if last is None or last.place != one.place or one.since_s > last.until_s:
+            found.append(one)
+            continue
+        plain = max(last, one, key=lambda each: (not each.name.startswith("_"), each.until_s))
+        longest = max(last, one, key=lambda each: each.until_s)
+        found[-1] = replace(longest, name=plain.name, since_s=last.since_s)
+    return found
 
 
 def _of_users(one: StaleEndpoint, users: Sequence[Asked]) -> StaleEndpoint:
@@ -134,15 +166,14 @@ def _true(states: Sequence[tuple[float, bool]], end_s: float) -> list[Stretch]:
 
 
 def _unanswered(probes: Sequence[Asked], end_s: float) -> list[Stretch]:
-    """From the first of several lost probes to the next answered one."""
-    found: list[Stretch] = []
-    for ok, group in groupby(probes, key=lambda probe: probe.ok):
-        run = list(group)
-        if ok and found and found[-1][1] == end_s:
-            found[-1] = (found[-1][0], run[0].at_s)
-        elif not ok and len(run) >= _LOST_IN_A_ROW:
-            found.append((run[0].at_s, end_s))
-    return found
+    """From the first of several lost probes to the next answered one, if that is long."""
+    runs = [(ok, [p.at_s for p in group]) for ok, group in groupby(probes, key=lambda p: p.ok)]
+    ends = [sent[0] for _, sent in runs[1:]] + [end_s]
+    return [
+        (sent[0], until)
+        for (ok, sent), until in zip(runs, ends, strict=False)
+        if not ok and len(sent) > 1 and until - sent[0] >= _SILENT_S
+    ]
 
 
 def _without(stretches: Sequence[Stretch], others: Sequence[Stretch]) -> list[Stretch]:

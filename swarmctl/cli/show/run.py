@@ -110,7 +110,9 @@ def _show_probes(journal: Journal) -> None:
 def _show_stale(journal: Journal) -> None:
     """How long each listener named endpoints that did not serve."""
     rows = stale.rows(journal)
-    columns = [Column(name, right=index > 1) for index, name in enumerate(stale.COLUMNS)]
+    words, numbers = stale.COLUMNS[:2], stale.COLUMNS[2:]
+    columns = [Column(name, wraps=True) for name in words]
+    columns += [Column(name, right=True) for name in numbers]
     if rows:
         print_table(stale.TITLE, columns, rows)
     for note in stale.notes(journal):

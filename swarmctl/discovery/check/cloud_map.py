@@ -28,7 +28,7 @@ class CloudMapSource:
     name: str = "Cloud Map"
     # One call for each service; a namespace allows 1,000 a second.
     # https://docs.aws.amazon.com/cloud-map/latest/dg/throttling.html
-    every_s: float = 1.0
+    every_s: float = 0.5
     _cloud: CloudMap | None = None
 
     def ask(self, names: Collection[str]) -> Published:

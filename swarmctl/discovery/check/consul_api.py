@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import requests
 
-from swarmctl.discovery.check.source import Published
+from swarmctl.discovery.check.source import Places, Published
 from swarmctl.discovery.listeners.sockets import Place
 
 _TIMEOUT_S, _FIND_TIMEOUT_S = 3.0, 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class ConsulApi:
-    """See :class:`swarmctl.discovery.check.source.Source`."""
+    """See :class:`swarmctl.discovery.check.source.Source`.
+
+    While the agent's index is the same, a question is one request.
+    """
 
     place: Place
     name: str = "Consul API"
-    every_s: float = 0.5
+    every_s: float = 0.1
+    _index: str = ""
+    _places: Places = field(default_factory=dict)
 
     def members(self) -> frozenset[str]:
         """The names of the nodes that its agent knows; none if no agent is there."""
@@ -42,18 +47,21 @@ class ConsulApi:
                 session.trust_env = False  # no proxy
                 listed = session.get(f"{base}/catalog/services", timeout=_TIMEOUT_S)
                 listed.raise_for_status()
-                places = {
-                    str(name): _places(
-                        session.get(f"{base}/health/service/{name}?passing", timeout=_TIMEOUT_S)
-                    )
-                    for name in listed.json()
-                }
+                index = listed.headers.get("X-Consul-Index", "")
+                if not index or index != self._index:
+                    self._places = {
+                        str(name): _places(
+                            session.get(f"{base}/health/service/{name}?passing", timeout=_TIMEOUT_S)
+                        )
+                        for name in listed.json()
+                    }
+                    self._index = index
         except (requests.exceptions.RequestException, ValueError, KeyError, TypeError) as fault:
             return Published(self.name, fault=unusable(self.place, type(fault).__name__))
         age = int(listed.headers.get("X-Consul-LastContact", 0)) / 1000
         lost = listed.headers.get("X-Consul-KnownLeader") == "false"
         stale = f"no manager answers it since {age:.0f} s: it serves what was known then"
-        return Published(self.name, places, stale if lost else "")
+        return Published(self.name, self._places, stale if lost else "")
 
 
 def unusable(place: Place, reason: str) -> str:

@@ -33,7 +33,7 @@ class Dns:
     place: Place
     domain: str
     name: str = "DNS"
-    every_s: float = 0.5
+    every_s: float = 0.2
 
     def ask(self, names: Collection[str]) -> Published:
         """What it names, for these names: a zone cannot be listed."""

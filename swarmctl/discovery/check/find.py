@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +21,7 @@ from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import SwarmctlError
 
 HTTP_PORT, DNS_PORT = 8500, 8600
+_PARALLEL = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,11 @@ def agents(
         ports: where its API and its DNS listen.
         domain: that its DNS answers for.
     """
-    for address in dict.fromkeys(addresses):
-        api = ConsulApi(Place(address, ports[0]))
-        if api.members() != frozenset(nodes):
-            continue
+    apis = [ConsulApi(Place(address, ports[0])) for address in dict.fromkeys(addresses)]
+    with ThreadPoolExecutor(_PARALLEL) as pool:
+        members = list(pool.map(ConsulApi.members, apis))
+    for api in (api for api, known in zip(apis, members, strict=True) if known == set(nodes)):
+        address = api.place.address
         at = f" ({address})"
         yield replace(api, name=f"{api.name}{at}")
         dns = Dns(Place(address, ports[1]), domain)

@@ -10,6 +10,7 @@ from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
 from swarmctl.cloud.instances import Cloud, CloudError
+from swarmctl.cloud.session import aws_session, calls
 
 REGION = "eu-central-1"
 
@@ -47,6 +48,23 @@ def test_the_region_is_taken_from_the_variable_that_all_messages_name(
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     assert Cloud().region == "eu-west-3"
     assert Cloud(REGION).region == REGION
+
+
+def test_every_request_to_aws_is_counted_by_operation(ec2: Cloud) -> None:
+    """Broken: nobody sees how much of the account's limits the agent uses."""
+    session = aws_session(REGION)
+    client: Any = session.client(
+        "ec2", aws_access_key_id="x", aws_secret_access_key="x"
+    )  # no secret
+
+    def refuse(**_: Any) -> None:
+        raise RuntimeError
+
+    client.meta.events.register_last("before-send", refuse)
+    before = calls["ec2.DescribeInstances"]
+    with pytest.raises(RuntimeError):
+        client.describe_instances()
+    assert calls["ec2.DescribeInstances"] == before + 1
 
 
 def raw(name: str, cluster: str = "swarm_app", role: str = "worker", **more: Any) -> dict[str, Any]:

@@ -31,7 +31,10 @@ class Running:
         self.url = f"http://127.0.0.1:{bound.getsockname()[1]}"
         self.contact = Contact()
         self.listener = HttpListener(
-            bound, Identity(), self.contact, lambda: metrics(FIRST, self.contact, {})
+            bound,
+            Identity(),
+            self.contact,
+            lambda: metrics(FIRST, self.contact, {}, {"ec2.DescribeInstances": 3}),
         )
 
     def get(self, path: str) -> requests.Response:

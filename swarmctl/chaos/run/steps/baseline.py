@@ -27,6 +27,8 @@ def take(context: Context) -> None:
     """
     log, world, journal, plan = context.log, context.world, context.journal, context.plan
     log.step("baseline", f"Baseline of {context.cluster}")
+    if log.stored:  # no rehearsal
+        context.watch.observer.recorder.start()
     swarm = world.managers.snapshot()
     machines = world.ec2.instances(context.cluster)
     context.targets = choose(swarm, context.kind, plan.selection, machines)

@@ -17,13 +17,13 @@ def watch(context: Context) -> None:
         InterruptedRunError: a signal came.
     """
     watch, plan = context.watch, context.plan
-    watch.observer.recorder.start()
     seen = watch.newest()
     places = watch.places
     places.remember(read_host_ports(context.world.shell, seen, places.missing_ports(seen)))
     named = planned.names_services(plan.probes) or plan.probe_service is not None
     silent = watch.await_answers(named)
     asked = sum(map(len, watch.probed.values()))
+    watch.observer.recorder.await_first()
     context.log.guard(guards.answering(silent, asked, places.without_ports(watch.newest())))
     refuse(context)
     lost = {node.hostname for node in context.targets.nodes} if context.loses_nodes else set()

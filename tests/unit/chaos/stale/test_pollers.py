@@ -71,3 +71,14 @@ def test_a_slow_source_does_not_hold_up_the_end() -> None:
     (history,) = pollers.close()
     assert history.heard == []
     release.set()
+
+
+def test_a_run_can_wait_until_each_was_asked_once() -> None:
+    """Broken: the fault comes before anybody knows what the listeners named."""
+    good, bad = FakeSource("DNS"), FakeSource("Cloud Map", fails=True)
+    pollers = Pollers(lambda: (good, bad), lambda: 1.5)
+    pollers.start(set)
+    pollers.await_first(10)
+    assert good.asked_for
+    assert bad.asked_for
+    pollers.close()

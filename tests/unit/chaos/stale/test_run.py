@@ -46,6 +46,9 @@ class Late:
         self.histories[1].add(now, Published("API", fault="connection refused"))
         clock.at(now + 0.5, self.ask)
 
+    def await_first(self, seconds: float) -> None:
+        """The first answer has come."""
+
     def close(self) -> Sequence[History]:
         return self.histories
 
