@@ -1,6 +1,6 @@
 """``make bench``: all measurements; each figure beside its lower bound.
 
-Usage: python -m bench.run [--sizes 4,12] [--kills 10]   (0 skips a part)
+Usage: python -m bench.run [--sizes 4,12] [--kills 10] [--discovery 4]   (0 skips a part)
 
 Writes ``runs/bench-<time>.json``.
 """
@@ -19,7 +19,7 @@ from typing import Any
 import docker
 from rich.console import Console
 
-from bench import kills, load_balancer, phases, predictor
+from bench import discovery, kills, load_balancer, phases, predictor
 from bench.support import ROOT
 from swarmctl.lab.image.ensure import ensure_images
 
@@ -29,6 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="4,12", help="nodes of each Swarm that is built")
     parser.add_argument("--kills", type=int, default=10, help="kills at each heartbeat")
+    parser.add_argument("--discovery", type=int, default=4, help="kills while an agent publishes")
     options = parser.parse_args()
     console = Console()
     results: dict[str, Any] = {"cores": os.cpu_count()}
@@ -49,6 +50,11 @@ def main() -> None:
         results["kills"] = kills.as_json(found)
         for heartbeat, figures in found.items():
             console.print(kills.table(heartbeat, figures))
+    if options.discovery:
+        with tempfile.TemporaryDirectory() as work:
+            behind = discovery.measure(options.discovery, Path(work), console.log)
+        results["discovery"] = discovery.as_json(behind)
+        console.print(discovery.table(behind))
     # The largest of all commands: ansible-playbook.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     results["largest_child_mib"] = round(peak)

@@ -6,10 +6,9 @@ Debian's Prometheus (2.42 in bookworm, 2.53 in trixie) is built without ``consul
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,11 +26,14 @@ _LABEL = "swarmctl.lab.tests=clients"
 # dnsmasq listens here on port 53 for Prometheus, which asks the system's resolver.
 _RESOLVER = "127.0.86.53"
 _STATS, _PROMETHEUS = 18404, 18909
+# Flags of srv_admin_state; a server whose name is gone from DNS is in maintenance (0x20).
+_MAINTENANCE = 0x67
 _TARGET = re.compile(r"p(\d+)\.([a-z0-9-]+)\.node\.dc1\.consul\.?:?\d*")
 
 _HAPROXY = """
 global
   maxconn 200
+  stats socket ipv4@127.0.0.1:{stats} level operator
 defaults
   mode http
   timeout connect 1s
@@ -44,10 +46,6 @@ resolvers consul
   hold obsolete 0s
 backend web
   server-template web 20 _{name}._tcp.service.consul resolvers consul init-addr none
-frontend stats
-  bind 127.0.0.1:{stats}
-  stats enable
-  stats uri /
 """
 
 _PROMETHEUS_FILE = """
@@ -100,13 +98,16 @@ class Clients:
         return text
 
     def _haproxy(self) -> set[str]:
-        """The addresses of the servers that are up."""
-        table = requests.get(f"http://127.0.0.1:{_STATS}/;csv", timeout=5).text
-        rows = csv.DictReader(io.StringIO(table.removeprefix("# ")))
+        """The servers that it sends requests to, from its runtime API."""
+        with socket.create_connection(("127.0.0.1", _STATS), timeout=5) as api:
+            api.sendall(b"show servers state web\n")
+            answer = api.makefile().read()
+        _, names, *lines = answer.splitlines()
+        rows = [dict(zip(names.split()[1:], line.split(), strict=False)) for line in lines if line]
         return {
-            row["addr"]
+            f"{row['srv_addr']}:{row['srv_port']}"
             for row in rows
-            if row["pxname"] == "web" and row["addr"] and not row["status"].startswith("MAINT")
+            if row["srv_addr"] != "-" and not int(row["srv_admin_state"]) & _MAINTENANCE
         }
 
     def _prometheus(self) -> set[str]:

@@ -105,6 +105,7 @@ def test_after_a_failure_only_what_failed_is_read_again(api: Api) -> None:
         api.calls.clear()
         with pytest.raises(SwarmctlError, match="it is poisoned"):
             api.listener.publish(both)
+        api.pass_time(1)
     assert api.calls["ListServices"] == 1
     assert api.calls["ListInstances"] == 0
     api.poisoned = ""
