@@ -96,7 +96,7 @@ proof: doctor ## Run lab-test with every fault, killed runs, two clusters, 40 ra
 
 .PHONY: mutation
 mutation: $(READY) ## Change the safety core's code in thousands of places: at least 90 % must fail a test (MODULES="lock guards", JOBS=2)
-	uv pip install --quiet --python $(BIN)/python --target build/mutation/tool --require-hashes -r tests/mutation/requirements.txt
+	@uv pip install --quiet --python $(BIN)/python --target build/mutation/tool --require-hashes -r tests/mutation/requirements.txt
 	python -m tests.mutation.run --jobs $${JOBS:-$$(nproc)} $${MODULES:-}
 
 .PHONY: molecule

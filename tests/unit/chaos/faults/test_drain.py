@@ -112,10 +112,13 @@ def test_the_undo_waits_a_minute_for_a_leader(at: Beside) -> None:
     fault = Drain(at.context())
     fault.inject([ONE, TWO])
     at.lab.fail["snapshot"] = SwarmctlError("no leader")
+    asked: list[float] = []
+    at.lab.hooks["snapshot"] = lambda: asked.append(at.now)
     text = "waited 60 s for wkr1, wkr2 to be active; last seen: no leader"
     with pytest.raises(DeadlineExceededError, match=f"^{text}$"):
         fault.revert(fault.undo_steps([ONE, TWO]))
     assert 60 <= at.now < 61
+    assert asked[:3] == [0.0, 0.5, 1.0]
     at.lab.clock.at(at.now + 50, at.lab.fail.clear)
     fault.revert(fault.undo_steps([ONE, TWO]))
     assert availability(at)["wkr1"] == "active"

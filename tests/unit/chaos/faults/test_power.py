@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 
+from swarmctl.chaos.fault.fault import FaultEnd
 from swarmctl.chaos.fault.instance_fault import InstanceFault
 from swarmctl.chaos.faults.instance_stop import InstanceStop
 from swarmctl.chaos.faults.leader_kill import LeaderKill
@@ -59,7 +60,29 @@ def test_what_will_be_done_is_said_with_its_undo(at: Beside) -> None:
     assert LeaderKill(at.context()).describe(ONE) == power.describe(ONE)
     (step,) = stop.undo_steps([ONE])
     assert (step.action, step.node, step.node_id) == ("start-instance", "wkr1", "id-wkr1")
+    assert stop.refusal([ONE]) == ""
     assert step.by_hand == "aws ec2 start-instances --instance-ids i-wkr1"
+
+
+def test_the_power_is_cut_only_by_force(at: Beside) -> None:
+    InstanceStop(at.context(force=True)).inject([ONE])
+    InstanceStop(at.context()).inject([TWO])
+    LeaderKill(at.context()).inject([target("wkr3")])
+    assert at.lab.log == ["pull wkr1", "stop wkr2", "pull wkr3"]
+
+
+def test_a_node_is_silent_from_when_it_was_asked_and_not_from_the_time_out(at: Beside) -> None:
+    fault = InstanceStop(at.context())
+    fault.inject([ONE])
+
+    def reachable(node: str) -> bool:
+        at.lab.clock.pause(2.0)
+        return False
+
+    at.lab.reachable = reachable  # type: ignore[method-assign]  # SSH
+    at.lab.clock.pause(1.0)
+    fault.watch([ONE])
+    assert [mark.at_s for mark in at.marks if mark.kind == "unreachable"] == [1.0]
 
 
 def test_the_fault_has_its_effect_when_every_machine_has_stopped_answering(at: Beside) -> None:
@@ -86,6 +109,8 @@ def test_when_ec2_reports_a_machine_stopped_is_marked_once(at: Beside) -> None:
         "EC2 reports wkr1 stopped",
         "EC2 reports wkr2 stopped",
     ]
+    times = [mark.at_s for mark in at.marks if mark.kind == "instance-stopped"]
+    assert all(4.0 <= at_s <= 5.0 for at_s in times)
 
 
 def test_ec2_is_asked_once_a_second_however_often_the_run_looks(at: Beside) -> None:
@@ -103,14 +128,19 @@ def test_an_ec2_that_does_not_answer_ends_no_fault(at: Beside) -> None:
     assert fault.end is None
 
 
-def test_a_machine_that_runs_again_by_someone_elses_hand_ends_the_fault(at: Beside) -> None:
+@pytest.mark.parametrize("state", ["running", "pending"])
+def test_a_machine_that_runs_again_by_someone_elses_hand_ends_the_fault(
+    at: Beside, state: str
+) -> None:
     fault = stopped(at)
-    at.lab.states["wkr2"] = "running"
+    at.lab.states["wkr2"] = state
     wait(at, fault, 1)
     assert fault.end is None  # a single answer may be an old one
     wait(at, fault, 1)
-    assert fault.end is not None
-    assert at.texts("fault-ended") == ["wkr2 was started by someone else (EC2: running)"]
+    wait(at, fault, 3)
+    text = f"wkr2 was started by someone else (EC2: {state})"
+    assert fault.end == FaultEnd(7.0, text)
+    assert at.texts("fault-ended") == [text]
 
 
 def test_two_old_answers_that_are_not_in_a_row_end_no_fault(at: Beside) -> None:
@@ -189,6 +219,22 @@ def test_a_machine_that_was_terminated_is_lost(at: Beside, state: str) -> None:
     fault.revert(fault.undo_steps([ONE, TWO]))
     assert fault.lost == {"wkr1": "wkr1: its instance i-wkr1 was terminated"}
     assert at.lab.states["wkr2"] == "running"
+
+
+def test_machines_that_were_all_terminated_are_not_waited_for(at: Beside) -> None:
+    fault = stopped(at)
+    begun = at.now
+    at.lab.states |= {"wkr1": "terminated", "wkr2": "terminated"}
+    fault.revert(fault.undo_steps([ONE, TWO]))
+    assert list(fault.lost) == ["wkr1", "wkr2"]
+    assert at.now == begun
+
+
+def test_a_machine_that_is_down_is_started_at_once(at: Beside) -> None:
+    fault = InstanceStop(at.context())
+    at.lab.states["wkr1"] = "stopped"
+    fault.revert(fault.undo_steps([ONE]))
+    assert [mark.at_s for mark in at.marks if mark.kind == "start-accepted"] == [0.0]
 
 
 # --- a request that nobody saw answered -----------------------------------------------------------

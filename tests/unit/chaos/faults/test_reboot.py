@@ -42,6 +42,21 @@ def test_what_will_be_done_is_said(at: Beside) -> None:
     assert step.action == "await-reboot"
 
 
+def test_each_node_is_asked_for_its_own_boot_within_five_seconds(at: Beside) -> None:
+    asked: list[tuple[str, float]] = []
+
+    def run(node: str, script: str, timeout_s: float = 20.0) -> str:
+        asked.append((node, timeout_s))
+        return f"boot of {node}"
+
+    at.lab.run = run  # type: ignore[method-assign]  # SSH
+    fault = rebooted(at)
+    assert asked == [("wkr1", 5.0), ("wkr2", 5.0)]
+    wait(at, fault, 0.25)
+    assert asked[2:] == asked[:2]
+    assert not fault.took_effect()
+
+
 def test_a_node_that_does_not_tell_its_boots_apart_is_refused(at: Beside) -> None:
     def fails() -> str:
         raise SwarmctlError("no /proc")

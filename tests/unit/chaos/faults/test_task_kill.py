@@ -39,5 +39,6 @@ def test_the_containers_of_a_node_are_killed_together(at: Beside) -> None:
     assert at.texts("killed") == ["2 containers killed on wkr1", "1 containers killed on wkr2"]
     assert at.checks == 2
     assert fault.undo_steps(targets) == ()
+    assert fault.undo_by_hand(targets[0]) == ""
     assert fault.took_effect()
     assert fault.seen_s() == at.now
