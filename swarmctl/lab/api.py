@@ -116,7 +116,10 @@ class Api:
         self._changed = changed
         self._lock = threading.RLock()
         self._app = DomainDispatcherApplication(create_backend_app)
-        self._names: dict[str, VpcNames] = {}  # by VPC, until a request changes something
+        # By VPC, until a request changes something; facts by the instance's address.
+        self._names: dict[str, VpcNames] = {}
+        self._facts: dict[str, dict[str, Facts]] = {}
+        self._announced: set[str] = set()
         self._traffic = Traffic(limited=limited)
         self._keys = KeyRing(Key("", secrets.token_urlsafe()))  # none, until ``serve``
 
@@ -156,15 +159,18 @@ class Api:
             require_permission(ACCOUNT, key, call)
             body = list(self._app(environ, start_response))
             if not call.reads:
-                self._names.clear()
+                self._forget()
         if environ["REQUEST_METHOD"] != "GET":
             self._wake()
         return body
 
+    # Machines ask the next two at any time, and wait for seconds at most: what is known is answered
+    # without the lock, which a request may hold for long.
+
     def names_in(self, vpc: str) -> VpcNames:
         """What the resolver of a VPC knows now."""
         if (known := self._names.get(vpc)) is not None:
-            return known  # without the lock: a machine's every sudo asks for its name
+            return known
         with self._lock:
             backend = next(b for b in _backends() if vpc in b.vpcs)
             cidr = backend.vpcs[vpc].cidr_block
@@ -174,22 +180,29 @@ class Api:
 
     def facts_at(self, vpc: str, address: str) -> Facts | None:
         """The instance that has a private address in a VPC, for its metadata."""
+        if (known := self._facts.get(vpc)) is not None:
+            return known.get(address)
         with self._lock:
-            for backend in _backends():
-                for instance in backend.all_instances():
-                    if (
-                        instance.private_ip == address
-                        and instance.vpc_id == vpc
-                        and instance.state not in ("shutting-down", "terminated")
-                    ):
-                        return facts_of(backend, instance, _user_data(instance))
-        return None
+            found = {
+                instance.private_ip: facts_of(backend, instance, _user_data(instance))
+                for backend in _backends()
+                for instance in backend.all_instances()
+                if instance.vpc_id == vpc and instance.state not in ("shutting-down", "terminated")
+            }
+            self._facts[vpc] = found
+            return found.get(address)
+
+    def _forget(self) -> None:
+        self._names.clear()
+        self._facts.clear()
 
     def key_of(self, facts: Facts) -> Key:
         """The key with which an instance uses its role."""
         key = self._keys.of_role(facts.role, facts.id)
-        with self._lock:
-            announce(ACCOUNT, facts.region, key)
+        if key.id not in self._announced:
+            with self._lock:
+                announce(ACCOUNT, facts.region, key)
+            self._announced.add(key.id)
         return key
 
     def _wake(self) -> None:
@@ -224,6 +237,7 @@ class Api:
                         self._patches.set_state(instance, state, reason)
                         instance.reboot_requested = False
                         instance.launched = instance.launched or state == "running"
+            self._forget()
         self._wake()
 
     def serves(self, balancer_id: str) -> None:

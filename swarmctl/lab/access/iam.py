@@ -155,8 +155,6 @@ def announce(account: str, region: str, key: Key) -> None:
     from moto.sts.models import AssumedRole, sts_backends
 
     backend = sts_backends[account]["aws"]
-    if backend.get_assumed_role_from_access_key(key.id) is not None:
-        return
     role = AssumedRole(
         account_id=account,
         region_name=region,

@@ -18,6 +18,7 @@ from swarmctl.lab.metadata.facts import Facts
 from swarmctl.lab.metadata.tree import page
 
 LONGEST = 21600  # seconds that a session token may last
+MOST_TOKENS = 1000  # older ones are forgotten
 _TTL = "X-Aws-Ec2-Metadata-Token-Ttl-Seconds"
 _DEFAULT_HOPS = 64
 
@@ -78,7 +79,8 @@ class MetadataService:
             return HTTPStatus.BAD_REQUEST, "", []
         token, now = secrets.token_urlsafe(42), self._now()
         with self._lock:
-            self._tokens = {t: v for t, v in self._tokens.items() if v[1] > now}
+            live = [(t, v) for t, v in self._tokens.items() if v[1] > now]
+            self._tokens = dict(live[-MOST_TOKENS:])
             self._tokens[token] = (facts.id, now + int(asked))
         return HTTPStatus.OK, token, [(_TTL, asked)]
 
