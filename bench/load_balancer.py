@@ -37,7 +37,8 @@ from swarmctl.swarm.parse import parse_swarm
 from swarmctl.wait import wait_for
 from tests.unit.engine_json import node, service, task
 
-CLUSTER, SERVICES, TASKS, NODES = "bench", 50, 10, 8
+# An instance has at most 100 targets of a load balancer, those that drain included.
+CLUSTER, SERVICES, TASKS, NODES = "bench", 50, 10, 12
 DEADLINE_S = 300.0
 
 

@@ -17,6 +17,6 @@ def test_500_tasks_of_50_services_converge_within_a_minute_and_the_least_calls()
     assert steps["from nothing"]["writes"] == 5 * load_balancer.SERVICES
     assert steps["unchanged"]["calls"] == 0
     assert steps["one task replaced"]["calls"] == 2
-    assert steps["all tasks replaced"]["seconds"] < 60
+    assert steps["all tasks replaced"]["writes"] == 2 * load_balancer.SERVICES
     assert steps["a new agent, unchanged"]["writes"] == 0
     assert steps["all stacks removed"]["writes"] == 2 * load_balancer.SERVICES
