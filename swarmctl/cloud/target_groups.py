@@ -110,8 +110,16 @@ def target_health(api: ElbApi, arn: str) -> dict[TargetPort, str]:
     }
 
 
-def create_group(api: ElbApi, cluster: str, service: str, name: str, vpc: str, port: int) -> str:
-    """Make a target group and return its ARN; the one of that name if it is ours already.
+def create_group(
+    api: ElbApi,
+    cluster: str,
+    service: str,
+    name: str,
+    vpc: str,
+    port: int,
+    settings: Mapping[str, str],
+) -> tuple[str, dict[str, str]]:
+    """Make a target group, or take the one of that name if it is ours already.
 
     Args:
         api: of the region.
@@ -120,6 +128,10 @@ def create_group(api: ElbApi, cluster: str, service: str, name: str, vpc: str, p
         name: at most 32 letters, digits and hyphens.
         vpc: of the load balancer.
         port: of a target that names none; all of ours name theirs.
+        settings: see :class:`TargetGroup`.
+
+    Returns:
+        Its ARN, and the settings that it has already.
 
     Raises:
         LoadBalancingError: a call failed, or the name is taken.
@@ -133,7 +145,9 @@ def create_group(api: ElbApi, cluster: str, service: str, name: str, vpc: str, p
             VpcId=vpc,
             TargetType="instance",
             Tags=own_tags(cluster, service),
+            **_fields(settings),
         )["TargetGroups"][0]
+        return str(made["TargetGroupArn"]), {k: v for k, v in settings.items() if k[0].isupper()}
     except LoadBalancingError as fault:
         if fault.code != "DuplicateTargetGroupName":
             raise
@@ -144,11 +158,20 @@ def create_group(api: ElbApi, cluster: str, service: str, name: str, vpc: str, p
             f"there is a target group {name} that is not the service's",
             "delete it, or give it another name",
         )
-    return arn
+    return arn, {}
 
 
 def configure_group(api: ElbApi, arn: str, settings: Mapping[str, str]) -> None:
     """Change these settings of a target group; see :class:`TargetGroup`."""
+    if fields := _fields(settings):
+        api.call("modify_target_group", TargetGroupArn=arn, **fields)
+    attributes = [{"Key": k, "Value": v} for k, v in settings.items() if not k[0].isupper()]
+    if attributes:
+        api.call("modify_target_group_attributes", TargetGroupArn=arn, Attributes=attributes)
+
+
+def _fields(settings: Mapping[str, str]) -> dict[str, Any]:
+    """Those settings that are fields of a target group, as the API has them."""
     fields: dict[str, Any] = {
         key: int(text) if text.isdecimal() and key != "Matcher" else text
         for key, text in settings.items()
@@ -156,11 +179,7 @@ def configure_group(api: ElbApi, arn: str, settings: Mapping[str, str]) -> None:
     }
     if "Matcher" in fields:
         fields["Matcher"] = {"HttpCode": fields["Matcher"]}
-    if fields:
-        api.call("modify_target_group", TargetGroupArn=arn, **fields)
-    attributes = [{"Key": k, "Value": v} for k, v in settings.items() if not k[0].isupper()]
-    if attributes:
-        api.call("modify_target_group_attributes", TargetGroupArn=arn, Attributes=attributes)
+    return fields
 
 
 def register_targets(api: ElbApi, arn: str, targets: Iterable[TargetPort]) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from swarmctl.discovery.edition import Edition
 from swarmctl.errors import SwarmctlError
@@ -68,6 +68,17 @@ class Publisher(Listener, Protocol):
         """
 
 
+@runtime_checkable
+class Supersedable(Listener, Protocol):
+    """A listener that takes long, and returns early for a newer edition.
+
+    Attributes:
+        superseded: whether a newer edition waits; set by its :class:`Outlet`.
+    """
+
+    superseded: Callable[[], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """How a listener is doing.
@@ -112,6 +123,8 @@ class Outlet:
         self._closed = threading.Event()
         self._pause = pause or self._until_newer
         self._published_at = time.monotonic()
+        if isinstance(listener, Supersedable):
+            listener.superseded = self._superseded
         self._thread = threading.Thread(target=self._run, name=listener.name, daemon=True)
         self._thread.start()
 
@@ -172,12 +185,13 @@ class Outlet:
         refresh = self.listener.refresh_s
         return refresh and self._published_at + refresh - time.monotonic()
 
+    def _superseded(self) -> bool:
+        return self._closed.is_set() or self._newest is not self._tried
+
     def _until_newer(self, seconds: float) -> None:
         """Wait for so many seconds, or until closed or there is a newer edition."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._closed.is_set() or self._newest is not self._tried, seconds
-            )
+            self._changed.wait_for(self._superseded, seconds)
 
     def _failed(self, error: str, retry_s: float | None = None) -> None:
         failures = self._state.failures + 1

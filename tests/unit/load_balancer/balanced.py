@@ -71,7 +71,7 @@ class World:
     def new_listener(self) -> LoadBalancerListener:
         """As in a new process, which remembers nothing."""
         return LoadBalancerListener(
-            ElbApi(self.elb.client),
+            ElbApi(self.elb.client, lambda _: None),
             CLUSTER,
             InstanceIds(self._read, self._clock),
             self.notes.append,

@@ -74,7 +74,9 @@ def texts(world: World, snapshot: Swarm = SHOP) -> list[str]:
 
 def targets(world: World, snapshot: Swarm = SHOP) -> list[str]:
     """What the targets' source says."""
-    source = TargetGroups(CLUSTER, ElbApi(world.elb.client), lambda: world.instances)
+    source = TargetGroups(
+        CLUSTER, ElbApi(world.elb.client, lambda _: None), lambda: world.instances
+    )
     found = catalogue(snapshot)
     return [f"{d.name} {d.place}: {d.text}" for d in compare(snapshot, found, [source.ask([])], {})]
 
@@ -170,7 +172,7 @@ def test_an_api_that_refuses_is_a_disagreement_and_no_traceback(world: World) ->
 
 def test_the_urls_of_a_service_name_its_hosts_and_paths() -> None:
     world = World()
-    api = ElbApi(world.elb.client)
+    api = ElbApi(world.elb.client, lambda _: None)
     services = [
         http("a", "/a/*, /a"),
         http("b", host="*.example.org"),

@@ -22,7 +22,6 @@ def world() -> World:
 def test_a_service_with_labels_gets_a_target_group_a_rule_and_its_targets(world: World) -> None:
     assert world.writes(TWO) == {
         "CreateTargetGroup": 1,
-        "ModifyTargetGroup": 1,
         "ModifyTargetGroupAttributes": 1,
         "RegisterTargets": 1,
         "CreateRule": 1,

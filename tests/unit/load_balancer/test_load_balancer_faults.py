@@ -303,11 +303,54 @@ def test_a_new_service_moves_no_existing_rule(world: World) -> None:
     )
     assert world.writes(more) == {
         "CreateTargetGroup": 1,
-        "ModifyTargetGroup": 1,
         "ModifyTargetGroupAttributes": 1,
         "RegisterTargets": 1,
         "CreateRule": 1,
     }
+
+
+def test_targets_are_changed_before_new_services_and_a_newer_edition_stops_the_rest(
+    world: World,
+) -> None:
+    """Broken: a dead machine keeps its targets while fifty new services are set up."""
+    web = [http("web", "/*")]
+    world.listener.publish(edition(web, [runs("web", "wkr_1", 1)]))
+    names = [f"s{n:02}" for n in range(50)]
+    services = [*web, *(http(name, f"/{name}/*") for name in names)]
+    tasks = [runs(name, "wkr_1", 32768 + n) for n, name in enumerate(names)]
+    world.listener.superseded = lambda: world.elb.calls["CreateTargetGroup"] >= 3
+    world.elb.calls.clear()
+    world.elb.log.clear()
+    world.listener.publish(edition(services, [*tasks, runs("web", "wkr_2", 2)]))
+    assert [name for name, _ in world.elb.log[:2]] == ["RegisterTargets", "DeregisterTargets"]
+    assert world.elb.targets("web") == {("i-wkr2", 2)}
+    assert world.elb.calls["CreateRule"] == 3
+    world.listener.superseded = lambda: False
+    world.listener.publish(edition(services, [*tasks, runs("web", "wkr_2", 3)]))
+    assert len(world.elb.rules) == 51
+
+
+def test_an_outlet_tells_a_slow_listener_of_a_newer_edition() -> None:
+    class Slow:
+        name = "aws"
+        refresh_s: float | None = None
+        superseded: Callable[[], bool] = staticmethod(lambda: False)
+
+        def __init__(self) -> None:
+            self.published: list[int] = []
+
+        def publish(self, edition: Edition) -> None:
+            if edition.index == 1:
+                wait_for("it", lambda: (self.superseded() or None, ""), timeout=10, interval=0.005)
+            self.published.append(edition.index)
+
+    listener = Slow()
+    outlet = Outlet(listener, lambda _: None)
+    outlet.offer(ALL)
+    outlet.offer(Edition(ALL.catalogue, (), 2))
+    wait_for("both", lambda: (outlet.state.index == 2 or None, ""), timeout=10, interval=0.005)
+    outlet.close()
+    assert listener.published[-1] == 2
 
 
 def test_a_listener_that_waits_after_a_failure_publishes_a_newer_edition_at_once() -> None:

@@ -51,10 +51,13 @@ def _group(api: ElbApi, cluster: str, vpc: str, todo: Changes) -> TargetGroup | 
     if todo.new_group:
         assert todo.wanted is not None
         route, name = todo.wanted.route, todo.wanted.name
-        arn = target_groups.create_group(api, cluster, route.service, name, vpc, route.port)
-        group = TargetGroup(arn, name, route.service, {}, frozenset(), {})
+        arn, has = target_groups.create_group(
+            api, cluster, route.service, name, vpc, route.port, todo.settings
+        )
+        group = TargetGroup(arn, name, route.service, has, frozenset(), {})
     if group and todo.settings:
-        target_groups.configure_group(api, group.arn, todo.settings)
+        missing = {k: v for k, v in todo.settings.items() if group.settings.get(k) != v}
+        target_groups.configure_group(api, group.arn, missing)
         group = replace(group, settings={**group.settings, **todo.settings})
     return group
 

@@ -48,7 +48,7 @@ from swarmctl.errors import SwarmctlError
 # Everything is compared with AWS again after so long: somebody may have changed it.
 READ_AGAIN_S = 600.0
 LOOK_FOR_BALANCER_S = 30.0
-_PARALLEL = 4  # services that are changed at the same time
+_PARALLEL = 4  # services whose targets are changed at the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class LoadBalancerListener:
         instances: of the cluster.
         note: called with each change, before it is made.
         clock: seconds.
+        superseded: whether a newer edition waits.
     """
 
     api: ElbApi
@@ -80,6 +81,7 @@ class LoadBalancerListener:
     clock: Callable[[], float] = time.monotonic
     name: str = "load-balancer"
     refresh_s: float | None = LOOK_FOR_BALANCER_S
+    superseded: Callable[[], bool] = lambda: False
     balancer: LoadBalancer | None = None
     listeners: tuple[HttpListener, ...] = ()
     _found: Found | None = None
@@ -101,14 +103,17 @@ class LoadBalancerListener:
         errors = self._addresses_without_instance(edition)
         todo = self._plan(edition, found)
         ready = [each for each in todo.services if not self._waits(each)]
+        quick = [each for each in ready if each.targets_only]
+        slow = [each for each in ready if not each.targets_only]
         self._delays = {
             each.service: self._delays[each.service]
             for each in todo.services
             if each.service in self._delays
         }
-        self._apply([each for each in ready if each.wanted is None], found)
+        self._apply(quick, found, _PARALLEL)
+        self._apply((each for each in slow if each.wanted is None), found)
         self._move(todo, found)
-        self._apply([each for each in ready if each.wanted is not None], found)
+        self._apply((each for each in slow if each.wanted is not None), found)
         self._raise(errors)
 
     def changes(self, edition: Edition) -> list[str]:
@@ -206,8 +211,12 @@ class LoadBalancerListener:
         delay = self._delays.get(todo.service)
         return delay is not None and delay.until > self.clock() and delay.route == todo.route
 
-    def _apply(self, todo: Iterable[Changes], found: Found) -> None:
-        """Change several services at the same time."""
+    def _apply(self, todo: Iterable[Changes], found: Found, parallel: int = 0) -> None:
+        """Make the changes of services; one after the other, unless so many at the same time.
+
+        AWS allows three changes a second of groups and rules: a newer edition, with targets of a
+        dead machine perhaps, does not wait for a hundred of them.
+        """
         vpc = self.balancer.vpc if self.balancer else ""
 
         def change(each: Changes) -> None:
@@ -225,8 +234,14 @@ class LoadBalancerListener:
             else:
                 self._succeeded(each.service)
 
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            list(pool.map(change, todo))
+        if parallel:
+            with ThreadPoolExecutor(parallel) as pool:
+                list(pool.map(change, todo))
+            return
+        for each in todo:
+            if self.superseded():
+                return
+            change(each)
 
     def _move(self, todo: Plan, found: Found) -> None:
         """Give rules other priorities, a call for each listener."""

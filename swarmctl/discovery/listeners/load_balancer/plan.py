@@ -97,6 +97,14 @@ class Changes:
         """Whether the target group is to be made."""
         return self.wanted is not None and self.group is None and bool(self.register)
 
+    @property
+    def targets_only(self) -> bool:
+        """Whether nothing else changes."""
+        return not (
+            self.new_group or self.settings or self.create or self.modify
+            or self.remove or self.remove_groups or self.problem
+        )  # fmt: skip
+
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return bool(
