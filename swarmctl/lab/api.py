@@ -168,11 +168,17 @@ class Api:
     # without the lock, which a request may hold for long.
 
     def names_in(self, vpc: str) -> VpcNames:
-        """What the resolver of a VPC knows now."""
+        """What the resolver of a VPC knows now.
+
+        Raises:
+            LookupError: there is no such VPC (any more).
+        """
         if (known := self._names.get(vpc)) is not None:
             return known
         with self._lock:
-            backend = next(b for b in _backends() if vpc in b.vpcs)
+            backend = next((b for b in _backends() if vpc in b.vpcs), None)
+            if backend is None:
+                raise LookupError(f"there is no {vpc}")
             cidr = backend.vpcs[vpc].cidr_block
             found = vpc_names(ACCOUNT, backend.region_name, vpc, cidr)
             self._names[vpc] = found

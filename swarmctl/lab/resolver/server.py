@@ -78,7 +78,8 @@ class ResolverServer:
             size = min(max(offered, PLAIN_UDP), LARGEST_UDP)
         try:
             found = answer(self._names(), query, self._dice)
-        except (dns.exception.DNSException, ValueError):  # a record in the API is no record
+        # A record in the API is no record, or the VPC is gone.
+        except (dns.exception.DNSException, ValueError, LookupError):
             found = dns.message.make_response(query, recursion_available=True)
             found.set_rcode(dns.rcode.SERVFAIL)
         if found is not None:
