@@ -264,7 +264,7 @@ class Api:
         with self._lock:
             for backend in _backends("elbv2"):
                 if balancer := backend.departed.pop(balancer_id, None):
-                    balancer.subnets[0].del_subnet_ip(balancer.dns_name)
+                    balancer.home.del_subnet_ip(balancer.dns_name)
 
 
 def _backends(service: Literal["ec2", "elbv2"] = "ec2") -> Iterator[Any]:

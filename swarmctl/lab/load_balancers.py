@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 # Seconds between two passes without a request: a target's draining ends by itself.
 IDLE = 1.0
+AGAIN = 5.0  # seconds between two starts of a machine that ends
 WORKERS = 2
 
 
@@ -76,6 +78,7 @@ class LoadBalancers:
         self._network = network
         self._lines: dict[str, machine.Line] = {}
         self._firewalls: dict[str, str] = {}  # as last applied
+        self._started: dict[str, float] = {}  # when
         self._busy: set[str] = set()
 
     def run(self) -> None:
@@ -101,7 +104,8 @@ class LoadBalancers:
         for balancer in idle:
             rules = compile_rules(balancer, view)
             if states.get(balancer.id) != "running" or balancer.id not in self._lines:
-                self._submit(pool, balancer.id, partial(self._start, balancer, rules))
+                if time.monotonic() - self._started.get(balancer.id, -AGAIN) >= AGAIN:
+                    self._submit(pool, balancer.id, partial(self._start, balancer, rules))
             elif rules != self._firewalls.get(balancer.id):
                 self._submit(pool, balancer.id, partial(self._filter, balancer.id, rules))
         for departed in {*view.departed, *states} - {balancer.id for balancer in balancers}:
@@ -134,6 +138,7 @@ class LoadBalancers:
 
     def _start(self, balancer: LoadBalancer, rules: str) -> None:
         log.info("load balancer %s (%s): start", balancer.name, balancer.id)
+        self._started[balancer.id] = time.monotonic()
         spec = machine.BalancerSpec(
             lab=self._lab,
             id=balancer.id,
@@ -155,6 +160,7 @@ class LoadBalancers:
         machine.remove(self._client, self._lab, balancer)
         self._lines.pop(balancer, None)
         self._firewalls.pop(balancer, None)
+        self._started.pop(balancer, None)
         self._api.release(balancer)
 
     def _hear(self, balancer: str, report: Mapping[str, Any]) -> None:

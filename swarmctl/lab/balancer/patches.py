@@ -69,15 +69,15 @@ def _load_balancers_have_an_address_and_start() -> None:
     def create_load_balancer(self: Any, name: str, *args: Any, **kwargs: Any) -> Any:
         if any(b.name == name for b in self.load_balancers.values()):
             raise DuplicateLoadBalancerName
-        made = create(self, name, *args, **kwargs)
+        made: Any = create(self, name, *args, **kwargs)
         if made.type == "application":
             if len(zones(made)) < 2:
                 del self.load_balancers[made.arn]
                 raise _invalid(
                     "At least two subnets in two different Availability Zones must be specified"
                 )
-            subnet: Any = made.subnets[0]  # it takes others than instances, too
-            made.dns_name = subnet.get_available_subnet_ip(made)
+            made.home = made.subnets[0]  # SetSubnets does not move it
+            made.dns_name = made.home.get_available_subnet_ip(made)
         return made
 
     def delete_load_balancer(self: Any, arn: str) -> None:

@@ -245,8 +245,14 @@ def test_a_rule_has_five_values_at_most_in_all_its_conditions(elb: Any, listener
         rule(elb, listener, 2, Conditions=[hosts, paths])
 
 
-def test_a_load_balancer_has_a_hundred_rules_at_most(elb: Any, listener: str) -> None:
-    for priority in range(1, 101):
+def test_a_load_balancer_has_a_hundred_rules_at_most(
+    elb: Any, listener: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from swarmctl.lab.balancer import quotas  # loads moto, which ``Api`` must do first
+
+    assert quotas.MAX_RULES == 100
+    monkeypatch.setattr(quotas, "MAX_RULES", 3)
+    for priority in range(1, 4):
         rule(elb, listener, priority)
     with pytest.raises(ClientError, match="TooManyRules"):
         rule(elb, listener, 101)

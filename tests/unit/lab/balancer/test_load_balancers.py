@@ -79,9 +79,13 @@ def test_a_new_load_balancer_gets_a_machine_and_is_told_what_is_wanted(site: Sit
     assert "frontend" not in site.sent[-1]["config"]
 
 
-def test_a_machine_that_has_ended_is_replaced(site: Site) -> None:
+def test_a_machine_that_has_ended_is_replaced_but_not_time_and_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site.after(ONE)
     site.states["lb-1"], site.broken = "exited", True
+    assert site.after(ONE) == []
+    monkeypatch.setattr(load_balancers, "AGAIN", 0.0)
     assert site.after(ONE) == ["start lb-1 in net-vpc-1 at 10.42.1.9"]
 
 
