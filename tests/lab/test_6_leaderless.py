@@ -10,7 +10,7 @@ import pytest
 from swarmctl.wait import wait_for
 from tests.lab.support import CLUSTER, STACK, Lab, Playbook, healthy
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")

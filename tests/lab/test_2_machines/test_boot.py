@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab.support import CLUSTER, NAME, Cluster, Lab
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 NEW = f"{CLUSTER}_wkr4"
 

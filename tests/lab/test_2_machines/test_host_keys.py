@@ -10,7 +10,7 @@ import pytest
 from swarmctl.lab.machine import container_name
 from tests.lab.support import BIN, CLUSTER, NAME, STACK, Cluster, Lab
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 MANAGER = f"{CLUSTER}_mgr1"
 EXCHANGE = """set -e

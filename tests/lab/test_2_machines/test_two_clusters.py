@@ -104,6 +104,8 @@ def test_a_foreign_launch_template_of_our_name_stops_the_run_unchanged(
 def test_a_foreign_security_group_of_our_name_stops_the_run_unchanged(lab: Lab) -> None:
     """Broken: in a VPC that others use too, their rules are replaced with ours."""
     vpc = lab.ec2.create_vpc(CidrBlock="10.94.0.0/16")["Vpc"]["VpcId"]
+    gateway = lab.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    lab.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     theirs = lab.ec2.create_security_group(GroupName="red_mgr_sg", Description="theirs", VpcId=vpc)[
         "GroupId"
     ]
@@ -119,4 +121,6 @@ def test_a_foreign_security_group_of_our_name_stops_the_run_unchanged(lab: Lab) 
         assert (group["IpPermissions"], group.get("Tags", [])) == ([], [])
     finally:
         lab.ec2.delete_security_group(GroupId=theirs)
+        lab.ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
+        lab.ec2.delete_internet_gateway(InternetGatewayId=gateway)
         lab.ec2.delete_vpc(VpcId=vpc)

@@ -175,7 +175,8 @@ def _narrow_rows(limits: canvas.Frame, *, has_probes: bool) -> dict[str, float]:
         return 0.5 + _LEGEND_LINE * -(-entries // canvas.legend_columns([*names, " " * 25]))
 
     rows = {"strip": 0.5, "title": 0.3, "nodes": 2.8, "nodes-legend": gap(limits.nodes, 4)}
-    rows |= {"services": 2.0, "services-legend": gap(limits.services, 0)}
+    longest = [f"{name} (99 ran twice)" for name in limits.services]
+    rows |= {"services": 2.0, "services-legend": gap(longest, 0)}
     if not has_probes:
         return rows
     # Its legend stands below the axis' own label.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -134,3 +135,24 @@ def test_a_colour_means_one_service_in_every_picture_and_never_a_node_too(tmp_pa
     assert not services & nodes
     alone = canvas.frame([first])
     assert all(alone.colour(name) == frame.colour(name) for name in frame.services)
+
+
+def test_no_legend_lies_on_the_title_below_it(tmp_path: Path) -> None:
+    """Broken: with "three_tier_api (2 ran twice)" it takes a line more, and has no room for it."""
+    journal = runs.partitioned(tmp_path)
+    names = {"web": "three_tier_web", "api": "three_tier_api", "db": "three_tier_db"}
+    journal.samples = [
+        replace(s, services={names[name]: count for name, count in s.services.items()})
+        for s in journal.samples
+    ]
+    journal.duplicates = {names[name]: count for name, count in journal.duplicates.items()}
+    journal.wanted = {names[name]: count for name, count in journal.wanted.items()}
+    limits = canvas.frame([journal])
+    drawn = figure._figure(2, limits, narrow=True)
+    part = drawn.subfigures(1, 2, squeeze=False).flat[0]
+    figure._draw_run(part, canvas.View(journal, limits, narrow=True))
+    drawn.draw_without_rendering()
+    for above, below in pairwise(part.axes[1:]):
+        if (legend := above.get_legend()) is not None:
+            lowest = min(text.get_window_extent().y0 for text in legend.get_texts())
+            assert lowest >= below._left_title.get_window_extent().y1
