@@ -140,6 +140,8 @@ class FakeElb:
         return {"LoadBalancers": list(self.balancers.values())}
 
     def _describe_listeners(self, asked: Asked) -> dict[str, Any]:
+        if asked["LoadBalancerArn"] not in self.balancers:
+            raise RefusedError("LoadBalancerNotFound", "it was deleted")
         found = self.listeners.values()
         return {"Listeners": [x for x in found if x["LoadBalancerArn"] == asked["LoadBalancerArn"]]}
 

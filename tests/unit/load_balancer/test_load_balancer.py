@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from swarmctl.cloud.instances import CloudError, Instance
 from swarmctl.discovery.listeners.listener import PublishError
 from swarmctl.errors import SwarmctlError
+from tests.unit.discovery.shop import NODES
+from tests.unit.engine_json import node
 from tests.unit.load_balancer.balanced import World, edition, http, runs
 
 WEB = [http("shop_web", "/*")]
@@ -51,14 +54,19 @@ def test_targets_are_registered_before_the_rule_appears_and_the_rule_goes_before
     assert order.index("DeleteRule") < order.index("DeleteTargetGroup")
 
 
-def test_an_unchanged_swarm_makes_no_call_and_a_new_process_writes_nothing(world: World) -> None:
+def test_an_unchanged_swarm_is_one_read_a_minute_and_a_new_process_writes_nothing(
+    world: World,
+) -> None:
     world.listener.publish(TWO)
     world.elb.calls.clear()
     for _ in range(10):
-        world.now += 50
+        world.now += 5.9
         world.listener.publish(TWO)
     assert not world.elb.calls
     assert world.ec2_calls == 1
+    world.now += 5
+    world.listener.publish(TWO)
+    assert world.elb.calls == {"DescribeListeners": 1}
     world.listener = world.new_listener()
     assert world.writes(TWO) == {}
 
@@ -199,8 +207,25 @@ def test_without_a_load_balancer_nothing_is_made_and_a_new_one_is_found(world: W
     balancer = world.elb.balancers.pop(world.balancer)
     assert world.writes(TWO) == {}
     world.elb.balancers[world.balancer] = balancer
-    world.now = 31
+    world.now = 61
     assert world.writes(TWO)["CreateRule"] == 1
+
+
+def test_a_listener_that_the_playbooks_add_gets_its_rules_within_a_minute(world: World) -> None:
+    world.listener.publish(TWO)
+    world.elb.add_listener(world.balancer, 443)
+    world.now = 61
+    assert world.writes(TWO) == {"CreateRule": 1}
+
+
+def test_a_load_balancer_that_was_made_anew_is_used_within_a_minute(world: World) -> None:
+    world.listener.publish(TWO)
+    del world.elb.balancers[world.balancer]
+    world.elb.listeners.clear()
+    world.elb.rules.clear()
+    world.elb.add_balancer("new", "swarm_app")
+    world.now = 61
+    assert world.writes(TWO) == {"CreateRule": 1}
 
 
 @pytest.mark.parametrize("tag", ["swarm_*", "Swarm_app", "swarm_app2", ""])
@@ -235,6 +260,22 @@ def test_an_endpoint_without_an_instance_is_named_and_the_others_are_published(
     with pytest.raises(PublishError, match=r"shop_web: no running instance .* 10\.42\.0\.6"):
         world.listener.publish(TWO)
     assert world.elb.targets("shop-web") == {("i-wkr1", 32768)}
+
+
+def test_while_ec2_does_not_answer_only_services_at_unknown_addresses_wait(world: World) -> None:
+    world.listener.publish(TWO)
+
+    def refuse() -> list[Instance]:
+        raise CloudError("EC2 is out")
+
+    world.listener.instances.read = refuse
+    world.now = 30
+    other = http("shop_new", "/new")
+    tasks = [runs("shop_web", "wkr_1", 40000), runs("shop_new", "wkr_9", 40001)]
+    nodes = [*NODES, node("wkr_9", addr="10.42.0.9")]
+    with pytest.raises(PublishError, match=r"^shop_new: no running instance .*10\.42\.0\.9$"):
+        world.listener.publish(edition([*WEB, other], tasks, nodes))
+    assert world.elb.targets("shop-web") == {("i-wkr1", 40000)}
 
 
 def test_a_dry_run_shows_every_change_and_writes_nothing(world: World) -> None:

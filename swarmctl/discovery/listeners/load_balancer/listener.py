@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -20,6 +21,7 @@ from swarmctl.cloud.load_balancer import (
     ElbApi,
     HttpListener,
     LoadBalancer,
+    LoadBalancingError,
     find_load_balancer,
     http_listeners,
 )
@@ -47,7 +49,8 @@ from swarmctl.errors import SwarmctlError
 
 # Everything is compared with AWS again after so long: somebody may have changed it.
 READ_AGAIN_S = 600.0
-LOOK_FOR_BALANCER_S = 30.0
+# So often it is seen whether the playbooks made or removed the load balancer or a listener.
+LOOK_S = 60.0
 _PARALLEL = 4  # services whose targets are changed at the same time
 
 
@@ -80,12 +83,13 @@ class LoadBalancerListener:
     note: Callable[[str], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     name: str = "load-balancer"
-    refresh_s: float | None = LOOK_FOR_BALANCER_S
+    refresh_s: float | None = LOOK_S
     superseded: Callable[[], bool] = lambda: False
     balancer: LoadBalancer | None = None
     listeners: tuple[HttpListener, ...] = ()
     _found: Found | None = None
     _read_at: float = 0.0
+    _looked_at: float = 0.0
     _unknown: set[str] = field(default_factory=set)  # services that are to be read again
     _delays: dict[str, Delay] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -139,14 +143,16 @@ class LoadBalancerListener:
         """What is there: from AWS the first time, after READ_AGAIN_S and where a call failed."""
         addresses = addresses_of(edition.catalogue)
         found = self._found
-        if found is None or self._is_old():
+        if found is None or self.clock() - self._read_at >= READ_AGAIN_S or self._static_changed():
             self.instances.refresh(addresses, always=True)
             self._refuse_another_swarm(edition)
             found = self._found = self._read_all()
-            self._read_at = self.clock()
+            self._read_at = self._looked_at = self.clock()
             self._unknown.clear()
         else:
-            self.instances.refresh(addresses)
+            # If EC2 does not answer, only services at unknown addresses have to wait.
+            with suppress(SwarmctlError):
+                self.instances.refresh(addresses)
             self._read_again(found)
         return found
 
@@ -159,9 +165,19 @@ class LoadBalancerListener:
                 "name the Swarm's own cluster: --cluster NAME; or add --no-load-balancer",
             )
 
-    def _is_old(self) -> bool:
-        limit = READ_AGAIN_S if self.balancer else LOOK_FOR_BALANCER_S
-        return self.clock() - self._read_at >= limit
+    def _static_changed(self) -> bool:
+        """Whether there is another load balancer, or another listener of it, than before."""
+        if self.clock() - self._looked_at < LOOK_S:
+            return False
+        self._looked_at = self.clock()
+        if self.balancer is None:
+            return find_load_balancer(self.api, self.cluster) is not None
+        try:
+            return http_listeners(self.api, self.balancer) != self.listeners
+        except LoadBalancingError as fault:
+            if fault.code != "LoadBalancerNotFound":
+                raise
+            return True
 
     def _read_all(self) -> Found:
         self.balancer = find_load_balancer(self.api, self.cluster)
