@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from swarmctl.scheduler.filters import (
@@ -11,6 +13,7 @@ from swarmctl.scheduler.filters import (
     capacity,
     explain,
     room_for_resources,
+    suits,
     words,
 )
 from swarmctl.swarm.model import Service
@@ -103,6 +106,27 @@ def test_host_ports_and_max_replicas_limit_a_node(
 ) -> None:
     assert capacity(wanted, left) == fit
     assert [s.filter for s in explain(wanted, [(NODE, left)])] == ([refusal] if refusal else [])
+
+
+@pytest.mark.parametrize(
+    ("machine", "image", "fits"),
+    [
+        ("x86_64", "amd64", True),
+        ("x86_64", "x86_64", True),
+        ("aarch64", "arm64", True),
+        ("aarch64", "amd64", False),
+        ("riscv64", "riscv64", True),  # without another name
+        ("riscv64", "arm64", False),
+        ("riscv64", "", True),  # any
+    ],
+)
+def test_an_architecture_is_the_same_under_both_of_its_names(
+    machine: str, image: str, fits: bool
+) -> None:
+    node = replace(NODE, platform_os="linux", platform_arch=machine)
+    wanted = replace(service(), platforms=(("linux", image),))
+    assert suits(node, wanted) is fits
+    assert bool(explain(wanted, [(node, room())])) is not fits
 
 
 def test_the_filter_that_refused_most_nodes_is_named_first() -> None:
