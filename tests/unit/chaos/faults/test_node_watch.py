@@ -17,7 +17,7 @@ from swarmctl.chaos.faults.engine_stop import EngineStop
 from swarmctl.chaos.faults.latency import Latency
 from swarmctl.chaos.faults.partition import Partition
 from swarmctl.chaos.journal.journal import Mark
-from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError
 from tests.unit.chaos.faults.contexts import Beside, target
 
 ONE, TWO = target("wkr1"), target("wkr2")
@@ -28,6 +28,7 @@ class Nodes(Beside):
     """Answers by the kind of script; a node that is ``dead`` does not answer."""
 
     sent: list[tuple[float, str, str, float]] = field(default_factory=list)
+    scripts: list[str] = field(default_factory=list)
     dead: set[str] = field(default_factory=set)
     answers: dict[str, Callable[[str], str] | str] = field(default_factory=dict)
 
@@ -37,6 +38,7 @@ class Nodes(Beside):
     def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
         kind = kind_of(script)
         self.sent.append((self.now, kind, node, timeout_s))
+        self.scripts.append(script)
         if node in self.dead:
             raise SwarmctlError(f"{node} does not answer")
         answer = self.answers.get(kind, IN_FORCE if kind == "in force" else "")
@@ -143,6 +145,39 @@ def test_all_nodes_that_fail_are_named(at: Nodes, kind: str) -> None:
     with pytest.raises(SwarmctlError, match=r"^wkr1: no; wkr2: no$"):
         begun(at, Cpu(at.context()))
     assert bool(at.times("start")) is (kind == "start")
+
+
+def test_every_script_has_the_runs_values_and_the_other_side(at: Nodes) -> None:
+    fault = Partition(at.context())
+    fault.refusal([TWO])
+    fault.inject([TWO])
+    fault.watch([TWO])
+    at.lab.clock.pause(1.0)
+    fault.watch([TWO])
+    check, _, _, effect, in_force = at.scripts
+    assert Partition.script.check in check
+    assert Partition.script.in_effect in effect
+    assert IN_FORCE in in_force
+    for script in at.scripts:
+        assert "run=20260102-030405-x\n" in script
+        assert "peers='10.42.1.11 10.42.2.11 10.42.2.13'\n" in script
+    fault.revert(fault.undo_steps([TWO]))
+    assert "run=20260102-030405-x\n" in at.scripts[-1]
+    assert Partition.script.undo in at.scripts[-1]
+
+
+def test_a_fault_without_another_side_asks_no_manager(at: Nodes) -> None:
+    at.lab.fail["snapshot"] = SwarmctlError("no manager answers")
+    fault = begun(at, Cpu(at.context()))
+    wait(at, fault, 2)
+    assert fault.took_effect()
+
+
+def test_a_side_that_does_not_exist_is_a_usage_error(at: Nodes) -> None:
+    with pytest.raises(UsageError) as caught:
+        Partition(at.context(sever="nobody"))
+    assert caught.value.message == "from 'nobody'?"
+    assert caught.value.hint == "one of: managers, workers, all"
 
 
 # --- while it lasts -------------------------------------------------------------------------------
