@@ -27,7 +27,7 @@ _LABEL = "swarmctl.lab.tests=clients"
 _RESOLVER = "127.0.86.53"
 _STATS, _PROMETHEUS = 18404, 18909
 # Flags of srv_admin_state; a server whose name is gone from DNS is in maintenance (0x20).
-_MAINTENANCE = 0x67
+_MAINTENANCE = 0x27
 _TARGET = re.compile(r"p(\d+)\.([a-z0-9-]+)\.node\.dc1\.consul\.?:?\d*")
 
 _HAPROXY = """
