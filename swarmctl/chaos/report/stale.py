@@ -18,6 +18,25 @@ def rows(journal: Journal) -> list[tuple[str, ...]]:
     return [row for one in journal.listeners if one.answered for row in _of_listener(one, fault)]
 
 
+SUMMARY_COLUMNS = ("listener", "endpoints", "longest", "its own", "total", "requests lost")
+
+
+def summary(journal: Journal) -> list[tuple[str, ...]]:
+    """A row for each listener: how many endpoints, the longest times, the sum, what was lost."""
+    return [
+        (
+            one.name,
+            str(len(one.stale)),
+            f"{max((each.seconds for each in one.stale), default=0.0):.1f} s",
+            f"{max((_own_s(each) for each in one.stale), default=0.0):.1f} s",
+            f"{one.stale_s:.1f} s",
+            _lost(one.lost, one.sent),
+        )
+        for one in journal.listeners
+        if one.answered
+    ]
+
+
 def notes(journal: Journal) -> list[str]:
     """Which listeners could not be asked, and when."""
     fault = journal.moment("fault") or 0.0
@@ -32,7 +51,7 @@ def _of_listener(one: ListenerRecord, fault: float) -> Iterator[tuple[str, ...]]
             f"{stale.since_s - fault:+.1f} s",
             f"{stale.until_s - fault:+.1f} s",
             f"{stale.seconds:.1f}",
-            _after_known(stale),
+            f"{_own_s(stale):.1f}",
             _lost(stale.lost, stale.sent),
         )
     count = len(one.stale)
@@ -48,11 +67,9 @@ def _of_listener(one: ListenerRecord, fault: float) -> Iterator[tuple[str, ...]]
     )
 
 
-def _after_known(stale: StaleEndpoint) -> str:
+def _own_s(stale: StaleEndpoint) -> float:
     """How many of the seconds are the listener's own: from the managers' knowledge on."""
-    if stale.noticed_s is None:
-        return "0.0"
-    return f"{stale.until_s - stale.noticed_s:.1f}"
+    return 0.0 if stale.noticed_s is None else stale.until_s - stale.noticed_s
 
 
 def _lost(lost: int, sent: int) -> str:

@@ -108,11 +108,9 @@ def _show_probes(journal: Journal) -> None:
 
 
 def _show_stale(journal: Journal) -> None:
-    """How long each listener named endpoints that did not serve."""
-    rows = stale.rows(journal)
-    words, numbers = stale.COLUMNS[:2], stale.COLUMNS[2:]
-    columns = [Column(name, wraps=True) for name in words]
-    columns += [Column(name, right=True) for name in numbers]
+    """How long each listener named endpoints that did not serve; the report has each endpoint."""
+    rows = stale.summary(journal)
+    columns = [Column(name, right=index > 0) for index, name in enumerate(stale.SUMMARY_COLUMNS)]
     if rows:
         print_table(stale.TITLE, columns, rows)
     for note in stale.notes(journal):

@@ -103,3 +103,12 @@ def test_a_listener_that_cannot_be_asked_is_said_and_has_no_zero(journal: Journa
     assert not [row for row in stale.rows(journal) if row[0] == "API"]
     assert "API could not be asked: connection refused" in html.page([journal])
     assert "API could not be asked: connection refused" in markdown.render([journal])
+
+
+def test_the_terminal_has_a_line_for_each_listener(journal: Journal) -> None:
+    """Broken: forty replicas are two hundred lines."""
+    dns, _ = journal.listeners
+    (one,) = dns.stale
+    (line,) = stale.summary(journal)
+    assert line[:3] == ("DNS", "1", f"{one.seconds:.1f} s")
+    assert line[5] == f"{one.lost} of {one.sent}"
