@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from swarmctl.cli import completion, console
+from swarmctl.cli.moving import CloudMapOption, LoadBalancerOption, mover
 from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from swarmctl.cluster import Target
+    from swarmctl.chaos.run.interrupts import Interrupts
+    from swarmctl.moves.context import Context
     from swarmctl.rebalance.execute import Result
     from swarmctl.rebalance.plan import Proposal
 
@@ -41,16 +44,18 @@ def rebalance(
             "--timeout", min=1, metavar="S", help="Seconds to wait until a new replica runs."
         ),
     ] = 120,
+    load_balancer: LoadBalancerOption = True,
+    cloud_map: CloudMapOption = None,
     format_: TableOrJson = Format.TABLE,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
     """Spread replicas evenly after a node has come back; never run fewer than wanted.
 
-    Adds a replica, waits until it runs, removes one; repeats until eligible nodes differ by at most
-    one replica. Exit codes: 0 done, or nothing to do; 1 not finished; 3 a node is down or an
-    experiment is under way; 4 a service still has an extra replica; 130 interrupted, and
-    put back.
+    Adds a replica, waits until it serves, sends clients away from where one is removed, removes
+    one; repeats until eligible nodes differ by at most one replica. Exit codes: 0 done, or nothing
+    to do; 1 not finished; 3 a node is down or an experiment is under way; 4 a service still has an
+    extra replica; 130 interrupted, and put back.
     """
     if dry_run and yes:
         raise UsageError("--dry-run and --yes exclude each other")
@@ -59,30 +64,25 @@ def rebalance(
     from swarmctl.cluster import resolve
 
     target = resolve(cluster, host)
-    raise typer.Exit(int(_run(target, services or [], dry_run, yes, timeout, format_)))
+    moving = mover(target, cluster, cloud_map, timeout, load_balancer=load_balancer)
+    raise typer.Exit(int(_run(moving, services or [], dry_run, yes, format_)))
 
 
 def _run(
-    target: Target, names: list[str], dry_run: bool, yes: bool, timeout: float, format_: Format
+    moving: AbstractContextManager[tuple[Context, Interrupts]],
+    names: list[str],
+    dry_run: bool,
+    yes: bool,
+    format_: Format,
 ) -> Exit:
-    # A signal ends a rebalance as it ends an experiment: only when nothing is half done.
-    from swarmctl.chaos.run.interrupts import Interrupts
     from swarmctl.rebalance.execute import execute
-    from swarmctl.rebalance.mover import Context
     from swarmctl.rebalance.plan import propose
-    from swarmctl.rebalance.precheck import read_swarm, refuse_unless_ready
-    from swarmctl.swarm.engine import SwarmEngine
-    from swarmctl.swarm.patience import Patient
+    from swarmctl.rebalance.precheck import refuse_unless_ready
+    from swarmctl.swarm.snapshot import read_swarm
 
-    with (
-        Interrupts() as interrupts,
-        target.failover() as failover,
-        target.failover() as second,
-    ):
-        failover.client()  # fails at once when no manager can be reached
-        engine = Patient(SwarmEngine(failover), timeout, console.note)
-        swarm = read_swarm(engine)
-        refuse_unless_ready(engine, swarm)
+    with moving as (context, interrupts):
+        swarm = read_swarm(context.engine)
+        refuse_unless_ready(context.engine, swarm)
         proposals = propose(swarm, names)
         moves = sum(len(p.moves) for p in proposals)
         if dry_run or not moves:
@@ -95,8 +95,6 @@ def _run(
                 console.note("nothing was changed")
                 return Exit.OK
         interrupts.careful()
-        renewer = SwarmEngine(second)
-        context = Context(engine, interrupts, timeout, console.note, renewer=renewer)
         results = execute(proposals, context)
     _show(proposals, {result.proposal.id: result for result in results}, format_)
     return Exit.FAILED if any(result.problem for result in results) else Exit.OK

@@ -4,6 +4,9 @@ What is about to leave is taken away first, so that no client has it when it sto
 hook before it stops a task. Pure.
 
 - Tasks on a node with the label ``swarmctl.draining`` (``swarmctl node drain``).
+- Tasks of a service on the nodes that *its* label ``swarmctl.draining`` names, from which Swarm
+  will remove one (``swarmctl rebalance``): it does not say which. Only if half of those wanted
+  remain.
 - The old task of a slot, as soon as a newer one of that slot is on its way. Swarm has both at once
   only with ``order: start-first``, and stops the old one the moment that the new one runs (swarmkit
   manager/orchestrator/update/updater.go): the new one's start is the time to take the old one away.
@@ -14,11 +17,14 @@ of those wanted.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
 from swarmctl.reading.times import unix_time
 from swarmctl.swarm.model import Service, Swarm, Task
 from swarmctl.swarm.node import Node
 
-# Of a node: since when it is being drained (UTC, ISO 8601).
+# Of a node: since when it is being drained (UTC, ISO 8601). Of a service: see service_mark().
 DRAINING_LABEL = "swarmctl.draining"
 
 
@@ -27,16 +33,47 @@ def is_draining(node: Node) -> bool:
     return DRAINING_LABEL in node.labels
 
 
+def service_mark(replicas: int, nodes: Collection[str]) -> str:
+    """The label's value for a service that is about to lose a replica on one of these nodes.
+
+    It holds only for this number of replicas, so it ends with the request that removes one, even
+    if the label is left behind.
+    """
+    return f"{replicas} {','.join(sorted(nodes))}"
+
+
+def without_marks(swarm: Swarm) -> Swarm:
+    """The Swarm as if nothing were about to be moved."""
+
+    def unmarked(labels: Mapping[str, str]) -> dict[str, str]:
+        return {key: text for key, text in labels.items() if key != DRAINING_LABEL}
+
+    return replace(
+        swarm,
+        nodes=tuple(replace(n, labels=unmarked(n.labels)) for n in swarm.nodes),
+        services=tuple(replace(s, labels=unmarked(s.labels)) for s in swarm.services),
+    )
+
+
 def reachable(swarm: Swarm, service: Service) -> tuple[Task, ...]:
     """The tasks of a service that clients are sent to."""
     draining = {node.id for node in swarm.nodes if is_draining(node)}
     serving = swarm.serving(service)
     staying = [task for task in serving if task.node_id not in draining] or list(serving)
-    old = [task for task in staying if _replaced(task, swarm.tasks_of(service))]
     least = max(1, (swarm.wanted(service) + 1) // 2)
+    marked = _marked_nodes(service)
+    unmarked = [task for task in staying if task.node_id not in marked]
+    if len(unmarked) >= least:
+        staying = unmarked
+    old = [task for task in staying if _replaced(task, swarm.tasks_of(service))]
     spare = max(0, least - (len(staying) - len(old)))
     leaving = {task.id for task in sorted(old, key=lambda t: (t.place, t.id))[spare:]}
     return tuple(task for task in staying if task.id not in leaving)
+
+
+def _marked_nodes(service: Service) -> Collection[str]:
+    replicas, _, nodes = service.labels.get(DRAINING_LABEL, "").partition(" ")
+    return nodes.split(",") if replicas == str(service.replicas) else ()
 
 
 def _replaced(task: Task, tasks: tuple[Task, ...]) -> bool:

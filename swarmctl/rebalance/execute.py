@@ -7,10 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from swarmctl.errors import DeadlineExceededError, RefusedError
-from swarmctl.rebalance.mover import Context, Mover, NotMovedError
+from swarmctl.moves.context import Context
+from swarmctl.rebalance.mover import Mover, NotMovedError
 from swarmctl.rebalance.plan import Proposal, propose, unevenness
-from swarmctl.rebalance.precheck import read_swarm
 from swarmctl.swarm import lock
+from swarmctl.swarm.snapshot import read_swarm
 
 # Seconds a move may take beside its waits: reading, sending, an election.
 _OVERHEAD = 60.0

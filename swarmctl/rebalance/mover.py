@@ -1,4 +1,6 @@
-"""One move: add a replica, wait until it runs, remove one; in the end the number is as before.
+"""One move: add a replica, wait until it serves, remove one; in the end the number is as before.
+
+Swarm does not say which replica it will remove, only from which nodes: clients leave those first.
 
 The service's spec is sent back unchanged except for the number of replicas, with the version that
 was read. During a move a signal only sets a flag. However the move ends, the number is put back
@@ -8,16 +10,18 @@ first, but not before Swarm can remove a replica and enough still serve.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
+from swarmctl.discovery.catalogue import catalogue
+from swarmctl.discovery.leaving import DRAINING_LABEL, service_mark
 from swarmctl.errors import DeadlineExceededError, Exit, SwarmctlError
+from swarmctl.moves.context import Context
+from swarmctl.moves.withdraw import announce, withdraw
 from swarmctl.reading.commands import word
-from swarmctl.rebalance.removal import can_lose_one
-from swarmctl.swarm.engine import Engine, EngineError, Json
+from swarmctl.rebalance.removal import can_lose_one, nodes_to_lose_one
+from swarmctl.swarm.engine import EngineError, Json, change_service
 from swarmctl.swarm.model import Service, Swarm, Task
 from swarmctl.swarm.ssh import ManagerError
-from swarmctl.wait import CLOCK, Clock, wait_for
+from swarmctl.wait import wait_for
 
 _TRIES = 5
 _GRACE = 10.0  # seconds that putting back has at least, an election included
@@ -33,42 +37,6 @@ class NotPutBackError(SwarmctlError):
 
 class NotMovedError(SwarmctlError):
     """A move failed; the service has as many replicas as before."""
-
-
-class Interrupts(Protocol):
-    """Ctrl-C and the like, handled only at safe moments (swarmctl.chaos.run.interrupts)."""
-
-    doing: str
-
-    def check(self) -> None:
-        """Raise if a signal came and nothing is being put back."""
-
-    def reverting(self) -> None:
-        """From now on signals do not end anything."""
-
-    def reverted(self) -> None:
-        """From now on signals end the run again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What every move needs.
-
-    Attributes:
-        engine: the Swarm; should survive an election (swarmctl.swarm.patience).
-        interrupts: checked between two requests.
-        timeout: seconds for a new replica to run, and for one to go.
-        note: called with a line for each move.
-        clock: replaced in tests.
-        renewer: a connection of its own, on which the lock is renewed; see ``lock.renewing``.
-    """
-
-    engine: Engine
-    interrupts: Interrupts
-    timeout: float = 120.0
-    note: Callable[[str], None] = lambda _: None
-    clock: Clock = CLOCK
-    renewer: Engine | None = None
 
 
 class Mover:
@@ -97,9 +65,13 @@ class Mover:
             NotPutBackError: there is one replica too many; the hint has the command.
         """
         deadline = self._deadline()
+        before = self._endpoints(self._context.engine.snapshot())
         try:
             self._scale(self._wanted + 1)
             self._wait(f"one more replica of {self._name} to run", self._one_more, deadline)
+            if before:
+                self._withdraw(before)
+            deadline = self._deadline()
         except BaseException:  # also a signal: one replica too many must not stay
             self._put_back(deadline)
             self._context.note(f"{self._name}: back to {self._wanted} replicas")
@@ -109,6 +81,18 @@ class Mover:
 
     def _deadline(self) -> float:
         return self._context.clock.now() + self._context.timeout
+
+    def _withdraw(self, before: set[str]) -> None:
+        """Send clients to the new replica, and away from those of which Swarm removes one."""
+        announce(self._context, lambda e: e.service == self._name and e.id not in before)
+        swarm = self._context.engine.snapshot()
+        if service := swarm.service_by_name(self._id):
+            mark = service_mark(self._wanted + 1, nodes_to_lose_one(_counted(swarm, service)))
+            change_service(self._context.engine, self._id, lambda spec: _labelled(spec, mark))
+            withdraw(self._context)
+
+    def _endpoints(self, swarm: Swarm) -> set[str]:
+        return {e.id for e in catalogue(swarm).endpoints if e.service == self._name}
 
     # --- changing ---
 
@@ -124,7 +108,8 @@ class Mover:
             version = {"version": str(there["Version"]["Index"])}
             path = f"/services/{self._id}/update"
             try:
-                self._context.engine.send("POST", path, {**spec, "Mode": mode}, params=version)
+                body = {**_labelled(spec, ""), "Mode": mode}
+                self._context.engine.send("POST", path, body, params=version)
             except EngineError as fault:
                 # Another client was faster, or an election hid that it is done: read it again.
                 if "out of sequence" not in fault.message:
@@ -221,6 +206,12 @@ class Mover:
 def _counted(swarm: Swarm, service: Service) -> list[Task]:
     """The tasks that Swarm compares with the wanted number."""
     return [t for t in swarm.tasks_of(service) if t.meant_to_run]
+
+
+def _labelled(spec: Json, mark: str) -> Json:
+    """The spec with the mark of what is about to leave; ``""`` takes it away."""
+    labels = {k: v for k, v in (spec.get("Labels") or {}).items() if k != DRAINING_LABEL}
+    return {**spec, "Labels": labels | ({DRAINING_LABEL: mark} if mark else {})}
 
 
 def _replicas(service: Json) -> int:

@@ -1,4 +1,4 @@
-"""Before a rebalance: the Swarm as it is now, and whether the rebalance may begin."""
+"""Before a rebalance: whether it may begin."""
 
 from __future__ import annotations
 
@@ -6,19 +6,6 @@ from swarmctl.errors import RefusedError
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine
 from swarmctl.swarm.model import Swarm
-from swarmctl.swarm.parse import parse_swarm
-
-
-def read_swarm(engine: Engine) -> Swarm:
-    """The Swarm now, with its networks and the managers' time.
-
-    Raises:
-        ManagerError: no manager answers.
-    """
-    raw = {kind: engine.get(f"/{kind}") or [] for kind in ("nodes", "services", "tasks")}
-    networks = engine.get("/networks", scope=["swarm"]) or []
-    taken_at = lock.manager_time(engine).isoformat()
-    return parse_swarm({**raw, "networks": networks, "taken_at": taken_at})
 
 
 def refuse_unless_ready(engine: Engine, swarm: Swarm) -> None:

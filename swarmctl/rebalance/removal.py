@@ -21,15 +21,26 @@ def can_lose_one(tasks: Iterable[Task], live: Collection[str], wanted: int) -> b
         live: ids of the live nodes.
         wanted: replicas that must go on serving.
     """
-    slots: dict[int, list[Task]] = {}
-    for task in tasks:
-        slots.setdefault(task.slot, []).append(task)
+    slots = _by_slot(tasks)
     serving = {
         slot
         for slot, attempts in slots.items()
         if any(t.state == "running" and t.node_id in live for t in attempts)
     }
     return len(serving) - bool(_removable(slots) & serving) >= wanted
+
+
+def nodes_to_lose_one(tasks: Iterable[Task]) -> set[str]:
+    """The ids of the nodes from which Swarm may remove a replica."""
+    slots = _by_slot(tasks)
+    return {task.node_id for slot in _removable(slots) for task in slots[slot]}
+
+
+def _by_slot(tasks: Iterable[Task]) -> dict[int, list[Task]]:
+    slots: dict[int, list[Task]] = {}
+    for task in tasks:
+        slots.setdefault(task.slot, []).append(task)
+    return slots
 
 
 def _removable(slots: dict[int, list[Task]]) -> set[int]:

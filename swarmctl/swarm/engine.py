@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 REQUEST_TIMEOUT = 10.0
 
+Change = Callable[[Json], Json]  # from a spec to the changed one; the same object: nothing to do
+_CHANGES = 5  # tries, when other clients are faster
+
 
 class EngineError(SwarmctlError):
     """The Engine refused a request.
@@ -89,6 +92,43 @@ def delete(engine: Engine, path: str) -> None:
     except EngineError as fault:
         if fault.status != 404:
             raise
+
+
+def change_node(engine: Engine, node_id: str, change: Change) -> bool:
+    """Change a node's spec; see :func:`_change`."""
+    return _change(engine, f"/nodes/{node_id}", change)
+
+
+def change_service(engine: Engine, service_id: str, change: Change) -> bool:
+    """Change a service's spec; see :func:`_change`."""
+    return _change(engine, f"/services/{service_id}", change)
+
+
+def _change(engine: Engine, path: str, change: Change) -> bool:
+    """Send a changed spec with the version that was read; read it again if another was faster.
+
+    Returns:
+        Whether anything was sent.
+
+    Raises:
+        EngineError: the Engine refuses, or other clients keep changing it.
+    """
+    for attempt in range(_CHANGES):
+        there = engine.get(path)
+        spec = there["Spec"]
+        changed = change(spec)
+        if changed is spec:
+            return False
+        try:
+            version = {"version": str(there["Version"]["Index"])}
+            engine.send("POST", f"{path}/update", changed, params=version)
+        except EngineError as error:
+            # Another client was faster, or an election hid that it is done.
+            if "out of sequence" not in error.message or attempt == _CHANGES - 1:
+                raise
+        else:
+            return True
+    return False
 
 
 class ForwardingEngine(ABC):

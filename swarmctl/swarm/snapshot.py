@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from swarmctl.errors import UsageError
+from swarmctl.swarm.engine import Engine
+from swarmctl.swarm.lock import manager_time
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.parse import FORM, SnapshotError, parse_swarm
 
@@ -32,6 +34,18 @@ def take_snapshot(client: SwarmClient) -> dict[str, Any]:
     raw = client.raw_snapshot()
     networks = client.ask(client.docker.api.networks)
     return {**raw, "networks": networks, "taken_at": taken_at}
+
+
+def read_swarm(engine: Engine) -> Swarm:
+    """The Swarm now, with its networks and the managers' time.
+
+    Raises:
+        ManagerError: no manager answers.
+    """
+    raw = {kind: engine.get(f"/{kind}") or [] for kind in ("nodes", "services", "tasks")}
+    networks = engine.get("/networks", scope=["swarm"]) or []
+    taken_at = manager_time(engine).isoformat()
+    return parse_swarm({**raw, "networks": networks, "taken_at": taken_at})
 
 
 def load_snapshot(path: Path) -> Swarm:

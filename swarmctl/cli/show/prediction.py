@@ -16,9 +16,14 @@ from swarmctl.prediction.prediction import Outcome, Prediction
 SHOWN_NODES, SHOWN_NAMES = 10, 4
 
 
-def prediction_tables(prediction: Prediction) -> RenderableType:
-    """A prediction: placement before and after, what stays pending and why, warnings."""
-    parts: list[RenderableType] = [_headline(prediction)]
+def prediction_tables(prediction: Prediction, heading: Text | None = None) -> RenderableType:
+    """A prediction: placement before and after, what stays pending and why, warnings.
+
+    Args:
+        prediction: of a loss.
+        heading: the first line, if it is of something else.
+    """
+    parts: list[RenderableType] = [heading or _headline(prediction)]
     if prediction.loss.moved or prediction.loss.gone or prediction.loss.ended:
         parts += [Text(), _placement(prediction)]
     if pending := list(_pending(prediction)):

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from swarmctl.discovery.catalogue import catalogue
+from swarmctl.discovery.leaving import without_marks
 from swarmctl.swarm.model import Swarm
 from tests.unit.discovery.shop import NODES, labelled, port, shop
-from tests.unit.engine_json import node, task
+from tests.unit.engine_json import node, swarm, task
 
 DRAINING = {"swarmctl.draining": "2026-01-31T12:00:00Z"}
 OLD, NEW = "2026-01-31T12:00:00.5Z", "2026-01-31T12:00:00.51Z"  # text order is the other way round
@@ -97,3 +98,22 @@ def test_an_update_of_all_replicas_at_once_leaves_half_of_them() -> None:
     assert ids(shop(service, tasks=old + new), "shop-many") == ["old1", "old2", "old3"]
     new = [many("new6", 6), many("new7", 7), *new]
     assert ids(shop(service, tasks=old + new), "shop-many") == ["new6", "new7", "old1"]
+
+
+def marked(value: str) -> Swarm:
+    service = labelled("shop_web", [port(80)])
+    service["Spec"]["Labels"]["swarmctl.draining"] = value
+    tasks = [web("task1", "wkr_1", 1), web("task2", "wkr_2", 2)]
+    return swarm(NODES, [service], tasks)
+
+
+def test_a_service_that_loses_a_replica_on_a_node_leaves_that_node_first() -> None:
+    assert ids(marked("2 id-wkr_1")) == ["task2"]
+    assert ids(without_marks(marked("2 id-wkr_1"))) == ["task1", "task2"]
+
+
+@pytest.mark.parametrize(
+    "mark", ["3 id-wkr_1", "2 id-wkr_1,id-wkr_2", "2", "", "nonsense", "2 id-other"]
+)
+def test_a_mark_that_was_left_behind_or_takes_too_much_changes_nothing(mark: str) -> None:
+    assert ids(marked(mark)) == ["task1", "task2"]

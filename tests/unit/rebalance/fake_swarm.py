@@ -114,7 +114,8 @@ class FakeSwarm(FakeEngine):
 
     def _update(self, kind: str, entry: Raw, spec: Raw, params: Mapping[str, str]) -> Raw:
         answer: Raw = super()._update(kind, entry, spec, params)
-        self._reconcile(entry)
+        if kind == "services":
+            self._reconcile(entry)
         if self.now < self.fails:
             raise NotNowError("raft: failed to process the request: node lost leader status")
         return answer
@@ -169,4 +170,4 @@ class FakeSwarm(FakeEngine):
         for one in order:
             seen[one["NodeID"]] = seen.get(one["NodeID"], 0) + 1
             numbered.append((seen[one["NodeID"]], one))
-        return max(numbered, key=lambda pair: pair[0])[1]
+        return max(reversed(numbered), key=lambda pair: pair[0])[1]

@@ -10,7 +10,7 @@ import pytest
 from swarmctl import cluster
 from swarmctl.cli import console
 from swarmctl.cli.main import main
-from swarmctl.rebalance import mover
+from swarmctl.moves import context
 from swarmctl.swarm import engine, lock
 from tests.unit.rebalance.fake_swarm import FakeSwarm
 
@@ -18,11 +18,16 @@ from tests.unit.rebalance.fake_swarm import FakeSwarm
 class Target:
     """A Swarm that can be connected to."""
 
+    cluster = ""
+
     def failover(self) -> Target:
         return self
 
     def client(self) -> None:
         """It answers."""
+
+    def cluster_id(self) -> str:
+        return "swarm1"
 
     def __enter__(self) -> Target:
         return self
@@ -40,7 +45,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> FakeSwarm:
 
     monkeypatch.setattr(cluster, "resolve", lambda *_: Target())
     monkeypatch.setattr(engine, "SwarmEngine", lambda _: found)
-    monkeypatch.setattr(mover, "Context", partial(mover.Context, clock=found.clock))
+    monkeypatch.setattr(context, "Context", partial(context.Context, clock=found.clock))
     console.out.cache_clear()
     console.err.cache_clear()
     return found

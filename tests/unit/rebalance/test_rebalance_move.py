@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from swarmctl.errors import Exit, RefusedError
+from swarmctl.moves.context import Context
 from swarmctl.rebalance.execute import Result, execute
-from swarmctl.rebalance.mover import Context, NotPutBackError
+from swarmctl.rebalance.mover import NotPutBackError
 from swarmctl.rebalance.plan import propose
-from swarmctl.rebalance.precheck import read_swarm, refuse_unless_ready
+from swarmctl.rebalance.precheck import refuse_unless_ready
 from swarmctl.swarm import lock, patience
 from swarmctl.swarm.patience import Patient
+from swarmctl.swarm.snapshot import read_swarm
 from tests.unit.rebalance.fake_swarm import FakeSignals, FakeSwarm, StoppedError
 
 OTHER = lock.Owner("ann", "laptop", 7, "deploy")

@@ -1,4 +1,4 @@
-"""``swarmctl node``: the machines of a cluster."""
+"""``swarmctl node trust``: record host keys before anything connects."""
 
 from __future__ import annotations
 
@@ -15,15 +15,7 @@ if TYPE_CHECKING:
     from swarmctl.cloud.host_keys import HostKey
     from swarmctl.cloud.instances import Instance
 
-app = typer.Typer(no_args_is_help=True, help="The machines of a cluster.")
 
-
-@app.callback()
-def node() -> None:
-    """The machines of a cluster."""
-
-
-@app.command()
 def trust(
     nodes: Annotated[
         list[str] | None,

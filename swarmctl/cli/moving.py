@@ -1,0 +1,59 @@
+"""What a command needs that moves replicas: its options, and the Swarm with those who publish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.discovery.sync import CLOUD_MAP_HELP
+
+if TYPE_CHECKING:
+    from swarmctl.chaos.run.interrupts import Interrupts
+    from swarmctl.cluster import Target
+    from swarmctl.moves.context import Context
+
+CloudMapOption = Annotated[
+    str | None,
+    typer.Option("--cloud-map", metavar="NAMESPACE", help=f"Tell it too. {CLOUD_MAP_HELP}"),
+]
+LoadBalancerOption = Annotated[
+    bool,
+    typer.Option(
+        "--load-balancer/--no-load-balancer",
+        help="Tell the load balancer that has the cluster's tag, if there is one.",
+    ),
+]
+
+
+@contextmanager
+def mover(
+    target: Target,
+    cluster: str | None,
+    cloud_map: str | None,
+    timeout: float,
+    *,
+    load_balancer: bool,
+) -> Iterator[tuple[Context, Interrupts]]:
+    """The Swarm, its publishers and the signals, by a command's options."""
+    # A signal ends a move as it ends an experiment: only when nothing is half done.
+    from swarmctl.chaos.run.interrupts import Interrupts
+    from swarmctl.cli.discovery.sync import in_aws
+    from swarmctl.moves.context import Context
+    from swarmctl.moves.publishers import publishers
+    from swarmctl.swarm.engine import SwarmEngine
+    from swarmctl.swarm.patience import Patient
+
+    with Interrupts() as interrupts, target.failover() as failover, target.failover() as second:
+        failover.client()  # fails at once when no manager can be reached
+        engine = Patient(SwarmEngine(failover), timeout, console.note)
+        aws = in_aws(target, cluster, cloud_map, load_balancer=load_balancer)
+        told = publishers(aws, failover.cluster_id)
+        renewer = SwarmEngine(second)
+        context = Context(
+            engine, interrupts, timeout, console.note, publishers=told, renewer=renewer
+        )
+        yield context, interrupts

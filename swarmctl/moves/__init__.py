@@ -1,0 +1,1 @@
+"""Moves that lose nothing: what clients use leaves their lists first, then it is moved."""

@@ -1,0 +1,93 @@
+"""``swarmctl node drain`` and ``activate``: what is printed, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import pytest
+
+from swarmctl import cluster
+from swarmctl.cli import console
+from swarmctl.cli.main import main
+from swarmctl.moves import context
+from swarmctl.swarm import engine
+from tests.unit.moves.fake_swarm import DrainSwarm
+
+
+class Target:
+    """A Swarm that can be connected to."""
+
+    cluster = ""
+
+    def failover(self) -> Target:
+        return self
+
+    def client(self) -> None:
+        """It answers."""
+
+    def cluster_id(self) -> str:
+        return "swarm1"
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        return None
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> DrainSwarm:
+    """The command acts on a Swarm in memory, in which time passes by itself."""
+    found = DrainSwarm()
+    found.have("web", {"a": 2, "b": 1})
+    monkeypatch.setattr(cluster, "resolve", lambda *_: Target())
+    monkeypatch.setattr(engine, "SwarmEngine", lambda _: found)
+    monkeypatch.setattr(context, "Context", partial(context.Context, clock=found.clock))
+    console.out.cache_clear()
+    console.err.cache_clear()
+    return found
+
+
+def test_without_an_answer_it_is_a_usage_error(
+    fake: DrainSwarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["node", "drain", "a"]) == 2
+    assert "--dry-run or --yes" in capsys.readouterr().err
+    assert main(["node", "drain", "a", "--dry-run", "--yes"]) == 2
+    assert main(["node", "drain", "nobody", "--yes"]) == 2
+
+
+def test_a_dry_run_shows_what_would_move_and_touches_nothing(
+    fake: DrainSwarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["node", "drain", "a", "--dry-run"]) == 0
+    printed = capsys.readouterr().out
+    assert "drain a: 2 replicas move; 2 endpoints are withdrawn first" in printed
+    assert "web" in printed
+    assert not any(request.startswith("POST") for request in fake.sent)
+
+
+def test_a_drain_is_done_and_undone(fake: DrainSwarm, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["node", "drain", "a", "--yes"]) == 0
+    found = capsys.readouterr()
+    assert "a: drained; 0 tasks left there" in found.out
+    assert "2 endpoints withdrawn" in found.err
+    assert fake.counts("web") == {"a": 0, "b": 2, "c": 1}
+    assert main(["node", "activate", "a"]) == 0
+    assert "a: active" in capsys.readouterr().out
+    assert main(["node", "activate", "a"]) == 0
+    assert "a: was active already" in capsys.readouterr().out
+
+
+def test_what_would_be_lost_is_refused_unless_it_is_forced(
+    fake: DrainSwarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.have("pinned", {"a": 1}, constraints=["node.hostname==a"])
+    assert main(["node", "drain", "a", "--yes"]) == 3
+    assert "--force" in capsys.readouterr().err
+    assert fake.availability("a") == "active"
+    assert main(["node", "drain", "a", "--yes", "--force", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["done"]["missing"] == {"pinned": 1}
+    assert found["objections"]
