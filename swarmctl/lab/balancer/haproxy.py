@@ -80,13 +80,7 @@ class HAProxy:
             *command, "-W", "-S", str(FOLDER / "master.sock"),
             stdin=asyncio.subprocess.DEVNULL, stdout=sys.stderr,
         )  # fmt: skip
-        async with asyncio.timeout(START_TIMEOUT):
-            while True:
-                try:
-                    await _ask("admin.sock", "show version")
-                    return
-                except OSError:
-                    await asyncio.sleep(0.02)
+        await _ask("admin.sock", "show version")
 
     async def _reload(self) -> None:
         answer = await _ask("master.sock", "reload")
@@ -141,7 +135,14 @@ def _address(server: str) -> str:
 
 
 async def _ask(socket: str, command: str) -> str:
-    reader, writer = await asyncio.open_unix_connection(FOLDER / socket)
+    # A process that starts, or the master while it runs itself anew, takes no connection yet.
+    async with asyncio.timeout(START_TIMEOUT):
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(FOLDER / socket)
+                break
+            except OSError:
+                await asyncio.sleep(0.02)
     writer.write(f"{command}\n".encode())
     answer = await reader.read()
     writer.close()

@@ -145,3 +145,21 @@ def test_a_refused_configuration_is_tried_once_and_targets_are_followed_meanwhil
         site.apply({SERVER: True}, other)
     _, asked = site.apply({SERVER: True, "new/i-1:80_10.42.1.4": True}, other)
     assert asked == [f"set server {SERVER} state ready"]
+
+
+def test_a_socket_that_takes_no_connection_yet_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(haproxy, "FOLDER", tmp_path)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.readline())
+        writer.close()
+
+    async def asked_before_it_listens() -> str:
+        answer = asyncio.create_task(haproxy._ask("master.sock", "reload"))
+        await asyncio.sleep(0)  # it has tried
+        async with await asyncio.start_unix_server(serve, tmp_path / "master.sock"):
+            return await answer
+
+    assert asyncio.run(asked_before_it_listens()) == "reload\n"
