@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from swarmctl.chaos.doctor import repair
@@ -290,22 +290,29 @@ class Experiments:
                 self.progress,
             )
 
-    def _with_urls(self, cluster: Cluster, plan: Plan, managers: Managers) -> Plan:
-        """The plan with probes of what users request through the cluster's load balancer."""
-        if not plan.find_urls:
-            return plan
+    def _behind_load_balancer(self, cluster: Cluster, plan: Plan, managers: Managers) -> Plan:
+        """The plan with probes of what users request through the cluster's load balancer.
+
+        What only the load balancer may reach is not probed directly.
+        """
+        swarm = managers.snapshot()
+        if plan.find_urls:
+            try:
+                plan = plan.with_urls(cluster.urls(swarm))
+            except SwarmctlError as fault:
+                self.progress.note(f"not probed through a load balancer: {fault.message}")
         try:
-            found = cluster.urls(managers.snapshot())
+            balanced = tuple(cluster.balanced(swarm))
         except SwarmctlError as fault:
-            self.progress.note(f"not probed through a load balancer: {fault.message}")
+            self.progress.note(f"the security groups could not be read: {fault.message}")
             return plan
-        return plan.with_urls(found)
+        return replace(plan, balanced=balanced)
 
     def _experiment(
         self, cluster: Cluster, plan: Plan, label: str, consent: Consent | None
     ) -> Experiment:
         clock, managers = WallClock(), cluster.managers()
-        plan = self._with_urls(cluster, plan, managers)
+        plan = self._behind_load_balancer(cluster, plan, managers)
         ask = plan.selection.drawn or FAULTS[plan.fault].irreversible
         world = World(
             managers=managers,

@@ -12,6 +12,7 @@ from swarmctl.cloud.rules import (
     is_open_to_a_group,
     is_open_to_ssh_clients,
 )
+from swarmctl.swarm.model import Service, Swarm
 
 
 class Access(Enum):
@@ -46,6 +47,30 @@ def access_by(rules: Mapping[str, Sequence[Rule]]) -> AccessTo:
         return Access.OPEN if ours else Access.UNKNOWN
 
     return access
+
+
+def balanced_services(swarm: Swarm, access: AccessTo) -> tuple[str, ...]:
+    """The published services that only a load balancer may reach, at each of their places."""
+    return tuple(
+        service.name
+        for service in swarm.services
+        if (places := _places(swarm, service))
+        and all(access(node, "tcp", port) is Access.BALANCED for node, port in places)
+    )
+
+
+def _places(swarm: Swarm, service: Service) -> set[tuple[str, int]]:
+    """Nodes and TCP ports; the managers may have forgotten a dynamic one: any of the range then."""
+    names = {node.id: node.hostname for node in swarm.nodes if node.live}
+    tcp = [port for port in service.ports if port.protocol == "tcp"]
+    mesh = {p.published for p in tcp if p.mode == "ingress" and p.published}
+    found = {(name, number) for name in names.values() for number in mesh}
+    if any(port.mode == "host" for port in tcp):
+        for task in swarm.serving(service):
+            numbers = [p.published for p in task.ports if p.mode == "host" and p.protocol == "tcp"]
+            if name := names.get(task.node_id):
+                found |= {(name, number or DYNAMIC_PORTS[0]) for number in numbers or [0]}
+    return found
 
 
 def closed_port(number: int) -> tuple[str, str]:

@@ -29,6 +29,8 @@ class Plan:
         probe_service: see :func:`swarmctl.chaos.probes.published.published`.
         probes: sent during the run; services among them replace ``probe_service``.
         find_urls: whether to add probes through the cluster's load balancer, if it has one.
+        balanced: published services that only the load balancer may reach: not probed from here,
+            unless one is named.
         listeners: who is asked, during the run, for the endpoints.
         title: the name of an experiment file.
         cluster: the cluster's name, if a file names it.
@@ -47,6 +49,7 @@ class Plan:
     probe_service: str | None = None
     probes: tuple[PlannedProbe, ...] = ()
     find_urls: bool = True
+    balanced: tuple[str, ...] = ()
     listeners: Choice = field(default_factory=Choice)
     title: str = ""
     cluster: str = ""

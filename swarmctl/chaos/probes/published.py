@@ -48,7 +48,10 @@ def published(swarm: Swarm, named: str | None) -> tuple[Service, ...]:
 
 
 def probed_services(
-    swarm: Swarm, named: str | None, planned: Sequence[PlannedProbe]
+    swarm: Swarm,
+    named: str | None,
+    planned: Sequence[PlannedProbe],
+    balanced: Collection[str] = (),
 ) -> tuple[Service, ...]:
     """The published services a plan probes.
 
@@ -56,6 +59,7 @@ def probed_services(
         swarm: where they run.
         named: see :func:`published`; used when the plan lists no service.
         planned: the plan's probes.
+        balanced: services that only the load balancer may reach: probed only if they are named.
 
     Raises:
         UsageError: see :func:`published`; or a probe with a fixed address has the name of one of
@@ -64,8 +68,9 @@ def probed_services(
     names = dict.fromkeys(probe.service for probe in planned if isinstance(probe, ServiceProbe))
     found: dict[str, Service] = {}
     for name in names or (named,):
-        chosen = published(swarm, None if name == ALL else name)
-        found |= {service.name: service for service in chosen}
+        every = name in (ALL, None)
+        chosen = published(swarm, None if every else name)
+        found |= {s.name: s for s in chosen if not (every and s.name in balanced)}
     for probe in planned:
         if isinstance(probe, FixedProbe) and probe.name in found:
             raise UsageError(

@@ -16,6 +16,7 @@ from swarmctl.discovery.check.find import Choice, behind_load_balancer, in_cloud
 from swarmctl.discovery.check.source import Source
 from swarmctl.discovery.listeners.load_balancer.urls import Url, probed_urls
 from swarmctl.errors import SwarmctlError
+from swarmctl.network.access import access_by, balanced_services
 from swarmctl.network.check import check_network
 from swarmctl.network.finding import Finding
 from swarmctl.prediction import Bounds, Prediction
@@ -148,9 +149,11 @@ class LiveCluster:
 
     def network(self, swarm: Swarm) -> tuple[Finding, ...]:
         """What is wrong with its network (``swarmctl status --deep``)."""
-        instances = self.ec2.instances(self.name)
-        target = Target(manager_endpoints(self.name, instances), self.name, instances, self.ec2)
-        return check_network(target, swarm)
+        return check_network(self._target(), swarm)
+
+    def balanced(self, swarm: Swarm) -> tuple[str, ...]:
+        """The published services that only the load balancer may reach."""
+        return balanced_services(swarm, access_by(self._target().rules()))
 
     def sources(self, choice: Choice) -> tuple[Source, ...]:
         """What names the cluster's endpoints and can be asked for them."""
@@ -170,6 +173,10 @@ class LiveCluster:
         self.shell.close()
         for opened in self._opened:
             opened.close()
+
+    def _target(self) -> Target:
+        instances = self.ec2.instances(self.name)
+        return Target(manager_endpoints(self.name, instances), self.name, instances, self.ec2)
 
     def _keep(self, opened: C) -> C:
         self._opened.append(opened)

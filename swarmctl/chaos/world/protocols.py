@@ -180,6 +180,9 @@ class Cluster(Protocol):
     def urls(self, swarm: Swarm, /) -> Mapping[str, Url]:
         """What users request of each service at its load balancer; raises ``SwarmctlError``."""
 
+    def balanced(self, swarm: Swarm, /) -> Sequence[str]:
+        """Published services that only the load balancer may reach; raises ``SwarmctlError``."""
+
     def network(self, swarm: Swarm, /) -> Sequence[network.Finding]:
         """What is wrong with its network: security groups, paths between nodes, published ports."""
 

@@ -23,6 +23,7 @@ class SimulatedCluster:
     region: str = "eu-central-1"
     user_urls: Mapping[str, Url] = field(default_factory=dict)
     urls_fail: str = ""
+    behind_balancer: Sequence[str] = ()
 
     @property
     def ec2(self) -> Lab:
@@ -48,6 +49,9 @@ class SimulatedCluster:
         if self.urls_fail:
             raise SwarmctlError(self.urls_fail)
         return self.user_urls
+
+    def balanced(self, swarm: Swarm, /) -> Sequence[str]:
+        return self.behind_balancer
 
     def network(self, swarm: Swarm, /) -> Sequence[Finding]:
         return self.lab.network

@@ -212,6 +212,17 @@ def test_what_users_request_through_the_load_balancer_is_probed_too(
     assert "stop wkr2" not in s.lab.log
 
 
+def test_a_service_that_only_the_load_balancer_may_reach_is_not_asked_from_here(
+    tmp_path: Path, s: Stage
+) -> None:
+    url = {"web": Url("http://x/", "http://127.0.0.1:1/")}
+    cluster = SimulatedCluster(s.lab, user_urls=url, behind_balancer=["web"])
+    experiments = Experiments(Runs(tmp_path), Quiet(), None, lambda name, region: cluster)
+    with pytest.raises(RefusedError) as refused:
+        experiments.run(Plan("instance-stop", Selection(names=("wkr2",))))
+    assert str(refused.value).count("http://") == 1, "only the load balancer's URL was asked"
+
+
 def test_a_load_balancer_that_cannot_be_asked_for_is_said(tmp_path: Path, s: Stage) -> None:
     cluster = SimulatedCluster(s.lab, urls_fail="no permission")
     progress = Quiet()

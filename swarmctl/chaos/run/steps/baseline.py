@@ -73,7 +73,7 @@ def choose(swarm: Swarm, kind: Kind, selection: Selection, machines: Sequence[Ma
 
 def _places(context: Context, swarm: Swarm) -> ServiceEndpoints:
     plan, chosen = context.plan, context.targets
-    services = probed_services(swarm, plan.probe_service, plan.probes)
+    services = probed_services(swarm, plan.probe_service, plan.probes, plan.balanced)
     if plan.hypothesis.every_node_success is not None and not services:
         raise UsageError(
             "every-node-success needs a published service that is probed",

@@ -48,6 +48,9 @@ def test_services_that_are_listed_are_the_only_ones_that_are_asked() -> None:
         return [s.name for s in probed_services(_swarm(), None, listed)]
 
     tcp = FixedProbe("x", Tcp("h", 1))
+    hidden = [s.name for s in probed_services(_swarm(), None, (tcp,), balanced=("web",))]
+    assert hidden == ["shop"]
+    assert [s.name for s in probed_services(_swarm(), "web", (), balanced=("web",))] == ["web"]
     assert names(tcp) == ["web", "shop"]
     assert names(tcp, ServiceProbe("shop")) == ["shop"]
     assert names(ServiceProbe("*")) == ["web", "shop"]
