@@ -81,6 +81,7 @@ class _Observation:
         log.step("observing", "Observing")
         now = log.clock.now
         latest = judgement.judge(self.baseline, self.baseline.swarm)
+        self.link.heard(now())
         while True:
             context.world.interrupts.check()
             begin = now()

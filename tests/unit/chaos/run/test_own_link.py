@@ -90,3 +90,23 @@ def test_a_short_cut_that_hid_nothing_does_not_hinder(tmp_path: Path) -> None:
     s = stage(tmp_path, services=[WEB], fault="cpu")
     silence(s, since=10, until=12)
     assert judged(s).outcome == "held"
+
+
+def test_being_cut_off_counts_from_the_fault_at_the_earliest(tmp_path: Path) -> None:
+    """Broken: where nothing was heard since the fault, it seems to have been so from the start."""
+    s = stage(tmp_path, services=[WEB], fault="cpu", timeout_s=20)
+
+    def cut() -> bool:
+        return s.experiment.journal.moment("fault") is not None and s.clock.now() < 60
+
+    def snapshot() -> None:
+        if cut():
+            raise SwarmctlError("no manager answers: timed out")
+
+    known = s.lab.reachable
+    s.lab.reachable = lambda node: not cut() and known(node)  # type: ignore[method-assign]  # this lab's
+    s.prober.silent = lambda place: cut()
+    s.lab.hooks["snapshot"] = snapshot
+    journal = judged(s)
+    assert journal.outcome == "inconclusive"
+    assert "from +0.0 s on" in sentence(journal)
