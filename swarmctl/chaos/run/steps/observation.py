@@ -203,7 +203,8 @@ class _Observation:
             since, until = max(
                 unseen or self.link.stretches, key=lambda stretch: stretch[1] - stretch[0]
             )
-            found.append(CutOff(since - context.log.fault_s, until - since))
+            at_s = max(0.0, since - context.log.fault_s)
+            found.append(CutOff(at_s, until - since))
         return (*found, *updated, *broken)
 
     def _broken(self, without: Sequence[Stretch] = ()) -> tuple[Reason, ...]:

@@ -109,4 +109,4 @@ def test_being_cut_off_counts_from_the_fault_at_the_earliest(tmp_path: Path) -> 
     s.lab.hooks["snapshot"] = snapshot
     journal = judged(s)
     assert journal.outcome == "inconclusive"
-    assert "from +0.0 s on" in sentence(journal)
+    assert "from +0.0 s on, for 40.0 s" in sentence(journal)
