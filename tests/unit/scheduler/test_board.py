@@ -39,6 +39,21 @@ def test_nodes_without_a_new_task_have_not_changed() -> None:
     assert board().changed(()) == {}
 
 
+def test_the_tasks_of_a_lost_node_leave_their_branch_and_placed_ones_join_theirs() -> None:
+    web = service("web", 3, spread=["node.labels.az"])
+    machines = [node(name, labels={"az": zone}) for name, zone in zip("abcd", "xxyx", strict=True)]
+    it = Board(parse_swarm(swarm(machines, [(web, {"a": 2, "c": 1})])))
+    of = it.services["id-web"]
+    lost = frozenset([0, 3])  # a, with two tasks, and d, without one
+    # A task that was placed on a lost node is lost with it; one of another service is not counted.
+    placed = (("id-web", ((0, 5), (1, 1))), ("id-web", ((1, 1),)), ("id-api", ((2, 7),)))
+    it.services["id-api"] = of
+    tree = it.field(of, lost, placed).tree
+    assert {zone: branch.tasks for zone, branch in tree.branches.items()} == {"x": 2, "y": 1}
+    assert tree.tasks == 3
+    assert it.field(of, frozenset(), ()).tree.branches["x"].tasks == 2
+
+
 # --- the order of branches ------------------------------------------------------------------------
 
 

@@ -129,6 +129,14 @@ def test_an_architecture_is_the_same_under_both_of_its_names(
     assert bool(explain(wanted, [(node, room())])) is not fits
 
 
+@pytest.mark.parametrize(
+    ("driver", "fits"), [("", True), ("none", True), ("json-file", True), ("gelf", False)]
+)
+def test_a_log_driver_must_be_on_the_node_unless_nothing_is_logged(driver: str, fits: bool) -> None:
+    node = replace(NODE, plugins=(("Log", "json-file"),))
+    assert suits(node, replace(service(), log_driver=driver)) is fits
+
+
 def test_the_filter_that_refused_most_nodes_is_named_first() -> None:
     wanted = service(cpus=1, port=True)
     full, taken, free = room(), room(cpus=1, ports=(HTTP,)), room(cpus=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swarmctl.scheduler.restart import History, NotReplaced, never_back
+from swarmctl.scheduler.restart import History, NotReplaced, displaced, never_back
 from swarmctl.swarm.parse import parse_swarm
 from tests.unit.scheduler.swarms import Raw, node, service, swarm, task
 
@@ -98,3 +98,12 @@ def test_a_task_of_a_service_that_had_finished_is_lost_unless_the_condition_is_a
     for condition, lost in (("any", []), ("on-failure", [(1, NotReplaced.FINISHED)])):
         web = service("web", restart={"Condition": condition})
         assert never(web, task(web, 1, "a", **done)) == lost
+
+
+def test_a_task_of_a_job_that_has_completed_is_not_run_again_when_its_node_is_lost() -> None:
+    job = service("job", mode="ReplicatedJob", restart={"Condition": "any"})
+    done = task(job, 1, "a", state="complete", desired="complete")
+    runs = task(job, 2, "a", state="running", desired="complete")
+    found = parse_swarm(swarm([node("a")], [(job, {})], extra=[done, runs]))
+    services = {s.id: s for s in found.services}
+    assert [t.slot for t in displaced(found.tasks, services, History(found)).prompt] == [2]
