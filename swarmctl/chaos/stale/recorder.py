@@ -12,7 +12,6 @@ from swarmctl.chaos.stale.history import Asked, Served
 from swarmctl.chaos.stale.pollers import Listeners
 from swarmctl.chaos.stale.stretches import record
 from swarmctl.discovery.catalogue import catalogue
-from swarmctl.discovery.endpoint import Endpoint
 from swarmctl.discovery.forgotten.memory import Memory, complete
 from swarmctl.swarm.model import Swarm
 
@@ -30,7 +29,7 @@ class Recorder:
 
     listeners: Listeners | None = None
     _served: list[Served] = field(default_factory=list)
-    _memories: dict[bool, Memory] = field(default_factory=lambda: {True: Memory(), False: Memory()})
+    _memory: Memory = field(default_factory=Memory)
     _names: set[str] = field(default_factory=set)
 
     def start(self) -> None:
@@ -53,8 +52,10 @@ class Recorder:
         """
         if self.listeners is None:
             return
-        known = self._endpoints(swarm, answers=False)
-        new = Served(at_s, self._endpoints(answering, answers=True), known)
+        whole, self._memory = complete(swarm, self._memory)
+        known = catalogue(whole).endpoints
+        alive = {task.id for task in answering.tasks}
+        new = Served(at_s, tuple(e for e in known if not e.task or e.task in alive), known)
         self._names |= {endpoint.name for endpoint in known}
         last = self._served[-1] if self._served else None
         if last is None or (last.answering, last.known) != (new.answering, new.known):
@@ -81,15 +82,11 @@ class Recorder:
             for history in histories
         )
 
-    def _endpoints(self, swarm: Swarm, *, answers: bool) -> tuple[Endpoint, ...]:
-        whole, self._memories[answers] = complete(swarm, self._memories[answers])
-        return catalogue(whole).endpoints
-
 
 def _asked(result: ProbeResult) -> Sequence[Asked]:
     """A probe of a node's port; none for one of the load balancer or of a fixed address."""
     place = result.endpoint
-    port = urlsplit(place.address).port
-    if not place.node or port is None or place.client is Client.LOAD_BALANCER:
+    if not place.node:
         return ()
+    port = urlsplit(place.address).port or 0
     return (Asked(result.at_s, place.node, port, result.ok),)
