@@ -116,6 +116,26 @@ def test_real_clients_find_exactly_the_live_replicas_while_a_worker_is_killed(
             lab.wait_until_running(victim)
 
 
+def test_a_run_tells_how_long_the_agent_named_the_dead_worker(
+    lab: Lab, agent: Agent, tmp_path: Path
+) -> None:
+    """Broken: nobody learns from a run how long clients were sent to a dead machine."""
+    status = lab.status()
+    workers = [n["name"] for n in status["nodes"] if n["role"] == "worker"]
+    victim = max(set(workers) - {PINNED}, key=lambda name: serving_on(status, name))
+    words = ["--consul", agent.http, "--dns", f"127.0.0.1:{agent.dns}"]
+    words += ["--target", victim, "--force", "--yes", "--runs-dir", str(tmp_path)]
+    done = lab.swarmctl("chaos", "run", "instance-stop", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.glob("*/journal.json")
+    listeners = {one["name"]: one for one in json.loads(path.read_text())["listeners"]}
+    for name in ("Consul API", "DNS"):
+        stale = [one for one in listeners[name]["stale"] if one["noticed_s"] is not None]
+        assert stale, f"{name} never named the dead worker"
+        assert max(one["until_s"] - one["noticed_s"] for one in stale) < 5
+        assert sum(one["lost"] for one in stale) > 0
+
+
 def _all_find(clients: Clients, lab: Lab) -> set[str]:
     """Wait until every client uses exactly the live replicas, and return these."""
     live = places(listed(lab))
