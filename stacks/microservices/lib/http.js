@@ -5,8 +5,8 @@ const http = require('node:http');
 
 const PORT = 3000;
 const MAX_BODY_BYTES = 4096;
-// Other nodes soon learn that this replica is stopping; until then it keeps answering.
-const DRAIN_MS = 1500;
+// Other nodes and load balancers soon learn that this replica is stopping; until then it answers.
+const DRAIN_MS = 3000;
 
 const replica = `${process.env.REPLICA || 'replica'}@${process.env.NODE_NAME || 'unknown'}`;
 

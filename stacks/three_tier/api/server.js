@@ -14,7 +14,7 @@ const PORT = 3000;
 const MAX_BODY_BYTES = 4096;
 const MAX_TEXT_LENGTH = 200;
 // Other nodes soon learn that this replica is stopping; until then it keeps answering.
-const DRAIN_MS = 1500;
+const DRAIN_MS = 3000;
 // A new container may need a moment until the database's node can route packets back to it. It gets
 // no requests before that. But if the database is down, it is as healthy as the other replicas.
 const FIRST_CONNECTION_MS = 5000;

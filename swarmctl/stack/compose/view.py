@@ -88,6 +88,15 @@ class Service:
         return (*self.path, *steps)
 
     @property
+    def labels(self) -> dict[str, str]:
+        """The labels of the service (``deploy.labels``), not those of its containers."""
+        raw = self.get("deploy", "labels")
+        if isinstance(raw, list):
+            pairs = (each.partition("=") for each in raw if isinstance(each, str))
+            return {key: text for key, _, text in pairs}
+        return {k: spelled(v) for k, v in raw.items()} if isinstance(raw, dict) else {}
+
+    @property
     def image(self) -> str:
         """The image it runs, variables substituted."""
         return self.text("image")

@@ -1,18 +1,27 @@
-"""SW080 and SW081: labels ``swarmctl.http.…``, which put a service behind a load balancer."""
+"""SW080 and SW081: labels ``swarmctl.http.…``, which put a service behind a load balancer.
+
+SW048 and SW049: requests that it loses there when Swarm stops a task.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from swarmctl.discovery.labels import LabelError
-from swarmctl.discovery.routes.labels import PREFIX, Route, has_route, parse
+from swarmctl.discovery.routes.labels import PREFIX, SETTINGS, Route, has_route, parse
+from swarmctl.reading.quantities import seconds
 from swarmctl.reading.yaml_nodes import Path
 from swarmctl.stack.compose.scalars import Value, spelled
 from swarmctl.stack.compose.view import Service, Stack
+from swarmctl.stack.lint import facts
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
 # Without one of these there is no route, so that nothing else can be said.
 _NEEDED = (f"{PREFIX}path", f"{PREFIX}host")
+_DELAY = f"{PREFIX}deregistration-delay"
+_DEFAULT_DELAY_S = float(SETTINGS["deregistration-delay"].default)
+# The Engine kills a container after so long if the service does not say (docker/cli, opts).
+_DEFAULT_GRACE_S = 10.0
 
 
 @rule("SW080", "http-label", Severity.ERROR, "a swarmctl.http label that cannot be used")
@@ -92,3 +101,50 @@ def _misplaced(service: Service) -> Iterator[Hit]:
     if any(str(name).startswith(PREFIX) for name in names):
         words = f"{PREFIX}… under labels is a container's label: write it under deploy.labels"
         yield Hit((*service.path, "labels"), words)
+
+
+@rule("SW048", "short-grace", Severity.WARNING, "killed before its load balancer has drained it")
+def short_grace(stack: Stack, _: Context) -> Iterator[Hit]:
+    """When Swarm stops a task by itself, the load balancer still sends it what it has begun."""
+    for service in _balanced(stack):
+        delay = _seconds(service.labels.get(_DELAY, ""), _DEFAULT_DELAY_S)
+        grace = _seconds(service.text("stop_grace_period"), _DEFAULT_GRACE_S)
+        if grace < delay:
+            words = (
+                f"{service.name!r} is killed {grace:g} s after it was told to stop, but its load "
+                f"balancer drains it for {delay:g} s; set stop_grace_period: {delay:g}s or a "
+                f"shorter {_DELAY}"
+            )
+            yield Hit(service.nearest("stop_grace_period"), words)
+
+
+@rule("SW049", "stop-first", Severity.WARNING, "stop-first behind a load balancer")
+def stop_first(stack: Stack, _: Context) -> Iterator[Hit]:
+    """With start-first the old task leaves the load balancer while the new one starts."""
+    for service in _balanced(stack):
+        order = service.text("deploy", "update_config", "order")
+        if order == "stop-first" and not _excludes_a_second(service, stack):
+            words = (
+                f"each update stops a task of {service.name!r} while its load balancer still uses "
+                "it; use order: start-first"
+            )
+            yield Hit(service.nearest("deploy", "update_config", "order"), words)
+
+
+def _balanced(stack: Stack) -> Iterator[Service]:
+    for service in stack.services:
+        if has_route(service.labels) and not service.is_job:
+            yield service
+
+
+def _excludes_a_second(service: Service, stack: Stack) -> bool:
+    """Whether two tasks on one node would be in each other's way: a fixed host port, its data."""
+    fixed = any(p.spec.mode == "host" and p.spec.published for p in service.ports)
+    return fixed or any(facts.is_node_local(mount, stack) for mount in service.mounts)
+
+
+def _seconds(text: str, default: float) -> float:
+    try:
+        return seconds(text) if text else default
+    except ValueError:
+        return default  # another rule reports it
