@@ -132,3 +132,31 @@ def test_a_fault_that_arrives_after_its_undo_is_not_started(tmp_path: Path) -> N
     (home / "undo").touch()
     subprocess.run(["sh"], input=script, text=True, check=True)
     assert (home / "started").exists()
+
+
+def test_every_piece_of_a_script_has_the_values_of_the_run() -> None:
+    peers = ("10.0.0.1", "10.0.0.2", "fd00::1", "fd00::2")
+    values = node_script.variables(Cpu.script, replace(bare(delay_ms=30), ttl_s=89.2), peers)
+    assert values.splitlines() == [
+        "export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+        "run=20260102-030405-x",
+        "home=/run/swarmctl-chaos/20260102-030405-x",
+        "unit=swarmctl-chaos-20260102-030405-x",
+        "ttl=90",
+        "level=100",
+        "delay_ms=30",
+        "peers='10.0.0.1 10.0.0.2'",
+        "peers6='fd00::1 fd00::2'",
+    ]
+
+
+@pytest.mark.parametrize("make", [node_script.arm_script, node_script.revert_script])
+def test_the_undo_that_is_carried_to_the_node_is_complete(
+    make: Callable[[NodeScript, str], str],
+) -> None:
+    """Broken: the timer's undo does not know what to undo, and the node never heals."""
+    values = variables(Partition.script)
+    _, _, carried = make(Partition.script, values).partition("<<'END_OF_UNDO'")
+    undo = carried.split("\n", 1)[1].partition("END_OF_UNDO")[0]
+    assert undo == node_script.undo_script(Partition.script, values)
+    assert values in undo
