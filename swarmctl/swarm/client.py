@@ -134,7 +134,8 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
             # Without a leader some requests hang: the manager still tries to reach the dead one.
             raise NotNowError(
                 f"{self.endpoint}: no answer from the Docker Engine",
-                "is the machine up? run there: systemctl status docker",
+                "is the machine up? run there: systemctl status docker; without a leader it may "
+                "not answer for a while",
             ) from fault
         except _BREAKS as fault:
             complaint = self._adapter.explain() if self._adapter else ""

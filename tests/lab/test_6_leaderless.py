@@ -21,11 +21,18 @@ def leaderless(lab: Lab, grown: Playbook) -> Iterator[str]:
     lab.ec2.stop_instances(InstanceIds=ids, Force=True)
     stopped = {"Delay": 1, "MaxAttempts": 60}
     lab.ec2.get_waiter("instance_stopped").wait(InstanceIds=ids, WaiterConfig=stopped)  # type: ignore[arg-type]  # a TypedDict
+    # Until it notices that the others are gone, its Engine does not answer at all.
+    wait_for("the manager to say so", lambda: says_so(lab), timeout=120)
     yield f"{CLUSTER}_mgr1"
     lab.ec2.start_instances(InstanceIds=ids)
     for name in lost:
         lab.wait_until_running(name)
     wait_for("every node to be ready", lambda: healthy(lab), timeout=180)
+
+
+def says_so(lab: Lab) -> tuple[bool | None, str]:
+    said = lab.swarmctl("status").stderr
+    return (True if "no leader" in said else None), said
 
 
 def test_each_command_says_that_there_is_no_leader_and_changes_nothing(
