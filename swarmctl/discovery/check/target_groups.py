@@ -18,6 +18,8 @@ from swarmctl.errors import SwarmctlError
 TARGET_GROUPS = "target groups"
 # Which groups there are is asked for so often; their targets each time.
 _LIST_AGAIN_S = 10.0
+# AWS allows ten reads a second for all callers together.
+_CALLS_A_SECOND = 4
 
 
 def balanced_service(endpoint: Endpoint) -> tuple[str, ...]:
@@ -45,10 +47,14 @@ class TargetGroups:
     clock: Callable[[], float] = time.monotonic
     in_use: bool = False
     name: str = TARGET_GROUPS
-    every_s: float = 1.0
     _groups: tuple[TargetGroup, ...] = ()
     _addresses: dict[str, str] = field(default_factory=dict)  # private address by instance
     _listed_at: float | None = None
+
+    @property
+    def every_s(self) -> float:
+        """A second, or longer with many groups: the agent needs the account's calls, too."""
+        return max(1.0, len(self._groups) / _CALLS_A_SECOND)
 
     def ask(self, names: Collection[str]) -> Published:
         """The targets of all groups that discovery made for the cluster."""
