@@ -23,6 +23,7 @@ from swarmctl.chaos.doctor.findings import (
 from swarmctl.chaos.doctor.inspect_nodes import Trace
 from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.chaos.journal.journal import Journal
+from swarmctl.discovery.leaving import is_draining
 from swarmctl.errors import SwarmctlError
 from swarmctl.network import finding as network
 from swarmctl.reading.commands import on_node, word
@@ -199,6 +200,8 @@ class _NodeExaminer:
         if node and node.availability != "active":
             what = {"drain": "drained", "pause": "paused"}.get(node.availability, "not active")
             command = f"docker node update --availability active {word(node.id)}"
+            if is_draining(node):  # by `swarmctl node drain`, which may have left more than that
+                command = f"swarmctl node activate {word(self._name)}"
             yield self._about(what, command, drained=True)
         for entry in self._dead:
             what = f"a second entry of it in the Swarm, {entry.id}, is {entry.state.capitalize()}"

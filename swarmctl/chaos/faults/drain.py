@@ -11,11 +11,10 @@ from swarmctl.chaos.fault.registry import fault
 from swarmctl.chaos.journal.journal import TargetRecord, UndoStep
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.commands import word
-from swarmctl.swarm.engine import EngineError
+from swarmctl.swarm.engine import change_node
 
 # The managers may be electing a leader.
 _REVERT_TIMEOUT_S = 60.0
-_TRIES = 5
 _CHECK_EVERY_S = 1.0
 
 
@@ -104,18 +103,7 @@ class Drain(Fault):
         return str(self._node(node_id)["Spec"]["Availability"])
 
     def _set_availability(self, node_id: str, availability: str) -> None:
-        """Change this field alone; retry if another client changed the node meanwhile."""
-        for attempt in range(_TRIES):
-            node = self._node(node_id)
-            try:
-                self.context.engine.send(
-                    "POST",
-                    f"/nodes/{node_id}/update",
-                    {**node["Spec"], "Availability": availability},
-                    params={"version": str(node["Version"]["Index"])},
-                )
-            except EngineError as error:
-                if "out of sequence" not in error.message or attempt == _TRIES - 1:
-                    raise
-            else:
-                return
+        """Change this field alone."""
+        change_node(
+            self.context.engine, node_id, lambda spec: {**spec, "Availability": availability}
+        )

@@ -127,6 +127,15 @@ def test_a_drain_of_ours_and_one_of_somebodys(place: Place) -> None:
         assert only(found, name).repair is None
 
 
+def test_a_drain_by_swarmctl_is_undone_by_swarmctl(place: Place) -> None:
+    place.lab.set_availability("wkr1", "drain")
+    label = {"swarmctl.draining": "2026-01-31T12:00:00Z"}
+    place.lab.nodes = [
+        replace(n, labels=label) if n.hostname == "wkr1" else n for n in place.lab.nodes
+    ]
+    assert only(place.findings(), "wkr1").command == "swarmctl node activate wkr1"
+
+
 def test_a_plan_that_stops_a_machine_is_no_reason_to_activate_it(place: Place) -> None:
     place.runs.save(pending(UndoAction.START_INSTANCE, "wkr2"))
     place.lab.set_availability("wkr2", "drain")
