@@ -71,7 +71,7 @@ def test_the_journal_says_how_long_each_listener_named_the_dead_node(journal: Jo
     assert one.noticed_s is not None
     assert DETECT_S - 0.5 < one.noticed_s - fault < DETECT_S + 0.5
     assert LATE_S - 0.5 < one.until_s - one.noticed_s < LATE_S + 1
-    assert one.sent - 1 <= one.lost <= one.sent  # one may have answered at that moment
+    assert one.sent - one.lost < 5  # some may have answered at that moment
     assert one.lost > 10
     assert dns.stale_s == one.seconds
 
