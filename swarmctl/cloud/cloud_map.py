@@ -64,9 +64,11 @@ class CloudMap:
     """
 
     def __init__(self, namespace: str, client: Any = None) -> None:
-        self._api: Any = client or _client()
+        self._api: Any = client or cloud_map_client()
         self.namespace = namespace
-        self._id = self._find()
+        found = self._find()
+        self._id = str(found["Id"])
+        self._cluster = tags_of(self._api, str(found["Arn"])).get(CLUSTER_TAG, "")
 
     def services(self) -> tuple[CloudService, ...]:
         """All services of the namespace, whoever made them."""
@@ -84,9 +86,7 @@ class CloudMap:
 
     def owner(self, service: CloudService) -> str:
         """Who made a service, by its tag; ``""`` when it has none."""
-        with _errors_in_words():
-            tags = self._api.list_tags_for_resource(ResourceARN=service.arn)["Tags"]
-        return next((str(tag["Value"]) for tag in tags if tag["Key"] == OWNER_TAG), "")
+        return tags_of(self._api, service.arn).get(OWNER_TAG, "")
 
     def create(self, name: str, records: Iterable[str], owner: str) -> CloudService:
         """Make a service; repeating it with the same arguments is no error.
@@ -94,11 +94,12 @@ class CloudMap:
         Args:
             name: for SRV records ``_web._tcp``.
             records: types of its DNS records; SRV cannot be with others, nor changed later.
-            owner: for the tag.
+            owner: for the tag. The tag of the namespace's cluster is copied, for policies.
         """
+        tags = {OWNER_TAG: owner} | ({CLUSTER_TAG: self._cluster} if self._cluster else {})
         types = sorted(records)
         dns = [{"Type": kind, "TTL": TTL_S} for kind in types]
-        with _errors_in_words():
+        with errors_in_words():
             made = self._api.create_service(
                 Name=name,
                 NamespaceId=self._id,
@@ -106,13 +107,13 @@ class CloudMap:
                     :_REQUEST_ID
                 ],
                 DnsConfig={"DnsRecords": dns, "RoutingPolicy": "MULTIVALUE"},
-                Tags=[{"Key": OWNER_TAG, "Value": owner}],
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
             )["Service"]
         return CloudService(made["Id"], made["Arn"], name, frozenset(types))
 
     def delete(self, service: CloudService) -> None:
         """Remove a service without instances."""
-        with _errors_in_words():
+        with errors_in_words():
             self._api.delete_service(Id=service.id)
 
     def instances(self, service: CloudService) -> tuple[CloudInstance, ...]:
@@ -122,7 +123,7 @@ class CloudMap:
 
     def discover(self, service: CloudService) -> tuple[CloudInstance, ...]:
         """The instances of a service as its clients get them: at most 1,000, the healthy ones."""
-        with _errors_in_words():
+        with errors_in_words():
             found = self._api.discover_instances(
                 NamespaceName=self.namespace, ServiceName=service.name, MaxResults=1000
             )["Instances"]
@@ -142,22 +143,12 @@ class CloudMap:
         return self._begin("deregister_instance", ServiceId=service.id, InstanceId=id_)
 
     def ended(self, operation: str) -> bool:
-        """Whether an operation has succeeded; ``False`` while it is under way.
-
-        Raises:
-            OperationFailedError: it failed.
-            CloudError: AWS does not say.
-        """
-        with _errors_in_words():
-            found = self._api.get_operation(OperationId=operation)["Operation"]
-        if found["Status"] == "FAIL":
-            why = found.get("ErrorMessage") or found.get("ErrorCode") or "no reason given"
-            raise OperationFailedError(f"Cloud Map: the operation {operation} failed: {why}")
-        return bool(found["Status"] == "SUCCESS")
+        """See :func:`ended`."""
+        return ended(self._api, operation)
 
     def _begin(self, call: str, **arguments: Any) -> str:
         """Begin an operation, or find the one that already does the same."""
-        with _errors_in_words():
+        with errors_in_words():
             try:
                 return str(getattr(self._api, call)(**arguments)["OperationId"])
             except botocore.exceptions.ClientError as fault:
@@ -166,22 +157,50 @@ class CloudMap:
                     raise
                 return same
 
-    def _find(self) -> str:
-        found = self._pages("list_namespaces", "Namespaces")
-        ids = [n["Id"] for n in found if n["Name"] == self.namespace]
-        if len(ids) != 1:
-            many = "there is no" if not ids else "there are several"
+    def _find(self) -> dict[str, Any]:
+        found = [n for n in namespaces(self._api) if n["Name"] == self.namespace]
+        if len(found) != 1:
+            many = "there is no" if not found else "there are several"
             raise CloudError(
                 f"Cloud Map: {many} namespace {self.namespace}",
-                "create it: aws servicediscovery create-private-dns-namespace "
-                f"--name {self.namespace} --vpc VPC",
+                f"create it: swarmctl discovery namespace create {self.namespace} "
+                "--vpc VPC --cluster NAME",
             )
-        return str(ids[0])
+        return found[0]
 
     def _pages(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
-        with _errors_in_words():
+        with errors_in_words():
             pages = self._api.get_paginator(call).paginate(**arguments)
             return [item for page in pages for item in page[key]]
+
+
+def ended(api: Any, operation: str) -> bool:
+    """Whether an operation has succeeded; ``False`` while it is under way.
+
+    Raises:
+        OperationFailedError: it failed.
+        CloudError: AWS does not say.
+    """
+    with errors_in_words():
+        found = api.get_operation(OperationId=operation)["Operation"]
+    if found["Status"] == "FAIL":
+        why = found.get("ErrorMessage") or found.get("ErrorCode") or "no reason given"
+        raise OperationFailedError(f"Cloud Map: the operation {operation} failed: {why}")
+    return bool(found["Status"] == "SUCCESS")
+
+
+def namespaces(api: Any) -> list[dict[str, Any]]:
+    """All namespaces of the region, as ListNamespaces has them."""
+    with errors_in_words():
+        pages = api.get_paginator("list_namespaces").paginate()
+        return [each for page in pages for each in page["Namespaces"]]
+
+
+def tags_of(api: Any, arn: str) -> dict[str, str]:
+    """The tags of a namespace or service."""
+    with errors_in_words():
+        tags = api.list_tags_for_resource(ResourceARN=arn)["Tags"]
+    return {str(tag["Key"]): str(tag["Value"]) for tag in tags}
 
 
 def namespaces_of(cluster: str, client: Any = None) -> tuple[str, ...]:
@@ -190,19 +209,16 @@ def namespaces_of(cluster: str, client: Any = None) -> tuple[str, ...]:
     Raises:
         CloudError: a call failed.
     """
-    api = client or _client()
-    with _errors_in_words():
-        pages = api.get_paginator("list_namespaces").paginate()
-        found = [each for page in pages for each in page["Namespaces"]]
-        return tuple(
-            str(each["Name"])
-            for each in found
-            if {"Key": CLUSTER_TAG, "Value": cluster}
-            in api.list_tags_for_resource(ResourceARN=each["Arn"])["Tags"]
-        )
+    api = client or cloud_map_client()
+    return tuple(
+        str(each["Name"])
+        for each in namespaces(api)
+        if tags_of(api, each["Arn"]).get(CLUSTER_TAG) == cluster
+    )
 
 
-def _client() -> Any:
+def cloud_map_client() -> Any:
+    """boto3's client for the environment's region and credentials."""
     session = aws_session()
     if session.region_name is None:
         raise CloudError("no AWS region is set", "export AWS_REGION=eu-central-1")
@@ -223,7 +239,8 @@ def _is_address(host: str) -> bool:
 
 
 @contextmanager
-def _errors_in_words() -> Iterator[None]:
+def errors_in_words() -> Iterator[None]:
+    """Turn botocore's errors into ours."""
     try:
         yield
     except botocore.exceptions.ClientError as fault:

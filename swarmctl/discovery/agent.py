@@ -18,14 +18,14 @@ from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.contact import Contact
 from swarmctl.discovery.edition import Edition, KeyValue, difference, follow
 from swarmctl.discovery.endpoint import Problem
-from swarmctl.discovery.forgotten.ask_nodes import ask_nodes, forgotten, with_ports
+from swarmctl.discovery.forgotten.ask_nodes import AskPorts, forgotten, with_ports
 from swarmctl.discovery.forgotten.memory import Memory, complete
 from swarmctl.discovery.listeners.listener import Outlet, State
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Port, Swarm
-from swarmctl.swarm.observe.host_ports import Shell, read_host_ports
 
-ASK_NODES_EVERY_S = 5.0
+ASK_PORTS_EVERY_S, LONGEST_ASK_PAUSE_S = 5.0, 300.0
+START_S = 20.0
 
 
 class Source(Protocol):
@@ -51,7 +51,7 @@ class Agent:
         outlets: who publishes.
         contact: updated at each poll.
         note: called with each line of the log.
-        shell: commands on the nodes, for ports that the managers forgot; ``None`` without.
+        ask: finds ports that the managers forgot; ``None`` if nobody else knows them.
         interval: seconds between two polls.
         wait: lets so many seconds pass, or fewer if the managers report a change.
     """
@@ -59,7 +59,7 @@ class Agent:
     source: Source
     contact: Contact
     note: Callable[[str], None]
-    shell: Shell | None = None
+    ask: AskPorts | None = None
     interval: float = 0.5
     wait: Callable[[float], None] = time.sleep
     outlets: list[Outlet] = field(default_factory=list)
@@ -68,7 +68,45 @@ class Agent:
     _problems: tuple[Problem, ...] = ()
     _nodes: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
     _asked: Future[dict[str, tuple[Port, ...]]] | None = None
-    _asked_at: float = 0.0
+    _ask_at: float = 0.0
+    _asks: int = 0  # in vain
+
+    def start(self, seconds: float = START_S) -> None:
+        """Poll for the first time, when the ports that the managers forgot are known.
+
+        Else the first edition would call services gone that serve, and a load balancer would send
+        them nothing.
+
+        Args:
+            seconds: to wait for these ports at most.
+
+        Raises:
+            SwarmctlError: no manager answers.
+        """
+        deadline = time.monotonic() + seconds
+        waiting = False
+        while missing := self._learn():
+            if time.monotonic() >= deadline:
+                self.note(f"not known in {seconds:g} s: the host ports of {', '.join(missing)}")
+                break
+            if not waiting:
+                self.note(f"asking for the host ports of {', '.join(missing)}")
+                waiting = True
+            self.wait(1.0)
+        self.poll()
+
+    def _learn(self) -> tuple[str, ...]:
+        """Ask for forgotten ports, and wait; returns the services of which some are missing."""
+        swarm, self._memory = complete(self.source.snapshot(), self._memory)
+        if self.ask is None or not (services := forgotten(swarm)):
+            return ()
+        try:
+            found = self.ask(swarm, services)
+        except SwarmctlError as fault:
+            self.note(f"forgotten host ports: {_line(fault)}")
+            found = {}
+        swarm, self._memory = complete(with_ports(swarm, found), self._memory)
+        return tuple(service.name for service in forgotten(swarm))
 
     def run(self, stop: threading.Event) -> None:
         """Poll until ``stop`` is set."""
@@ -100,7 +138,7 @@ class Agent:
         if self.contact.lost:
             self.note(f"a manager answers again, after {self.contact.age:.1f} s")
         self.contact.heard()
-        swarm, self._memory = complete(self._with_ports_of_nodes(swarm), self._memory)
+        swarm, self._memory = complete(self._with_asked_ports(swarm), self._memory)
         edition = follow(self.edition, catalogue(swarm), keys, time.time_ns() // 1_000_000)
         if edition is not self.edition:
             self._log(edition)
@@ -123,24 +161,28 @@ class Agent:
             self.note(f"{problem.service}: not published: {problem.text}")
         self._problems = edition.catalogue.problems
 
-    def _with_ports_of_nodes(self, swarm: Swarm) -> Swarm:
-        """The snapshot with the ports that nodes reported.
-
-        They are asked beside the polls; at the start they are waited for, so that an agent that is
-        started again does not call a service gone because the managers forgot its ports.
-        """
+    def _with_asked_ports(self, swarm: Swarm) -> Swarm:
+        """The snapshot with ports that were asked for beside the polls, ever more rarely."""
         if self._asked is not None and self._asked.done():
-            swarm, self._asked = with_ports(swarm, self._asked.result()), None
-        if self.shell is None or self._asked is not None:
+            swarm, self._asked = with_ports(swarm, self._answer(self._asked)), None
+        if self.ask is None or self._asked is not None:
             return swarm
-        if self.edition is None:
-            return ask_nodes(swarm, self.shell)
         known, _ = complete(swarm, self._memory)
         services, now = forgotten(known), time.monotonic()
-        if services and now - self._asked_at >= ASK_NODES_EVERY_S:
-            self._asked_at = now
-            self._asked = self._nodes.submit(read_host_ports, self.shell, known, services)
+        if not services:
+            self._asks = 0
+        elif now >= self._ask_at:
+            self._ask_at = now + min(LONGEST_ASK_PAUSE_S, ASK_PORTS_EVERY_S * 2.0**self._asks)
+            self._asks = min(self._asks + 1, 10)
+            self._asked = self._nodes.submit(self.ask, known, services)
         return swarm
+
+    def _answer(self, asked: Future[dict[str, tuple[Port, ...]]]) -> dict[str, tuple[Port, ...]]:
+        try:
+            return asked.result()
+        except SwarmctlError as fault:
+            self.note(f"forgotten host ports: {_line(fault)}")
+            return {}
 
 
 def _line(fault: SwarmctlError) -> str:

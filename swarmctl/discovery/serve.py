@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from swarmctl.cloud.session import calls
@@ -14,6 +15,7 @@ from swarmctl.discovery.agent import Agent
 from swarmctl.discovery.consul.dns_server import DnsListener
 from swarmctl.discovery.consul.identity import Identity
 from swarmctl.discovery.contact import Contact
+from swarmctl.discovery.forgotten.ask_nodes import AskPorts
 from swarmctl.discovery.listeners.aws import Aws
 from swarmctl.discovery.listeners.listener import Listener, Outlet
 from swarmctl.discovery.listeners.sockets import Place, listen_dns, listen_tcp
@@ -21,6 +23,7 @@ from swarmctl.discovery.metrics import metrics
 from swarmctl.discovery.source import LiveSource
 from swarmctl.errors import require_extra
 from swarmctl.swarm.observe.events import SwarmEvents
+from swarmctl.swarm.observe.host_ports import Shell, read_host_ports
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
@@ -77,9 +80,11 @@ def serve(
         contact = Contact()
         events = SwarmEvents(source.target.endpoints)
         ends.callback(events.close)
-        agent = Agent(source, contact, note, source.target.shell(), options.interval, events.wait)
+        aws = options.aws(source.target)
+        ask = ports_from(source.target.shell(), aws.cloud_map, source.cluster_id)
+        agent = Agent(source, contact, note, ask, options.interval, events.wait)
         ends.callback(agent.close)
-        agent.poll()
+        agent.start()
         consul = HttpListener(
             http,
             options.identity,
@@ -90,13 +95,25 @@ def serve(
         names = DnsListener((udp, tcp), options.identity)
         ends.callback(names.close)
         listeners: list[Listener] = [consul, names]
-        listeners += options.aws(source.target).publishers(source.cluster_id, note)
+        listeners += aws.publishers(source.cluster_id, note)
         agent.outlets += [Outlet(listener, note) for listener in listeners]
         for outlet in agent.outlets:
             ends.callback(outlet.close)
         agent.offer()
         note(f"Consul API on http://{_bound(http)}, DNS on {_bound(udp)} (UDP and TCP)")
         agent.run(stop)
+
+
+def ports_from(shell: Shell | None, namespace: str, owner: Callable[[], str]) -> AskPorts | None:
+    """Who knows ports that the managers forgot: the nodes, or else the namespace."""
+    if shell is not None:
+        return partial(read_host_ports, shell)
+    if not namespace:
+        return None
+    from swarmctl.cloud.cloud_map import CloudMap
+    from swarmctl.discovery.forgotten.published import PublishedPorts
+
+    return PublishedPorts(partial(CloudMap, namespace), owner)
 
 
 def _bound(listening: socket.socket) -> str:

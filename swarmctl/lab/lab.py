@@ -28,6 +28,7 @@ from swarmctl.lab.balancer.machine import states as balancer_states
 from swarmctl.lab.firewall import OPERATOR, compile_rules, gateway_of
 from swarmctl.lab.host.addresses import Taken, first_free, taken_here
 from swarmctl.lab.image.ensure import Images, ensure_images
+from swarmctl.lab.image.recipes import BASE_IMAGE_VARIABLE, image_tags
 from swarmctl.lab.paths import ROOT, LabPaths, Record, held, known_labs
 from swarmctl.lab.vpc_services import API
 from swarmctl.reading.files import PRIVATE
@@ -112,9 +113,9 @@ def up(name: str, step: Step, note: Note) -> str:
                     with step("a machine boots on this host"):
                         _check_boot(client, name, images)
                 with step("image mirror"):
-                    network.start_mirror(client, name, images.registry)
+                    registry = network.start_mirror(client, name, images.registry)
                 with step("AWS API"):
-                    _choose(client, paths)
+                    _choose(client, paths, registry)
                     _serve(paths)
             except BaseException:
                 shield()
@@ -124,8 +125,8 @@ def up(name: str, step: Step, note: Note) -> str:
     return endpoint(paths)
 
 
-def _choose(client: docker.DockerClient, paths: LabPaths) -> None:
-    """Record a new key for the API, and a free range for the playbooks' VPC."""
+def _choose(client: docker.DockerClient, paths: LabPaths, registry: str) -> None:
+    """Record a new key for the API, a free range for the playbooks' VPC, and where images go."""
     with held(paths.directory.with_name("_addresses.lock"), timeout_s=30):
         taken = [
             Taken(IPv4Network(cidr), f"the lab {other}")
@@ -133,7 +134,9 @@ def _choose(client: docker.DockerClient, paths: LabPaths) -> None:
             if (cidr := LabPaths(other).recorded().vpc_cidr)
         ]
         cidr = first_free((*taken, *taken_here(client, paths.name)))
-        paths.keep(Record(f"LAB{token_hex(8).upper()}", token_urlsafe(30), cidr))
+        key, secret = f"LAB{token_hex(8).upper()}", token_urlsafe(30)
+        base = image_tags(base_image=os.environ.get(BASE_IMAGE_VARIABLE) or None).base
+        paths.keep(Record(key, secret, cidr, registry, base))
 
 
 def down(name: str, step: Step) -> None:
@@ -201,6 +204,8 @@ def environment(name: str) -> dict[str, str]:
         "SWARMCTL_STATE": str(paths.state),
         "SWARMCTL_ADMIN_CIDR": f"{OPERATOR}/32",
         "SWARMCTL_VPC_CIDR": record.vpc_cidr,
+        "SWARMCTL_REGISTRY": record.registry,
+        "SWARMCTL_IMAGE_BASE": record.image_base,
     }
 
 

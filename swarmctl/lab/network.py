@@ -6,6 +6,7 @@ from ipaddress import ip_network
 
 import docker
 from docker.errors import APIError, NotFound
+from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
 from swarmctl.errors import SwarmctlError
@@ -32,8 +33,12 @@ def mirror_ip(cidr: str) -> str:
     return str(ip_network(cidr)[3])
 
 
-def start_mirror(client: docker.DockerClient, lab: str, image: str) -> None:
-    """Start the lab's image mirror, unless it already runs from the same image."""
+def start_mirror(client: docker.DockerClient, lab: str, image: str) -> str:
+    """Start the lab's image mirror, unless it already runs from the same image.
+
+    Returns:
+        Its address on this computer, where images of one's own can be pushed.
+    """
     name = mirror_container(lab)
     try:
         present = client.containers.get(name)
@@ -41,9 +46,23 @@ def start_mirror(client: docker.DockerClient, lab: str, image: str) -> None:
         present = None
     if present is not None:
         if present.status == "running" and present.attrs["Config"]["Image"] == image:
-            return
+            return _published(present)
         present.remove(force=True, v=True)
-    client.containers.run(image, name=name, detach=True, labels={LAB_LABEL: lab})
+    return _published(
+        client.containers.run(
+            image,
+            name=name,
+            detach=True,
+            ports={"5000/tcp": ("127.0.0.1", 0)},  # the Engine accepts plain HTTP there
+            labels={LAB_LABEL: lab},
+        )
+    )
+
+
+def _published(mirror: Container) -> str:
+    mirror.reload()
+    bindings = mirror.ports["5000/tcp"] or []
+    return f"127.0.0.1:{bindings[0]['HostPort']}"
 
 
 def ensure_network(

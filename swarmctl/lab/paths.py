@@ -22,6 +22,8 @@ class Record:
     key_id: str = ""  # of the only AWS access key that the lab accepts
     secret: str = field(default="", repr=False)
     vpc_cidr: str = ""  # a free range, for the playbooks' VPC
+    registry: str = ""  # where images for the machines can be pushed
+    image_base: str = ""  # the Debian image that such images can be based on
     pid: int = 0
     port: int = 0
 

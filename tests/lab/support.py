@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import boto3
+
 from swarmctl.wait import wait_for
 
 if TYPE_CHECKING:
@@ -53,6 +55,15 @@ class Lab:
         path = f"playbooks/{name}.yml"
         done = self.run(str(BIN / "ansible-playbook"), path, *words, timeout=600)
         return Playbook(done.returncode, done.stdout + done.stderr)
+
+    def client(self, service: str) -> Any:
+        """boto3's client for a service of the lab's AWS."""
+        session: Any = boto3.Session(
+            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.env["AWS_REGION"],
+        )
+        return session.client(service, endpoint_url=self.env["AWS_ENDPOINT_URL"])
 
     def status(self) -> dict[str, Any]:
         """The output of ``swarmctl status --format json``."""

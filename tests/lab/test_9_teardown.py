@@ -35,6 +35,14 @@ def test_teardown_leaves_no_resource_and_no_machine(
     assert lab.ec2.describe_key_pairs()["KeyPairs"] == []
     volumes = [v for v in lab.ec2.describe_volumes()["Volumes"] if v["State"] != "deleted"]
     assert volumes == []
+    for service, call, key in (
+        ("elbv2", "describe_load_balancers", "LoadBalancers"),
+        ("elbv2", "describe_target_groups", "TargetGroups"),
+        ("servicediscovery", "list_namespaces", "Namespaces"),
+        ("iam", "list_roles", "Roles"),
+        ("iam", "list_instance_profiles", "InstanceProfiles"),
+    ):
+        assert getattr(lab.client(service), call)()[key] == [], call
     machines = engine.containers.list(
         all=True, filters={"label": [f"swarmctl.lab={NAME}", "swarmctl.instance"]}
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.discovery import check, run, show, sync
+from swarmctl.cli.discovery import check, namespace, run, show, sync
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,3 +14,4 @@ app.command()(run.run)
 app.command("list")(show.list_)
 app.command()(check.check)
 app.command()(sync.sync)
+app.add_typer(namespace.app, name="namespace")

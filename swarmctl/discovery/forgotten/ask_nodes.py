@@ -1,12 +1,16 @@
-"""Host ports that the managers forgot, read on the nodes themselves over SSH."""
+"""Host ports that the managers forgot, read on the nodes themselves over SSH, or elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from swarmctl.discovery.catalogue import host_ports
 from swarmctl.swarm.model import Port, Service, Swarm
 from swarmctl.swarm.observe.host_ports import Shell, read_host_ports
+
+# Finds the host ports of these services' tasks, by task id; those it does not know are left out.
+AskPorts = Callable[[Swarm, Sequence[Service]], dict[str, tuple[Port, ...]]]
 
 
 def forgotten(swarm: Swarm) -> tuple[Service, ...]:

@@ -57,15 +57,30 @@ def read_current(engine: Engine, stack: str) -> CurrentStack:
     def of_the_stack(entries: Mapping[str, Json]) -> dict[str, Json]:
         return {name: entry for name, entry in entries.items() if stack_of(entry) == stack}
 
+    services = _by_name(engine.get("/services", label=[f"{STACK_LABEL}={stack}"]))
+    names = {network["Id"]: name for name, network in networks.items()}
     return CurrentStack(
         stack,
-        services=_by_name(engine.get("/services", label=[f"{STACK_LABEL}={stack}"])),
+        services=services,
         secrets=of_the_stack(secrets),
         configs=of_the_stack(configs),
         networks=of_the_stack(networks),
         known={"secrets": secrets, "configs": configs},
-        network_names={network["Id"]: name for name, network in networks.items()},
+        network_names=names | _unlisted(engine, services, names),
     )
+
+
+def _unlisted(
+    engine: Engine, services: Mapping[str, Json], names: Mapping[str, str]
+) -> dict[str, str]:
+    """The names of networks that are not listed: Swarm has an id of its own for ``host``."""
+    used = {
+        str(network["Target"])
+        for service in services.values()
+        for network in service["Spec"].get("TaskTemplate", {}).get("Networks") or ()
+    }
+    unlisted = sorted(used - set(names) - set(names.values()))
+    return {id_: str(engine.get(f"/networks/{id_}")["Name"]) for id_ in unlisted}
 
 
 def stack_of(entry: Json) -> str:

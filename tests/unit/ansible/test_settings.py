@@ -33,6 +33,8 @@ def settings(**changes: Any) -> dict[str, Any]:
         "availability_zones": ZONES,
         "aws_region": "eu-central-1",
         "cluster_name": "swarm_app",
+        "discovery_enabled": False,
+        "discovery_image": "",
         "docker_engine_daemon_options": {},
         "docker_engine_source": "distribution",
         "instance_type": "t3.small",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from swarmctl.discovery.agent import Agent
 from swarmctl.discovery.contact import Contact
 from swarmctl.discovery.edition import KeyValue
 from swarmctl.errors import SwarmctlError
-from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.model import Port, Swarm
+from swarmctl.swarm.observe.host_ports import read_host_ports
 from swarmctl.wait import wait_for
 from tests.unit.discovery.shop import port, shop
 from tests.unit.engine_json import task
@@ -104,16 +106,25 @@ class Nodes:
         return f"task7 {ports}\ntask8 {ports}\nother {ports}\n" if node == "wkr_1" else ""
 
 
-def test_a_port_that_the_managers_never_told_is_read_on_the_node() -> None:
+FORGOTTEN = shop(tasks=[task("shop_web", "wkr_1", 1, id="task7")])
+
+
+def asking(swarm: Swarm, ask: Any) -> tuple[Agent, Outlets, list[str]]:
+    """An agent that sees the same Swarm for ever, and can ask for ports."""
+    notes, outlets = list[str](), Outlets()
+    source = Script([swarm] * 10_000, threading.Event())
+    agent = Agent(source, Contact(), notes.append, ask, wait=lambda _: None)
+    agent.outlets = outlets
+    return agent, outlets, notes
+
+
+def test_a_port_that_the_managers_never_told_is_asked_for() -> None:
     """At the start before anything is published, later beside the polls."""
-    forgotten = shop(tasks=[task("shop_web", "wkr_1", 1, id="task7")])
-    stop, nodes = threading.Event(), Nodes()
-    agent = Agent(Script([forgotten] * 10_000, stop), Contact(), lambda _: None, nodes)
-    agent.outlets = outlets = Outlets()
-    agent.poll()
+    agent, outlets, _ = asking(FORGOTTEN, partial(read_host_ports, Nodes()))
+    agent.start()
     assert outlets.offered == [["10.42.0.5:32999"]]
     later = shop(tasks=[task("shop_web", "wkr_1", 1, id="task8")])
-    agent.source = Script([later] * 10_000, stop)
+    agent.source = Script([later] * 10_000, threading.Event())
 
     def offered() -> tuple[bool | None, str]:
         agent.poll()
@@ -124,3 +135,32 @@ def test_a_port_that_the_managers_never_told_is_read_on_the_node() -> None:
     assert agent.edition is not None
     assert agent.edition.catalogue.problems == ()
     agent.close()
+
+
+def test_nothing_is_published_before_forgotten_ports_are_known() -> None:
+    """Broken: a new agent on a slow machine takes serving replicas from the load balancer."""
+    answers: list[Any] = [SwarmctlError("slow"), {}, {"task7": (Port("tcp", 80, 32999, "host"),)}]
+
+    def ask(swarm: Swarm, services: Any) -> Any:
+        assert outlets.offered == []
+        answer = answers.pop(0)
+        if isinstance(answer, SwarmctlError):
+            raise answer
+        return answer
+
+    agent, outlets, notes = asking(FORGOTTEN, ask)
+    agent.start()
+    assert outlets.offered == [["10.42.0.5:32999"]]
+    assert notes[:2] == [
+        "forgotten host ports: slow",
+        "asking for the host ports of shop_web",
+    ]
+
+
+def test_a_port_that_nobody_knows_does_not_hold_up_the_others_for_ever() -> None:
+    known = task("shop_web", "wkr_2", 2, id="task2", ports=[port(80, 32768)])
+    half = shop(tasks=[task("shop_web", "wkr_1", 1, id="task7"), known])
+    agent, outlets, notes = asking(half, lambda *_: {})
+    agent.start(seconds=0)
+    assert outlets.offered == [[WEB2]]
+    assert notes[0] == "not known in 0 s: the host ports of shop_web"

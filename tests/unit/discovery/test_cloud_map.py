@@ -125,4 +125,4 @@ def test_what_was_removed_behind_its_back_comes_back_when_it_is_read_again(api: 
 def test_a_namespace_that_does_not_exist_is_named_with_the_command_that_makes_it(api: Api) -> None:
     with pytest.raises(CloudError, match="there is no namespace other") as caught:
         CloudMap("other", api.client)
-    assert "create-private-dns-namespace" in caught.value.hint
+    assert "discovery namespace create other" in caught.value.hint

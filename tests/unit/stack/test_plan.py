@@ -47,6 +47,20 @@ def test_a_service_that_needs_no_change_is_not_touched() -> None:
     assert fake.sent == []
 
 
+def test_a_service_in_the_hosts_network_needs_no_change_either() -> None:
+    """Swarm turns ``host`` into an id that no listing of networks has."""
+
+    class WithHost(FakeEngine):
+        def get(self, path: str, **filters: list[str]) -> Any:
+            if path == "/networks/6bmehuqtdut5":
+                return {"Id": "6bmehuqtdut5", "Name": "host", "Scope": "swarm"}
+            return super().get(path, **filters)
+
+    fake = WithHost()
+    fake.add("services", service_spec("web", networks=[{"Target": "6bmehuqtdut5"}]))
+    assert planned(fake, services(service_spec("web", networks=[{"Target": "host"}]))).empty
+
+
 def test_new_changed_and_removed_services_are_distinguished() -> None:
     todo = planned(
         engine("web", "old"), services(service_spec("web", replicas=3), service_spec("api"))

@@ -89,7 +89,7 @@ def test_an_endpoint_that_is_an_address_is_asked_without_a_prefix(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     urls: list[str] = []
-    client = cloud_map._client()
+    client = cloud_map.cloud_map_client()
 
     def sent(request: object, **_: object) -> None:
         urls.append(str(getattr(request, "url", "")))

@@ -1,0 +1,111 @@
+"""The managers' role may do what the agent does, to what is its cluster's, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import jinja2
+import pytest
+from botocore import xform_name
+
+from swarmctl.lab.access.policies import Verdict, judge
+from tests.unit.ansible.filters import ROOT
+
+TEMPLATE = ROOT / "roles/ec2_iam/templates/discovery.json.j2"
+POLICY = jinja2.Template(TEMPLATE.read_text(), undefined=jinja2.StrictUndefined).render(
+    ec2_iam_cluster="shop", ec2_iam_region="eu-central-1", ec2_iam_load_balancer="shop"
+)
+CLOUD = ROOT / "swarmctl/cloud"
+# Each service of AWS by its name in boto3, with the modules through which the agent calls it.
+MODULES = {
+    ("servicediscovery", "servicediscovery"): ["cloud_map.py"],
+    ("elbv2", "elasticloadbalancing"): [
+        "load_balancer.py", "target_groups.py", "listener_rules.py"
+    ],
+}  # fmt: skip
+NOT_THE_AGENT = {"servicediscovery:DiscoverInstances"}  # `discovery check` asks as a client does
+# Needed by a call, or made in the caller's name.
+IMPLIED = {
+    "elasticloadbalancing:AddTags",
+    "servicediscovery:TagResource",
+    "route53:ChangeResourceRecordSets",
+    "route53:GetHostedZone",
+    "route53:ListHostedZonesByName",
+    "ec2:DescribeInstances",  # which instance is which node
+}
+OURS = {"swarmctl:cluster": "shop", "swarmctl:owner": "discovery"}
+THEIRS = {"swarmctl:cluster": "other", "swarmctl:owner": "discovery"}
+ELB = "arn:aws:elasticloadbalancing:eu-central-1:123456789012"
+
+
+def called(path: Path, service: str) -> set[str]:
+    """The operations of a service whose names a module has, as boto3 writes them."""
+    model = botocore.session.get_session().get_service_model(service)
+    known = {xform_name(operation): operation for operation in model.operation_names}
+    words = {
+        node.attr if isinstance(node, ast.Attribute) else str(node.value)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute | ast.Constant)
+    }
+    return {operation for word, operation in known.items() if word in words}
+
+
+def test_each_action_that_the_agent_calls_is_allowed_and_no_other() -> None:
+    wanted = IMPLIED | {
+        f"{prefix}:{operation}"
+        for (service, prefix), modules in MODULES.items()
+        for module in modules
+        for operation in called(CLOUD / module, service)
+    }
+    listed: set[str] = set()
+    for statement in json.loads(POLICY)["Statement"]:
+        actions = statement["Action"]
+        listed |= {actions} if isinstance(actions, str) else set(actions)
+    assert listed == wanted - NOT_THE_AGENT
+
+
+def verdict(action: str, resource: str, **context: dict[str, str]) -> Verdict:
+    """Whether the policy allows a call; ``asked`` and ``tags``: of the request, the resource."""
+    known = {
+        "aws:requestedregion": ["eu-central-1"],
+        **{f"aws:requesttag/{k}": [v] for k, v in context.get("asked", {}).items()},
+        **{f"aws:resourcetag/{k}": [v] for k, v in context.get("tags", {}).items()},
+    }
+    return judge([POLICY], action, [resource], known)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "context"),
+    [
+        ("DeleteTargetGroup", "targetgroup/shop-web-1/1", "tags"),
+        ("RegisterTargets", "targetgroup/shop-web-1/1", "tags"),
+        ("CreateTargetGroup", "targetgroup/shop-web-1/*", "asked"),
+        ("CreateRule", "listener/app/shop/1/2", "asked"),
+        ("SetRulePriorities", "listener-rule/app/shop/1/2/3", "tags"),
+    ],
+)
+def test_only_what_has_the_clusters_tags_may_be_changed(
+    action: str, resource: str, context: str
+) -> None:
+    where = f"{ELB}:{resource}"
+    allowed: Any = {context: OURS}
+    foreign: Any = {context: THEIRS}
+    assert verdict(f"elasticloadbalancing:{action}", where, **allowed) is Verdict.ALLOWED
+    assert verdict(f"elasticloadbalancing:{action}", where, **foreign) is Verdict.NOT_ALLOWED
+    assert verdict(f"elasticloadbalancing:{action}", where) is Verdict.NOT_ALLOWED
+
+
+def test_rules_are_made_on_the_clusters_load_balancer_only() -> None:
+    where = f"{ELB}:listener/app/other/1/2"
+    assert verdict("elasticloadbalancing:CreateRule", where, asked=OURS) is Verdict.NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    "action", ["ec2:TerminateInstances", "iam:PassRole", "elasticloadbalancing:DeleteLoadBalancer"]
+)
+def test_the_agent_may_do_nothing_else(action: str) -> None:
+    assert verdict(action, "*", tags=OURS) is Verdict.NOT_ALLOWED
