@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.journal.journal import ProbeSummary
 from swarmctl.chaos.probes import summary
+from swarmctl.chaos.probes.planned import behind_load_balancer
 from swarmctl.chaos.probes.probe import Client, Endpoint, Prober, ProbeResult
 from swarmctl.chaos.probes.published import ServiceEndpoints
 from swarmctl.chaos.probes.summary import Stretch, Unanswered
@@ -124,9 +125,29 @@ class Watch:
             self.try_snapshot()
             silent = self.silent(since=begin)
             if clock.now() - begin >= (self.patience_s if silent else STEADY_S):
-                return silent if named else self._without_other_protocols(silent)
+                left = self._without_closed(silent)
+                return left if named else self._without_other_protocols(left)
             self.log.progress.status(f"a steady state: {self.strength()}")
             clock.pause(INTERVAL_S)
+
+    def _without_closed(self, silent: tuple[Unanswered, ...]) -> tuple[Unanswered, ...]:
+        """Leave out services that are probed through the load balancer and never answer here.
+
+        Their ports on the nodes are open to the load balancer only.
+        """
+        answered = {r.endpoint.service for r in self.prober.results() if r.ok}
+        closed = {
+            name
+            for name in self.probed
+            if name not in answered and behind_load_balancer(name) in answered
+        }
+        if not closed:
+            return silent
+        text = ", ".join(sorted(closed))
+        self.log.note(f"not probed on the nodes, only the load balancer reaches them there: {text}")
+        self.places.services = [s for s in self.places.services if s.name not in closed]
+        self._aim_at(self.newest())
+        return self.silent(since=0.0)
 
     def _without_other_protocols(self, silent: tuple[Unanswered, ...]) -> tuple[Unanswered, ...]:
         """Leave out ports that accept connections but speak no HTTP; the user did not name them."""

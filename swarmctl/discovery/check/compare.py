@@ -44,10 +44,16 @@ def compare(
         published: what each publisher says.
         answers: to a request to each endpoint, by its place.
     """
+    closed = _closed(found, answers)
     every = [
         *(Disagreement("Swarm", p.service, "", p.text) for p in found.problems),
         *(each for source in published for each in _published(swarm, found, source)),
-        *(each for endpoint in found.endpoints for each in _answered(endpoint, answers)),
+        *(
+            each
+            for endpoint in found.endpoints
+            if endpoint.service not in closed
+            for each in _answered(endpoint, answers)
+        ),
     ]
     return tuple(sorted(set(every), key=lambda d: (d.name, d.place, d.source, d.text)))
 
@@ -79,6 +85,20 @@ def _why_stale(swarm: Swarm, place: str) -> tuple[str, str]:
     if not node.live:
         return f"is named, but its node {node.name} is {node.state}", node.updated_at
     return f"is named, but nothing serves there (node {node.name} is ready)", ""
+
+
+def _closed(found: Catalogue, answers: Mapping[str, Answer]) -> frozenset[str]:
+    """Services behind a load balancer of which no endpoint can be reached from here.
+
+    Their ports are open to the load balancer only; it says which of them do not answer.
+    """
+    reached = {
+        endpoint.service
+        for endpoint in found.endpoints
+        if (answer := answers.get(endpoint.place)) is not None
+        and answer.failure not in (Failure.UNREACHABLE, Failure.LATE)
+    }
+    return frozenset(e.service for e in found.endpoints if e.balanced) - reached
 
 
 def _answered(endpoint: Endpoint, answers: Mapping[str, Answer]) -> Iterator[Disagreement]:

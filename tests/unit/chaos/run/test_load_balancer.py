@@ -69,6 +69,16 @@ def test_it_must_answer_before_the_fault(tmp_path: Path) -> None:
     assert "stop wkr2" not in s.lab.log
 
 
+def test_ports_that_only_the_load_balancer_reaches_refuse_no_run(tmp_path: Path) -> None:
+    """Broken: behind a load balancer every run is refused, because the nodes are closed to us."""
+    s = behind(tmp_path, probes=(user_probe(URL, "web (load balancer)"),))
+    s.prober.silent = lambda e: e.client is not Client.LOAD_BALANCER
+    journal = s.experiment.run()
+    assert journal.outcome == "held"
+    assert journal.load_balancer[0].lost == 0
+    assert any("only the load balancer reaches them there: web" in x for x in s.progress.lines)
+
+
 def test_a_hypothesis_can_limit_what_users_lose(tmp_path: Path) -> None:
     strict = Hypothesis(tolerances={URL: Tolerance(success=1.0)})
     journal = behind(tmp_path, hypothesis=strict).experiment.run()

@@ -1,0 +1,34 @@
+"""Ports that only the load balancer reaches are no disagreement."""
+
+from __future__ import annotations
+
+from swarmctl.discovery.check.compare import compare
+from swarmctl.http import Answer, Failure
+from tests.unit.discovery.shop import NODES
+from tests.unit.engine_json import swarm
+from tests.unit.load_balancer.balanced import edition_of, http, runs
+
+SHOP = swarm(
+    NODES,
+    [http("auth", "/auth/*")],
+    [runs("auth", "wkr_1", 32768), runs("auth", "wkr_2", 32769, 2)],
+)
+LATE = Answer(3.0, None, Failure.LATE, "no answer within 3 s")
+WELL = Answer(0.1, 200, None, "HTTP 200")
+
+
+def failing(one: Answer, two: Answer) -> list[str]:
+    found = edition_of(SHOP).catalogue
+    answers = {"10.42.0.5:32768": one, "10.42.0.6:32769": two}
+    return [d.place for d in compare(SHOP, found, (), answers) if d.source == "request"]
+
+
+def test_a_service_that_cannot_be_reached_from_here_at_all_is_left_to_the_load_balancer() -> None:
+    """Broken: behind a load balancer, every check fails."""
+    assert failing(LATE, LATE) == []
+
+
+def test_one_that_is_silent_while_another_answers_is_named() -> None:
+    assert failing(LATE, WELL) == ["10.42.0.5:32768"]
+    error = Answer(0.1, 503, None, "HTTP 503")
+    assert failing(error, error) == ["10.42.0.5:32768", "10.42.0.6:32769"]
