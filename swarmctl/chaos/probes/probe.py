@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from threading import Event
@@ -123,6 +123,9 @@ class Prober(Protocol):
 
     def results(self) -> Sequence[ProbeResult]:
         """All finished probes so far, in the order in which they were sent."""
+
+    def forget(self, names: Collection[str]) -> None:
+        """Leave the probes of these services out of the results, now and later."""
 
     def unfinished(self, before_s: float) -> int:
         """How many probes sent before a moment (run time) have not ended yet."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from swarmctl.chaos.probes.planned import FixedProbe, PlannedProbe
@@ -36,6 +36,7 @@ class BackgroundProber:
         self._endpoints: Mapping[str, Sequence[Endpoint]] = {}
         self._done: list[ProbeResult] = []
         self._under_way: dict[tuple[str, int], float] = {}
+        self._forgotten: set[str] = set()
         self._stop = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
 
@@ -50,7 +51,12 @@ class BackgroundProber:
 
     def results(self) -> Sequence[ProbeResult]:
         """All finished probes so far, in the order in which they were sent."""
-        return sorted(self._done, key=lambda result: result.at_s)
+        counted = (r for r in self._done if r.endpoint.service not in self._forgotten)
+        return sorted(counted, key=lambda result: result.at_s)
+
+    def forget(self, names: Collection[str]) -> None:
+        """See :class:`swarmctl.chaos.probes.probe.Prober`."""
+        self._forgotten |= set(names)
 
     def unfinished(self, before_s: float) -> int:
         """How many probes sent before a moment have not ended yet."""

@@ -145,8 +145,7 @@ class Watch:
             return silent
         text = ", ".join(sorted(closed))
         self.log.note(f"not probed on the nodes, only the load balancer reaches them there: {text}")
-        self.places.services = [s for s in self.places.services if s.name not in closed]
-        self._aim_at(self.newest())
+        self._leave_out(closed)
         return self.silent(since=0.0)
 
     def _without_other_protocols(self, silent: tuple[Unanswered, ...]) -> tuple[Unanswered, ...]:
@@ -158,9 +157,14 @@ class Watch:
             return silent
         text = ", ".join(sorted(other))
         self.log.note(f"not probed, no HTTP behind the published port: {text}")
-        self.places.services = [s for s in self.places.services if s.name not in other]
-        self._aim_at(self.newest())
+        self._leave_out(other)
         return self.silent(since=0.0)
+
+    def _leave_out(self, names: Collection[str]) -> None:
+        """Probe these services no more, and count none of their probes."""
+        self.places.services = [s for s in self.places.services if s.name not in names]
+        self.prober.forget(names)
+        self._aim_at(self.newest())
 
     def silent(self, since: float) -> tuple[Unanswered, ...]:
         """The probed places without a good answer since a moment (run time)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +39,7 @@ class FakeProber:
     aims: Mapping[str, Sequence[Endpoint]] = field(default_factory=dict)
     done: list[ProbeResult] = field(default_factory=list)
     closed: bool = False
+    forgotten: set[str] = field(default_factory=set)
 
     def aim(self, endpoints: Mapping[str, Sequence[Endpoint]]) -> None:
         self.aims = endpoints
@@ -51,7 +52,14 @@ class FakeProber:
                 detail = "HTTP 200" if ok else "HTTP 503" if bad else "connection refused"
                 result = ProbeResult(self.clock.now(), place, ok, 0.004, detail, other, bad)
                 self.done.append(result)
-        return tuple(result for result in self.done if self._ended(result))
+        return tuple(
+            result
+            for result in self.done
+            if self._ended(result) and result.endpoint.service not in self.forgotten
+        )
+
+    def forget(self, names: Collection[str]) -> None:
+        self.forgotten |= set(names)
 
     def unfinished(self, before_s: float) -> int:
         return sum(r.at_s < before_s and not self._ended(r) for r in self.done)

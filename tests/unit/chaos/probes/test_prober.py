@@ -126,3 +126,17 @@ def test_a_stream_that_never_ends_does_not_keep_the_prober_from_closing(prober: 
     (result,) = running.results()
     assert result.ok
     assert result.latency_s < 0.2
+
+
+def test_what_is_left_out_is_no_result_before_and_after(
+    prober: Start, free_port: int, listener: socket.socket
+) -> None:
+    """Broken: a port that is closed to us on purpose counts as lost for the whole run."""
+    good = FixedProbe("good", Tcp(*listener.getsockname()), every_s=0.02)
+    closed = FixedProbe("closed", Tcp("127.0.0.1", free_port), every_s=0.02)
+    running = prober(good, closed)
+    _until(lambda: {r.endpoint.service for r in running.results()} == {"good", "closed"})
+    running.forget({"closed"})
+    sent = len(running.results())
+    _until(lambda: len(running.results()) > sent)
+    assert {result.endpoint.service for result in running.results()} == {"good"}
