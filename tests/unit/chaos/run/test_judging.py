@@ -350,3 +350,10 @@ def test_another_missing_replica_is_worth_waiting_for() -> None:
     assert not only_missing(Judgement((judged("web", 1, missing),), ()), [never(2)])
     assert only_missing(Judgement((judged("web", 1, missing),), ()), [never(2), never(3)])
     assert not only_missing(Judgement((one, judged("db", 2, missing)), ()), [never(2)])
+
+
+@pytest.mark.parametrize("returns", [True, False])
+def test_a_fault_that_was_not_complete_refutes_only_if_the_nodes_were_to_come_back(
+    returns: bool,
+) -> None:
+    assert reasons.refutes(reasons.FaultUnfinished(returns)) is returns
