@@ -14,11 +14,22 @@ from swarmctl.errors import Exit
 
 def check(
     http: Annotated[
-        str, typer.Option("--http", metavar="ADDRESS:PORT", help="Where Consul's HTTP API listens.")
-    ] = "127.0.0.1:8500",
+        str | None,
+        typer.Option(
+            "--http",
+            metavar="ADDRESS:PORT",
+            help="Where Consul's HTTP API listens.  [default: port 8500 of this machine and of the "
+            "nodes, where an agent answers]",
+        ),
+    ] = None,
     dns: Annotated[
-        str, typer.Option("--dns", metavar="ADDRESS:PORT", help="Where DNS listens.")
-    ] = "127.0.0.1:8600",
+        str | None,
+        typer.Option(
+            "--dns",
+            metavar="ADDRESS:PORT",
+            help="Where DNS listens.  [default: port 8600 of the same]",
+        ),
+    ] = None,
     domain: Annotated[
         str, typer.Option("--domain", metavar="NAME", help="The domain that DNS answers for.")
     ] = "consul",
@@ -48,20 +59,34 @@ def check(
     from swarmctl.cli.discovery.show import reader
     from swarmctl.cluster import named, resolve
     from swarmctl.discovery.check.check import check as compare
-    from swarmctl.discovery.check.consul_api import ConsulApi
-    from swarmctl.discovery.check.dns import Dns
-    from swarmctl.discovery.check.find import behind_load_balancer, in_cloud_map
+    from swarmctl.discovery.check.find import Choice, behind_load_balancer, in_cloud_map
     from swarmctl.discovery.listeners.sockets import parse_place
+    from swarmctl.network.access import balanced_services
+    from swarmctl.network.nodes import ClusterNodes
 
-    agent = (
-        ConsulApi(parse_place(http, "--http")),
-        Dns(parse_place(dns, "--dns"), domain.strip(".")),
+    chosen = Choice(
+        consul=parse_place(http, "--http") if http else None,
+        dns=parse_place(dns, "--dns") if dns else None,
+        domain=domain.strip("."),
     )
     target = resolve(cluster, host)
+    access = ClusterNodes(target, console.note).access()
     with reader(target) as (snapshot, cluster_id):
         found = in_cloud_map(target.cluster, cluster_id(), cloud_map)
         groups, rules = behind_load_balancer(named(target, cluster) if load_balancer else "")
-        checked = compare(snapshot, (*agent, *found, *groups), settle, examinations=rules)
+        addresses = ("127.0.0.1", *(instance.address for instance in target.instances))
+        agent = tuple(chosen.agent(addresses, {node.name for node in snapshot().nodes}))
+        if not agent:
+            console.note(
+                "no agent of this Swarm can be reached from here: its API and DNS are left out"
+            )
+        checked = compare(
+            snapshot,
+            (*agent, *found, *groups),
+            settle,
+            examinations=rules,
+            balanced=lambda swarm: balanced_services(swarm, access),
+        )
     if format_ is Format.JSON:
         from swarmctl.discovery.as_json import checked_as_json
 

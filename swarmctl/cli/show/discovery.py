@@ -58,7 +58,8 @@ def show_checked(checked: Checked) -> None:
     endpoints, names = checked.catalogue.endpoints, {e.name for e in checked.catalogue.endpoints}
     what = f"{len(endpoints)} endpoints of {len(names)} names, {checked.requested} requests"
     if not checked.disagreements:
-        console.emit(f"{what}: {', '.join(['Swarm', *checked.sources])} and the endpoints agree")
+        agreeing = ["Swarm", *checked.sources, *(["the endpoints"] if checked.requested else [])]
+        console.emit(f"{what}: {', '.join(agreeing[:-1])} and {agreeing[-1]} agree")
         return
     rows = [(d.name, d.place, d.source, d.text, d.since[:19]) for d in checked.disagreements]
     print_table("Disagreements", _DISAGREEMENTS, rows)

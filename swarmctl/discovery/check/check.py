@@ -7,7 +7,7 @@ two readings have in common counts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -50,6 +50,7 @@ def check(
     pause: Callable[[float], None] = time.sleep,
     *,
     examinations: Sequence[Examination] = (),
+    balanced: Callable[[Swarm], Collection[str]] = lambda _: (),
 ) -> Checked:
     """Compare the Swarm with what names its endpoints, and with a real request to each.
 
@@ -59,15 +60,16 @@ def check(
         settle: seconds between two readings.
         pause: replaced in tests.
         examinations: what else is compared.
+        balanced: the services that only a load balancer may reach.
 
     Raises:
         SwarmctlError: the Swarm cannot be read.
     """
-    first = _read(snapshot(), sources, examinations)
+    first = _read(snapshot(), sources, examinations, balanced)
     if not first.disagreements:
         return first
     pause(settle)
-    second = _read(snapshot(), sources, examinations)
+    second = _read(snapshot(), sources, examinations, balanced)
     lasting = set(first.disagreements)
     return Checked(
         second.catalogue,
@@ -77,7 +79,12 @@ def check(
     )
 
 
-def _read(swarm: Swarm, sources: Sequence[Source], examinations: Sequence[Examination]) -> Checked:
+def _read(
+    swarm: Swarm,
+    sources: Sequence[Source],
+    examinations: Sequence[Examination],
+    balanced: Callable[[Swarm], Collection[str]],
+) -> Checked:
     found = catalogue(swarm)
     names = {endpoint.name for endpoint in found.endpoints}
     published: list[Published] = []
@@ -85,8 +92,9 @@ def _read(swarm: Swarm, sources: Sequence[Source], examinations: Sequence[Examin
         published.append(source.ask(names))
         # One that cannot list its names is asked for those that another one still has.
         names |= {name for name in published[-1].places if not name.startswith("_")}
-    answers = ask_endpoints(found.endpoints)
+    hidden = balanced(swarm)
+    answers = ask_endpoints([e for e in found.endpoints if e.service not in hidden])
     more = [each for examination in examinations for each in examination.examine(found)]
-    every = {*compare(swarm, found, published, answers), *more}
+    every = {*compare(swarm, found, published, answers, hidden), *more}
     disagreements = tuple(sorted(every, key=lambda d: (d.name, d.place, d.source, d.text)))
     return Checked(found, tuple(s.name for s in sources), len(answers), disagreements)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from swarmctl.discovery.check.source import Published
@@ -35,6 +35,7 @@ def compare(
     found: Catalogue,
     published: Iterable[Published],
     answers: Mapping[str, Answer],
+    balanced: Collection[str] = (),
 ) -> tuple[Disagreement, ...]:
     """All disagreements, sorted by name.
 
@@ -43,8 +44,9 @@ def compare(
         found: its catalogue.
         published: what each publisher says.
         answers: to a request to each endpoint, by its place.
+        balanced: services that only a load balancer may reach: no answer to us says nothing.
     """
-    closed = _closed(found, answers)
+    closed = {*_closed(found, answers), *balanced}
     every = [
         *(Disagreement("Swarm", p.service, "", p.text) for p in found.problems),
         *(each for source in published for each in _published(swarm, found, source)),

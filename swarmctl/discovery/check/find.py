@@ -32,11 +32,13 @@ class Choice:
         consul: where a Consul API listens; ``None`` to look for an agent.
         dns: where a DNS listens; the same.
         cloud_map: a namespace; ``""`` for those with the cluster's tag.
+        domain: that the DNS answers for.
     """
 
     consul: Place | None = None
     dns: Place | None = None
     cloud_map: str = ""
+    domain: str = "consul"
 
     def agent(self, addresses: Iterable[str], nodes: Collection[str]) -> Iterator[Source]:
         """The agent's: those that were named, else all that are found.
@@ -46,11 +48,11 @@ class Choice:
             nodes: see :func:`agents`.
         """
         if self.consul is None and self.dns is None:
-            yield from agents(addresses, nodes)
+            yield from agents(addresses, nodes, domain=self.domain)
         if self.consul is not None:
             yield ConsulApi(self.consul)
         if self.dns is not None:
-            yield Dns(self.dns, "consul")
+            yield Dns(self.dns, self.domain)
 
 
 @dataclass(frozen=True, slots=True)

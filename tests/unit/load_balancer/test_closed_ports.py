@@ -28,6 +28,12 @@ def test_a_service_that_cannot_be_reached_from_here_at_all_is_left_to_the_load_b
     assert failing(LATE, LATE) == []
 
 
+def test_a_service_that_only_the_load_balancer_may_reach_is_not_judged_from_here() -> None:
+    found = edition_of(SHOP).catalogue
+    answers = {"10.42.0.5:32768": LATE, "10.42.0.6:32769": WELL}
+    assert compare(SHOP, found, (), answers, balanced=("auth",)) == ()
+
+
 def test_one_that_is_silent_while_another_answers_is_named() -> None:
     assert failing(LATE, WELL) == ["10.42.0.5:32768"]
     error = Answer(0.1, 503, None, "HTTP 503")
