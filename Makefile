@@ -69,6 +69,11 @@ demo: up ## Build a Swarm in the lab, stop a worker, prove that it recovers (lea
 	swarmctl chaos run instance-stop --target swarm_app_wkr2
 	echo 'The lab is still up: eval "$$(.venv/bin/swarmctl lab env)" and try .venv/bin/swarmctl status; end it with make down.'
 
+.PHONY: tour
+tour: up ## After make demo: three services behind a load balancer, names, a killed worker (docs/tour.md; leaves the lab up)
+	@eval "$$(swarmctl lab env)"
+	bash -euo pipefail -c "$$(awk -f docs/walk.awk docs/tour.md)"
+
 .PHONY: test
 test: lint unit lab-test molecule ## Run all checks and tests, on a real Swarm too
 
