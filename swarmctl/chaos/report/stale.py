@@ -73,7 +73,7 @@ def _own_s(stale: StaleEndpoint) -> float:
 
 
 def _lost(lost: int, sent: int) -> str:
-    return f"{lost} of {sent}" if sent else "–"
+    return f"{lost} of {sent}" if sent else "-"
 
 
 def _silent(one: ListenerRecord, fault: float) -> Iterator[str]:
