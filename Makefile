@@ -84,7 +84,7 @@ lint: $(READY) ## Run ruff, mypy, yamllint, ansible-lint, shellcheck
 	mypy
 	yamllint --strict .
 	ansible-lint --offline --strict
-	git ls-files | xargs -r grep -lE '^#!/(usr/)?bin/(env )?(ba|da)?sh' | xargs -r shellcheck
+	git ls-files | xargs awk 'FNR == 1 && /^#!\/(usr\/)?bin\/(env )?(ba|da)?sh/ { print FILENAME } { nextfile }' | xargs -r shellcheck
 
 .PHONY: unit
 unit: $(READY) ## Run the tests that need no Engine
