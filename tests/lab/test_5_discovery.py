@@ -25,8 +25,13 @@ NAME = WEB.replace("_", "-")
 
 @pytest.fixture
 def agent(lab: Lab, cluster: Cluster) -> Iterator[Agent]:
-    """An agent of a Swarm that is whole."""
+    """An agent of a Swarm that is whole, with replicas of the web on every worker."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
+    status = lab.status()
+    (web,) = [s for s in status["services"] if s["name"] == WEB]
+    if any(n["name"] not in web["nodes"] for n in status["nodes"] if n["role"] == "worker"):
+        spread = lab.swarmctl("rebalance", "--yes", "--service", WEB)
+        assert spread.returncode == 0, spread.stderr
     with running_agent(lab) as running:
         yield running
 
@@ -93,6 +98,7 @@ def _names(agent: Agent, address: str) -> tuple[bool | None, str]:
     return any(place.startswith(f"{address}:") for place in named) or None, f"{sorted(named)}"
 
 
+@pytest.mark.long  # installs the clients from Debian
 def test_real_clients_find_exactly_the_live_replicas_while_a_worker_is_killed(
     lab: Lab, agent: Agent, engine: docker.DockerClient, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ import requests
 from swarmctl.wait import wait_for
 from tests.lab.support import CLUSTER, STACK, Cluster, Lab, Playbook, healthy
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 AGENT = "discovery_agent"
 WEB = f"{STACK}-web"
