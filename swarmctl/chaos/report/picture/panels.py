@@ -50,8 +50,10 @@ def draw_probes(axes: Axes, view: canvas.View) -> None:
     from matplotlib.ticker import FixedLocator, FormatStrFormatter, NullFormatter
 
     journal = view.journal
-    direct = f"{_lost(journal.probe_log)} of {len(journal.probe_log)} lost"
-    _draw_log(axes, view, journal.probe_log, canvas.GOOD, canvas.LOST, f"to the nodes: {direct}")
+    direct = journal.probe_log
+    if direct or not journal.load_balancer_log:
+        label = f"to the nodes: {_lost(direct)} of {len(direct)} lost"
+        _draw_log(axes, view, direct, canvas.GOOD, canvas.LOST, label)
     if journal.load_balancer_log:
         label = words.load_balancer_loss(journal)
         _draw_log(axes, view, journal.load_balancer_log, canvas.USERS, canvas.USERS_LOST, label)
@@ -63,8 +65,9 @@ def draw_probes(axes: Axes, view: canvas.View) -> None:
     axes.set_ylim(1.0, view.limits.slowest_ms * 1.6)
     axes.set_ylabel("ms")
     every_node = words.every_node_loss(journal)
-    lost, sent = _lost(journal.probe_log), len(journal.probe_log)
-    title = f"Probes: {sent - lost} answered, {lost} lost{every_node and '; '}{every_node}"
+    shown = direct or journal.load_balancer_log
+    lost = _lost(shown)
+    title = f"Probes: {len(shown) - lost} answered, {lost} lost{every_node and '; '}{every_node}"
     axes.set_title(title, loc="left", fontsize=10.5)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -107,3 +107,13 @@ def test_the_picture_has_a_line_of_its_own_for_it(journal: Journal, tmp_path: Pa
         assert "to the nodes: 0 of" in drawn
     without = behind(tmp_path / "b", probes=()).experiment.run()
     assert "load balancer" not in figure.draw(without)
+
+
+def test_the_picture_of_a_run_without_direct_probes_counts_those_that_were_sent(
+    journal: Journal,
+) -> None:
+    """Broken: "0 answered, 0 lost" stands above a thousand probes."""
+    (users,) = journal.load_balancer
+    drawn = figure.draw(replace(journal, probe_log=[]))
+    assert f"Probes: {users.sent - users.lost} answered, {users.lost} lost" in drawn
+    assert "to the nodes" not in drawn
