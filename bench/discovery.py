@@ -74,7 +74,7 @@ def measure(kills: int, work: Path, note: Callable[[str], None]) -> Figures:
         _create_namespace(variables)
         with _agent(env) as process:
             note(f"discovery: {QUIET_S:.0f} s without a change")
-            quiet = _calls_an_hour(lambda: time.sleep(QUIET_S))
+            quiet = _calls_an_hour(lambda: time.sleep(QUIET_S))  # the time that is measured
             note(f"discovery: {CHANGES} changes, one a minute")
             busy = _calls_an_hour(lambda: _change(env))
             note(f"discovery: {kills} kills")
@@ -173,7 +173,7 @@ def _change(env: dict[str, str]) -> None:
              "--runs-dir", str(ROOT / "runs" / "bench-changes")],
             env,
         )  # fmt: skip
-        time.sleep(max(0.0, until - time.monotonic()))
+        time.sleep(max(0.0, until - time.monotonic()))  # the rate that is measured: one a minute
 
 
 def _kill(env: dict[str, str], victim: str, runs: Path) -> None:

@@ -175,6 +175,7 @@ def _publish(listener: LoadBalancerListener, wanted: Edition, began: float) -> N
         except SwarmctlError as fault:
             if time.monotonic() - began > DEADLINE_S:
                 raise
+            # The pause that the listener asks for, as the agent keeps it.
             time.sleep(fault.retry_s if isinstance(fault, PublishError) else 1.0)
 
 

@@ -111,7 +111,7 @@ def _table(scores: Iterable[Score]) -> Table:
 def _copy(name: str, module: Module) -> Path:
     """The repository's files and mutmut's settings in a directory of their own."""
     place = WORK / name
-    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(place, ignore_errors=True)  # the first time there is none
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     files = [file for file in names.split("\0") if file and (ROOT / file).is_file()]

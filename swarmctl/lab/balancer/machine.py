@@ -65,8 +65,9 @@ def start(
         stdin_open=True,
         labels={LAB_LABEL: spec.lab, BALANCER_LABEL: spec.id},
         host_config=host,
-        # The stubs take one endpoint where the SDK takes a mapping by network.
-        networking_config=client.api.create_networking_config({spec.network: endpoint}),  # type: ignore[arg-type]
+        networking_config=client.api.create_networking_config(
+            {spec.network: endpoint}  # type: ignore[arg-type]  # its stub has no mapping by network
+        ),
     )
     folder = "opt/lab/swarmctl/lab/balancer"
     sources = [(f"{folder}/{n}.py", (_PACKAGE / f"{n}.py").read_bytes()) for n in _AGENT]

@@ -35,7 +35,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         body = f"{sys.argv[1]} {self.requestline}\\n{self.headers}".encode()
         if self.path == "/slow":
             slow.append(self)
-            time.sleep(2)
+            time.sleep(2)  # how long the slow answer takes
         if self.path == "/busy":
             body = str(len(slow)).encode()
         self.send_response(500 if self.path == "/bad" else 200)
@@ -300,7 +300,7 @@ def test_changes_of_targets_and_rules_lose_no_request(site: Site) -> None:
         site.deregister(group, 8003)
         site.elb.delete_rule(RuleArn=site.rule("/other", NOT_FOUND))
         site.register(group, 8003)
-        time.sleep(0.2)
+        time.sleep(0.2)  # requests between two changes
     stop.set()
     for thread in threads:
         thread.join()

@@ -39,7 +39,7 @@ class CloudMapListener:
     patience_s: float = 2.0
     name: str = "cloud-map"
     clock: Callable[[], float] = time.monotonic
-    pause: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] = time.sleep  # replaced in tests
     _services: dict[str, ServiceState] = field(default_factory=dict)
     _read_at: float | None = None
 
