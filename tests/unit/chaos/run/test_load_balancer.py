@@ -114,6 +114,6 @@ def test_the_picture_of_a_run_without_direct_probes_counts_those_that_were_sent(
 ) -> None:
     """Broken: "0 answered, 0 lost" stands above a thousand probes."""
     (users,) = journal.load_balancer
-    drawn = figure.draw(replace(journal, probe_log=[]))
+    drawn = figure.draw(replace(journal, probe_log=()))
     assert f"Probes: {users.sent - users.lost} answered, {users.lost} lost" in drawn
     assert "to the nodes" not in drawn
