@@ -8,11 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import botocore.session
 
+from swarmctl.lab.access.api_error import ApiError
+
 _TAG = re.compile(r"((?:TagSpecification\.\d+\.)?Tags?\.(?:member\.)?\d+)\.Key")
+
+_IN_FORMS = ("ec2", "elasticloadbalancing", "iam", "sts")
+_FORMS = ("", "application/x-www-form-urlencoded")
+_FOR_MOTO = ("HTTP_X_MOTO_ACCOUNT_ID", "HTTP_ACTION", "HTTP_CONTENT_ENCODING")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,11 @@ def read_call(environ: Mapping[str, Any], body: bytes, service: str, region: str
         body: of the request.
         service: as it was signed for.
         region: as it was signed for.
+
+    Raises:
+        ApiError: moto could read another call in it.
     """
+    _require_one_reading(environ, body, service)
     path = str(environ.get("PATH_INFO", ""))
     if target := str(environ.get("HTTP_X_AMZ_TARGET", "")):
         try:
@@ -73,6 +83,28 @@ def read_call(environ: Mapping[str, Any], body: bytes, service: str, region: str
     method = str(environ.get("REQUEST_METHOD", ""))
     action = next((name for verb, uri, name in rest if verb == method and uri.fullmatch(path)), "")
     return Call(service, action, {}, region, path)
+
+
+def _require_one_reading(environ: Mapping[str, Any], body: bytes, service: str) -> None:
+    """Refuse what moto, which has an order of its own, could read as another call.
+
+    For moto an ``Action`` of the form comes before ``X-Amz-Target`` and before the path, the first
+    of two before the second, and a header where there is no form; any body can be a form.
+    """
+    query = str(environ.get("QUERY_STRING", ""))
+    form = parse_qsl(f"{query}&{body.decode(errors='replace')}", keep_blank_values=True)
+    names = [name for name, _ in form]
+    kind = str(environ.get("CONTENT_TYPE", "")).partition(";")[0].strip().lower()
+    if service == "route53":
+        ambiguous = "Action" in names or "HTTP_X_AMZ_TARGET" in environ
+    elif "HTTP_X_AMZ_TARGET" in environ:
+        ambiguous = "Action" in names or bool(query) or service in _IN_FORMS
+    else:
+        ambiguous = len(set(names)) < len(names) or bool(query and body) or kind not in _FORMS
+    if service != "route53":  # it has no regions
+        ambiguous |= ".amazonaws.com" in unquote(str(environ.get("REQUEST_URI", "")))
+    if ambiguous or any(header in environ for header in _FOR_MOTO):
+        raise ApiError("InvalidRequest", "the request can be read in two ways", 400)
 
 
 @cache

@@ -64,6 +64,7 @@ class Gate:
             key = self._require_signature(environ, given, body)
             environ["wsgi.input"] = io.BytesIO(body)
             call = read_call(environ, body, service, given["region"])
+            environ.pop("HTTP_USER_AGENT", None)  # moto prefers its region to the signed one
             return self._inner(environ, start_response, key, call)
         except ApiError as error:
             as_json = "HTTP_X_AMZ_TARGET" in environ

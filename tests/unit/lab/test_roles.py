@@ -6,6 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
+import requests
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from swarmctl.lab.access.call import Call
@@ -230,3 +235,61 @@ def test_a_key_that_has_expired_is_refused(
     monkeypatch.setattr(role.api._keys, "_now", lambda: role.key.issued + LIFETIME + 1)
     error = refused(role.client("ec2").describe_vpcs)
     assert error["Code"] == "ExpiredToken"
+
+
+JSON = {"Content-Type": "application/x-amz-json-1.1"}
+TARGET = "Route53AutoNaming_v20170314."
+MAKE_VPC = "Version=2016-11-15&CidrBlock=10.9.0.0/16&Action=CreateVpc"
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "headers", "body"),
+    [
+        ("ec2", "", {}, f"{MAKE_VPC}&Action=DescribeInstances"),
+        ("ec2", "Action=DescribeInstances", {}, MAKE_VPC),
+        ("ec2", "", {"X-Amz-Target": "x.DescribeInstances"}, MAKE_VPC),
+        ("ec2", "", {"Content-Type": "multipart/form-data; boundary=x"}, MAKE_VPC),
+        ("ec2", "", {"Content-Encoding": "gzip"}, "Action=DescribeInstances"),
+        ("ec2", "Action=DescribeInstances&x=.us-west-2.amazonaws.com", {}, ""),
+        ("ec2", "", {"X-Moto-Account-Id": "999999999999"}, "Action=DescribeInstances"),
+        ("servicediscovery", "Action=CreateHttpNamespace", JSON, '{"Name": "x"}'),
+        ("servicediscovery", "", JSON, "Action=CreateHttpNamespace&Name=x"),
+        ("servicediscovery", "", JSON, '{"a": "&Action=CreateHttpNamespace&Name=x"}'),
+        ("servicediscovery", "", JSON | {"Action": "CreateHttpNamespace", "Name": "x"}, ""),
+        ("route53", "Action=CreateHostedZone", {}, ""),
+    ],
+)
+def test_a_request_that_can_be_read_in_two_ways_is_refused(
+    role: Role, name: str, query: str, headers: dict[str, str], body: str
+) -> None:
+    """Broken: the policies are asked about one call, and another is made."""
+    role.may(allow("ec2:DescribeInstances", "servicediscovery:ListServices", "route53:*"))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    if headers.get("Content-Type") == JSON["Content-Type"]:
+        headers = headers | {"X-Amz-Target": f"{TARGET}ListServices"}
+    url = f"{role.endpoint}/?{query}"
+    request = AWSRequest("POST", url, form | headers, body)
+    key = Credentials(role.key.id, role.key.secret, role.key.token)
+    SigV4Auth(key, name, "eu-central-1").add_auth(request)
+    answer = requests.post(url, data=body, headers=dict(request.headers), timeout=60)
+    assert (answer.status_code, "in two ways" in answer.text) == (400, True), answer.text
+
+
+def test_a_user_agent_does_not_choose_the_region(role: Role) -> None:
+    role.may(
+        allow(
+            "ec2:DescribeVpcs",
+            Condition={"StringEquals": {"aws:RequestedRegion": "eu-central-1"}},
+        )
+    )
+    agent = Config(user_agent="aws region/us-west-2")
+    found = boto3.client(
+        "ec2",
+        endpoint_url=role.endpoint,
+        region_name="eu-central-1",
+        aws_access_key_id=role.key.id,
+        aws_secret_access_key=role.key.secret,
+        aws_session_token=role.key.token,
+        config=agent,
+    ).describe_vpcs()["Vpcs"]
+    assert role.vpc in [vpc["VpcId"] for vpc in found]
