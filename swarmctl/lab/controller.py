@@ -106,9 +106,9 @@ class Controller:
                 self._changed.clear()
                 try:
                     self._pass(pool)
-                except (SwarmctlError, DockerException, RequestException):
+                except Exception:
                     # The Engine may be restarting; the next pass finds what is left to do.
-                    log.exception("the Engine did not answer")
+                    log.exception("a pass over the instances failed")
 
     def _pass(self, pool: ThreadPoolExecutor) -> None:
         view = self._api.view()

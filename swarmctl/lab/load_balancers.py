@@ -89,8 +89,8 @@ class LoadBalancers:
                 self._changed.clear()
                 try:
                     self._pass(self._api.view(), pool)
-                except (DockerException, RequestException):
-                    log.exception("the Engine did not answer")
+                except Exception:
+                    log.exception("a pass over the load balancers failed")
 
     def _pass(self, view: View, pool: ThreadPoolExecutor) -> None:
         balancers = [balancer for balancer in view.balancers if balancer.vpc in view.vpcs]

@@ -46,6 +46,7 @@ def apply(reports: Reports) -> None:
     _load_balancers_have_an_address_and_start()
     _what_a_load_balancer_uses_cannot_be_deleted()
     _target_groups_know_their_load_balancers()
+    _attributes_are_checked()
     _listeners_need_a_port_of_their_own()
     _rules_are_sorted_and_can_be_swapped()
     _conditions_are_checked()
@@ -146,6 +147,32 @@ def _target_groups_know_their_load_balancers() -> None:
         return original(self, *args, **kwargs)
 
     ELBv2Backend.describe_target_groups = describe_target_groups  # type: ignore[method-assign]  # patch
+
+
+def _attributes_are_checked() -> None:
+    """moto accepts any text as a number of seconds.
+
+    Can be removed when it is refused.
+    """
+    of_balancer = ELBv2Backend.modify_load_balancer_attributes
+    of_group = ELBv2Backend.modify_target_group_attributes
+
+    def check(attributes: dict[str, Any]) -> None:
+        for key, value in attributes.items():
+            # The longest of all is the cookie's: a week.
+            if key.endswith("seconds") and not re.fullmatch(r"[0-9]{1,6}", str(value)):
+                raise _invalid(f"The value '{value}' of the attribute '{key}' is not valid")
+
+    def modify_load_balancer_attributes(self: Any, arn: str, attrs: dict[str, Any]) -> Any:
+        check(attrs)
+        return of_balancer(self, arn, attrs)
+
+    def modify_target_group_attributes(self: Any, arn: str, attributes: dict[str, Any]) -> None:
+        check(attributes)
+        of_group(self, arn, attributes)
+
+    ELBv2Backend.modify_load_balancer_attributes = modify_load_balancer_attributes  # type: ignore[method-assign]  # patch
+    ELBv2Backend.modify_target_group_attributes = modify_target_group_attributes  # type: ignore[method-assign,assignment]  # patch
 
 
 def _listeners_need_a_port_of_their_own() -> None:

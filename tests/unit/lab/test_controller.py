@@ -130,3 +130,18 @@ def test_a_paused_machine_is_left_running(monkeypatch: pytest.MonkeyPatch) -> No
     site.containers["i-1"] = "paused"
     site.run_a_pass()
     assert (site.moves, site.done) == ([], [])
+
+
+def test_a_pass_that_fails_does_not_end_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken: one value that the API should not have accepted ends the lab."""
+    site, passes = Site(monkeypatch, instance("running")), []
+
+    def view() -> View:
+        passes.append(1)
+        if len(passes) > 1:
+            site.controller.finish()
+        raise ValueError("no number")
+
+    monkeypatch.setattr(site, "view", view)
+    site.controller.run()
+    assert len(passes) == 2

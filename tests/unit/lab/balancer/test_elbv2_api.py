@@ -351,3 +351,20 @@ def test_what_is_no_instance_of_the_vpc_is_refused(elb: Any, group: str) -> None
     for target in ("i-0123456789abcdef0", "10.45.1.9"):
         with pytest.raises(ClientError, match="ValidationError"):
             elb.register_targets(TargetGroupArn=group, Targets=[{"Id": target, "Port": 80}])
+
+
+def test_a_number_of_seconds_is_a_number(
+    api: Api, elb: Any, balancer: dict[str, Any], group: str
+) -> None:
+    """Broken: the API keeps the text, and the lab's loops fail at every pass."""
+    with pytest.raises(ClientError, match="idle_timeout"):
+        elb.modify_load_balancer_attributes(
+            LoadBalancerArn=balancer["LoadBalancerArn"],
+            Attributes=[{"Key": "idle_timeout.timeout_seconds", "Value": "1m"}],
+        )
+    for key in ("stickiness.lb_cookie.duration_seconds", "deregistration_delay.timeout_seconds"):
+        with pytest.raises(ClientError, match="ValidationError"):
+            elb.modify_target_group_attributes(
+                TargetGroupArn=group, Attributes=[{"Key": key, "Value": "1d"}]
+            )
+    assert api.view().balancers

@@ -114,3 +114,19 @@ def test_reports_reach_the_api(site: Site) -> None:
     site.heard({"group": "web", "target": "i-1:80", "registered": 5.0} | status)
     site.heard({"error": "HAProxy refused the configuration"})
     assert site.done[-2:] == ["lb-1 serves", "web i-1:80 unhealthy since 5.0"]
+
+
+def test_a_pass_that_fails_does_not_end_the_loop(site: Site) -> None:
+    """Broken: the thread ends, and no load balancer follows the API any more."""
+    passes, again = [], threading.Event()
+
+    def view() -> View:
+        passes.append(1)
+        if len(passes) > 1:
+            again.set()
+        raise ValueError("no number")
+
+    site.view = view  # type: ignore[attr-defined]
+    site.follower._changed.set()
+    threading.Thread(target=site.follower.run, daemon=True).start()
+    assert again.wait(60)
