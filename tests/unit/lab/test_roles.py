@@ -1,7 +1,11 @@
 """Credentials of a role open the lab's API as far as the role's policies go."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -17,6 +21,7 @@ from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.keys import LIFETIME, Key
 from swarmctl.lab.access.resources import created, resources
 from swarmctl.lab.api import GOLDEN_AMI, Api
+from tests.unit.ansible.filters import ROOT
 from tests.unit.lab.conftest import KEY_ID, SECRET, client
 
 TRUST = json.dumps(
@@ -293,3 +298,39 @@ def test_a_user_agent_does_not_choose_the_region(role: Role) -> None:
         config=agent,
     ).describe_vpcs()["Vpcs"]
     assert role.vpc in [vpc["VpcId"] for vpc in found]
+
+
+def test_a_denial_ends_teardown_while_everything_is_still_there(
+    role: Role, endpoint: str, tmp_path: Path
+) -> None:
+    """Broken: with rights in EC2 only, the instances go, and the rest cannot be removed."""
+    role.may(allow("ec2:*"))
+    instance = [role.instance["InstanceId"]]
+    ec2 = client(endpoint)
+    ec2.create_tags(Resources=instance, Tags=[{"Key": "swarmctl:cluster", "Value": "shop"}])
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(tmp_path),
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": role.key.id,
+        "AWS_SECRET_ACCESS_KEY": role.key.secret,
+        "AWS_SESSION_TOKEN": role.key.token,
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    command = str(Path(sys.executable).with_name("ansible-playbook"))
+    run = subprocess.run(
+        [command, "playbooks/teardown.yml", "-e", "cluster_name=shop confirm=yes"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 2, run.stdout
+    assert "Nothing was removed" in run.stdout
+    assert "not authorized to perform: servicediscovery:ListNamespaces" in run.stdout
+    (found,) = ec2.describe_instances(InstanceIds=instance)["Reservations"]
+    assert found["Instances"][0]["State"]["Name"] in ("pending", "running")
