@@ -39,7 +39,8 @@ IMPLIED = {
 }
 OURS = {"swarmctl:cluster": "shop", "swarmctl:owner": "discovery"}
 THEIRS = {"swarmctl:cluster": "other", "swarmctl:owner": "discovery"}
-ELB = "arn:aws:elasticloadbalancing:eu-central-1:123456789012"
+ELB = "elasticloadbalancing:eu-central-1:123456789012"
+NAMES = "servicediscovery:eu-central-1:123456789012"
 
 
 def called(path: Path, service: str) -> set[str]:
@@ -81,26 +82,41 @@ def verdict(action: str, resource: str, **context: dict[str, str]) -> Verdict:
 @pytest.mark.parametrize(
     ("action", "resource", "context"),
     [
-        ("DeleteTargetGroup", "targetgroup/shop-web-1/1", "tags"),
-        ("RegisterTargets", "targetgroup/shop-web-1/1", "tags"),
-        ("CreateTargetGroup", "targetgroup/shop-web-1/*", "asked"),
-        ("CreateRule", "listener/app/shop/1/2", "asked"),
-        ("SetRulePriorities", "listener-rule/app/shop/1/2/3", "tags"),
+        ("DeleteTargetGroup", f"{ELB}:targetgroup/shop-web-1/1", "tags"),
+        ("RegisterTargets", f"{ELB}:targetgroup/shop-web-1/1", "tags"),
+        ("CreateTargetGroup", f"{ELB}:targetgroup/shop-web-1/*", "asked"),
+        ("CreateRule", f"{ELB}:listener/app/shop/1/2", "asked"),
+        ("SetRulePriorities", f"{ELB}:listener-rule/app/shop/1/2/3", "tags"),
+        ("CreateService", f"{NAMES}:namespace/ns-1", "tags"),
+        ("DeleteService", f"{NAMES}:service/srv-1", "tags"),
+        ("RegisterInstance", f"{NAMES}:service/srv-1", "tags"),
+        ("DeregisterInstance", f"{NAMES}:service/srv-1", "tags"),
+        ("TagResource", f"{NAMES}:service/srv-1", "asked"),
     ],
 )
 def test_only_what_has_the_clusters_tags_may_be_changed(
     action: str, resource: str, context: str
 ) -> None:
-    where = f"{ELB}:{resource}"
+    where, call = f"arn:aws:{resource}", f"{resource.partition(':')[0]}:{action}"
     allowed: Any = {context: OURS}
     foreign: Any = {context: THEIRS}
-    assert verdict(f"elasticloadbalancing:{action}", where, **allowed) is Verdict.ALLOWED
-    assert verdict(f"elasticloadbalancing:{action}", where, **foreign) is Verdict.NOT_ALLOWED
-    assert verdict(f"elasticloadbalancing:{action}", where) is Verdict.NOT_ALLOWED
+    assert verdict(call, where, **allowed) is Verdict.ALLOWED
+    assert verdict(call, where, **foreign) is Verdict.NOT_ALLOWED
+    assert verdict(call, where) is Verdict.NOT_ALLOWED
+
+
+@pytest.mark.parametrize(("kind", "tags"), [("service", THEIRS), ("namespace", {})])
+def test_no_other_clusters_service_and_no_namespace_can_be_tagged_as_the_clusters(
+    kind: str, tags: dict[str, str]
+) -> None:
+    """Broken: a manager tags what is not its cluster's, and may delete it then."""
+    where = f"arn:aws:{NAMES}:{kind}/x-1"
+    tagging = verdict("servicediscovery:TagResource", where, asked=OURS, tags=tags)
+    assert tagging is Verdict.NOT_ALLOWED
 
 
 def test_rules_are_made_on_the_clusters_load_balancer_only() -> None:
-    where = f"{ELB}:listener/app/other/1/2"
+    where = f"arn:aws:{ELB}:listener/app/other/1/2"
     assert verdict("elasticloadbalancing:CreateRule", where, asked=OURS) is Verdict.NOT_ALLOWED
 
 
