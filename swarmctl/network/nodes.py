@@ -35,10 +35,11 @@ class ClusterNodes:
     def access(self) -> AccessTo:
         """Who may reach a published port, by the security groups."""
         try:
-            return access_by(self.target.rules())
+            rules = self.target.rules()
         except SwarmctlError as fault:
             self.note(f"warning: the security groups could not be read: {fault.message}")
             return no_rules
+        return access_by(rules) if rules else no_rules
 
     def require_mesh(self, ports: Mapping[str, Collection[int]]) -> None:
         """Require ``ip_vs`` on every node if a service publishes ports through the routing mesh.

@@ -9,13 +9,7 @@ from swarmctl.chaos.fault.kind import Options
 from swarmctl.chaos.fault.selection import Selection
 from swarmctl.chaos.plan.hypothesis import Hypothesis
 from swarmctl.chaos.plan.limits import Limits
-from swarmctl.chaos.probes.planned import (
-    ALL,
-    PlannedProbe,
-    ServiceProbe,
-    behind_load_balancer,
-    user_probe,
-)
+from swarmctl.chaos.probes.planned import ALL, PlannedProbe, ServiceProbe, user_probe
 from swarmctl.chaos.probes.probe import Client
 from swarmctl.discovery.check.find import Choice
 from swarmctl.discovery.listeners.load_balancer.urls import Url
@@ -78,7 +72,7 @@ class Plan:
         """With probes of the services that are probed, as users request them."""
         named = {one.service for one in self.probes if isinstance(one, ServiceProbe)} - {ALL}
         probes = (
-            user_probe(url.address, behind_load_balancer(service), url.host)
+            user_probe(url.address, f"{service} (load balancer)", url.host)
             for service, url in urls.items()
             if not named or service in named
         )

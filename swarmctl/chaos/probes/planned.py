@@ -65,11 +65,6 @@ class FixedProbe:
     client: Client = Client.NODES_LEFT
 
 
-def behind_load_balancer(service: str) -> str:
-    """The name of the probe that requests a service through the load balancer."""
-    return f"{service} (load balancer)"
-
-
 def user_probe(url: str, name: str = "", host: str = "") -> FixedProbe:
     """What a user sees of a URL, asked as often as the services themselves."""
     probe = Http(url, host=host, bad_from=USER_BAD_FROM)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from swarmctl.chaos.journal.journal import ProbeSummary
 from swarmctl.chaos.probes import summary
-from swarmctl.chaos.probes.planned import behind_load_balancer
 from swarmctl.chaos.probes.probe import Client, Endpoint, Prober, ProbeResult
 from swarmctl.chaos.probes.published import ServiceEndpoints
 from swarmctl.chaos.probes.summary import Stretch, Unanswered
@@ -125,28 +124,9 @@ class Watch:
             self.try_snapshot()
             silent = self.silent(since=begin)
             if clock.now() - begin >= (self.patience_s if silent else STEADY_S):
-                left = self._without_closed(silent)
-                return left if named else self._without_other_protocols(left)
+                return silent if named else self._without_other_protocols(silent)
             self.log.progress.status(f"a steady state: {self.strength()}")
             clock.pause(INTERVAL_S)
-
-    def _without_closed(self, silent: tuple[Unanswered, ...]) -> tuple[Unanswered, ...]:
-        """Leave out services that are probed through the load balancer and never answer here.
-
-        Their ports on the nodes are open to the load balancer only.
-        """
-        answered = {r.endpoint.service for r in self.prober.results() if r.ok}
-        closed = {
-            name
-            for name in self.probed
-            if name not in answered and behind_load_balancer(name) in answered
-        }
-        if not closed:
-            return silent
-        text = ", ".join(sorted(closed))
-        self.log.note(f"not probed on the nodes, only the load balancer reaches them there: {text}")
-        self._leave_out(closed)
-        return self.silent(since=0.0)
 
     def _without_other_protocols(self, silent: tuple[Unanswered, ...]) -> tuple[Unanswered, ...]:
         """Leave out ports that accept connections but speak no HTTP; the user did not name them."""
@@ -157,14 +137,10 @@ class Watch:
             return silent
         text = ", ".join(sorted(other))
         self.log.note(f"not probed, no HTTP behind the published port: {text}")
-        self._leave_out(other)
-        return self.silent(since=0.0)
-
-    def _leave_out(self, names: Collection[str]) -> None:
-        """Probe these services no more, and count none of their probes."""
-        self.places.services = [s for s in self.places.services if s.name not in names]
-        self.prober.forget(names)
+        self.places.services = [s for s in self.places.services if s.name not in other]
+        self.prober.forget(other)
         self._aim_at(self.newest())
+        return self.silent(since=0.0)
 
     def silent(self, since: float) -> tuple[Unanswered, ...]:
         """The probed places without a good answer since a moment (run time)."""

@@ -61,7 +61,7 @@ def check(
     from swarmctl.discovery.check.check import check as compare
     from swarmctl.discovery.check.find import Choice, behind_load_balancer, in_cloud_map
     from swarmctl.discovery.listeners.sockets import parse_place
-    from swarmctl.network.access import balanced_services
+    from swarmctl.network.access import balanced_services, no_rules
     from swarmctl.network.nodes import ClusterNodes
 
     chosen = Choice(
@@ -85,7 +85,7 @@ def check(
             (*agent, *found, *groups),
             settle,
             examinations=rules,
-            balanced=lambda swarm: balanced_services(swarm, access),
+            balanced=lambda s: None if access is no_rules else balanced_services(s, access),
         )
     if format_ is Format.JSON:
         from swarmctl.discovery.as_json import checked_as_json

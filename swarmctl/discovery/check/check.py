@@ -50,7 +50,7 @@ def check(
     pause: Callable[[float], None] = time.sleep,
     *,
     examinations: Sequence[Examination] = (),
-    balanced: Callable[[Swarm], Collection[str]] = lambda _: (),
+    balanced: Callable[[Swarm], Collection[str] | None] = lambda _: None,
 ) -> Checked:
     """Compare the Swarm with what names its endpoints, and with a real request to each.
 
@@ -60,7 +60,7 @@ def check(
         settle: seconds between two readings.
         pause: replaced in tests.
         examinations: what else is compared.
-        balanced: the services that only a load balancer may reach.
+        balanced: the services that only a load balancer may reach; ``None``: not known.
 
     Raises:
         SwarmctlError: the Swarm cannot be read.
@@ -83,7 +83,7 @@ def _read(
     swarm: Swarm,
     sources: Sequence[Source],
     examinations: Sequence[Examination],
-    balanced: Callable[[Swarm], Collection[str]],
+    balanced: Callable[[Swarm], Collection[str] | None],
 ) -> Checked:
     found = catalogue(swarm)
     names = {endpoint.name for endpoint in found.endpoints}
@@ -93,7 +93,7 @@ def _read(
         # One that cannot list its names is asked for those that another one still has.
         names |= {name for name in published[-1].places if not name.startswith("_")}
     hidden = balanced(swarm)
-    answers = ask_endpoints([e for e in found.endpoints if e.service not in hidden])
+    answers = ask_endpoints([e for e in found.endpoints if e.service not in (hidden or ())])
     more = [each for examination in examinations for each in examination.examine(found)]
     every = {*compare(swarm, found, published, answers, hidden), *more}
     disagreements = tuple(sorted(every, key=lambda d: (d.name, d.place, d.source, d.text)))

@@ -35,7 +35,7 @@ def compare(
     found: Catalogue,
     published: Iterable[Published],
     answers: Mapping[str, Answer],
-    balanced: Collection[str] = (),
+    balanced: Collection[str] | None = None,
 ) -> tuple[Disagreement, ...]:
     """All disagreements, sorted by name.
 
@@ -44,9 +44,10 @@ def compare(
         found: its catalogue.
         published: what each publisher says.
         answers: to a request to each endpoint, by its place.
-        balanced: services that only a load balancer may reach: no answer to us says nothing.
+        balanced: services that only a load balancer may reach: no answer to us says nothing;
+            ``None``: it is not known which.
     """
-    closed = {*_closed(found, answers), *balanced}
+    closed = _unreached(found, answers) if balanced is None else balanced
     every = [
         *(Disagreement("Swarm", p.service, "", p.text) for p in found.problems),
         *(each for source in published for each in _published(swarm, found, source)),
@@ -89,10 +90,11 @@ def _why_stale(swarm: Swarm, place: str) -> tuple[str, str]:
     return f"is named, but nothing serves there (node {node.name} is ready)", ""
 
 
-def _closed(found: Catalogue, answers: Mapping[str, Answer]) -> frozenset[str]:
+def _unreached(found: Catalogue, answers: Mapping[str, Answer]) -> frozenset[str]:
     """Services behind a load balancer of which no endpoint can be reached from here.
 
-    Their ports are open to the load balancer only; it says which of them do not answer.
+    Where the rules are not known, their ports may be open to the load balancer only; it says which
+    of them do not answer.
     """
     reached = {
         endpoint.service

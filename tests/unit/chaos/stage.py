@@ -118,6 +118,7 @@ def stage(
     limits: Limits | None = None,
     hypothesis: Hypothesis | None = None,
     probes: tuple[PlannedProbe, ...] = (),
+    balanced: tuple[str, ...] = (),
     consent: Consent | None = None,
     listeners: Listeners | None = None,
 ) -> Stage:
@@ -140,6 +141,7 @@ def stage(
         limits=limits or Limits(),
         probe_service=probe_service,
         probes=probes,
+        balanced=balanced,
     )
     request = Request(plan, "swarm_app", "eu-central-1", runs)
     world = World(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from swarmctl.chaos.journal.journal import ProbeSummary, Sample, Unseen
 from swarmctl.chaos.plan.hypothesis import Hypothesis
+from swarmctl.chaos.probes.planned import ALL
 from swarmctl.chaos.run.judging.reasons import (
     BelowMinimum,
     OutageTooLong,
@@ -13,6 +14,35 @@ from swarmctl.chaos.run.judging.reasons import (
     Reason,
     Unwatched,
 )
+from swarmctl.errors import UsageError
+from swarmctl.swarm.model import Service
+
+
+def require_probes(
+    hypothesis: Hypothesis, services: Collection[Service], fixed: Collection[str]
+) -> None:
+    """A limit of which no probe is counted would hold whatever happens.
+
+    Args:
+        hypothesis: what is expected.
+        services: those that are probed.
+        fixed: the names of the probes that do not move.
+
+    Raises:
+        UsageError: the hypothesis limits what is not probed.
+    """
+    probed = {*(service.name for service in services), *fixed}
+    limited = set(hypothesis.tolerances) - ({ALL} if probed else set())
+    if missing := ", ".join(sorted(limited - probed)):
+        raise UsageError(
+            f"the hypothesis has limits for what is not probed: {missing}",
+            f"leave them out; probed: {', '.join(sorted(probed)) or 'nothing'}",
+        )
+    if hypothesis.every_node_success is not None and not services:
+        raise UsageError(
+            "every-node-success needs a published service that is probed",
+            "leave it out, or publish and probe a service",
+        )
 
 
 def broken(
@@ -58,7 +88,7 @@ def _below_minimum(
 
 def _too_silent(hypothesis: Hypothesis, probes: Sequence[ProbeSummary]) -> Iterator[Reason]:
     for probe in probes:
-        allowed = hypothesis.tolerances.get(probe.service) or hypothesis.tolerances.get("*")
+        allowed = hypothesis.tolerances.get(probe.service) or hypothesis.tolerances.get(ALL)
         if allowed is None or not probe.sent:
             continue
         success, outage_s = 1 - probe.lost / probe.sent, probe.longest_outage_s

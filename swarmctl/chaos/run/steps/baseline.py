@@ -11,9 +11,8 @@ from swarmctl.chaos.probes import planned
 from swarmctl.chaos.probes.published import ServiceEndpoints, probed_services
 from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context, Targets
-from swarmctl.chaos.run.judging import judgement
+from swarmctl.chaos.run.judging import judgement, tolerance
 from swarmctl.chaos.world.protocols import Machine
-from swarmctl.errors import UsageError
 from swarmctl.prediction.record import record
 from swarmctl.swarm.model import Swarm
 
@@ -32,7 +31,8 @@ def take(context: Context) -> None:
     swarm = world.managers.snapshot()
     machines = world.ec2.instances(context.cluster)
     context.targets = choose(swarm, context.kind, plan.selection, machines)
-    context.watch.places = _places(context, swarm)
+    places = context.watch.places = _places(context, swarm)
+    tolerance.require_probes(plan.hypothesis, places.services, places.fixed)
     context.hypothesis = plan.hypothesis.resolved(judgement.wanted(swarm))
     journal.hypothesis = str(context.hypothesis)
     journal.targets = context.targets.records(swarm)
@@ -74,11 +74,10 @@ def choose(swarm: Swarm, kind: Kind, selection: Selection, machines: Sequence[Ma
 def _places(context: Context, swarm: Swarm) -> ServiceEndpoints:
     plan, chosen = context.plan, context.targets
     services = probed_services(swarm, plan.probe_service, plan.probes, plan.balanced)
-    if plan.hypothesis.every_node_success is not None and not services:
-        raise UsageError(
-            "every-node-success needs a published service that is probed",
-            "leave it out, or publish and probe a service",
-        )
+    every = probed_services(swarm, plan.probe_service, plan.probes)
+    if closed := sorted({s.name for s in every} - {s.name for s in services}):
+        why = "not probed on the nodes, only the load balancer reaches them there"
+        context.log.note(f"{why}: {', '.join(closed)}")
     return ServiceEndpoints(
         services=services,
         machines={name: found[0] for name, found in chosen.machines.items()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from swarmctl.chaos.probes import planned
 from swarmctl.chaos.run import guards
 from swarmctl.chaos.run.context import Context
+from swarmctl.chaos.run.judging import tolerance
 from swarmctl.chaos.run.steps.check_guards import refuse
 from swarmctl.swarm.observe.host_ports import read_host_ports
 
@@ -14,6 +15,7 @@ def watch(context: Context) -> None:
 
     Raises:
         RefusedError: one did not.
+        UsageError: the hypothesis limits what is not probed.
         InterruptedRunError: a signal came.
     """
     watch, plan = context.watch, context.plan
@@ -26,6 +28,7 @@ def watch(context: Context) -> None:
     watch.observer.recorder.await_first()
     context.log.guard(guards.answering(silent, asked, places.without_ports(watch.newest())))
     refuse(context)
+    tolerance.require_probes(plan.hypothesis, places.services, places.fixed)
     lost = {node.hostname for node in context.targets.nodes} if context.loses_nodes else set()
     if only := watch.only_on(lost):
         context.log.note(

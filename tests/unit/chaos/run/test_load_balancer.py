@@ -10,11 +10,11 @@ import pytest
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
-from swarmctl.chaos.probes.planned import user_probe
+from swarmctl.chaos.probes.planned import ServiceProbe, user_probe
 from swarmctl.chaos.probes.probe import Client
 from swarmctl.chaos.report import html, markdown, report, words
 from swarmctl.chaos.report.picture import figure
-from swarmctl.errors import RefusedError
+from swarmctl.errors import RefusedError, UsageError
 from swarmctl.swarm.model import Port
 from tests.unit.chaos.simulated_swarm import service
 from tests.unit.chaos.stage import Stage, stage
@@ -71,13 +71,45 @@ def test_it_must_answer_before_the_fault(tmp_path: Path) -> None:
 
 def test_ports_that_only_the_load_balancer_reaches_refuse_no_run(tmp_path: Path) -> None:
     """Broken: behind a load balancer every run is refused, because the nodes are closed to us."""
-    s = behind(tmp_path, probes=(user_probe(URL, "web (load balancer)"),))
+    s = behind(tmp_path, probes=(user_probe(URL, "web (load balancer)"),), balanced=("web",))
     s.prober.silent = lambda e: e.client is not Client.LOAD_BALANCER
     journal = s.experiment.run()
     assert journal.outcome == "held"
     assert journal.load_balancer[0].lost == 0
     assert journal.probes == ()  # what was tried before is no loss
     assert any("only the load balancer reaches them there: web" in x for x in s.progress.lines)
+
+
+def test_a_named_service_is_not_left_out(tmp_path: Path) -> None:
+    """Broken: HELD, though the service that the user named was never probed."""
+    probes = (ServiceProbe("web"), user_probe(URL, "web (load balancer)"))
+    s = behind(tmp_path, probes=probes, balanced=("web",))
+    s.prober.silent = lambda e: e.client is not Client.LOAD_BALANCER
+    with pytest.raises(RefusedError, match="probes-answer"):
+        s.experiment.run()
+
+
+def test_a_service_that_answers_503_on_its_nodes_is_not_closed(tmp_path: Path) -> None:
+    s = behind(tmp_path, probes=(user_probe(URL, "web (load balancer)"),))
+    s.prober.silent = s.prober.bad_status = lambda e: e.client is not Client.LOAD_BALANCER
+    with pytest.raises(RefusedError, match="probes-answer"):
+        s.experiment.run()
+
+
+def test_a_limit_for_what_is_not_probed_is_a_mistake(tmp_path: Path) -> None:
+    """Broken: HELD, though not one of the limited probes was sent."""
+    probes, web = (user_probe(URL, "web (load balancer)"),), {"web": Tolerance(success=1.0)}
+    asked = (
+        (Hypothesis(tolerances=web), probes, "for what is not probed: web"),
+        (Hypothesis(tolerances={"*": Tolerance(success=1.0)}), (), r"is not probed: \*"),
+        (Hypothesis(every_node_success=1.0), probes, "every-node-success needs"),
+    )
+    for number, (hypothesis, sent, text) in enumerate(asked):
+        root = tmp_path / str(number)
+        s = behind(root, probes=sent, balanced=("web",), hypothesis=hypothesis)
+        with pytest.raises(UsageError, match=text):
+            s.experiment.run()
+        assert "stop wkr2" not in s.lab.log
 
 
 def test_a_hypothesis_can_limit_what_users_lose(tmp_path: Path) -> None:
