@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from swarmctl.chaos.probes.probe import ProbeResult
 from swarmctl.chaos.probes.summary import Stretch, sent_in
 
+# While managers answer promptly, the next snapshot begins within this time.
+BETWEEN_S = 1.0
+
 
 @dataclass(slots=True)
 class OwnLink:
@@ -39,9 +42,22 @@ class OwnLink:
         self._is_cut = True
 
     def cut_off(self, probes: Sequence[ProbeResult]) -> tuple[Stretch, ...]:
-        """The stretches in which no probe was answered either."""
-        return tuple(s for s in self.stretches if not any(p.ok for p in sent_in(s, probes)))
+        """The stretches in which no probe was answered either.
+
+        A stretch begins with the last snapshot, and the cut comes after it: until the next snapshot
+        was due, probes may still have been answered. The last of them is where the cut begins.
+        """
+        found = []
+        for since, until in self.stretches:
+            sent = sent_in((since, until), probes)
+            early = [p.at_s for p in sent if p.ok and p.at_s <= since + BETWEEN_S]
+            silent_since = max([since, *early])
+            if not any(p.ok for p in sent_in((silent_since, until), sent)):
+                found.append((silent_since, until))
+        return tuple(found)
 
     def is_cut_off(self, probes: Sequence[ProbeResult]) -> bool:
         """Whether this machine is cut off now."""
-        return self._is_cut and self.stretches[-1] in self.cut_off(probes)
+        return self._is_cut and self.stretches[-1][1] in {
+            until for _, until in self.cut_off(probes)
+        }

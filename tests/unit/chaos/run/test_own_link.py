@@ -8,6 +8,9 @@ import pytest
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.plan.hypothesis import Hypothesis, Tolerance
+from swarmctl.chaos.probes.probe import Endpoint, ProbeResult
+from swarmctl.chaos.probes.tcp import Tcp
+from swarmctl.chaos.run.own_link import OwnLink
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Port
 from tests.unit.chaos.simulated_swarm import service
@@ -110,3 +113,21 @@ def test_being_cut_off_counts_from_the_fault_at_the_earliest(tmp_path: Path) -> 
     journal = judged(s)
     assert journal.outcome == "inconclusive"
     assert "from +0.0 s on, for 40.0 s" in sentence(journal)
+
+
+@pytest.mark.parametrize(
+    ("down_at", "cut"), [(10.15, ((10.1, 18.0),)), (10.05, ((10.0, 18.0),)), (99.0, ())]
+)
+def test_probes_are_answered_between_the_last_snapshot_and_the_cut(
+    down_at: float, cut: tuple[tuple[float, float], ...]
+) -> None:
+    """Broken: a probe answered a moment after the last snapshot began hides the whole cut."""
+    link = OwnLink(lambda node: False, ("wkr1",))
+    link.heard(10.0)
+    link.no_manager(lambda: 15.0)
+    link.no_manager(lambda: 18.0)
+    web = Endpoint("web", "wkr1", Tcp("10.0.0.5", 80))
+    sent = [number / 10 for number in range(95, 185)]
+    probes = [ProbeResult(at_s, web, at_s < down_at, 0.004, "") for at_s in sent]
+    assert link.cut_off(probes) == cut
+    assert link.is_cut_off(probes) == bool(cut)
