@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,9 +16,11 @@ from urllib.parse import urlsplit
 import botocore.config
 import botocore.exceptions
 
-from swarmctl.cloud.instances import CLUSTER_TAG, CloudError
+from swarmctl.cloud.instances import CLUSTER_TAG
 from swarmctl.cloud.session import aws_session
+from swarmctl.cloud.words import CloudError, errors_in_words
 
+API = "Cloud Map"  # as messages name it
 OWNER_TAG = "swarmctl:owner"
 # A record that is withdrawn is forgotten after this many seconds by whoever asked for it.
 TTL_S = 5
@@ -99,7 +100,7 @@ class CloudMap:
         tags = {OWNER_TAG: owner} | ({CLUSTER_TAG: self._cluster} if self._cluster else {})
         types = sorted(records)
         dns = [{"Type": kind, "TTL": TTL_S} for kind in types]
-        with errors_in_words():
+        with errors_in_words(API):
             made = self._api.create_service(
                 Name=name,
                 NamespaceId=self._id,
@@ -113,7 +114,7 @@ class CloudMap:
 
     def delete(self, service: CloudService) -> None:
         """Remove a service without instances."""
-        with errors_in_words():
+        with errors_in_words(API):
             self._api.delete_service(Id=service.id)
 
     def instances(self, service: CloudService) -> tuple[CloudInstance, ...]:
@@ -123,7 +124,7 @@ class CloudMap:
 
     def discover(self, service: CloudService) -> tuple[CloudInstance, ...]:
         """The instances of a service as its clients get them: at most 1,000, the healthy ones."""
-        with errors_in_words():
+        with errors_in_words(API):
             found = self._api.discover_instances(
                 NamespaceName=self.namespace, ServiceName=service.name, MaxResults=1000
             )["Instances"]
@@ -148,7 +149,7 @@ class CloudMap:
 
     def _begin(self, call: str, **arguments: Any) -> str:
         """Begin an operation, or find the one that already does the same."""
-        with errors_in_words():
+        with errors_in_words(API):
             try:
                 return str(getattr(self._api, call)(**arguments)["OperationId"])
             except botocore.exceptions.ClientError as fault:
@@ -169,7 +170,7 @@ class CloudMap:
         return found[0]
 
     def _pages(self, call: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
-        with errors_in_words():
+        with errors_in_words(API):
             pages = self._api.get_paginator(call).paginate(**arguments)
             return [item for page in pages for item in page[key]]
 
@@ -181,7 +182,7 @@ def ended(api: Any, operation: str) -> bool:
         OperationFailedError: it failed.
         CloudError: AWS does not say.
     """
-    with errors_in_words():
+    with errors_in_words(API):
         found = api.get_operation(OperationId=operation)["Operation"]
     if found["Status"] == "FAIL":
         why = found.get("ErrorMessage") or found.get("ErrorCode") or "no reason given"
@@ -191,14 +192,14 @@ def ended(api: Any, operation: str) -> bool:
 
 def namespaces(api: Any) -> list[dict[str, Any]]:
     """All namespaces of the region, as ListNamespaces has them."""
-    with errors_in_words():
+    with errors_in_words(API):
         pages = api.get_paginator("list_namespaces").paginate()
         return [each for page in pages for each in page["Namespaces"]]
 
 
 def tags_of(api: Any, arn: str) -> dict[str, str]:
     """The tags of a namespace or service."""
-    with errors_in_words():
+    with errors_in_words(API):
         tags = api.list_tags_for_resource(ResourceARN=arn)["Tags"]
     return {str(tag["Key"]): str(tag["Value"]) for tag in tags}
 
@@ -236,16 +237,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@contextmanager
-def errors_in_words() -> Iterator[None]:
-    """Turn botocore's errors into ours."""
-    try:
-        yield
-    except botocore.exceptions.ClientError as fault:
-        error = fault.response.get("Error", {})
-        words = f"{error.get('Code', '')}: {error.get('Message') or fault}"
-        raise CloudError(f"Cloud Map refused {fault.operation_name}: {words}") from fault
-    except botocore.exceptions.BotoCoreError as fault:
-        raise CloudError(f"the call to Cloud Map failed: {fault}") from fault

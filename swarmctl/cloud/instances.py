@@ -8,17 +8,16 @@ lab is only another environment.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import botocore.config
 import botocore.exceptions
-import botocore.parsers
 
 from swarmctl.cloud.security_groups import SecurityGroup, SecurityGroups, security_group
 from swarmctl.cloud.session import aws_session
-from swarmctl.errors import SwarmctlError
+from swarmctl.cloud.words import MAX_REASON, CloudError, errors_in_words
 from swarmctl.reading.texts import clean, one_line
 
 if TYPE_CHECKING:
@@ -35,12 +34,6 @@ _EXISTING = ("pending", "running", "stopping", "stopped")
 _CONFIG = botocore.config.Config(
     retries={"mode": "standard", "max_attempts": 5}, connect_timeout=5, read_timeout=20
 )
-
-_MAX_REASON = 500  # characters of an answer that are shown
-
-
-class CloudError(SwarmctlError):
-    """The EC2 API cannot be used, or refused a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +79,7 @@ class Cloud:
                 "no AWS region is set",
                 'export AWS_REGION=eu-central-1; or, for the lab: eval "$(swarmctl lab env)"',
             )
-        with _errors_in_words(session.region_name):
+        with errors_in_words("AWS"):
             credentials = session.get_credentials()
             if credentials is None:
                 raise CloudError(
@@ -120,28 +113,28 @@ class Cloud:
         return own | {g.id: g for g in (self._groups(GroupIds=others) if others else ())}
 
     def _groups(self, **which: Any) -> list[SecurityGroup]:
-        with _errors_in_words(self.region):
+        with self._in_words():
             pages = self._ec2.get_paginator("describe_security_groups").paginate(**which)
             return [security_group(raw) for page in pages for raw in page["SecurityGroups"]]
 
     def stop(self, instance_id: str, force: bool = False) -> None:
         """Ask EC2 to stop an instance; ``force`` pulls the plug instead of a clean shutdown."""
-        with _errors_in_words(self.region):
+        with self._in_words():
             self._ec2.stop_instances(InstanceIds=[instance_id], Force=force)
 
     def terminate(self, instance_id: str) -> None:
         """Ask EC2 to terminate an instance."""
-        with _errors_in_words(self.region):
+        with self._in_words():
             self._ec2.terminate_instances(InstanceIds=[instance_id])
 
     def reboot(self, instance_id: str) -> None:
         """Ask EC2 to reboot an instance."""
-        with _errors_in_words(self.region):
+        with self._in_words():
             self._ec2.reboot_instances(InstanceIds=[instance_id])
 
     def start(self, instance_id: str) -> None:
         """Ask EC2 to start an instance; refused while it is still stopping."""
-        with _errors_in_words(self.region):
+        with self._in_words():
             self._ec2.start_instances(InstanceIds=[instance_id])
 
     def state(self, instance_id: str) -> str:
@@ -150,7 +143,7 @@ class Cloud:
         https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/terminating-instances.html: a terminated
         instance is listed for about an hour.
         """
-        with _errors_in_words(self.region):
+        with self._in_words():
             try:
                 answer = self._ec2.describe_instances(InstanceIds=[instance_id])
             except botocore.exceptions.ClientError as fault:
@@ -166,7 +159,7 @@ class Cloud:
         The newest, where EC2 can give it (Nitro), else what it has kept since the last start.
         https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
         """
-        with _errors_in_words(self.region):
+        with self._in_words():
             try:
                 answer = self._ec2.get_console_output(InstanceId=instance_id, Latest=True)
             except botocore.exceptions.ClientError as fault:
@@ -177,7 +170,7 @@ class Cloud:
 
     def not_running(self, instance_ids: Sequence[str]) -> dict[str, str]:
         """Those that neither run nor are about to: their state, and EC2's reason for it, by id."""
-        with _errors_in_words(self.region):
+        with self._in_words():
             answer = self._ec2.describe_instances(InstanceIds=list(instance_ids))
         found = [i for r in answer["Reservations"] for i in r["Instances"]]
         return {
@@ -185,15 +178,18 @@ class Cloud:
                 ": ".join(
                     filter(None, (i["State"]["Name"], i.get("StateReason", {}).get("Message")))
                 ),
-                _MAX_REASON,
+                MAX_REASON,
             )
             for i in found
             if i["State"]["Name"] not in ("pending", "running")
         }
 
+    def _in_words(self) -> AbstractContextManager[None]:
+        return errors_in_words(f"EC2 in {self.region}", with_code=False)
+
     def _find(self, filters: Sequence[FilterTypeDef]) -> Iterator[Instance]:
         existing: FilterTypeDef = {"Name": "instance-state-name", "Values": list(_EXISTING)}
-        with _errors_in_words(self.region):
+        with self._in_words():
             pages = self._ec2.get_paginator("describe_instances")
             for page in pages.paginate(Filters=[*filters, existing]):
                 for reservation in page["Reservations"]:
@@ -231,36 +227,3 @@ def _unstoppable(raw: Mapping[str, Any], tags: Mapping[str, str]) -> str:
         return "its root is an instance store: it cannot be stopped, only terminated"
     group = tags.get("aws:autoscaling:groupName")
     return f"a member of the Auto Scaling group {group}, which would replace it" if group else ""
-
-
-@contextmanager
-def _errors_in_words(region: str) -> Iterator[None]:
-    """Turn botocore's errors into ours."""
-    try:
-        yield
-    except botocore.exceptions.ClientError as fault:
-        error = fault.response.get("Error", {})
-        why = one_line(error.get("Message") or str(fault), _MAX_REASON)
-        raise CloudError(
-            f"EC2 in {region} refused {fault.operation_name}: {why}",
-            _ADVICE.get(error.get("Code", ""), ""),
-        ) from fault
-    except botocore.exceptions.EndpointConnectionError as fault:
-        hint = "is the network up? for the lab: swarmctl lab status"
-        raise CloudError(str(fault), hint) from fault
-    except botocore.parsers.ResponseParserError as fault:  # its text has the whole answer
-        why = one_line(str(fault), _MAX_REASON)
-        raise CloudError(f"EC2 in {region} gave an answer that cannot be read: {why}") from fault
-    except botocore.exceptions.BotoCoreError as fault:
-        why = one_line(str(fault), _MAX_REASON)
-        raise CloudError(f"the call to AWS failed: {why}") from fault
-
-
-_ADVICE = {
-    "AuthFailure": "check the credentials: aws sts get-caller-identity",
-    "UnauthorizedOperation": "the credentials lack a permission; see README.md",
-    "RequestExpired": "the credentials have expired, or this machine's clock is wrong",
-    "IncorrectInstanceState": "wait until the instance is stopped, then try again",
-    "IncorrectState": "wait until the instance is stopped, then try again",
-    "InvalidInstanceID.NotFound": "it was terminated, or is in another region",
-}

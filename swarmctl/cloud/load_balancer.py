@@ -7,19 +7,16 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import botocore.config
-import botocore.exceptions
-import botocore.parsers
 
-from swarmctl.cloud.instances import CLUSTER_TAG, CloudError
+from swarmctl.cloud.instances import CLUSTER_TAG
 from swarmctl.cloud.pace import Pace
 from swarmctl.cloud.session import aws_session
-from swarmctl.reading.texts import one_line
+from swarmctl.cloud.words import CloudError, errors_in_words
 
 OWNER_TAG, SERVICE_TAG = "swarmctl:owner", "swarmctl:service"
 OWNER = "discovery"  # the value of the tag
@@ -29,21 +26,12 @@ _CONFIG = botocore.config.Config(
     retries={"mode": "standard", "max_attempts": 4}, connect_timeout=5, read_timeout=20
 )
 _TAGS_A_CALL = 20
-_MAX_REASON = 500  # characters of an answer that are shown
 
 Tags = Mapping[str, str]
 
 
 class LoadBalancingError(CloudError):
-    """A call failed.
-
-    Attributes:
-        code: AWS's name of the error without ``Exception``; ``""`` when there was no answer.
-    """
-
-    def __init__(self, message: str, hint: str = "", code: str = "") -> None:
-        super().__init__(message, hint)
-        self.code = code
+    """A call failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +79,14 @@ class ElbApi:
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """One call."""
         self._pace(operation).take()
-        with _errors_in_words():
+        with errors_in_words("Elastic Load Balancing", LoadBalancingError):
             answer: dict[str, Any] = getattr(self._api, operation)(**arguments)
             return answer
 
     def pages(self, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
         """All pages of a listing."""
         self._pace(operation).take()
-        with _errors_in_words():
+        with errors_in_words("Elastic Load Balancing", LoadBalancingError):
             pages = self._api.get_paginator(operation).paginate(**arguments)
             return [item for page in pages for item in page[key]]
 
@@ -176,20 +164,3 @@ def new_client() -> Any:
     if session.region_name is None:
         raise CloudError("no AWS region is set", "export AWS_REGION=eu-central-1")
     return session.client("elbv2", config=_CONFIG)
-
-
-@contextmanager
-def _errors_in_words() -> Iterator[None]:
-    try:
-        yield
-    except botocore.exceptions.ClientError as fault:
-        error = fault.response.get("Error", {})
-        code = str(error.get("Code", "")).removesuffix("Exception")
-        words = one_line(error.get("Message") or str(fault), _MAX_REASON)
-        raise LoadBalancingError(
-            f"Elastic Load Balancing refused {fault.operation_name}: {code}: {words}",
-            code=code,
-        ) from fault
-    except (botocore.exceptions.BotoCoreError, botocore.parsers.ResponseParserError) as fault:
-        why = one_line(str(fault), _MAX_REASON)
-        raise LoadBalancingError(f"the call to Elastic Load Balancing failed: {why}") from fault

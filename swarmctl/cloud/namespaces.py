@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from swarmctl.cloud.cloud_map import (
+    API,
     CloudMap,
     cloud_map_client,
     ended,
-    errors_in_words,
     namespaces,
     tags_of,
 )
-from swarmctl.cloud.instances import CLUSTER_TAG, CloudError
+from swarmctl.cloud.instances import CLUSTER_TAG
+from swarmctl.cloud.words import CloudError, errors_in_words
 from swarmctl.wait import wait_for
 
 # A private namespace is a hosted zone of Route 53, which takes its time.
@@ -47,7 +48,7 @@ def ensure_namespace(
                 "choose another name (discovery_namespace), or tag it if it is this cluster's",
             )
     if not dry_run:
-        with errors_in_words():
+        with errors_in_words(API):
             made = api.create_private_dns_namespace(
                 Name=name,
                 Vpc=vpc,
@@ -76,7 +77,7 @@ def remove_namespaces(cluster: str, *, dry_run: bool = False, client: Any = None
         lines += _empty(api, CloudMap(namespace["Name"], api), dry_run=dry_run)
         lines.append(f"- namespace {namespace['Name']}")
         if not dry_run:
-            with errors_in_words():
+            with errors_in_words(API):
                 removed = api.delete_namespace(Id=namespace["Id"])
             _await(api, f"the end of {namespace['Name']}", removed["OperationId"])
     return lines

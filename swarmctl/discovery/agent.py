@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from swarmctl.discovery.catalogue import catalogue
@@ -26,6 +27,8 @@ from swarmctl.swarm.model import Port, Swarm
 
 ASK_PORTS_EVERY_S, LONGEST_ASK_PAUSE_S = 5.0, 300.0
 START_S = 20.0
+
+Ports = dict[str, tuple[Port, ...]]  # by task id
 
 
 class Source(Protocol):
@@ -67,7 +70,7 @@ class Agent:
     _memory: Memory = field(default_factory=Memory)
     _problems: tuple[Problem, ...] = ()
     _nodes: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
-    _asked: Future[dict[str, tuple[Port, ...]]] | None = None
+    _asked: Future[Ports] | None = None
     _ask_at: float = 0.0
     _asks: int = 0  # in vain
 
@@ -100,11 +103,7 @@ class Agent:
         swarm, self._memory = complete(self.source.snapshot(), self._memory)
         if self.ask is None or not (services := forgotten(swarm)):
             return ()
-        try:
-            found = self.ask(swarm, services)
-        except SwarmctlError as fault:
-            self.note(f"forgotten host ports: {_line(fault)}")
-            found = {}
+        found = self._answer(partial(self.ask, swarm, services))
         swarm, self._memory = complete(with_ports(swarm, found), self._memory)
         return tuple(service.name for service in forgotten(swarm))
 
@@ -164,7 +163,7 @@ class Agent:
     def _with_asked_ports(self, swarm: Swarm) -> Swarm:
         """The snapshot with ports that were asked for beside the polls, ever more rarely."""
         if self._asked is not None and self._asked.done():
-            swarm, self._asked = with_ports(swarm, self._answer(self._asked)), None
+            swarm, self._asked = with_ports(swarm, self._answer(self._asked.result)), None
         if self.ask is None or self._asked is not None:
             return swarm
         known, _ = complete(swarm, self._memory)
@@ -177,12 +176,14 @@ class Agent:
             self._asked = self._nodes.submit(self.ask, known, services)
         return swarm
 
-    def _answer(self, asked: Future[dict[str, tuple[Port, ...]]]) -> dict[str, tuple[Port, ...]]:
+    def _answer(self, of: Callable[[], Ports]) -> Ports:
         try:
-            return asked.result()
+            return of()
         except SwarmctlError as fault:
             self.note(f"forgotten host ports: {_line(fault)}")
-            return {}
+        except Exception as fault:  # noqa: BLE001  # who is asked for ports ends no agent
+            self.note(f"forgotten host ports: {type(fault).__name__}: {fault}")
+        return {}
 
 
 def _line(fault: SwarmctlError) -> str:

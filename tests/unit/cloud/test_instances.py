@@ -9,8 +9,9 @@ import pytest
 from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
-from swarmctl.cloud.instances import Cloud, CloudError
+from swarmctl.cloud.instances import Cloud
 from swarmctl.cloud.session import aws_session, calls
+from swarmctl.cloud.words import CloudError
 
 REGION = "eu-central-1"
 

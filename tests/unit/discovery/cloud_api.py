@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 
 from swarmctl.cloud.cloud_map import CloudMap, CloudService
-from swarmctl.cloud.instances import CloudError
+from swarmctl.cloud.words import CloudError
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.edition import Edition, follow
 from swarmctl.discovery.listeners.cloud_map.listener import CloudMapListener

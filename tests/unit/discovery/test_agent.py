@@ -164,3 +164,19 @@ def test_a_port_that_nobody_knows_does_not_hold_up_the_others_for_ever() -> None
     agent.start(seconds=0)
     assert outlets.offered == [[WEB2]]
     assert notes[0] == "not known in 0 s: the host ports of shop_web"
+
+
+def test_no_failure_of_who_is_asked_for_ports_ends_the_agent() -> None:
+    """Broken: one answer that cannot be read, and the agent is gone."""
+
+    def ask(*_: Any) -> Any:
+        raise KeyError("Instances")
+
+    agent, _, notes = asking(FORGOTTEN, ask)
+
+    def noted() -> tuple[bool | None, str]:
+        agent.poll()
+        return ("forgotten host ports: KeyError: 'Instances'" in notes or None), str(notes)
+
+    wait_for("the line", noted, timeout=10, interval=0.01)
+    agent.close()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from botocore.parsers import ResponseParserError
 
 from swarmctl.cloud.cloud_map import CloudMap
-from swarmctl.cloud.instances import CloudError
+from swarmctl.cloud.words import CloudError
 from swarmctl.errors import SwarmctlError
 from tests.unit.discovery.cloud_api import BOTH, NONE, REPLACED, Api, edition
 from tests.unit.discovery.shop import labelled, port, shop
@@ -126,3 +129,17 @@ def test_a_namespace_that_does_not_exist_is_named_with_the_command_that_makes_it
     with pytest.raises(CloudError, match="there is no namespace other") as caught:
         CloudMap("other", api.client)
     assert "discovery namespace create other" in caught.value.hint
+
+
+def test_an_answer_that_cannot_be_read_is_an_error_in_words(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: a proxy's page in place of an answer ends the agent."""
+
+    def paginate(*_: Any) -> Any:
+        raise ResponseParserError("Unable to parse response: <html>" + "x" * 50_000)
+
+    monkeypatch.setattr(api.client, "get_paginator", paginate)
+    with pytest.raises(CloudError, match="Cloud Map gave an answer that cannot be read") as caught:
+        api.cloud.services()
+    assert len(caught.value.message) < 600

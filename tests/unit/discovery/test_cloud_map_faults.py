@@ -10,7 +10,7 @@ import botocore.exceptions
 import pytest
 
 from swarmctl.cloud.cloud_map import OperationFailedError
-from swarmctl.cloud.instances import CloudError
+from swarmctl.cloud.words import CloudError
 from swarmctl.discovery.edition import Edition
 from swarmctl.discovery.listeners.listener import PublishError
 from swarmctl.errors import SwarmctlError

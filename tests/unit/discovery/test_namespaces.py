@@ -8,8 +8,8 @@ import boto3
 import pytest
 
 from swarmctl.cloud.cloud_map import CloudMap, namespaces, tags_of
-from swarmctl.cloud.instances import CloudError
 from swarmctl.cloud.namespaces import ensure_namespace, remove_namespaces
+from swarmctl.cloud.words import CloudError
 from swarmctl.discovery.listeners.cloud_map.listener import CloudMapListener
 from tests.unit.discovery.cloud_api import BOTH, Api
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from swarmctl.cloud.instances import CloudError, Instance
+from swarmctl.cloud.instances import Instance
+from swarmctl.cloud.words import CloudError
 from swarmctl.discovery.listeners.listener import PublishError
 from swarmctl.errors import SwarmctlError
 from tests.unit.discovery.shop import NODES

@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from swarmctl.cloud.cloud_map import CloudMap, namespaces_of
-from swarmctl.cloud.instances import CLUSTER_TAG, CloudError
+from swarmctl.cloud.instances import CLUSTER_TAG
+from swarmctl.cloud.words import CloudError
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.check.cloud_map import CloudMapSource
 from swarmctl.discovery.check.compare import compare
