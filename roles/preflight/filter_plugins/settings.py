@@ -28,7 +28,7 @@ def setting_errors(settings: Mapping[str, Any]) -> list[str]:
     Args:
         settings: the variables of ``inventory/group_vars/all.yml`` by name.
     """
-    rules = (_names, _numbers, _zones, _load_balancer, _engine, _labels, _stacks)
+    rules = (_names, _numbers, _zones, _load_balancer, _discovery, _engine, _labels, _stacks)
     return [
         *cluster_name_errors(settings["cluster_name"]),
         *(error for rule in rules for error in rule(settings)),
@@ -113,6 +113,15 @@ def _load_balancer(s: Mapping[str, Any]) -> Iterator[str]:
     arn = str(s["load_balancer_certificate_arn"])
     if arn and not re.fullmatch(r"arn:aws[a-z-]*:(acm|iam):\S+", arn):
         yield f"load_balancer_certificate_arn is {arn!r}; allowed: empty, or arn:aws:acm:…"
+
+
+def _discovery(s: Mapping[str, Any]) -> Iterator[str]:
+    if boolean(s["discovery_enabled"]) and not (s["discovery_image"] or s["discovery_registry"]):
+        yield (
+            "discovery_image is empty; allowed with discovery_enabled: an image that the managers "
+            "can pull (stacks/discovery/image/build.sh builds it), or discovery_registry, to which "
+            "a built one is pushed"
+        )
 
 
 def _engine(s: Mapping[str, Any]) -> Iterator[str]:

@@ -35,6 +35,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "cluster_name": "swarm_app",
         "discovery_enabled": False,
         "discovery_image": "",
+        "discovery_registry": "",
         "docker_engine_daemon_options": {},
         "docker_engine_source": "distribution",
         "instance_type": "t3.small",
@@ -147,6 +148,14 @@ def test_a_name_that_could_reach_another_cluster_is_refused(name: Any) -> None:
     (error,) = rules.cluster_name_errors(name)
     assert error.startswith("cluster_name is")
     assert rules.cluster_name_errors("swarm_app2") == []
+
+
+def test_an_agent_without_an_image_and_without_a_registry_is_refused() -> None:
+    (problem,) = errors(discovery_enabled=True)
+    assert problem.startswith("discovery_image is empty; allowed with discovery_enabled:")
+    assert errors(discovery_enabled="true", discovery_image="registry.example/discovery:1") == []
+    assert errors(discovery_enabled=True, discovery_registry="10.0.0.1:5000") == []
+    assert errors(discovery_enabled="false") == []
 
 
 def test_numbers_from_the_command_line_are_strings() -> None:
