@@ -7,9 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# Of the package's files: those in pyproject.toml.
+SUFFIXES = (".py", ".j2", ".json", ".yml", ".typed")
+
 
 def source_tag(project: str, base: str) -> str:
-    """A hash of everything that goes into the image.
+    """A hash of everything that goes into the image, but for the lab's own images.
 
     Args:
         project: the project's directory.
@@ -19,7 +22,7 @@ def source_tag(project: str, base: str) -> str:
     digest = hashlib.sha256(base.encode())
     files = [root / "pyproject.toml", root / "requirements.txt"]
     files += sorted((root / "stacks/discovery/image").iterdir())
-    files += sorted(p for p in (root / "swarmctl").rglob("*") if p.suffix in (".py", ".j2"))
+    files += sorted(p for p in (root / "swarmctl").rglob("*") if p.suffix in SUFFIXES)
     for path in files:
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]

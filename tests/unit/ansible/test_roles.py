@@ -13,6 +13,8 @@ import jinja2
 import pytest
 import yaml
 
+from tests.unit.ansible.filters import load_filters
+
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
 PLAYBOOKS = ("site", "provision", "swarm", "deploy", "teardown")
@@ -129,6 +131,22 @@ def test_a_bad_setting_stops_the_run_before_any_call() -> None:
     assert "value of managers must be one of: 1, 3, 5, 7, got: 2" in run.stdout
     assert "value of docker_engine_source" in run.stdout
     assert "Provision the VPC" not in run.stdout
+
+
+def test_the_agents_image_has_another_tag_when_a_file_of_the_package_changes(
+    tmp_path: Path,
+) -> None:
+    """Broken: a changed agent is not built, and the old one goes on."""
+    source_tag = load_filters("discovery", "source_tag").source_tag
+    (tmp_path / "stacks/discovery/image").mkdir(parents=True)
+    (tmp_path / "swarmctl").mkdir()
+    for name in ("pyproject.toml", "requirements.txt", "stacks/discovery/image/Dockerfile"):
+        (tmp_path / name).write_text("")
+    tags = [source_tag(str(tmp_path), "debian"), source_tag(str(tmp_path), "ubuntu")]
+    for name in ("a.py", "b.j2", "c.json", "d.yml", "py.typed"):
+        (tmp_path / "swarmctl" / name).write_text("x")
+        tags.append(source_tag(str(tmp_path), "debian"))
+    assert len(set(tags)) == len(tags)
 
 
 def test_every_playbook_a_person_runs_says_what_it_does() -> None:
