@@ -82,6 +82,9 @@ class Agent:
                 if await self._haproxy.apply(self._wanted, self._ready()):
                     asyncio.get_running_loop().call_later(RETRY, self._changed.set)
                 self._report(serving=True)
+                if answers := self._haproxy.unexpected:
+                    self._report(error=f"HAProxy answered: {'; '.join(answers)}")
+                    answers.clear()
             except RuntimeError as error:
                 self._report(error=f"HAProxy refused the configuration: {error}")
             for t, health in self._health.items():

@@ -22,6 +22,7 @@ from swarmctl.lab.balancer.model import (
 
 # An instance in another state has no machine that could answer.
 _UP = ("pending", "running", "stopping")
+_MACHINES = ("instance", "ip")
 
 
 def balancers(backend: Any) -> Iterator[LoadBalancer]:
@@ -78,6 +79,14 @@ def balancer_of(backend: Any, group_arn: str) -> Any:
 def zones(balancer: Any) -> set[str]:
     """The zones that a load balancer has a subnet in."""
     return {subnet.availability_zone for subnet in balancer.subnets}
+
+
+def is_port(text: object) -> bool:
+    """Whether a parameter of a request is a TCP port."""
+    digits = str(text)
+    return (
+        len(digits) <= 5 and digits.isascii() and digits.isdecimal() and 1 <= int(digits) <= 65535
+    )
 
 
 def _listener(backend: Any, listener: Any) -> Listener:
@@ -162,7 +171,9 @@ def _target_group(group: Any, zones: set[str], instances: Mapping[str, Any]) -> 
     sticky = str(group.attributes.get("stickiness.enabled")) == "true"
     duration = group.attributes.get("stickiness.lb_cookie.duration_seconds", 86400)
     targets = []
-    for target in group.registrations.now(time.time()):
+    # The other types, Lambda functions and load balancers, have no address.
+    registered = group.registrations.now(time.time()) if group.target_type in _MACHINES else ()
+    for target in registered:
         address = target.id
         if target.id.startswith("i-"):
             instance = instances.get(target.id)

@@ -18,6 +18,7 @@ from typing import Any
 FOLDER = Path("/run/balancer")
 SERVERS = "# servers:"  # a line of a configuration that stands for the servers of a backend
 START_TIMEOUT = 10  # seconds
+ADDED = "New server registered."  # the only answer but none
 COMMANDS = 50  # at once: the runtime API reads up to 16 KiB
 
 
@@ -26,6 +27,7 @@ class HAProxy:
 
     def __init__(self) -> None:
         """Nothing runs yet."""
+        self.unexpected = list[str]()  # answers that nobody has reported yet
         self._process: asyncio.subprocess.Process | None = None
         self._shape = ""  # of the last configuration, refused or not
         self._options: dict[str, str] = {}  # for the servers, by backend
@@ -88,20 +90,25 @@ class HAProxy:
             raise RuntimeError(answer)
 
     async def _follow(self, ready: Mapping[str, bool]) -> bool:
-        commands = []
+        commands = list[tuple[str, str, bool]]()  # and what is known of a server afterwards
         for server, on in ready.items():
             if server not in self._ready:
                 options = self._options[_group(server)]
-                commands.append(f"add server {server} {_address(server)} {options}")
+                command = f"add server {server} {_address(server)} {options}"
+                commands.append((command, server, False))
             if self._ready.get(server, False) != on:
-                commands.append(f"set server {server} state {'ready' if on else 'maint'}")
+                command = f"set server {server} state {'ready' if on else 'maint'}"
+                commands.append((command, server, on))
         leaving = self._ready.keys() - ready.keys()
         for server in leaving:
-            commands.append(f"set server {server} state maint")
-            commands.append(f"shutdown sessions server {server}")
-        self._ready |= {**ready, **dict.fromkeys(leaving, False)}
+            commands.append((f"set server {server} state maint", server, False))
+            commands.append((f"shutdown sessions server {server}", server, False))
         for first in range(0, len(commands), COMMANDS):
-            await _ask("admin.sock", "; ".join(commands[first : first + COMMANDS]))
+            block = commands[first : first + COMMANDS]
+            answer = await _ask("admin.sock", "; ".join(command for command, *_ in block))
+            self._ready |= {server: on for _, server, on in block}
+            lines = {line.strip() for line in answer.splitlines()}
+            self.unexpected += sorted(lines - {"", ADDED})
         for server in leaving:
             # Refused while a connection is being closed.
             if "deleted" in await _ask("admin.sock", f"del server {server}"):

@@ -15,7 +15,6 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.subnets import SubnetBackend
 from moto.elbv2.exceptions import (
-    DuplicateListenerError,
     DuplicateLoadBalancerName,
     DuplicatePriorityError,
     ELBClientError,
@@ -30,7 +29,7 @@ from moto.elbv2.models import (
 )
 from moto.elbv2.responses import ELBV2Response
 
-from swarmctl.lab.balancer import quotas, target_patches
+from swarmctl.lab.balancer import listener_patches, quotas, target_patches
 from swarmctl.lab.balancer.elbv2 import balancer_id, balancer_of, zones
 from swarmctl.lab.balancer.target_patches import Reports
 
@@ -47,10 +46,10 @@ def apply(reports: Reports) -> None:
     _what_a_load_balancer_uses_cannot_be_deleted()
     _target_groups_know_their_load_balancers()
     _attributes_are_checked()
-    _listeners_need_a_port_of_their_own()
     _rules_are_sorted_and_can_be_swapped()
     _conditions_are_checked()
     _transforms_are_kept()
+    listener_patches.apply()
     target_patches.apply(reports)
     quotas.apply()
 
@@ -173,34 +172,6 @@ def _attributes_are_checked() -> None:
 
     ELBv2Backend.modify_load_balancer_attributes = modify_load_balancer_attributes  # type: ignore[method-assign]  # patch
     ELBv2Backend.modify_target_group_attributes = modify_target_group_attributes  # type: ignore[method-assign,assignment]  # patch
-
-
-def _listeners_need_a_port_of_their_own() -> None:
-    """moto looks for the port among the listeners' ARNs, so it accepts a port twice.
-
-    Can be removed when ``create_listener`` compares ports.
-    """
-    create, modify = ELBv2Backend.create_listener, ELBv2Backend.modify_listener
-
-    def refuse_taken(balancer: Any, port: Any, own: str = "") -> None:
-        if any(li.arn != own and int(li.port) == int(port) for li in balancer.listeners.values()):
-            raise DuplicateListenerError
-
-    def create_listener(
-        self: Any, load_balancer_arn: str, protocol: str, port: Any, *args: Any, **kwargs: Any
-    ) -> Any:
-        if port and (balancer := self.load_balancers.get(load_balancer_arn)):
-            refuse_taken(balancer, port)
-        return create(self, load_balancer_arn, protocol, port, *args, **kwargs)
-
-    def modify_listener(self: Any, arn: str, port: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if port:
-            (listener,) = self.describe_listeners(None, [arn])
-            refuse_taken(self.load_balancers[listener.load_balancer_arn], port, own=arn)
-        return modify(self, arn, port, *args, **kwargs)
-
-    ELBv2Backend.create_listener = create_listener  # type: ignore[method-assign]  # patch
-    ELBv2Backend.modify_listener = modify_listener  # type: ignore[method-assign]  # patch
 
 
 def _rules_are_sorted_and_can_be_swapped() -> None:

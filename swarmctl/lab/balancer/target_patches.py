@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from ipaddress import IPv4Address
 from typing import Any
 
 from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError, TargetNotRunning
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
-from swarmctl.lab.balancer.elbv2 import balancer_of, group_key, zones
+from swarmctl.lab.balancer.elbv2 import balancer_of, group_key, is_port, zones
 from swarmctl.lab.balancer.targets import NOT_REGISTERED, Registrations, Report, status
 
 Reports = Mapping[str, Mapping[str, Report]]  # by group and target
@@ -49,6 +50,7 @@ def _targets_have_ports_and_drain() -> None:
                     f"The following targets are not in the target group VPC '{self.vpc_id}': "
                     f"'{target['Id']}'",
                 )
+            _check_address(self, target)
         wanted = [(t["Id"], int(t.get("Port") or self.port)) for t in targets]
         self.registrations.add(wanted, time.time())
 
@@ -65,6 +67,19 @@ def _targets_have_ports_and_drain() -> None:
     FakeTargetGroup.register = register  # type: ignore[method-assign]  # patch
     FakeTargetGroup.deregister = deregister  # type: ignore[method-assign]  # patch
     FakeTargetGroup.deregister_terminated_instances = deregister_terminated_instances  # type: ignore[method-assign]  # patch
+
+
+def _check_address(group: Any, target: Mapping[str, Any]) -> None:
+    """Both parts become a server's address, and the name of the server."""
+    port = target.get("Port") or group.port
+    if not is_port(port):
+        raise ELBClientError("ValidationError", f"The port '{port}' is not valid")
+    if group.target_type == "ip":
+        try:
+            IPv4Address(target["Id"])
+        except ValueError:
+            why = f"The IP address '{target['Id']}' is not a valid IPv4 address"
+            raise ELBClientError("ValidationError", why) from None
 
 
 def _delay(group: Any) -> float:

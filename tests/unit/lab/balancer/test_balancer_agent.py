@@ -74,7 +74,7 @@ class Site:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.asked, self.loads = list[str](), 0
-        self.deletes = True
+        self.deletes, self.answer = True, ""
         monkeypatch.setattr(haproxy, "FOLDER", folder)
         monkeypatch.setattr(haproxy, "_ask", self.ask)
         monkeypatch.setattr(HAProxy, "_start", self.start)
@@ -82,7 +82,9 @@ class Site:
 
     async def ask(self, _: str, command: str) -> str:
         self.asked += command.split("; ")
-        return "Server deleted." if self.deletes else "Server still has connections"
+        if command.startswith("del "):
+            return "Server deleted." if self.deletes else "Server still has connections"
+        return self.answer or "New server registered.\n\n" * command.count("add server")
 
     async def start(self) -> None:
         self.loads += 1
@@ -126,6 +128,32 @@ def test_a_target_that_leaves_is_cut_and_removed_as_soon_as_it_can_be(site: Site
     site.deletes = True
     assert site.apply({}) == (False, asked)
     assert site.apply({}) == (False, [])
+
+
+def test_an_unexpected_answer_is_kept_for_a_report(site: Site) -> None:
+    site.apply({})
+    site.apply({SERVER: True})
+    assert site.haproxy.unexpected == []
+    site.answer = "No such server.\n\n"
+    site.apply({SERVER: False})
+    assert site.haproxy.unexpected == ["No such server."]
+
+
+def test_what_haproxy_was_not_told_is_told_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: a server that was never added is taken for one that gets requests."""
+    site.apply({})
+
+    async def silent(*_: object) -> str:
+        raise TimeoutError
+
+    monkeypatch.setattr(haproxy, "_ask", silent)
+    with pytest.raises(TimeoutError):
+        site.apply({SERVER: True})
+    monkeypatch.setattr(haproxy, "_ask", site.ask)
+    _, asked = site.apply({SERVER: True})
+    assert asked == [f"add server {SERVER} 10.42.1.4:80 ", f"set server {SERVER} state ready"]
 
 
 def test_a_refused_configuration_is_tried_once_and_targets_are_followed_meanwhile(
