@@ -36,10 +36,7 @@ def balancers(backend: Any) -> Iterator[LoadBalancer]:
                 address=balancer.dns_name,
                 vpc=balancer.vpc_id,
                 groups=tuple(balancer.security_groups),
-                listeners=tuple(
-                    _listener(backend, li)
-                    for li in sorted(balancer.listeners.values(), key=lambda li: int(li.port))
-                ),
+                listeners=tuple(_listeners(backend, balancer)),
                 target_groups=tuple(
                     _target_group(backend.target_groups[arn], zones(balancer), instances)
                     for arn in sorted(groups_of(balancer))
@@ -89,13 +86,14 @@ def is_port(text: object) -> bool:
     )
 
 
-def _listener(backend: Any, listener: Any) -> Listener:
-    https = listener.protocol == "HTTPS"
-    return Listener(
-        port=int(listener.port),
-        rules=tuple(_rule(rule) for rule in listener.rules.values()),
-        certificates=tuple(_pems(backend, listener.certificates)) if https else (),
-    )
+def _listeners(backend: Any, balancer: Any) -> Iterator[Listener]:
+    """By port; one of HTTPS that has no certificate (any more) is left out: never in plain text."""
+    for listener in sorted(balancer.listeners.values(), key=lambda li: int(li.port)):
+        https = listener.protocol == "HTTPS"
+        certificates = tuple(_pems(backend, listener.certificates)) if https else ()
+        if certificates or not https:
+            rules = tuple(_rule(rule) for rule in listener.rules.values())
+            yield Listener(int(listener.port), rules, certificates)
 
 
 def _pems(backend: Any, arns: Iterable[str]) -> Iterator[str]:
