@@ -61,11 +61,10 @@ class Target:
         """
         if self.cloud is None:
             return {}
+        from swarmctl.cloud.security_groups import rules_of
+
         groups = self.cloud.security_groups(self.cluster, self.instances)
-        return {
-            i.name: tuple(rule for group in i.groups for rule in groups[group].rules)
-            for i in self.instances
-        }
+        return {i.name: rules_of(self.cluster, i.groups, groups) for i in self.instances}
 
     def shell(self) -> Shells | None:
         """Commands on the nodes; ``None`` if ``--host`` was given: only EC2 tells their addresses.

@@ -165,16 +165,6 @@ def port_range(port: object) -> tuple[int, int, str]:
     return low, high, match[3] or "tcp"
 
 
-def is_open_to_a_group(rules: Iterable[Rule], protocol: str, port: int) -> bool:
-    """Whether the members of some security group may reach this port, as a load balancer."""
-    return any(not rule.is_block and rule.covers(protocol, port) for rule in rules)
-
-
-def is_closed(rules: Iterable[Rule], protocol: str, port: int) -> bool:
-    """Whether no address block may reach this port."""
-    return not any(rule.is_block and rule.covers(protocol, port) for rule in rules)
-
-
 def is_open_to_ssh_clients(rules: Iterable[Rule], protocol: str, port: int) -> bool:
     """Whether every address that may use SSH, such as this machine's, may reach this port."""
     blocks = [rule for rule in rules if rule.is_block]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from swarmctl.cloud.rules import Rule
+from swarmctl.cloud.rules import LOAD_BALANCER, Rule, group_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,22 @@ def security_group(raw: Mapping[str, Any]) -> SecurityGroup:
         name=raw["GroupName"],
         rules=tuple(rule for entry in raw["IpPermissions"] for rule in _rules(entry)),
         tags={tag["Key"]: tag["Value"] for tag in raw.get("Tags", ())},
+    )
+
+
+def rules_of(cluster: str, attached: Iterable[str], groups: SecurityGroups) -> tuple[Rule, ...]:
+    """The rules of the groups that a node has.
+
+    Args:
+        cluster: its name.
+        attached: the ids of these groups.
+        groups: them, and the cluster's. Its load balancer's becomes the source `LOAD_BALANCER`.
+    """
+    balancer = {g.id for g in groups.values() if g.name == group_name(cluster, LOAD_BALANCER)}
+    return tuple(
+        replace(rule, source=LOAD_BALANCER) if rule.source in balancer else rule
+        for group in attached
+        for rule in groups[group].rules
     )
 
 

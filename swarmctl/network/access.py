@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
-from swarmctl.cloud.rules import (
-    DYNAMIC_PORTS,
-    Rule,
-    is_closed,
-    is_open_to_a_group,
-    is_open_to_ssh_clients,
-)
+from swarmctl.cloud.rules import DYNAMIC_PORTS, LOAD_BALANCER, Rule, is_open_to_ssh_clients
 from swarmctl.swarm.model import Service, Swarm
 
 
 class Access(Enum):
     """Who may reach a port of a node."""
 
-    CLOSED = "no address block may reach it"
-    BALANCED = "no address block may reach it, but a security group, as a load balancer's"
+    CLOSED = "nobody may reach it"
+    BALANCED = "the cluster's load balancer may reach it, and no address block"
     OPEN = "this machine may reach it"
     UNKNOWN = "some addresses may reach it, or the rules are not known"
 
@@ -35,16 +29,24 @@ def no_rules(node: str, protocol: str, port: int) -> Access:
 
 
 def access_by(rules: Mapping[str, Sequence[Rule]]) -> AccessTo:
-    """The access by the rules of each node; this machine is known to be one that may use SSH."""
+    """The access by the rules of each node; this machine is known to be one that may use SSH.
+
+    Args:
+        rules: those whose source is the cluster's load balancer have :data:`LOAD_BALANCER` there.
+    """
 
     def access(node: str, protocol: str, port: int) -> Access:
         if node not in rules:
             return Access.UNKNOWN
-        if is_closed(rules[node], protocol, port):
-            balanced = is_open_to_a_group(rules[node], protocol, port)
-            return Access.BALANCED if balanced else Access.CLOSED
-        ours = is_open_to_ssh_clients(rules[node], protocol, port)
-        return Access.OPEN if ours else Access.UNKNOWN
+        there = [rule for rule in rules[node] if rule.covers(protocol, port)]
+        if not there:
+            return Access.CLOSED
+        if any(rule.is_block for rule in there):
+            ours = is_open_to_ssh_clients(rules[node], protocol, port)
+            return Access.OPEN if ours else Access.UNKNOWN
+        # Another security group may be anyone's: a bastion's, or that of the nodes.
+        balanced = any(rule.source == LOAD_BALANCER for rule in there)
+        return Access.BALANCED if balanced else Access.UNKNOWN
 
     return access
 

@@ -164,8 +164,8 @@ def _warning(port: PortHealth, access: AccessTo) -> str:
         return f"warning: {port.service}: {': '.join(closed_port(number))}"
     if reach is Access.BALANCED:
         return (
-            f"{port.service}: {port.address} is open to a security group only, such as the load "
-            "balancer's: it was not asked from here"
+            f"{port.service}: {port.address} is open to the load balancer only: it was not asked "
+            "from here"
         )
     return (
         f"warning: {port.service}: {port.address} does not answer from here, so it is not proven "

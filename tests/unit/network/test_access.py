@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from swarmctl.network.access import Access, balanced_services
+import pytest
+
+from swarmctl.cloud.rules import Rule
+from swarmctl.cloud.security_groups import SecurityGroup, rules_of
+from swarmctl.network.access import Access, access_by, balanced_services
 from swarmctl.swarm.model import Port, Swarm
 from tests.unit.chaos.simulated_swarm import node, service, task
 
@@ -36,3 +40,20 @@ def test_a_service_with_a_port_that_others_may_reach_is_not_hidden() -> None:
 
 def test_what_publishes_nothing_is_not_named() -> None:
     assert balanced_services(_swarm(), _access) == ()
+
+
+@pytest.mark.parametrize(
+    ("source", "hidden"), [("sg-alb", ("web",)), ("sg-wkr", ()), ("sg-bastion", ())]
+)
+def test_only_the_group_of_the_clusters_load_balancer_hides_a_service(
+    source: str, hidden: tuple[str, ...]
+) -> None:
+    """Broken: a port that is open to the nodes alone is never probed, and nobody says so."""
+    groups = {
+        "sg-alb": SecurityGroup("sg-alb", "shop_alb_sg", (), {}),
+        "sg-wkr": SecurityGroup("sg-wkr", "shop_wkr_sg", (Rule("all", -1, -1, source),), {}),
+        "sg-bastion": SecurityGroup("sg-bastion", "other_alb_sg", (), {}),
+    }
+    access = access_by(dict.fromkeys(("mgr1", "wkr1"), rules_of("shop", ["sg-wkr"], groups)))
+    known = replace(HOST, published=32770)
+    assert balanced_services(_swarm(HOST, task_ports=(known,)), access) == hidden

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from swarmctl.cloud.instances import Instance
-from swarmctl.cloud.rules import Rule
+from swarmctl.cloud.rules import LOAD_BALANCER, Rule
 from swarmctl.cluster import Target
 from swarmctl.errors import SwarmctlError
 from swarmctl.network import check, paths
@@ -121,8 +121,9 @@ def test_a_port_that_answers_is_no_finding() -> None:
 
 
 def test_a_port_that_only_the_load_balancer_may_reach_is_no_finding() -> None:
-    assert published(ProbeAnswer(), opened(Rule("tcp", 8080, 8080, "sg-alb"))) == []
-    assert published(ProbeAnswer(503), opened(Rule("tcp", 8080, 8080, "sg-alb"))) != []
+    balanced = opened(Rule("tcp", 8080, 8080, LOAD_BALANCER))
+    assert published(ProbeAnswer(), balanced) == []
+    assert published(ProbeAnswer(503), balanced) != []
 
 
 @pytest.mark.parametrize("answer", [ProbeAnswer(503), ProbeAnswer()])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from swarmctl.cloud.rules import Rule
+from swarmctl.cloud.rules import LOAD_BALANCER, Rule
 from swarmctl.cluster import Target
 from swarmctl.errors import RefusedError
 from swarmctl.network.access import Access, AccessTo, access_by, no_rules
@@ -124,7 +124,8 @@ def test_every_published_port_of_a_service_is_asked() -> None:
         (Rule("all", -1, -1, "198.51.100.0/24"), Access.OPEN),
         (Rule("tcp", 8080, 8080, "203.0.113.0/24"), Access.UNKNOWN),
         (Rule("tcp", 8080, 8080, "::/0"), Access.UNKNOWN),
-        (Rule("tcp", 8080, 8080, "sg-1"), Access.BALANCED),
+        (Rule("tcp", 8080, 8080, LOAD_BALANCER), Access.BALANCED),
+        (Rule("tcp", 8080, 8080, "sg-1"), Access.UNKNOWN),
         (Rule("udp", 8080, 8080, "0.0.0.0/0"), Access.CLOSED),
         (Rule("tcp", 8081, 8090, "0.0.0.0/0"), Access.CLOSED),
     ],
