@@ -17,7 +17,7 @@ import botocore.config
 import botocore.exceptions
 
 from swarmctl.cloud.instances import CLUSTER_TAG
-from swarmctl.cloud.session import aws_session
+from swarmctl.cloud.session import aws_client, aws_session
 from swarmctl.cloud.words import CloudError, errors_in_words
 
 API = "Cloud Map"  # as messages name it
@@ -221,14 +221,12 @@ def namespaces_of(cluster: str, client: Any = None) -> tuple[str, ...]:
 def cloud_map_client() -> Any:
     """boto3's client for the environment's region and credentials."""
     session = aws_session()
-    if session.region_name is None:
-        raise CloudError("no AWS region is set", "export AWS_REGION=eu-central-1")
-    client = session.client("servicediscovery", config=_CONFIG)
+    client = aws_client(session, "servicediscovery", _CONFIG)
     if not _is_address(urlsplit(client.meta.endpoint_url).hostname or ""):
         return client
     # DiscoverInstances puts `data-` before the host's name, which an address has not.
     plain = _CONFIG.merge(botocore.config.Config(inject_host_prefix=False))
-    return session.client("servicediscovery", config=plain)
+    return aws_client(session, "servicediscovery", plain)
 
 
 def _is_address(host: str) -> bool:

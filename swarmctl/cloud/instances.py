@@ -16,7 +16,7 @@ import botocore.config
 import botocore.exceptions
 
 from swarmctl.cloud.security_groups import SecurityGroup, SecurityGroups, security_group
-from swarmctl.cloud.session import aws_session
+from swarmctl.cloud.session import aws_client, aws_session
 from swarmctl.cloud.words import MAX_REASON, CloudError, errors_in_words
 from swarmctl.reading.texts import clean, one_line
 
@@ -74,11 +74,6 @@ class Cloud:
             CloudError: no region or no credentials are configured.
         """
         session = aws_session(region)
-        if session.region_name is None:
-            raise CloudError(
-                "no AWS region is set",
-                'export AWS_REGION=eu-central-1; or, for the lab: eval "$(swarmctl lab env)"',
-            )
         with errors_in_words("AWS"):
             credentials = session.get_credentials()
             if credentials is None:
@@ -87,7 +82,7 @@ class Cloud:
                     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
                     'or, for the lab: eval "$(swarmctl lab env)"',
                 )
-            self._ec2: EC2Client = session.client("ec2", config=_CONFIG)
+        self._ec2: EC2Client = aws_client(session, "ec2", _CONFIG)
         self.region: str = session.region_name
 
     def clusters(self) -> tuple[str, ...]:

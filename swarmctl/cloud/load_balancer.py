@@ -15,7 +15,7 @@ import botocore.config
 
 from swarmctl.cloud.instances import CLUSTER_TAG
 from swarmctl.cloud.pace import Pace
-from swarmctl.cloud.session import aws_session
+from swarmctl.cloud.session import aws_client, aws_session
 from swarmctl.cloud.words import CloudError, errors_in_words
 
 OWNER_TAG, SERVICE_TAG = "swarmctl:owner", "swarmctl:service"
@@ -158,9 +158,6 @@ def new_client() -> Any:
     """boto3's client of the environment's region.
 
     Raises:
-        CloudError: no region is configured.
+        CloudError: no region is configured, or no usable endpoint.
     """
-    session = aws_session()
-    if session.region_name is None:
-        raise CloudError("no AWS region is set", "export AWS_REGION=eu-central-1")
-    return session.client("elbv2", config=_CONFIG)
+    return aws_client(aws_session(), "elbv2", _CONFIG)

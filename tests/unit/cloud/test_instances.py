@@ -9,7 +9,9 @@ import pytest
 from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
+from swarmctl.cloud.cloud_map import cloud_map_client
 from swarmctl.cloud.instances import Cloud
+from swarmctl.cloud.load_balancer import new_client
 from swarmctl.cloud.session import aws_session, calls
 from swarmctl.cloud.words import CloudError
 
@@ -192,3 +194,20 @@ def test_an_instance_that_ec2_has_forgotten_is_terminated(ec2: Cloud, api: Stubb
     api.add_client_error("describe_instances", "InternalError")
     with pytest.raises(CloudError):
         ec2.state("i-0123456789abcdef0")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("AWS_PROFILE", "nope"), ("AWS_ENDPOINT_URL", "garbage")]
+)
+def test_an_environment_that_cannot_be_used_is_said_with_the_variable_that_makes_it_so(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: a mistyped profile is a traceback."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv(variable, value)
+    for begin in (Cloud, cloud_map_client, new_client):
+        with pytest.raises(CloudError, match=value) as caught:
+            begin()
+        assert variable in caught.value.hint
