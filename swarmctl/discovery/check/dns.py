@@ -18,6 +18,7 @@ from swarmctl.discovery.check.source import Published
 from swarmctl.discovery.listeners.sockets import Place
 
 _TIMEOUT_S = 3.0
+_ADDRESSES = (dns.rdatatype.A, dns.rdatatype.AAAA)
 _TRIES = 3  # a datagram may get lost; every resolver asks again
 
 
@@ -50,14 +51,17 @@ class Dns:
 
 def _resolve(place: Place, name: str) -> frozenset[str]:
     found = _query(place, name, "SRV")
-    addresses: dict[Any, str] = {rrset.name: rrset[0].address for rrset in found.additional}
+    addresses: dict[Any, str] = {
+        rrset.name: rrset[0].address for rrset in found.additional if rrset.rdtype in _ADDRESSES
+    }
     records = [
         record for rrset in found.answer if rrset.rdtype == dns.rdatatype.SRV for record in rrset
     ]
     for record in records:
         if record.target not in addresses:  # left out, because the answer was too large
-            answer = _query(place, record.target.to_text(), "A").answer
-            addresses |= {record.target: answer[0][0].address} if answer else {}
+            for rrset in _query(place, record.target.to_text(), "A").answer:
+                if rrset.rdtype in _ADDRESSES:
+                    addresses[record.target] = rrset[0].address
     return frozenset(
         str(Place(addresses[record.target], record.port))
         for record in records

@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import ClassVar
 
 import pytest
+from dns.message import from_text
 
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.check.check import check
@@ -129,6 +130,49 @@ def test_only_what_two_readings_have_in_common_counts(dns: DnsListener) -> None:
     found = check(lambda: empty, sources, 2, pause)
     assert pauses == [2]
     assert [d.source for d in found.disagreements] == ["Consul API"]
+
+
+class Lost(BaseHTTPRequestHandler):
+    """An agent that no manager has answered for ever longer, and that a proxy has spoilt."""
+
+    ages: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:  # the library's name
+        self.send_response(200)
+        self.send_header("X-Consul-KnownLeader", "false")
+        self.send_header("X-Consul-LastContact", self.ages.pop(0))
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *words: object) -> None:
+        """Quiet."""
+
+
+def test_an_agent_that_has_lost_all_managers_is_a_disagreement_however_long_ago() -> None:
+    """Broken: the text changes with each second, so no two readings have it in common."""
+    Lost.ages[:] = ["1000", "3000", "soon"]
+    with HTTPServer(("127.0.0.1", 0), Lost) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        api = ConsulApi(Place("127.0.0.1", server.server_port))
+        found = check(lambda: shop(tasks=[]), [api], 0, lambda _: None)
+        api.ask([])  # an age that is no number
+        server.shutdown()
+    (lost,) = found.disagreements
+    assert lost.text == "no manager answers it: it serves what was known last"
+
+
+def test_an_additional_record_that_is_no_address_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = from_text(
+        "id 1\nflags QR\n;QUESTION\nweb.service.consul. IN SRV\n"
+        ";ANSWER\nweb.service.consul. 0 IN SRV 1 1 80 a.consul.\n"
+        ';ADDITIONAL\na.consul. 0 IN TXT "zone=1"\na.consul. 0 IN A 10.42.0.5\n'
+    )
+    monkeypatch.setattr("dns.query.udp_with_fallback", lambda *_: (answer, False))
+    found = Dns(NOWHERE, "consul").ask(["web"])
+    assert found.places == {"web": {"10.42.0.5:80"}}
 
 
 class Paths(BaseHTTPRequestHandler):
