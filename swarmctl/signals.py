@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Handler = Callable[[int, FrameType | None], Any]
@@ -24,15 +24,15 @@ class Handlers:
     """
 
     def __init__(self, arrived: Handler) -> None:
-        self._arrived = arrived
+        self._handler = arrived
         self._before: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> Handlers:
+    def __enter__(self) -> Self:
         """Take them over."""
         if threading.current_thread() is threading.main_thread():
             for number in SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
-                    self._before[number] = signal.signal(number, self._arrived)
+                    self._before[number] = signal.signal(number, self._handler)
         return self
 
     def __exit__(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, field
 from enum import Enum
-from types import FrameType, TracebackType
+from types import FrameType
 
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.signals import Handlers, acknowledge
@@ -29,7 +29,7 @@ class _Mode(Enum):
 
 
 @dataclass
-class Interrupts:
+class Interrupts(Handlers):
     """The flag, and the answer to a further signal.
 
     Attributes:
@@ -40,22 +40,10 @@ class Interrupts:
     doing: str = ""
     _name: str = ""
     _mode: _Mode = field(default_factory=lambda: _Mode.FREE)
-    _handlers: Handlers = field(init=False)
 
-    def __enter__(self) -> Interrupts:
-        """Take over the signals."""
-        self._handlers = Handlers(self._arrived)
-        self._handlers.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give the signals back."""
-        self._handlers.__exit__(kind, error, trace)
+    def __post_init__(self) -> None:
+        """Answer each signal."""
+        super().__init__(self._arrived)
 
     @property
     def seen(self) -> str:

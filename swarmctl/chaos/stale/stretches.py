@@ -10,10 +10,10 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 
 from swarmctl.chaos.journal.listeners import ListenerRecord, StaleEndpoint
+from swarmctl.chaos.probes.summary import Stretch
 from swarmctl.chaos.stale.history import Asked, History, Served
 from swarmctl.discovery.endpoint import Endpoint
 
-Stretch = tuple[float, float]
 # Probes lost in a row for so long, and an endpoint does not answer: a slow one is not dead.
 _SILENT_S = 3.0
 

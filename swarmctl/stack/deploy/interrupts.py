@@ -12,8 +12,8 @@ import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from types import FrameType, TracebackType
+from dataclasses import dataclass
+from types import FrameType
 from typing import NoReturn
 
 from swarmctl.reading.commands import word
@@ -22,7 +22,7 @@ from swarmctl.stack.deploy.converge import Convergence
 
 
 @dataclass
-class Interrupts:
+class Interrupts(Handlers):
     """The answer to signals while a stack is deployed; a context manager.
 
     Args:
@@ -36,22 +36,10 @@ class Interrupts:
     _deferring: bool = False
     _deferred: bool = False  # a signal came while it was deferring
     _left: str = ""
-    _handlers: Handlers = field(init=False)
 
-    def __enter__(self) -> Interrupts:
-        """Take over the signals."""
-        self._handlers = Handlers(self._arrived)
-        self._handlers.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give the signals back."""
-        self._handlers.__exit__(kind, error, trace)
+    def __post_init__(self) -> None:
+        """Answer each signal."""
+        super().__init__(self._arrived)
 
     def shield(self, doing: str) -> None:
         """From now on signals are acknowledged only: this must be finished first."""
