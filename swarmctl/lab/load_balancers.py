@@ -75,16 +75,22 @@ class LoadBalancers:
         self._image = image
         self._api = api
         self._changed = changed
+        self._finished = threading.Event()
         self._network = network
         self._lines: dict[str, machine.Line] = {}
         self._firewalls: dict[str, str] = {}  # as last applied
         self._started: dict[str, float] = {}  # when
         self._busy: set[str] = set()
 
+    def finish(self) -> None:
+        """Make ``run`` return after the work in progress."""
+        self._finished.set()
+        self._changed.set()
+
     def run(self) -> None:
-        """Make the machines follow the API, for ever, in a thread: targets change at once."""
+        """Make the machines follow the API until ``finish`` is called: targets change at once."""
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="balancer") as pool:
-            while True:
+            while not self._finished.is_set():
                 self._changed.wait(IDLE)
                 self._changed.clear()
                 try:

@@ -51,15 +51,21 @@ def main(name: str) -> None:
         controller = Controller(client, name, images, api, changed, VpcServices(api))
         network_of = controller.network_of
         balancers = LoadBalancers(client, name, images.load_balancer, api, moved, network_of)
-        threading.Thread(target=balancers.run, daemon=True, name="balancers").start()
+        following = threading.Thread(target=balancers.run, daemon=True, name="balancers")
+        following.start()
+
+        def finish(*_: object) -> None:
+            controller.finish()
+            balancers.finish()
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: controller.finish())
+            signal.signal(number, finish)
         record = paths.recorded()
         port = api.serve(record.port, record.key_id, record.secret)
         paths.keep(replace(record, pid=os.getpid(), port=port))
         log.info("serving the AWS API of lab %s on 127.0.0.1:%d", name, port)
         controller.run()
+        following.join()  # `lab down` removes what there is once the lock is free
         log.info("finished")
 
 
