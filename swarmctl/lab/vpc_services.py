@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,7 @@ def resolver_of(cidr: str) -> str:
 @dataclass(frozen=True, slots=True)
 class _Opened:
     ports: Ports
-    http: tuple[BaseWSGIServer, ...]
-    resolver: ResolverServer
+    close: Callable[[], None]
 
 
 class VpcServices:
@@ -120,10 +120,7 @@ class VpcServices:
         with self._lock:
             gone = [self._open.pop(vpc) for vpc in set(self._open) - vpcs]
         for services in gone:
-            services.resolver.close()
-            for server in services.http:
-                server.shutdown()
-                server.server_close()
+            services.close()
 
     def _start(self, vpc: str, cidr: str) -> _Opened:
         gateway = gateway_of(cidr)
@@ -138,19 +135,23 @@ class VpcServices:
                 return [b""]
             return gate(environ, start_response)
 
-        http = (_serve(gateway, metadata), _serve(gateway, api))
-        resolver = ResolverServer(
-            gateway,
-            lambda: self._api.names_in(vpc),
-            lambda address: ip_address(address) in ip_network(cidr) and address != gateway,
-        )
-        ports = Ports(http[0].port, http[1].port, resolver.port)
-        return _Opened(ports, http, resolver)
+        with ExitStack() as opened:  # closes what is open if the rest cannot be opened
+            http = [_serve(gateway, application, opened) for application in (metadata, api)]
+            resolver = ResolverServer(
+                gateway,
+                lambda: self._api.names_in(vpc),
+                lambda address: ip_address(address) in ip_network(cidr) and address != gateway,
+            )
+            opened.callback(resolver.close)
+            ports = Ports(http[0].port, http[1].port, resolver.port)
+            return _Opened(ports, opened.pop_all().close)
 
 
-def _serve(address: str, app: Callable[..., Any]) -> BaseWSGIServer:
+def _serve(address: str, app: Callable[..., Any], opened: ExitStack) -> BaseWSGIServer:
     from swarmctl.lab.http_server import http_server
 
     server = http_server(address, 0, app)
+    opened.callback(server.server_close)
     threading.Thread(target=server.serve_forever, daemon=True, name=f"vpc {address}").start()
+    opened.callback(server.shutdown)
     return server

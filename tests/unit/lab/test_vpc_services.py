@@ -1,6 +1,7 @@
 """Machines reach their metadata, DNS and the API at AWS's addresses; nobody else does."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from typing import cast
 
@@ -8,6 +9,7 @@ import pytest
 import requests
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.lab import vpc_services
 from swarmctl.lab.api import Api
 from swarmctl.lab.vpc_services import Ports, VpcServices, resolver_of, translation
 
@@ -76,3 +78,21 @@ def test_a_vpcs_services_are_opened_once_and_closed_with_it(services: VpcService
 def test_a_vpc_without_a_network_here_is_named(services: VpcServices) -> None:
     with pytest.raises(SwarmctlError, match=r"no services for vpc-9 on 192\.0\.2\.1"):
         services.rules("vpc-9", "192.0.2.0/24")
+
+
+def test_what_is_open_is_closed_when_the_rest_cannot_be_opened(
+    services: VpcServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: each attempt leaves two threads and their sockets."""
+
+    def fail(*_: object) -> None:
+        raise OSError("no port is free")
+
+    monkeypatch.setattr(vpc_services, "ResolverServer", fail)
+    for _ in range(3):
+        with pytest.raises(SwarmctlError, match="no port is free"):
+            services.rules("vpc-1", CIDR)
+    left = [t for t in threading.enumerate() if t.name == f"vpc {GATEWAY}"]
+    for thread in left:
+        thread.join(5)
+    assert not any(thread.is_alive() for thread in left)
