@@ -123,9 +123,11 @@ class Controller:
                 rules = self._rules(instance, view)
                 if rules != self._firewalls.get(instance.id):
                     self._submit(pool, instance, partial(self._apply_firewall, instance, rules))
-        self._services.close_unused(set(view.vpcs))
         with self._networks:
-            network.remove_unused(self._client, self._lab, set(view.vpcs))
+            # Read again: a VPC that was made meanwhile may have a network already.
+            vpcs = set(self._api.view().vpcs)
+            self._services.close_unused(vpcs)
+            network.remove_unused(self._client, self._lab, vpcs)
 
     def _submit(
         self, pool: ThreadPoolExecutor, instance: Ec2Instance, work: Callable[[], None]

@@ -145,3 +145,19 @@ def test_a_pass_that_fails_does_not_end_the_loop(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(site, "view", view)
     site.controller.run()
     assert len(passes) == 2
+
+
+def test_the_network_of_a_vpc_that_is_new_is_not_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken: a VPC made during a pass loses the network that its load balancer has just got."""
+    site, kept = Site(monkeypatch, instance("terminated")), []
+    monkeypatch.setattr(network, "remove_unused", lambda _client, _lab, vpcs: kept.append(vpcs))
+    vpcs = {"vpc-1": "10.42.0.0/16"}
+    monkeypatch.setattr(site, "view", lambda: View((site.instance,), dict(vpcs), {}))
+
+    def states(*_: object) -> dict[str, str]:
+        vpcs["vpc-2"] = "10.43.0.0/16"
+        return {}
+
+    monkeypatch.setattr(machine, "states", states)
+    site.run_a_pass()
+    assert kept == [{"vpc-1", "vpc-2"}]
