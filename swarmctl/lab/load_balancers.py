@@ -122,7 +122,10 @@ class LoadBalancers:
         try:
             if line:
                 line.send(wanted(balancer, view))
-        except (OSError, ValueError):
+        except OSError:
+            log.exception("load balancer %s", balancer.name)
+            self._lines.pop(balancer.id, None)  # half a line may be sent: a new machine
+        except ValueError:
             log.exception("load balancer %s", balancer.name)
 
     def _submit(self, pool: ThreadPoolExecutor, balancer: str, work: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ BALANCER_LABEL = "swarmctl.balancer"
 _PACKAGE = Path(__file__).parent
 _AGENT = ("agent", "haproxy", "health")
 _STDOUT = 1
+SEND_TIMEOUT = 5  # seconds: a machine that is paused reads nothing
 # The security groups come first: nothing listens before.
 _START = (
     f"nft -f {FIREWALL_FILE} && PYTHONPATH=/opt/lab exec python3 -m swarmctl.lab.balancer.agent"
@@ -97,7 +99,9 @@ class Line:
         params = {"stdin": 1, "stdout": 1, "stream": 1}
         self._stream: Any = client.api.attach_socket(container, params=params)
         self._socket: Any = self._stream._sock
-        self._socket.settimeout(None)
+        self._socket.settimeout(None)  # for reading
+        limit = struct.pack("ll", SEND_TIMEOUT, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         self._sent = ""
         self._heard = heard
         threading.Thread(target=self._listen, daemon=True, name="balancer").start()
@@ -106,7 +110,7 @@ class Line:
         """Tell the agent what is wanted, unless it knows it.
 
         Raises:
-            OSError: the machine has ended.
+            OSError: the machine has ended, or does not read; the line is of no use any more.
         """
         text = json.dumps(wanted)
         if text != self._sent:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -87,6 +89,29 @@ def test_a_machine_that_has_ended_is_replaced_but_not_time_and_again(
     assert site.after(ONE) == []
     monkeypatch.setattr(load_balancers, "AGAIN", 0.0)
     assert site.after(ONE) == ["start lb-1 in net-vpc-1 at 10.42.1.9"]
+
+
+def test_a_machine_that_reads_nothing_is_replaced(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: the line is of no use, and the load balancer follows nothing any more."""
+    site.after(ONE)
+    site.broken = True
+    monkeypatch.setattr(load_balancers, "AGAIN", 0.0)
+    assert site.after(ONE) == ["start lb-1 in net-vpc-1 at 10.42.1.9"]
+
+
+def test_the_line_to_a_machine_that_reads_nothing_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken: one paused machine stops all load balancers of the lab."""
+    here, there = socket.socketpair()
+    stream = SimpleNamespace(_sock=here, read=here.recv)
+    client: Any = SimpleNamespace(api=SimpleNamespace(attach_socket=lambda *_, **_options: stream))
+    monkeypatch.setattr(machine, "SEND_TIMEOUT", 1)
+    with here, there:
+        line = machine.Line(client, "container", lambda _: None)
+        with pytest.raises(BlockingIOError):
+            line.send({"config": "x" * (8 << 20)})
+        there.shutdown(socket.SHUT_RDWR)
 
 
 def test_changed_security_groups_are_sent(site: Site) -> None:
