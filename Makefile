@@ -114,5 +114,5 @@ molecule: doctor ## Run the roles' molecule scenarios on lab nodes
 	done
 
 .PHONY: bench
-bench: doctor ## Time every phase beside its lower bound, many kills, and the predictor (about 40 minutes)
+bench: doctor ## Time every phase beside its lower bound, many kills, the predictor, a load balancer, discovery (over an hour)
 	python -m bench.run
