@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,18 +42,31 @@ def mover(
     # A signal ends a move as it ends an experiment: only when nothing is half done.
     from swarmctl.chaos.run.interrupts import Interrupts
     from swarmctl.cli.discovery.sync import in_aws
+    from swarmctl.discovery.forgotten.ask_nodes import Whole
     from swarmctl.moves.context import Context
     from swarmctl.moves.publishers import publishers
     from swarmctl.swarm.engine import SwarmEngine
     from swarmctl.swarm.patience import Patient
 
-    with Interrupts() as interrupts, target.failover() as failover, target.failover() as second:
+    with ExitStack() as ends:
+        interrupts = ends.enter_context(Interrupts())
+        failover = ends.enter_context(target.failover())
+        second = ends.enter_context(target.failover())
         failover.client()  # fails at once when no manager can be reached
         engine = Patient(SwarmEngine(failover), timeout, console.note)
         aws = in_aws(target, cluster, cloud_map, load_balancer=load_balancer)
         told = publishers(aws, failover.cluster_id)
-        renewer = SwarmEngine(second)
+        shell = target.shell()
+        if shell:
+            ends.callback(shell.close)
         context = Context(
-            engine, interrupts, timeout, console.note, publishers=told, renewer=renewer
+            engine,
+            interrupts,
+            timeout,
+            console.note,
+            publishers=told,
+            renewer=SwarmEngine(second),
+            complete=Whole(shell),
         )
+        context.swarm()  # what is known now is remembered, should an election hide it later
         yield context, interrupts

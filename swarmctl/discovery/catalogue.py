@@ -71,10 +71,10 @@ def catalogue(swarm: Swarm) -> Catalogue:
         + [(s, 0) for s in swarm.services if not s.ports and not s.is_job]
     )
     problems += (Problem(name, text) for name, text in without.items())
+    every = sorted(_balanced(endpoints, found), key=lambda e: (e.name, e.node, e.port, e.id))
     return Catalogue(
-        endpoints=tuple(
-            sorted(_balanced(endpoints, found), key=lambda e: (e.name, e.node, e.port, e.id))
-        ),
+        endpoints=tuple(e for e in every if e.port),
+        unknown=tuple(e for e in every if not e.port),
         members=members(swarm),
         problems=tuple(sorted(problems, key=lambda p: (p.service, p.text))),
         services=tuple(s.name for s in swarm.services if s.ports and not s.is_job),
@@ -120,7 +120,8 @@ def _shared_by_accident(published: list[tuple[Service, Publication]]) -> frozens
 def _host_ports(swarm: Swarm, service: Service, how: Publication) -> Iterator[Endpoint]:
     for task in reachable(swarm, service):
         node = swarm.node_by_id(task.node_id)
-        for port in host_ports(service, task) if node else ():
+        ports = (*host_ports(service, task), *missing_ports(service, task)) if node else ()
+        for port in ports:
             assert node is not None
             yield _endpoint(service, how, port, node, task)
 
@@ -132,6 +133,13 @@ def host_ports(service: Service, task: Task) -> tuple[Port, ...]:
     return tuple(
         ({(p.target, p.protocol): p for p in fixed} | reported).values(),
     )
+
+
+def missing_ports(service: Service, task: Task) -> tuple[Port, ...]:
+    """The dynamic host ports of a task of which nobody has said the number."""
+    known = {(p.target, p.protocol) for p in host_ports(service, task)}
+    wanted = {(p.target, p.protocol): p for p in service.ports if p.mode == "host"}
+    return tuple(wanted[key] for key in sorted(wanted.keys() - known))
 
 
 def _mesh_ports(swarm: Swarm, service: Service, how: Publication) -> Iterator[Endpoint]:
@@ -173,10 +181,8 @@ def _endpoint(
 def _without_port(swarm: Swarm, services: list[Service]) -> Iterator[Problem]:
     """Tasks that serve, but whose dynamic host port the managers do not know."""
     for service in services:
-        wanted = {(p.target, p.protocol) for p in service.ports if p.mode == "host"}
-        for task in swarm.serving(service) if wanted else ():
-            known = {(p.target, p.protocol) for p in host_ports(service, task)}
-            for target, protocol in sorted(wanted - known):
-                port = f"{target}/{protocol}"
+        for task in swarm.serving(service):
+            for missing in missing_ports(service, task):
+                port = f"{missing.target}/{missing.protocol}"
                 text = f"task {task.id}: the managers do not know the host port of {port}"
                 yield Problem(service.name, text)

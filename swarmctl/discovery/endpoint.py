@@ -84,14 +84,23 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All endpoints, sorted by name, and the nodes, at one moment."""
+    """All endpoints, sorted by name, and the nodes, at one moment.
+
+    What others have of the ``unknown`` endpoints is right: it is never taken away.
+    """
 
     endpoints: tuple[Endpoint, ...] = ()
+    unknown: tuple[Endpoint, ...] = ()  # they serve, at a port that the managers forgot: port 0
     members: tuple[Member, ...] = ()
     problems: tuple[Problem, ...] = ()
     services: tuple[str, ...] = ()  # the Swarm's names of those that publish a port
     unpublished: tuple[str, ...] = ()  # … of those that do not
     routes: tuple[Route, ...] = ()  # of services with swarmctl.http.… labels, sorted
+
+    @property
+    def every(self) -> tuple[Endpoint, ...]:
+        """The endpoints, and those whose port is not known."""
+        return self.endpoints + self.unknown
 
     def by_name(self) -> Iterator[tuple[str, tuple[Endpoint, ...]]]:
         """The endpoints of each name; names in order."""

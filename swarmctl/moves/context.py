@@ -8,6 +8,7 @@ from typing import Protocol
 
 from swarmctl.moves.publishers import Publisher
 from swarmctl.swarm.engine import Engine
+from swarmctl.swarm.model import Swarm
 from swarmctl.wait import CLOCK, Clock, wait_for
 
 Poll = Callable[[], tuple[bool | None, str]]
@@ -40,6 +41,7 @@ class Context:
         clock: replaced in tests.
         publishers: what tells clients of endpoints.
         renewer: a connection of its own, on which the lock is renewed; see ``lock.renewing``.
+        complete: adds what the managers forgot to a snapshot.
     """
 
     engine: Engine
@@ -49,6 +51,11 @@ class Context:
     clock: Clock = CLOCK
     publishers: tuple[Publisher, ...] = ()
     renewer: Engine | None = None
+    complete: Callable[[Swarm], Swarm] = lambda swarm: swarm
+
+    def swarm(self) -> Swarm:
+        """The Swarm as it is to be published: with what the managers forgot."""
+        return self.complete(self.engine.snapshot())
 
     def wait(self, what: str, poll: Poll, seconds: float) -> None:
         """Poll until it holds; a signal ends the wait.

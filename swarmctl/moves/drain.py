@@ -142,7 +142,7 @@ def activate(nodes: Sequence[Node], context: Context) -> tuple[str, ...]:
         if not any(is_draining(n) for n in context.engine.snapshot().nodes):
             surge.put_back(context)
         for publisher in context.publishers:
-            publisher.publish(context.engine.snapshot())
+            publisher.publish(context.swarm())
         return changed
 
 

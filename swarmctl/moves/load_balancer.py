@@ -75,14 +75,24 @@ class Balancer:
         return max(_LEAST_S, *delays) if delays else 0.0
 
     def _too_many(self, found: Catalogue) -> str:
-        """Targets of services that are published, but not by the catalogue."""
+        """Targets of services that are published, but not by the catalogue.
+
+        Where a port is not known, what is registered may be it.
+        """
         wanted = {
             (e.service, target)
             for e in found.endpoints
             if e.balanced and (target := self._target(e))
         }
+        unknown = {
+            (e.service, target.instance) for e in found.unknown if (target := self._target(e))
+        }
         services = {route.service for route in found.routes}
-        left = [str(t) for s, t in self._health() if s in services and (s, t) not in wanted]
+        left = [
+            str(t)
+            for s, t in self._health()
+            if s in services and (s, t) not in wanted and (s, t.instance) not in unknown
+        ]
         return f"still targets: {', '.join(sorted(left))}" if left else ""
 
     def _target(self, endpoint: Endpoint) -> TargetPort | None:

@@ -58,7 +58,7 @@ def plan_drain(swarm: Swarm, ids: Collection[str]) -> DrainPlan:
     return DrainPlan(
         nodes,
         replace(prediction, warnings=warnings),
-        tuple(e for e in catalogue(swarm).endpoints if e.node in names),
+        tuple(e for e in catalogue(swarm).every if e.node in names),
         tuple(s.name for s in alone if not _why_not_first(s)),
         (
             *unplaced.values(),

@@ -17,8 +17,14 @@ def announce(context: Context, is_new: Callable[[Endpoint], bool]) -> None:
     Raises:
         SwarmctlError: a publisher failed, or they were not ready in time; says what.
     """
+
+    def known() -> tuple[bool | None, str]:
+        unknown = [e for e in catalogue(context.swarm()).unknown if is_new(e)]
+        return (None if unknown else True), ", ".join(f"not of task {e.task}" for e in unknown)
+
+    context.wait("the host ports of the new replicas to be known", known, context.timeout)
     for publisher in context.publishers:
-        swarm = context.engine.snapshot()
+        swarm = context.swarm()
         publisher.publish(swarm)
         new = [endpoint for endpoint in catalogue(swarm).endpoints if is_new(endpoint)]
         what = f"{publisher.name} to send requests to the new replicas"
@@ -45,7 +51,7 @@ def withdraw(context: Context) -> float:
     Raises:
         SwarmctlError: a publisher failed.
     """
-    swarm = context.engine.snapshot()
+    swarm = context.swarm()
     before = catalogue(without_marks(swarm))
     leaving = gone(before, catalogue(swarm))
     if not leaving:
@@ -54,7 +60,7 @@ def withdraw(context: Context) -> float:
         publisher.publish(swarm)
     context.let_pass(AGENT_S, "agents to see it")
     for publisher in context.publishers:
-        publisher.publish(context.engine.snapshot())
+        publisher.publish(context.swarm())
     lags = {publisher.name: publisher.lag(before, leaving) for publisher in context.publishers}
     told = ", ".join(f"{name} {seconds:g} s" for name, seconds in lags.items())
     context.note(f"{len(leaving)} endpoints withdrawn; waiting for their clients: {told}")
@@ -65,5 +71,5 @@ def withdraw(context: Context) -> float:
 
 def gone(old: Catalogue, new: Catalogue) -> tuple[Endpoint, ...]:
     """The endpoints that are not there any more."""
-    left = {(e.id, e.name) for e in new.endpoints}
-    return tuple(e for e in old.endpoints if (e.id, e.name) not in left)
+    left = {(e.id, e.name) for e in new.every}
+    return tuple(e for e in old.every if (e.id, e.name) not in left)

@@ -92,7 +92,7 @@ class Mover:
             withdraw(self._context)
 
     def _endpoints(self, swarm: Swarm) -> set[str]:
-        return {e.id for e in catalogue(swarm).endpoints if e.service == self._name}
+        return {e.id for e in catalogue(swarm).every if e.service == self._name}
 
     # --- changing ---
 

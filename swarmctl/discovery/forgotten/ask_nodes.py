@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
-from swarmctl.discovery.catalogue import host_ports
+from swarmctl.discovery.catalogue import missing_ports
+from swarmctl.discovery.forgotten.memory import Memory, complete, with_known
 from swarmctl.swarm.model import Port, Service, Swarm
 from swarmctl.swarm.observe.host_ports import Shell, read_host_ports
 
@@ -14,12 +15,11 @@ AskPorts = Callable[[Swarm, Sequence[Service]], dict[str, tuple[Port, ...]]]
 
 
 def forgotten(swarm: Swarm) -> tuple[Service, ...]:
-    """Services with a serving task whose host ports the managers do not know."""
+    """Services with a serving task of which the managers do not know every host port."""
     return tuple(
         service
         for service in swarm.services
-        if any(port.mode == "host" for port in service.ports)
-        and not all(host_ports(service, task) for task in swarm.serving(service))
+        if any(missing_ports(service, task) for task in swarm.serving(service))
     )
 
 
@@ -39,8 +39,24 @@ def with_ports(swarm: Swarm, found: dict[str, tuple[Port, ...]]) -> Swarm:
         return swarm
     return replace(
         swarm,
-        tasks=tuple(
-            replace(task, ports=found[task.id]) if task.id in found and not task.ports else task
-            for task in swarm.tasks
-        ),
+        tasks=tuple(with_known(task, found.get(task.id, ())) for task in swarm.tasks),
     )
+
+
+@dataclass
+class Whole:
+    """Completes one snapshot after the other: from the one before, then by asking the nodes.
+
+    Args:
+        shell: commands on the nodes; ``None``: nobody can be asked.
+    """
+
+    shell: Shell | None
+    _memory: Memory = field(default_factory=Memory)
+
+    def __call__(self, swarm: Swarm) -> Swarm:
+        """The snapshot with what the managers forgot."""
+        swarm, self._memory = complete(swarm, self._memory)
+        if self.shell:
+            swarm, self._memory = complete(ask_nodes(swarm, self.shell), self._memory)
+        return swarm

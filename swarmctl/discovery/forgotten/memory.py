@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from swarmctl.swarm.model import Port, Swarm, Task
@@ -41,7 +41,7 @@ def complete(swarm: Swarm, memory: Memory) -> tuple[Swarm, Memory]:
         else node
         for node in swarm.nodes
     )
-    tasks = tuple(_with_ports(task, memory.ports) for task in swarm.tasks)
+    tasks = tuple(with_known(task, memory.ports.get(task.id, ())) for task in swarm.tasks)
     kept = Memory(
         {task.id: task.ports for task in tasks if task.ports and task.meant_to_run},
         {node.id: node.state for node in nodes},
@@ -49,6 +49,8 @@ def complete(swarm: Swarm, memory: Memory) -> tuple[Swarm, Memory]:
     return replace(swarm, nodes=nodes, tasks=tasks), kept
 
 
-def _with_ports(task: Task, known: Mapping[str, tuple[Port, ...]]) -> Task:
-    ports = known.get(task.id)
-    return replace(task, ports=ports) if ports and not task.ports else task
+def with_known(task: Task, known: Iterable[Port]) -> Task:
+    """The task with these ports too, where the managers report none of that target."""
+    reported = {(port.target, port.protocol) for port in task.ports if port.published}
+    more = tuple(port for port in known if (port.target, port.protocol) not in reported)
+    return replace(task, ports=task.ports + more) if more else task

@@ -7,7 +7,7 @@ After a change of leader the nodes report their tasks again and the reports lack
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol
@@ -49,7 +49,7 @@ def read_host_ports(
         task.id: hosts[task.node_id]
         for service in services
         for task in swarm.serving(service)
-        if not task.ports
+        if not _targets(service.ports) <= _targets(port for port in task.ports if port.published)
     }
     if not tasks:
         return {}
@@ -59,6 +59,10 @@ def read_host_ports(
         for ports in pool.map(lambda node: _on_node(shell, node), nodes):
             found |= ports
     return {task: ports for task, ports in found.items() if task in tasks}
+
+
+def _targets(ports: Iterable[Port]) -> set[tuple[int, str]]:
+    return {(port.target, port.protocol) for port in ports if port.mode == "host"}
 
 
 def with_host_ports(swarm: Swarm, shell: Shell) -> Swarm:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from swarmctl.discovery.catalogue import catalogue
+from swarmctl.discovery.forgotten.ask_nodes import forgotten, with_ports
 from swarmctl.discovery.forgotten.memory import Memory, complete
-from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.model import Port, Swarm
 from tests.unit.discovery.shop import NODES, labelled, port, shop
 from tests.unit.engine_json import node, swarm, task
 
@@ -177,6 +178,22 @@ def test_a_port_that_the_managers_forgot_is_remembered_while_the_task_lives() ->
     (problem,) = catalogue(known).problems
     assert "task3" in problem.text
     assert set(memory.ports) == {"task1"}
+
+
+def test_the_dynamic_one_of_two_host_ports_is_missed_and_kept_apart() -> None:
+    """Broken: the fixed one is known, so nobody asks for the other."""
+    both = labelled("shop_both", [port(8080, 8080), port(9090)])
+    given = shop(both, tasks=[task("shop_both", "wkr_1", 1, id="t")])
+    assert [s.name for s in forgotten(given)] == ["shop_both"]
+    found = catalogue(given)
+    assert [e.id for e in found.endpoints] == ["t"]
+    assert [(e.id, e.port) for e in found.unknown] == [("t-9090-tcp", 0)]
+    known = with_ports(given, {"t": (Port("tcp", 9090, 32768, "host"),)})
+    assert [e.port for e in catalogue(known).endpoints] == [8080, 32768]
+    assert catalogue(known).unknown == ()
+    _, memory = complete(known, Memory())
+    half = [task("shop_both", "wkr_1", 1, id="t", ports=[port(8080, 8080)])]
+    assert len(catalogue(complete(shop(both, tasks=half), memory)[0]).endpoints) == 2
 
 
 @pytest.mark.parametrize("state", ["unknown", "disconnected"])

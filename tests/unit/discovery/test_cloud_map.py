@@ -42,6 +42,16 @@ def test_a_replaced_task_is_one_register_and_one_deregister_in_each_service(api:
     assert set(api.instances("shop-web")) == {"task1", "task3"}
 
 
+def test_an_instance_whose_port_the_managers_forgot_stays(api: Api) -> None:
+    """Broken: after a change of leader, names of what serves are empty."""
+    api.writes(BOTH)
+    lost = [task("shop_web", "wkr_1", 1, id="task1"), task("shop_web", "wkr_2", 2, id="task2")]
+    assert api.listener.changes(edition(shop(tasks=lost))) == []
+    assert api.writes(edition(shop(tasks=lost))) == {}
+    assert api.writes(edition(shop(tasks=lost[:1]))) == {"DeregisterInstance": 2}
+    assert set(api.instances("shop-web")) == {"task1"}
+
+
 def test_all_changes_are_begun_before_any_is_waited_for(api: Api) -> None:
     """Broken: a hundred services take a hundred times the seconds of one operation."""
     order: list[str] = []

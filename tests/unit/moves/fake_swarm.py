@@ -111,7 +111,8 @@ class Clients:
 
     def publish(self, swarm: Swarm) -> None:
         self.passes += 1
-        now = {e.id for e in catalogue(swarm).endpoints}
+        found = catalogue(swarm)
+        now = {e.id for e in found.endpoints} | (self.told & {e.id for e in found.unknown})
         for gone in self.told - now:
             self.forgot[gone] = self.swarm.now
         self.told = now

@@ -23,6 +23,9 @@ class Target:
     def failover(self) -> Target:
         return self
 
+    def shell(self) -> None:
+        """No node is asked."""
+
     def client(self) -> None:
         """It answers."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from swarmctl.cloud.cloud_map import CloudMap
 from swarmctl.discovery.edition import Edition
-from swarmctl.discovery.listeners.cloud_map.records import by_group
+from swarmctl.discovery.listeners.cloud_map.records import by_group, ids_by_group
 from swarmctl.discovery.listeners.cloud_map.service import ServiceState
 from swarmctl.discovery.listeners.listener import PublishError
 from swarmctl.errors import SwarmctlError
@@ -60,11 +60,17 @@ class CloudMapListener:
         """
         self._list()
         wanted = by_group(edition.catalogue.endpoints, self.owner)
+        kept = ids_by_group(edition.catalogue.unknown)
         every = [self._service(name) for name in sorted({*wanted, *self._services})]
         self._settle(every, once=True)
         ready = [each for each in every if not each.waits]
         before = {each.name: each.failures for each in ready}
-        self._each(ready, lambda each: each.begin(self.cloud, wanted.get(each.name, ())))
+        self._each(
+            ready,
+            lambda each: each.begin(
+                self.cloud, wanted.get(each.name, ()), kept.get(each.name, frozenset())
+            ),
+        )
         self._settle(ready)
         gone = [each for each in ready if each.name not in wanted]
         self._each(gone, lambda each: each.remove_if_empty(self.cloud))
@@ -78,11 +84,12 @@ class CloudMapListener:
         """See :class:`swarmctl.discovery.listeners.listener.Publisher`."""
         self._list()
         wanted = by_group(edition.catalogue.endpoints, self.owner)
+        kept = ids_by_group(edition.catalogue.unknown)
         lines = []
         for name in sorted({*wanted, *self._services}):
             each = self._service(name)
             each.read(self.cloud)
-            todo = each.todo(wanted.get(name, ()))
+            todo = each.todo(wanted.get(name, ()), kept.get(name, frozenset()))
             lines += [f"+ {name} {r.id}" for r in todo.register]
             lines += [f"- {name} {r.id}" for r in todo.deregister]
             lines += [f"! {name} {r.id}: registered by another owner" for r in todo.conflicts]

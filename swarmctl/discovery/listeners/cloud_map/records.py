@@ -54,6 +54,15 @@ def by_group(endpoints: Iterable[Endpoint], owner: str) -> dict[str, list[Record
     return found
 
 
+def ids_by_group(endpoints: Iterable[Endpoint]) -> dict[str, frozenset[str]]:
+    """The ids of endpoints, by service."""
+    found: dict[str, set[str]] = {}
+    for endpoint in endpoints:
+        for group in groups(endpoint):
+            found.setdefault(group, set()).add(endpoint.id)
+    return {group: frozenset(ids) for group, ids in found.items()}
+
+
 def as_record(group: str, instance: CloudInstance) -> Record:
     """An instance that is there."""
     value = tuple(sorted(instance.attributes.items()))

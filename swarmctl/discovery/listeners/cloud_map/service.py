@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from swarmctl.cloud.cloud_map import CloudMap, CloudService, OperationFailedError
@@ -65,14 +65,19 @@ class ServiceState:
         """Whether it failed and is not to be tried again yet."""
         return bool(self.failures) and self.until > self.clock()
 
-    def todo(self, wanted: Sequence[Record]) -> Changes:
-        """The least changes, without those of instances that are being changed."""
+    def todo(self, wanted: Sequence[Record], kept: Collection[str] = ()) -> Changes:
+        """The least changes, without those of instances that are being changed.
+
+        Args:
+            wanted: what should be in it.
+            kept: ids of what serves at a port that is not known: stays as it is.
+        """
         found = (self.found or {}).values()
         every = changes(wanted, found, self.owner)
         return replace(
             every,
             register=tuple(r for r in every.register if r.id not in self.under_way),
-            deregister=tuple(r for r in every.deregister if r.id not in self.under_way),
+            deregister=tuple(r for r in every.deregister if r.id not in {*self.under_way, *kept}),
         )
 
     def read(self, api: CloudMap) -> None:
@@ -81,14 +86,19 @@ class ServiceState:
             instances = api.instances(self.cloud) if self.cloud else ()
             self.found = {each.id: as_record(self.name, each) for each in instances}
 
-    def begin(self, api: CloudMap, wanted: Sequence[Record]) -> None:
+    def begin(self, api: CloudMap, wanted: Sequence[Record], kept: Collection[str] = ()) -> None:
         """Begin what is to be changed: register first, so that a name is never empty between.
+
+        Args:
+            api: of the namespace.
+            wanted: see :meth:`todo`.
+            kept: see :meth:`todo`.
 
         Raises:
             SwarmctlError: not all of it could be begun.
         """
         self.read(api)
-        todo = self.todo(wanted)
+        todo = self.todo(wanted, kept)
         if todo.register and self.cloud is None:
             kinds = record_types(self.name, todo.register)
             self.note(f"+ service {self.name} ({', '.join(kinds)})")

@@ -28,11 +28,14 @@ class Wanted:
         route: of its labels.
         name: of its target group.
         targets: the endpoints that serve now.
+        unknown: instances on which a task serves at a port that is not known: what is registered
+            there may be it, and stays.
     """
 
     route: Route
     name: str
     targets: frozenset[TargetPort]
+    unknown: frozenset[str] = frozenset()
 
     def form(self, group: str) -> RuleForm:
         """What its rules do, with the target group's ARN."""
@@ -209,7 +212,11 @@ def _changes(
         if group or wanted.targets
         else {},
         wanted.targets - registered,
-        frozenset(t for t in registered - wanted.targets if t.instance in instances),
+        frozenset(
+            t
+            for t in registered - wanted.targets
+            if t.instance in instances and t.instance not in wanted.unknown
+        ),
         tuple(create),
         tuple(modify),
         (*remove, *(rule for rules in others for rule in rules)),

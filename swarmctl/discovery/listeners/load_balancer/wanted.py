@@ -15,6 +15,11 @@ def endpoints_of(found: Catalogue, route: Route) -> tuple[Endpoint, ...]:
     return tuple(e for e in found.endpoints if e.balanced and e.service == route.service)
 
 
+def _unknown(found: Catalogue, route: Route) -> tuple[Endpoint, ...]:
+    """Those of the route that serve at a port that is not known."""
+    return tuple(e for e in found.unknown if e.balanced and e.service == route.service)
+
+
 def wanted(
     found: Catalogue, cluster: str, vpc: str, instances: Mapping[str, str]
 ) -> tuple[Wanted, ...]:
@@ -35,6 +40,9 @@ def wanted(
                 for e in endpoints_of(found, route)
                 if e.address in instances
             ),
+            frozenset(
+                instances[e.address] for e in _unknown(found, route) if e.address in instances
+            ),
         )
         for route in found.routes
     )
@@ -42,7 +50,7 @@ def wanted(
 
 def addresses_of(found: Catalogue) -> frozenset[str]:
     """The addresses of all endpoints behind the load balancer."""
-    return frozenset(e.address for route in found.routes for e in endpoints_of(found, route))
+    return frozenset(e.address for e in found.every if e.balanced)
 
 
 def unknown_addresses(found: Catalogue, instances: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
