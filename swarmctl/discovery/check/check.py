@@ -18,6 +18,8 @@ from swarmctl.discovery.check.source import Published, Source
 from swarmctl.discovery.endpoint import Catalogue
 from swarmctl.swarm.model import Swarm
 
+_NOTHING = "nothing that names endpoints was found: no agent, namespace or load balancer"
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -56,7 +58,7 @@ def check(
 
     Args:
         snapshot: the Swarm now, with host ports that the managers forgot.
-        sources: what names endpoints.
+        sources: what names endpoints; that there is none is a disagreement.
         settle: seconds between two readings.
         pause: replaced in tests.
         examinations: what else is compared.
@@ -95,6 +97,8 @@ def _read(
     hidden = balanced(swarm)
     answers = ask_endpoints([e for e in found.endpoints if e.service not in (hidden or ())])
     more = [each for examination in examinations for each in examination.examine(found)]
+    if not sources:
+        more.append(Disagreement("discovery", "", "", _NOTHING))
     every = {*compare(swarm, found, published, answers, hidden), *more}
     disagreements = tuple(sorted(every, key=lambda d: (d.name, d.place, d.source, d.text)))
     return Checked(found, tuple(s.name for s in sources), len(answers), disagreements)

@@ -79,14 +79,15 @@ def agents(
 
     Args:
         addresses: where an agent may run.
-        nodes: the names of the Swarm's nodes: an agent of another Swarm has others.
+        nodes: the names of the Swarm's nodes: an agent of another Swarm has none of them; one of
+            this Swarm that is behind has not all of them.
         ports: where its API and its DNS listen.
         domain: that its DNS answers for.
     """
     apis = [ConsulApi(Place(address, ports[0])) for address in dict.fromkeys(addresses)]
     with ThreadPoolExecutor(_PARALLEL) as pool:
         members = list(pool.map(ConsulApi.members, apis))
-    for api in (api for api, known in zip(apis, members, strict=True) if known == set(nodes)):
+    for api in (api for api, known in zip(apis, members, strict=True) if known & set(nodes)):
         address = api.place.address
         at = f" ({address})"
         yield replace(api, name=f"{api.name}{at}")

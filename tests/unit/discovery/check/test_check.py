@@ -132,6 +132,14 @@ def test_only_what_two_readings_have_in_common_counts(dns: DnsListener) -> None:
     assert [d.source for d in found.disagreements] == ["Consul API"]
 
 
+def test_a_check_that_finds_nothing_to_compare_does_not_agree() -> None:
+    """Broken: the only agent is dead, and the check passes because it is left out."""
+    found = check(lambda: shop(tasks=[]), [], 0, lambda _: None)
+    assert [d.text for d in found.disagreements] == [
+        "nothing that names endpoints was found: no agent, namespace or load balancer"
+    ]
+
+
 class Lost(BaseHTTPRequestHandler):
     """An agent that no manager has answered for ever longer, and that a proxy has spoilt."""
 

@@ -62,6 +62,12 @@ def test_an_agent_of_another_swarm_is_none(ports: tuple[int, int]) -> None:
     assert names(HERE, nodes=("other_1",), ports=ports) == []
 
 
+def test_an_agent_that_is_behind_is_found_though_a_node_is_new(ports: tuple[int, int]) -> None:
+    """Broken: the one agent whose answers are old is the one that is not compared."""
+    found = names(HERE, nodes=(*NODES[1:], "wkr_3"), ports=ports)
+    assert found == ["Consul API (127.0.0.1)", "DNS (127.0.0.1)"]
+
+
 def test_what_the_user_names_is_asked_and_nothing_is_looked_for(ports: tuple[int, int]) -> None:
     choice = Choice(dns=Place(HERE, ports[1]))
     (source,) = choice.agent([HERE], NODES)
