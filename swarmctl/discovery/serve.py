@@ -81,7 +81,9 @@ def serve(
         events = SwarmEvents(source.target.endpoints)
         ends.callback(events.close)
         aws = options.aws(source.target)
-        ask = ports_from(source.target.shell(), aws.cloud_map, source.cluster_id)
+        if shell := source.shell():
+            ends.callback(shell.close)
+        ask = ports_from(shell, aws.cloud_map, source.cluster_id)
         agent = Agent(source, contact, note, ask, options.interval, events.wait)
         ends.callback(agent.close)
         agent.start()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from swarmctl.swarm.client import SwarmClient
     from swarmctl.swarm.connect import Failover
     from swarmctl.swarm.model import Swarm
+    from swarmctl.swarm.shell import Shells
 
 KEYS_EVERY_S = 5.0
 # Managers may have been replaced when none has answered for so long.
@@ -57,6 +58,15 @@ class LiveSource(AbstractContextManager["LiveSource"]):
     def cluster_id(self) -> str:
         """The Swarm's id, which stays the same for its whole life."""
         return self._failover.cluster_id()
+
+    def shell(self) -> Shells | None:
+        """Commands on the nodes of the target that was found last.
+
+        ``None`` if it has no addresses of nodes; see :meth:`swarmctl.cluster.Target.shell`.
+        """
+        from swarmctl.swarm.shell import Shells
+
+        return Shells(lambda: self.target.nodes()) if self.target.instances else None
 
     def keys(self) -> tuple[KeyValue, ...]:
         """See :class:`swarmctl.discovery.agent.Source`; the configs are read every 5 s."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -75,13 +75,13 @@ def reader(target: Target) -> Iterator[tuple[Callable[[], Swarm], Callable[[], s
     """Reads snapshots, and the Swarm's id; nodes are asked for ports that the managers forgot."""
     from swarmctl.discovery.forgotten.ask_nodes import ask_nodes
 
-    shell = target.shell()
-    with target.failover() as failover:
+    with ExitStack() as ends:
+        failover = ends.enter_context(target.failover())
+        if shell := target.shell():
+            ends.callback(shell.close)
 
         def snapshot() -> Swarm:
             swarm = failover.snapshot()
             return ask_nodes(swarm, shell) if shell else swarm
 
         yield snapshot, failover.cluster_id
-    if shell:
-        shell.close()
