@@ -26,7 +26,7 @@ from swarmctl.moves.plan import DrainPlan
 from swarmctl.moves.withdraw import announce, withdraw
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Json, change_node
-from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.model import Service, Swarm
 from swarmctl.swarm.node import Node
 
 
@@ -78,11 +78,9 @@ def _drain(plan: DrainPlan, context: Context, wait: bool) -> Drained:
         if node.availability == "active":
             context.note(f"{node.name}: takes no new tasks")
             _set(context, node, availability="pause")
-    if plan.first_elsewhere:
-        found = context.engine.snapshot().services
-        first = [service for service in found if service.name in plan.first_elsewhere]
+    if first := _first_elsewhere(plan, context.engine.snapshot(), ids):
         surge.add_elsewhere(context, first, ids)
-        names, there = set(plan.first_elsewhere), {node.name for node in plan.nodes}
+        names, there = {service.name for service in first}, {node.name for node in plan.nodes}
         announce(context, lambda e: e.service in names and e.node not in there)
     since = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     for node in plan.nodes:
@@ -98,6 +96,23 @@ def _drain(plan: DrainPlan, context: Context, wait: bool) -> Drained:
         _await_elsewhere(context, plan, ids)
     after = context.engine.snapshot()
     return Drained(plan, waited, _left(after, ids), _missing(after))
+
+
+def _first_elsewhere(plan: DrainPlan, swarm: Swarm, ids: Collection[str]) -> list[Service]:
+    """The services that must serve elsewhere before their replicas here stop.
+
+    Those of the plan, and those to which a run that was stopped gave one replica more: clients may
+    not be sent there yet.
+    """
+    return [
+        service
+        for service in swarm.services
+        if service.name in plan.first_elsewhere
+        or (
+            surge.SURGE_LABEL in service.labels
+            and any(task.node_id in ids for task in swarm.serving(service))
+        )
+    ]
 
 
 def _await_elsewhere(context: Context, plan: DrainPlan, ids: set[str]) -> None:

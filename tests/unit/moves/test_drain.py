@@ -91,6 +91,23 @@ def test_a_stopped_drain_goes_on_when_it_is_repeated(fake: DrainSwarm, after: fl
     assert (fake.availability("a"), fake.replicas("single")) == ("drain", 1)
 
 
+def test_a_repeated_drain_waits_for_the_replica_that_the_first_one_started(
+    fake: DrainSwarm,
+) -> None:
+    """Broken: it runs elsewhere, so nobody asks whether clients are sent there already."""
+    fake.have("single", {"a": 1})
+    signals, clients = FakeSignals(), Clients(fake)
+    clients.not_ready = lambda endpoints: "initial" if endpoints else ""  # type: ignore[method-assign]
+    fake.events.append((5.0, lambda: setattr(signals, "came", True)))
+    with pytest.raises(StoppedError):
+        run(fake, clients, signals)
+    assert sum(fake.counts("single").values()) == 2
+    signals.came = False
+    with pytest.raises(DeadlineExceededError, match="to send requests to the new replicas"):
+        run(fake, clients)
+    assert fake.stopped == []
+
+
 @pytest.mark.parametrize("after", [0.3, 5.0, 13.0, None])
 def test_activate_undoes_a_drain_wherever_it_stopped(fake: DrainSwarm, after: float | None) -> None:
     fake.have("single", {"a": 1})
