@@ -9,8 +9,15 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 
 class _Quiet(WSGIRequestHandler):
+    timeout = 30  # seconds that a connection may be silent: each has a thread
+
     def log_request(self, *_: Any) -> None:
         """Log nothing: thousands of polls would hide everything else."""
+
+    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
+        """Log an error that is none of an idle connection."""
+        if not any(isinstance(value, TimeoutError) for value in args):
+            super().log_error(format, *args)
 
 
 def http_server(address: str, port: int, app: Any) -> BaseWSGIServer:

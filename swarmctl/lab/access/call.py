@@ -43,10 +43,18 @@ class Call:
         return self.action.startswith(("Describe", "Discover", "Get", "List"))
 
     def tags(self) -> dict[str, str]:
-        """The tags that the request gives to something."""
+        """The tags that the request gives to something.
+
+        Raises:
+            ApiError: they have not the form of tags.
+        """
         if self.as_json:
             given = self.parameters.get("Tags") or ()
-            return {t["Key"]: t.get("Value", "") for t in given if isinstance(t, dict)}
+            try:
+                return {str(tag["Key"]): str(tag.get("Value", "")) for tag in given}
+            except (TypeError, KeyError, AttributeError):
+                why = "the tags are no list of keys and values"
+                raise ApiError("SerializationException", why, 400) from None
         found = {}
         for key, name in self.parameters.items():
             if match := _TAG.fullmatch(key):

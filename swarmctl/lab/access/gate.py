@@ -153,6 +153,7 @@ def _recent(when: str, date: str) -> bool:
 
 def _body(environ: Mapping[str, Any]) -> bytes:
     length = environ.get("CONTENT_LENGTH") or "0"
-    if environ.get("HTTP_TRANSFER_ENCODING") or not length.isdecimal() or int(length) > MAX_BODY:
+    digits = re.fullmatch(r"[0-9]{1,7}", length)
+    if environ.get("HTTP_TRANSFER_ENCODING") or not digits or int(length) > MAX_BODY:
         raise ApiError("InvalidRequest", f"a request has at most {MAX_BODY} bytes, not chunked")
     return bytes(environ["wsgi.input"].read(int(length)))

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadat
 
 from __future__ import annotations
 
+import re
 import secrets
 import socket
 import threading
@@ -75,7 +76,7 @@ class MetadataService:
         if "HTTP_X_FORWARDED_FOR" in environ:  # an open proxy on the machine must get none
             return HTTPStatus.FORBIDDEN, "", []
         asked = environ.get(f"HTTP_{_TTL.upper().replace('-', '_')}", "")
-        if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked) <= LONGEST):
+        if not (re.fullmatch(r"[0-9]{1,5}", asked) and 1 <= int(asked) <= LONGEST):
             return HTTPStatus.BAD_REQUEST, "", []
         token, now = secrets.token_urlsafe(42), self._now()
         with self._lock:

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/cloud-map/latest/api/Welcome.html
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
@@ -65,14 +66,26 @@ def _a_vpc_has_many_namespaces() -> None:
 
 
 def _services_have_one_name_and_one_kind() -> None:
-    """Two services of one name, and A with SRV, are accepted."""
-    original = _Backend.create_service
+    """Two services of one name, A with SRV, and any kind of record are accepted."""
+    original, original_update = _Backend.create_service, _Backend.update_service
+
+    def check(config: Any) -> None:
+        records = (config or {}).get("DnsRecords") or ()
+        kinds = {str(record.get("Type")) for record in records}
+        if kinds not in _ALLOWED_TYPES:
+            raise _invalid(f"a service cannot have records of the types {sorted(kinds)} together")
+        if not all(re.fullmatch(r"[0-9]{1,9}", str(record.get("TTL"))) for record in records):
+            raise _invalid("a record has a TTL in seconds")
+        if (config or {}).get("RoutingPolicy") not in (None, "MULTIVALUE", "WEIGHTED"):
+            raise _invalid("the routing policy is MULTIVALUE or WEIGHTED")
+
+    def update(self: Any, service_id: str, details: dict[str, Any]) -> str:
+        check(details.get("DnsConfig"))
+        return str(original_update(self, service_id, details))
 
     def create(self: Any, **given: Any) -> Any:
         self.get_namespace(given["namespace_id"])
-        kinds = {r["Type"] for r in (given["dns_config"] or {}).get("DnsRecords") or ()}
-        if kinds not in _ALLOWED_TYPES:
-            raise _invalid(f"a service cannot have records of the types {sorted(kinds)} together")
+        check(given["dns_config"])
         for service in self.services.values():
             if (service.namespace_id, service.name) == (given["namespace_id"], given["name"]):
                 creator = given["creator_request_id"]
@@ -84,6 +97,7 @@ def _services_have_one_name_and_one_kind() -> None:
         return original(self, **given)
 
     _Backend.create_service = create
+    _Backend.update_service = update
 
 
 def _an_instance_is_registered_once() -> None:
@@ -107,6 +121,8 @@ def _an_instance_is_registered_once() -> None:
 def _judge(service: Any, attributes: dict[str, str]) -> None:
     if len(attributes) > ATTRIBUTES:
         raise _invalid(f"an instance has at most {ATTRIBUTES} attributes, not {len(attributes)}")
+    if not all(isinstance(value, str) for value in attributes.values()):
+        raise _invalid("the attributes of an instance are strings")
     for record in (service.dns_config or {}).get("DnsRecords") or ():
         if _NEEDS[record["Type"]] not in attributes and "AWS_ALIAS_DNS_NAME" not in attributes:
             raise _invalid(f"{_NEEDS[record['Type']]} is required for a record {record['Type']}")

@@ -1,5 +1,7 @@
 """Only who has the lab's own key may use its AWS API; a page in a browser never may."""
 
+import socket
+import threading
 from datetime import UTC, datetime, timedelta
 
 import boto3
@@ -10,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from swarmctl.lab import http_server
 from tests.unit.lab.conftest import KEY_ID, SECRET, client
 
 FORM = "Action=DescribeVpcs&Version=2016-11-15"
@@ -124,7 +127,22 @@ def test_a_key_that_no_lab_has_is_refused_and_is_no_failure(endpoint: str) -> No
     refused(post(endpoint, headers), "not that of this lab")
 
 
-@pytest.mark.parametrize("length", ["5000000", "-1", "many", "\u00b2"])
+@pytest.mark.parametrize(
+    "length", ["5000000", "-1", "many", "\u00b2", pytest.param("1" * 5000, id="no number")]
+)
 def test_an_endless_body_is_not_read(endpoint: str, length: str) -> None:
     answer = requests.post(endpoint, headers={"Content-Length": length}, timeout=60)
     refused(answer, "at most")
+
+
+def test_a_connection_that_says_nothing_is_closed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Broken: each keeps a thread for as long as the lab runs."""
+    monkeypatch.setattr(http_server._Quiet, "timeout", 0.1)
+    server = http_server.http_server("127.0.0.1", 0, None)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as silent:
+        assert silent.recv(1) == b""
+    server.shutdown()
+    assert caplog.records == []

@@ -153,7 +153,9 @@ def test_a_token_ends_and_is_good_for_one_machine_only(machine: Machine) -> None
     assert status() == 401
 
 
-@pytest.mark.parametrize("seconds", ["", "0", "21601", "many", "\u00b2"])
+@pytest.mark.parametrize(
+    "seconds", ["", "0", "21601", "many", "\u00b2", pytest.param("1" * 5000, id="no number")]
+)
 def test_a_token_needs_a_time_to_live(machine: Machine, seconds: str) -> None:
     assert machine.token(seconds) == (400, "")
 

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from swarmctl.lab.access.api_error import ApiError
 from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.keys import LIFETIME, Key
 from swarmctl.lab.access.resources import created, resources
@@ -278,6 +279,13 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(
     SigV4Auth(key, name, "eu-central-1").add_auth(request)
     answer = requests.post(url, data=body, headers=dict(request.headers), timeout=60)
     assert (answer.status_code, "in two ways" in answer.text) == (400, True), answer.text
+
+
+def test_tags_that_are_none_are_refused() -> None:
+    """Broken: the request ends in a traceback."""
+    for tags in ([{"x": 1}], [1], 5, "ab"):
+        with pytest.raises(ApiError, match="no list of keys and values"):
+            Call("servicediscovery", "CreateService", {"Tags": tags}, as_json=True).tags()
 
 
 def test_a_user_agent_does_not_choose_the_region(role: Role) -> None:

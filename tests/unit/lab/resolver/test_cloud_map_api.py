@@ -9,6 +9,7 @@ import dns.message
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from botocore.validate import ValidationErrors
 
 from swarmctl.lab.api import Api
 from swarmctl.lab.resolver import cloud_map_patches
@@ -164,6 +165,24 @@ def test_a_service_has_one_name_and_creating_it_again_is_repeatable(names: Names
 
 def test_address_and_port_need_two_services(names: Names) -> None:
     refused("InvalidInput", names.make, "web", "A", "SRV")
+
+
+@pytest.mark.parametrize("record", [{"Type": "TXT", "TTL": 5}, {"Type": "A"}, {"TTL": 5}])
+def test_a_service_keeps_records_that_can_be_answered(
+    names: Names, record: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: registrations and the VPC's resolver fail from then on."""
+    service = names.make("web", "A")
+    monkeypatch.setattr("botocore.validate.ParamValidator.validate", lambda *_: ValidationErrors())
+    config = {"DnsConfig": {"DnsRecords": [record]}}
+    refused("InvalidInput", names.cloud_map.update_service, Id=service, Service=config)
+    names.register(service, "task", IPV4="10.42.1.9")
+    assert names.ask("web") == ["5 10.42.1.9"]
+
+
+def test_a_service_has_a_known_routing_policy(names: Names) -> None:
+    with pytest.raises(ClientError, match="routing policy"):
+        names.make("web", "A", policy="FAILOVER")
 
 
 @pytest.mark.parametrize(
