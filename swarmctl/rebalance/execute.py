@@ -73,7 +73,14 @@ def _with_stack_lock(first: Proposal, context: Context, owner: lock.Owner) -> Re
             subject, seconds = lock.of_stack(first.stack), _seconds(first, context)
             try:
                 stack.enter_context(
-                    lock.held(context.engine, subject, seconds, owner, context.note)
+                    lock.held(
+                        context.engine,
+                        subject,
+                        seconds,
+                        owner,
+                        context.note,
+                        renewer=context.renewer,
+                    )
                 )
             except RefusedError as fault:
                 return Result(first, first.before, 0, first.replicas, fault.message)
