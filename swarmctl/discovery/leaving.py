@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 
 from swarmctl.reading.times import unix_time
 from swarmctl.swarm.model import Service, Swarm, Task
@@ -36,10 +37,25 @@ def is_draining(node: Node) -> bool:
 def service_mark(replicas: int, nodes: Collection[str]) -> str:
     """The label's value for a service that is about to lose a replica on one of these nodes.
 
-    It holds only for this number of replicas, so it ends with the request that removes one, even
-    if the label is left behind.
+    It holds only for this number of replicas, so it ends with any request that changes the number.
+    A label that is left behind would hold again at that number: whoever puts the number back, or
+    finds it changed, takes the label away too.
     """
     return f"{replicas} {','.join(sorted(nodes))}"
+
+
+def marked(spec: dict[str, Any], mark: str) -> dict[str, Any]:
+    """A service's spec with this mark, or with none if it is ``""``; the same object if it is so.
+
+    Args:
+        spec: the Engine's JSON.
+        mark: see :func:`service_mark`.
+    """
+    before = spec.get("Labels") or {}
+    if before.get(DRAINING_LABEL, "") == mark:
+        return spec
+    labels = {key: text for key, text in before.items() if key != DRAINING_LABEL}
+    return {**spec, "Labels": labels | ({DRAINING_LABEL: mark} if mark else {})}
 
 
 def without_marks(swarm: Swarm) -> Swarm:

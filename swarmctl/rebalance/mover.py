@@ -10,9 +10,10 @@ first, but not before Swarm can remove a replica and enough still serve.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from swarmctl.discovery.catalogue import catalogue
-from swarmctl.discovery.leaving import DRAINING_LABEL, service_mark
+from swarmctl.discovery.leaving import marked, service_mark
 from swarmctl.errors import DeadlineExceededError, Exit, SwarmctlError
 from swarmctl.moves.context import Context
 from swarmctl.moves.withdraw import announce, withdraw
@@ -23,7 +24,6 @@ from swarmctl.swarm.model import Service, Swarm, Task
 from swarmctl.swarm.ssh import ManagerError
 from swarmctl.wait import wait_for
 
-_TRIES = 5
 _GRACE = 10.0  # seconds that putting back has at least, an election included
 
 Check = Callable[[Swarm, Service], tuple[bool | None, str]]
@@ -88,7 +88,7 @@ class Mover:
         swarm = self._context.engine.snapshot()
         if service := swarm.service_by_name(self._id):
             mark = service_mark(self._wanted + 1, nodes_to_lose_one(_counted(swarm, service)))
-            change_service(self._context.engine, self._id, lambda spec: _labelled(spec, mark))
+            change_service(self._context.engine, self._id, lambda spec: marked(spec, mark))
             withdraw(self._context)
 
     def _endpoints(self, swarm: Swarm) -> set[str]:
@@ -97,26 +97,19 @@ class Mover:
     # --- changing ---
 
     def _scale(self, replicas: int) -> None:
-        for _ in range(_TRIES):
-            there = self._read()
-            spec, now = there["Spec"], _replicas(there)
+        def change(spec: Json) -> Json:
+            now = _replicas(spec)
             if now == replicas:
-                return
+                return spec
             if now not in (self._wanted, self._wanted + 1):
                 raise NotMovedError(f"another client has scaled it to {now} meanwhile")
             mode = {"Replicated": {**spec["Mode"]["Replicated"], "Replicas": replicas}}
-            version = {"version": str(there["Version"]["Index"])}
-            path = f"/services/{self._id}/update"
-            try:
-                body = {**_labelled(spec, ""), "Mode": mode}
-                self._context.engine.send("POST", path, body, params=version)
-            except EngineError as fault:
-                # Another client was faster, or an election hid that it is done: read it again.
-                if "out of sequence" not in fault.message:
-                    raise NotMovedError(f"Swarm refuses: {fault.message}") from fault
-            else:
-                return
-        raise NotMovedError("another client keeps updating the service")
+            return {**marked(spec, ""), "Mode": mode}
+
+        try:
+            change_service(self._context.engine, self._id, change)
+        except EngineError as fault:
+            raise NotMovedError(f"Swarm refuses: {fault.message}") from fault
 
     def _put_back(self, deadline: float) -> None:
         """Scale back, as soon as Swarm cannot remove a replica that is needed."""
@@ -125,6 +118,7 @@ class Mover:
         by_hand = f"on a manager: docker service scale --detach {word(self._name)}={self._wanted}"
         try:
             if self._changed_by_others():
+                self._unmark()
                 return
             deadline = max(deadline, self._context.clock.now() + _GRACE)
             self._wait(f"the new replica of {self._name} to run", self._can_lose_one, deadline)
@@ -140,24 +134,24 @@ class Mover:
             if not self._changed_by_others():
                 words = words.replace(" has ", " may have ", 1)
                 raise NotPutBackError(f"{words}: {fault.message}", by_hand) from fault
+            self._unmark()
         finally:
             self._context.interrupts.reverted()
 
     def _changed_by_others(self) -> bool:
         """Whether the extra replica is gone already; ``False`` while no manager answers."""
         try:
-            return _replicas(self._read()) != self._wanted + 1
-        except NotMovedError:
+            there: Json = self._context.engine.get(f"/services/{self._id}")
+            return _replicas(there["Spec"]) != self._wanted + 1
+        except EngineError:  # the service is gone
             return True
         except ManagerError:
             return False
 
-    def _read(self) -> Json:
-        try:
-            found: Json = self._context.engine.get(f"/services/{self._id}")
-        except EngineError as fault:
-            raise NotMovedError(f"the service cannot be read: {fault.message}") from fault
-        return found
+    def _unmark(self) -> None:
+        """Take the mark away, which would hold again at this number of replicas."""
+        with suppress(SwarmctlError):  # gone, or no manager answers: it holds at no other number
+            change_service(self._context.engine, self._id, lambda spec: marked(spec, ""))
 
     # --- waiting ---
 
@@ -208,14 +202,8 @@ def _counted(swarm: Swarm, service: Service) -> list[Task]:
     return [t for t in swarm.tasks_of(service) if t.meant_to_run]
 
 
-def _labelled(spec: Json, mark: str) -> Json:
-    """The spec with the mark of what is about to leave; ``""`` takes it away."""
-    labels = {k: v for k, v in (spec.get("Labels") or {}).items() if k != DRAINING_LABEL}
-    return {**spec, "Labels": labels | ({DRAINING_LABEL: mark} if mark else {})}
-
-
-def _replicas(service: Json) -> int:
-    return int(service["Spec"]["Mode"]["Replicated"].get("Replicas", 1))
+def _replicas(spec: Json) -> int:
+    return int(spec["Mode"]["Replicated"].get("Replicas", 1))
 
 
 def _words(swarm: Swarm, task: Task) -> str:

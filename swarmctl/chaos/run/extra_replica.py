@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from swarmctl.discovery.leaving import marked
 from swarmctl.errors import SwarmctlError
-from swarmctl.swarm.engine import Engine, EngineError, Json
+from swarmctl.swarm.engine import Engine, EngineError, Json, change_service
 from swarmctl.swarm.lock import REBALANCE
 from swarmctl.swarm.ssh import ManagerError
 from swarmctl.wait import wait_for
@@ -50,15 +51,31 @@ def scale_back(
 ) -> None:
     """Take away the extra replica of each service that has exactly one more than it should.
 
+    The mark of what is about to leave goes too: see ``swarmctl.discovery.leaving``.
+
     Raises:
         DeadlineExceededError: the extra replica does not run: Swarm might remove one that serves.
         SwarmctlError: Swarm refuses.
     """
     for service, number in wanted.items():
-        raw = _read(engine, service)
-        if raw is None or _replicas(raw) != number + 1:
-            continue  # removed, put back, or scaled by another client
-        name = str(raw["Spec"]["Name"])
+        try:
+            _scale_back(engine, service, number, note, pause)
+        except EngineError as fault:
+            if fault.status != 404:  # removed meanwhile
+                raise
+
+
+def _scale_back(
+    engine: Engine,
+    service: str,
+    number: int,
+    note: Callable[[str], None],
+    pause: Callable[[float], None],
+) -> None:
+    """See :func:`scale_back`; another number than ours is another client's wish."""
+    spec = engine.get(f"/services/{service}")["Spec"]
+    name, extra, scaled = str(spec["Name"]), _replicas(spec) == number + 1, False
+    if extra:
         wait_for(
             f"{number + 1} replicas of {name} to run, so that one can go",
             partial(_running, engine, service, number + 1),
@@ -66,32 +83,25 @@ def scale_back(
             interval=1.0,
             pause=pause,
         )
-        raw = _read(engine, service)
-        if raw is None or _replicas(raw) != number + 1:
-            continue
-        spec = raw["Spec"]
-        mode = {"Replicated": {**spec["Mode"]["Replicated"], "Replicas": number}}
-        engine.send(
-            "POST",
-            f"/services/{service}/update",
-            {**spec, "Mode": mode},
-            params={"version": str(raw["Version"]["Index"])},
-        )
+
+    def change(spec: Json) -> Json:
+        nonlocal scaled
+        unmarked = marked(spec, "")
+        scaled = extra and _replicas(spec) == number + 1
+        if not scaled:
+            return unmarked
+        return {
+            **unmarked,
+            "Mode": {"Replicated": {**spec["Mode"]["Replicated"], "Replicas": number}},
+        }
+
+    change_service(engine, service, change)
+    if scaled:
         note(f"{name}: back to {number} replicas")
 
 
-def _read(engine: Engine, service: str) -> Json | None:
-    try:
-        found: Json = engine.get(f"/services/{service}")
-    except EngineError as fault:
-        if fault.status == 404:
-            return None
-        raise
-    return found
-
-
-def _replicas(raw: Json) -> int | None:
-    replicated = raw["Spec"]["Mode"].get("Replicated")
+def _replicas(spec: Json) -> int | None:
+    replicated = spec["Mode"].get("Replicated")
     return None if replicated is None else int(replicated.get("Replicas", 1))
 
 

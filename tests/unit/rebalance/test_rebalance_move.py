@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from swarmctl.discovery.leaving import DRAINING_LABEL
 from swarmctl.errors import Exit, RefusedError
 from swarmctl.moves.context import Context
 from swarmctl.rebalance.execute import Result, execute
@@ -158,13 +159,16 @@ def test_somebody_elses_number_is_not_overwritten() -> None:
 
     def scale() -> None:
         entry = fake.named("services", "web")
-        spec = {**entry["Spec"], "Mode": {"Replicated": {"Replicas": 9}}}
+        mode, labels = {"Replicated": {"Replicas": 9}}, {DRAINING_LABEL: "5 id-a"}
+        spec = {**entry["Spec"], "Mode": mode, "Labels": labels}
         fake._update("services", entry, spec, {"version": str(entry["Version"]["Index"])})
 
     fake.events.append((1.0, scale))
     (result,) = run(fake)
     assert fake.replicas("web") == 9
     assert result.problem
+    labels = fake.get("/services/id-web")["Spec"]["Labels"]
+    assert labels == {}, "the mark would hold again at five replicas"
 
 
 def test_a_service_that_is_removed_meanwhile_is_no_error_of_ours() -> None:
