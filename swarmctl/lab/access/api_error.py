@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from http.client import responses
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -17,7 +18,7 @@ class ApiError(Exception):
         super().__init__(code, message)
         self.code = code
         self.message = message
-        self.status = HTTPStatus(status)
+        self.status = status
 
 
 def answer(start_response: Any, error: ApiError, service: str, *, as_json: bool) -> Iterable[bytes]:
@@ -55,9 +56,9 @@ def json_answer(
 
 
 def _send(start_response: Any, kind: str, body: str, error: ApiError | None) -> Iterable[bytes]:
-    status, content = error.status if error else HTTPStatus.OK, body.encode()
+    status, content = int(error.status if error else HTTPStatus.OK), body.encode()
     headers = [("Content-Type", kind), ("Content-Length", str(len(content)))]
     if error:
         headers.append(("x-amzn-errortype", error.code))
-    start_response(f"{status.value} {status.phrase}", headers)
+    start_response(f"{status} {responses.get(status, 'Error')}", headers)
     return [content]

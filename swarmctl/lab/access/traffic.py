@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 from swarmctl.lab.access.api_error import ApiError
@@ -16,6 +15,8 @@ from swarmctl.lab.access.keys import Key
 from swarmctl.lab.access.rates import bucket, failed, throttled
 
 CONTROL = "swarmctl-lab"  # the service that the operator signs for to read or change the traffic
+# That clients of the lab call, as policies name them.
+SERVICES = ("acm", "ec2", "elasticloadbalancing", "iam", "route53", "servicediscovery", "sts")
 LONGEST_FAULT = 24 * 3600.0  # seconds
 _MOST_BUCKETS = 10_000
 
@@ -102,11 +103,14 @@ class Traffic:
 
     def _set_fault(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         status, seconds = asked.get("Status"), asked.get("Seconds")
-        if status not in (0, *map(int, HTTPStatus)) or 0 < status < 500:
+        if not isinstance(status, int) or status not in (0, *range(500, 600)):
             raise ApiError("ValidationException", "Status is 0 or an error of the server", 400)
         if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_FAULT:
             raise ApiError("ValidationException", f"Seconds is at most {LONGEST_FAULT:.0f}", 400)
-        fault = Fault(int(status), self._now() + seconds, str(asked.get("Service") or ""))
+        service = asked.get("Service") or ""
+        if service not in ("", *SERVICES):
+            raise ApiError("ValidationException", f"Service is one of {', '.join(SERVICES)}", 400)
+        fault = Fault(status, self._now() + seconds, service)
         with self._lock:
             self._fault = fault
         return {}

@@ -59,6 +59,25 @@ def test_a_fault_of_one_service_begins_and_ends(
     client(endpoint).describe_vpcs()
 
 
+def test_every_error_of_the_server_can_be_asked_for(mine: str, endpoint: str) -> None:
+    try:
+        control.fail(mine, 3600, 599, "ec2")
+        with pytest.raises(ClientError) as caught:
+            client(endpoint).describe_vpcs()
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 599
+    finally:
+        control.fail(mine, 0)
+
+
+def test_a_service_that_nobody_calls_is_refused(
+    mine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Broken: the command succeeds, and nothing fails."""
+    asked = ["lab", "fault", "--name", mine, "--for", "1h", "--service", "elbv2"]
+    assert cli.main(asked) != 0
+    assert "elasticloadbalancing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("status", ["200", "600"])
 def test_only_errors_of_the_server_can_be_asked_for(mine: str, status: str) -> None:
     assert cli.main(["lab", "fault", "--name", mine, "--for", "1s", "--status", status]) == 2

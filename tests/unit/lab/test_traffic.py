@@ -147,6 +147,8 @@ def test_everything_can_be_throttled_and_the_fault_ended(
         {"Status": 500, "Seconds": -1},
         {"Status": 500, "Seconds": 1e9},
         {"Status": 500},
+        {"Status": 600, "Seconds": 1},
+        {"Status": 500, "Seconds": 1, "Service": "elbv2"},
         {},
     ],
 )
