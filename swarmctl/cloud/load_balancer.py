@@ -58,42 +58,65 @@ class HttpListener:
         return f"{self.protocol}:{self.port}"
 
 
-class ElbApi:
-    """The API of one region. All methods raise ``LoadBalancingError`` when a call fails.
+class Paces:
+    """How fast calls are made: a little slower than AWS allows an account.
 
-    Calls are made a little slower than AWS allows an account: 40 reads at once and 10 a second, 20
-    changes and 3 a second, 20 changes of targets and 4 a second.
+    It allows 40 reads at once and 10 a second, 20 changes and 3 a second, 20 changes of targets and
+    4 a second.
     https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html
 
     Args:
-        client: boto3's client; ``None`` for the environment's.
+        pause: lets seconds pass; replaced in tests.
+    """
+
+    def __init__(self, pause: Callable[[float], None] = time.sleep) -> None:
+        self._reads = Pace(36, 9.5, pause=pause)
+        self._changes = Pace(16, 2.9, pause=pause)
+        self._registrations = Pace(18, 3.9, pause=pause)
+
+    def take(self, operation: str) -> None:
+        """Wait until one more such call is allowed."""
+        if operation.startswith("describe"):
+            self._reads.take()
+        elif operation.endswith("register_targets"):
+            self._registrations.take()
+        else:
+            self._changes.take()
+
+
+_PACES = Paces()  # AWS counts an account's calls, whichever object of this process makes them
+
+
+class ElbApi:
+    """The API of one region. All methods raise ``LoadBalancingError`` when a call fails.
+
+    Args:
+        client: boto3's client; ``None`` for the environment's, with all others of this process in
+            one pace.
         pause: lets seconds pass; replaced in tests.
     """
 
     def __init__(self, client: Any = None, pause: Callable[[float], None] = time.sleep) -> None:
         self._api: Any = client or new_client()
-        self._reads = Pace(36, 9.5, pause=pause)
-        self._changes = Pace(16, 2.9, pause=pause)
-        self._registrations = Pace(18, 3.9, pause=pause)
+        self._paces = Paces(pause) if client else _PACES
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """One call."""
-        self._pace(operation).take()
+        self._paces.take(operation)
         with errors_in_words("Elastic Load Balancing", LoadBalancingError):
             answer: dict[str, Any] = getattr(self._api, operation)(**arguments)
             return answer
 
     def pages(self, operation: str, key: str, **arguments: Any) -> list[dict[str, Any]]:
-        """All pages of a listing."""
-        self._pace(operation).take()
+        """All pages of a listing; each is a call."""
+        found: list[dict[str, Any]] = []
+        self._paces.take(operation)
         with errors_in_words("Elastic Load Balancing", LoadBalancingError):
-            pages = self._api.get_paginator(operation).paginate(**arguments)
-            return [item for page in pages for item in page[key]]
-
-    def _pace(self, operation: str) -> Pace:
-        if operation.startswith("describe"):
-            return self._reads
-        return self._registrations if operation.endswith("register_targets") else self._changes
+            for page in self._api.get_paginator(operation).paginate(**arguments):
+                found += page[key]
+                if page.get("NextMarker"):
+                    self._paces.take(operation)
+        return found
 
     def tags(self, arns: Iterable[str]) -> dict[str, dict[str, str]]:
         """The tags of each of these."""
