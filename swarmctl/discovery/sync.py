@@ -12,8 +12,17 @@ from swarmctl.discovery.listeners.cloud_map.service import OPERATION_S
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 
+_CHANGES = ("+", "~", "-")  # with which lines begin that say a change
 
-def sync(swarm: Swarm, aws: Aws, owner: Callable[[], str], *, dry_run: bool) -> list[str]:
+
+def sync(
+    swarm: Swarm,
+    aws: Aws,
+    owner: Callable[[], str],
+    *,
+    dry_run: bool,
+    show: Callable[[str], None] = lambda _: None,
+) -> list[str]:
     """Bring Cloud Map and the load balancer in line with a Swarm; returns the changes.
 
     One that fails does not stop the other. An agent that runs meanwhile does no harm.
@@ -23,21 +32,32 @@ def sync(swarm: Swarm, aws: Aws, owner: Callable[[], str], *, dry_run: bool) -> 
         aws: where to publish.
         owner: the Swarm's id.
         dry_run: only say what would be changed.
+        show: called with each change before it is made, so that those before a failure are known
+            too; in a dry run also with what is not possible.
 
     Raises:
         SwarmctlError: not all of it could be changed; says what.
     """
-    lines: list[str] = []
+    changes: list[str] = []
     errors: list[str] = []
+
+    def tell(line: str) -> None:
+        is_change = line.partition(": ")[2][:1] in _CHANGES
+        if is_change or dry_run:  # what goes wrong is in the error: it is not tried again here
+            show(line)
+        if is_change:
+            changes.append(line)
+
     edition = follow(None, catalogue(swarm), (), time.time_ns() // 1_000_000)
-    for each in aws.publishers(owner, lines.append, patience_s=OPERATION_S + 1):
+    for each in aws.publishers(owner, tell, patience_s=OPERATION_S + 1):
         try:
             if dry_run:
-                lines += (f"{each.name}: {line}" for line in each.changes(edition))
+                for line in each.changes(edition):
+                    tell(f"{each.name}: {line}")
             else:
                 each.publish(edition)
         except SwarmctlError as fault:
             errors.append(f"{each.name}: {fault.message}")
     if errors:
         raise SwarmctlError("; ".join(errors))
-    return lines
+    return changes

@@ -57,9 +57,7 @@ def sync(
             "--cluster NAME",
         )
     with reader(target) as (snapshot, cluster_id):
-        lines = bring_in_line(snapshot(), aws, cluster_id, dry_run=dry_run)
-    for line in lines:
-        console.emit(line)
+        lines = bring_in_line(snapshot(), aws, cluster_id, dry_run=dry_run, show=console.emit)
     done = "would be made" if dry_run else "made"
     console.note(f"{len(lines)} changes {done}" if lines else "nothing to change")
 

@@ -69,6 +69,27 @@ def test_what_failed_is_named_with_the_listener(world: World) -> None:
         sync(SHOP, IN_AWS, owner, dry_run=False)
 
 
+def test_what_was_changed_before_a_failure_is_shown_and_a_failure_is_no_change(
+    world: World,
+) -> None:
+    """Broken: half of it is made, and nothing says which half."""
+
+    def refuse(operation: str, *_: object) -> None:
+        if operation == "CreateRule":
+            raise RefusedError("AccessDenied", "not allowed")
+
+    world.elb.hook = refuse
+    shown: list[str] = []
+    with pytest.raises(SwarmctlError, match="AccessDenied"):
+        sync(SHOP, IN_AWS, owner, dry_run=False, show=shown.append)
+    assert shown[0].startswith("load-balancer: + target group ")
+    assert len(world.elb.groups) == 1
+    assert not [line for line in shown if "trying again" in line]
+    world.elb.hook = lambda *_: None
+    made = sync(SHOP, IN_AWS, owner, dry_run=False, show=shown.append)
+    assert [line.split()[:3] for line in made] == [["load-balancer:", "+", "rule"]]
+
+
 def test_without_a_cluster_and_a_namespace_there_is_nowhere_to_publish(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
