@@ -2,7 +2,8 @@
 
 A service of Cloud Map cannot have A and SRV records together, so each name has two: ``web`` (A, or
 AAAA) and ``_web._tcp`` (SRV). An instance's id is the endpoint's. Each instance has an attribute
-with its owner, each service a tag: what another one owns is never changed.
+with its owner, each service a tag: what another one owns is never changed or removed. A service
+that another one made under a wanted name is shared: our instances are registered in it beside its.
 """
 
 from __future__ import annotations
