@@ -56,6 +56,18 @@ def answer(
     return _of_ec2(names, name, kind, reply)
 
 
+def elsewhere(names: VpcNames, reply: dns.message.Message | None) -> dns.name.Name | None:
+    """The alias with which an answer ends, if another must be asked about what it stands for."""
+    last = reply.answer[-1] if reply and reply.answer else None
+    if reply is None or last is None or last.rdtype != dns.rdatatype.CNAME:
+        return None
+    kind, target = reply.question[0].rdtype, last[0].target
+    name = target.to_text().lower()
+    if kind == dns.rdatatype.CNAME or _zone(names, name):
+        return None
+    return target if _of_ec2(names, name, kind, dns.message.Message()) is None else None
+
+
 def _zone(names: VpcNames, name: str) -> Zone | None:
     """The zone with the longest name that the name is in."""
     inside = [z for z in names.zones if name == z.name or name.endswith(f".{z.name}")]
@@ -70,10 +82,13 @@ def _from_zone(
     reply: dns.message.Message,
     dice: random.Random,
 ) -> None:
-    """Add the records of a name; follow CNAMEs that stay in the VPC's zones."""
+    """Add the records of a name; follow CNAMEs as far as the VPC's names go."""
     here: Zone | None = zone
     for _ in range(_MOST_ALIASES):
-        if here is None or _add(here, name, dns.rdatatype.to_text(kind), reply, dice):
+        if here is None:
+            _of_ec2(names, name, kind, reply)
+            return
+        if _add(here, name, dns.rdatatype.to_text(kind), reply, dice):
             return
         alias = [] if kind == dns.rdatatype.CNAME else _add(here, name, "CNAME", reply, dice)
         if not alias:

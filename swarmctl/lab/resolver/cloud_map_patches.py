@@ -123,8 +123,10 @@ def _judge(service: Any, attributes: dict[str, str]) -> None:
         raise _invalid(f"an instance has at most {ATTRIBUTES} attributes, not {len(attributes)}")
     if not all(isinstance(value, str) for value in attributes.values()):
         raise _invalid("the attributes of an instance are strings")
+    if "AWS_ALIAS_DNS_NAME" in attributes:
+        raise _invalid("the lab's resolver does not answer AWS_ALIAS_DNS_NAME")
     for record in (service.dns_config or {}).get("DnsRecords") or ():
-        if _NEEDS[record["Type"]] not in attributes and "AWS_ALIAS_DNS_NAME" not in attributes:
+        if _NEEDS[record["Type"]] not in attributes:
             raise _invalid(f"{_NEEDS[record['Type']]} is required for a record {record['Type']}")
     checks = {
         "AWS_INSTANCE_IPV4": IPv4Address,

@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 import dns.exception
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
 
-from swarmctl.lab.resolver.answers import VpcNames, answer
+from swarmctl.lab.resolver.answers import VpcNames, answer, elsewhere
 from swarmctl.lab.resolver.upstream import Upstream
 
 PLAIN_UDP = 512  # bytes that every client can receive (RFC 1035)
@@ -76,18 +77,36 @@ class ResolverServer:
         if udp:
             offered = query.payload if query.edns >= 0 else PLAIN_UDP
             size = min(max(offered, PLAIN_UDP), LARGEST_UDP)
+        alias = None
         try:
-            found = answer(self._names(), query, self._dice)
+            names = self._names()
+            found = answer(names, query, self._dice)
+            alias = elsewhere(names, found)
         # A record in the API is no record, or the VPC is gone.
         except (dns.exception.DNSException, ValueError, LookupError):
             found = dns.message.make_response(query, recursion_available=True)
             found.set_rcode(dns.rcode.SERVFAIL)
-        if found is not None:
+        if found is not None and alias is None:
             send(_wire(found, size))
         elif udp:
-            self._pool.submit(lambda: send(_wire(self._upstream.ask(query), size)))
+            self._pool.submit(lambda: send(_wire(self._asked(query, found, alias), size)))
         else:
-            send(_wire(self._upstream.ask(query), size))
+            send(_wire(self._asked(query, found, alias), size))
+
+    def _asked(
+        self,
+        query: dns.message.Message,
+        found: dns.message.Message | None,
+        alias: dns.name.Name | None,
+    ) -> dns.message.Message:
+        """The answer with what this computer's resolver knows."""
+        if found is None or alias is None:
+            return self._upstream.ask(query)
+        rest = self._upstream.ask(dns.message.make_query(alias, query.question[0].rdtype))
+        found.answer += rest.answer
+        found.authority += rest.authority
+        found.set_rcode(rest.rcode())
+        return found
 
 
 def _wire(message: dns.message.Message, size: int) -> bytes:

@@ -7,7 +7,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from swarmctl.lab.resolver.answers import VpcNames, answer
+from swarmctl.lab.resolver.answers import VpcNames, answer, elsewhere
 from swarmctl.lab.resolver.records import Member, Policy, RecordSet, Zone
 
 SOA = "ns.example. admin.example. 1 7200 900 1209600 30"
@@ -29,6 +29,8 @@ SHOP = Zone(
         ("db.shop.internal.", "A"): simple("10.42.1.5"),
         ("www.shop.internal.", "CNAME"): simple("db.shop.internal."),
         ("away.shop.internal.", "CNAME"): simple("example.org."),
+        ("node.shop.internal.", "CNAME"): simple("ip-10-42-1-9.eu-central-1.compute.internal."),
+        ("gone.shop.internal.", "CNAME"): simple("ip-10-43-1-9.eu-central-1.compute.internal."),
         ("round.shop.internal.", "CNAME"): simple("round.shop.internal."),
         ("*.apps.shop.internal.", "A"): simple("10.42.1.7"),
         ("many.shop.internal.", "A"): many(Policy.MULTIVALUE, 20),
@@ -64,6 +66,11 @@ def values(name: str, kind: str = "A") -> list[str]:
         ("www.shop.internal", "A", ["db.shop.internal.", "10.42.1.5"]),
         ("www.shop.internal", "CNAME", ["db.shop.internal."]),
         ("away.shop.internal", "A", ["example.org."]),
+        (
+            "node.shop.internal",
+            "A",
+            ["ip-10-42-1-9.eu-central-1.compute.internal.", "10.42.1.9"],
+        ),
         ("any.apps.shop.internal", "A", ["10.42.1.7"]),
         ("_web._tcp.shop.internal", "SRV", ["1 1 8080 t1._web._tcp.shop.internal."]),
         ("ip-10-42-1-9.eu-central-1.compute.internal", "A", ["10.42.1.9"]),
@@ -94,6 +101,29 @@ def test_what_is_missing_may_be_remembered_for_a_while(
 def test_ec2_has_no_name_for_an_address_outside_the_vpc() -> None:
     reply = asked("ip-10-43-1-9.eu-central-1.compute.internal")
     assert (reply.rcode(), reply.answer) == (dns.rcode.NXDOMAIN, [])
+
+
+def test_an_alias_of_no_ec2_name_says_so() -> None:
+    reply = asked("gone.shop.internal")
+    assert (reply.rcode(), len(reply.answer)) == (dns.rcode.NXDOMAIN, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "other"),
+    [
+        ("away.shop.internal", "A", "example.org."),
+        ("away.shop.internal", "CNAME", "None"),
+        ("www.shop.internal", "AAAA", "None"),
+        ("round.shop.internal", "A", "None"),
+        ("node.shop.internal", "AAAA", "None"),
+        ("gone.shop.internal", "A", "None"),
+        ("nothing.shop.internal", "A", "None"),
+    ],
+)
+def test_only_what_no_name_of_the_vpc_stands_for_is_asked_elsewhere(
+    name: str, kind: str, other: str
+) -> None:
+    assert str(elsewhere(NAMES, asked(name, kind))) == other
 
 
 def test_a_multivalue_answer_has_eight_values_at_most() -> None:

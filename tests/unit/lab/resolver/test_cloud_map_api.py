@@ -195,6 +195,13 @@ def test_an_instance_needs_the_attributes_of_its_records(
     refused("InvalidInput", names.register, names.make("web", kind), "task", **attributes)
 
 
+def test_an_alias_that_the_resolver_does_not_answer_is_refused(names: Names) -> None:
+    service, given = names.make("web", "A"), {"AWS_ALIAS_DNS_NAME": "lb.example."}
+    call = names.cloud_map.register_instance
+    why = refused("InvalidInput", call, ServiceId=service, InstanceId="a", Attributes=given)
+    assert "AWS_ALIAS_DNS_NAME" in why
+
+
 def test_a_service_has_a_limited_number_of_instances(
     names: Names, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+import dns.rrset
 import pytest
 
 from swarmctl.lab.resolver.answers import VpcNames
@@ -22,6 +23,7 @@ ZONE = Zone(
     {
         ("long.shop.internal.", "TXT"): RecordSet(Policy.SIMPLE, (LONG,)),
         ("db.shop.internal.", "A"): RecordSet(Policy.SIMPLE, (Member(("10.42.1.5",), 60),)),
+        ("away.shop.internal.", "CNAME"): RecordSet(Policy.SIMPLE, (Member(("db.test.",), 60),)),
         ("bad.shop.internal.", "A"): RecordSet(Policy.SIMPLE, (Member(("no address",), 60),)),
     },
     "ns.example. admin.example. 1 7200 900 1209600 30",
@@ -88,6 +90,24 @@ def test_other_names_are_asked_of_this_computers_resolver(serve: Serve) -> None:
     other = dns.message.make_query("registry-1.docker.io", "A")
     for ask in (dns.query.udp, dns.query.tcp):
         assert ask(other, "127.0.0.1", port=port, timeout=5).rcode() == dns.rcode.YXDOMAIN
+
+
+def test_an_alias_that_leaves_the_vpc_is_followed(serve: Serve) -> None:
+    """Broken: the client gets an alias without an address."""
+
+    class Knows(Upstream):
+        def ask(self, query: dns.message.Message) -> dns.message.Message:
+            reply = dns.message.make_response(query)
+            name = query.question[0].name
+            reply.answer.append(dns.rrset.from_text(name, 9, "IN", "A", "192.0.2.7"))
+            return reply
+
+    port = serve(upstream=Knows()).port
+    query = dns.message.make_query("away.shop.internal", "A")
+    for ask in (dns.query.udp, dns.query.tcp):
+        reply = ask(query, "127.0.0.1", port=port, timeout=5)
+        found = [(str(rrset.name), str(item)) for rrset in reply.answer for item in rrset]
+        assert found == [("away.shop.internal.", "db.test."), ("db.test.", "192.0.2.7")]
 
 
 def test_a_server_that_is_silent_is_not_asked_again_at_once(
