@@ -8,8 +8,10 @@ from swarmctl.cloud.instances import Instance
 from swarmctl.cloud.load_balancer import ElbApi
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.edition import Edition, follow
+from swarmctl.discovery.listeners.listener import PublishError
 from swarmctl.discovery.listeners.load_balancer.instance_ids import InstanceIds
 from swarmctl.discovery.listeners.load_balancer.listener import LoadBalancerListener
+from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 from tests.unit.discovery.shop import NODES, port
 from tests.unit.engine_json import service, swarm, task
@@ -88,3 +90,17 @@ class World:
     def _read(self) -> list[Instance]:
         self.ec2_calls += 1
         return self.instances
+
+
+def settled(world: World, wanted: Edition, passes: int = 20) -> int:
+    """Publish until all is published, as its thread would; returns the number of passes."""
+    for number in range(1, passes + 1):
+        try:
+            world.listener.publish(wanted)
+        except PublishError as fault:
+            world.now += fault.retry_s
+        except SwarmctlError:
+            world.now += 1
+        else:
+            return number
+    raise AssertionError("it does not converge")

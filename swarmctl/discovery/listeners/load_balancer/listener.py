@@ -34,6 +34,7 @@ from swarmctl.discovery.listeners.load_balancer.plan import (
     Changes,
     Found,
     Plan,
+    Wanted,
     group_name,
     group_prefix,
     plan,
@@ -56,12 +57,20 @@ _PARALLEL = 4  # services whose targets are changed at the same time
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """When a service that failed is tried again; at once if its labels change."""
+    """When a service that failed is tried again; at once if its labels change.
 
-    route: Route | None
+    Its targets do not wait: they are changed when others are wanted than at the last failure.
+    """
+
+    wanted: Wanted | None
     failures: int
     until: float
     error: str
+
+    @property
+    def route(self) -> Route | None:
+        """Of the labels that failed."""
+        return self.wanted.route if self.wanted else None
 
 
 @dataclass
@@ -115,6 +124,7 @@ class LoadBalancerListener:
             if each.service in self._delays
         }
         self._apply(quick, found, _PARALLEL)
+        self._apply(self._targets_that_wait(todo), found, _PARALLEL, rest_waits=True)
         self._apply((each for each in slow if each.wanted is None), found)
         self._move(todo, found)
         self._apply((each for each in slow if each.wanted is not None), found)
@@ -134,10 +144,12 @@ class LoadBalancerListener:
         return self._plan(edition, found), found
 
     def _plan(self, edition: Edition, found: Found) -> Plan:
+        return plan(self._wanted(edition), found, self.listeners, self.instances.all)
+
+    def _wanted(self, edition: Edition) -> tuple[Wanted, ...]:
         if self.balancer is None:
-            return plan((), found, (), self.instances.all)
-        want = wanted(edition.catalogue, self.cluster, self.balancer.vpc, self.instances.running)
-        return plan(want, found, self.listeners, self.instances.all)
+            return ()
+        return wanted(edition.catalogue, self.cluster, self.balancer.vpc, self.instances.running)
 
     def _read(self, edition: Edition) -> Found:
         """What is there: from AWS the first time, after READ_AGAIN_S and where a call failed."""
@@ -153,7 +165,7 @@ class LoadBalancerListener:
             # If EC2 does not answer, only services at unknown addresses have to wait.
             with suppress(SwarmctlError):
                 self.instances.refresh(addresses)
-            self._read_again(found)
+            self._read_again(edition, found)
         return found
 
     def _refuse_another_swarm(self, edition: Edition) -> None:
@@ -187,10 +199,17 @@ class LoadBalancerListener:
             {each.arn: find_rules(self.api, each, self.cluster) for each in self.listeners},
         )
 
-    def _read_again(self, found: Found) -> None:
+    def _read_again(self, edition: Edition, found: Found) -> None:
         """Read what there is of services whose changes failed."""
         now = self.clock()
-        due = {s for s in self._unknown if s not in self._delays or self._delays[s].until <= now}
+        want = {each.route.service: each for each in self._wanted(edition)}
+        due = {
+            s
+            for s in self._unknown
+            if (delay := self._delays.get(s)) is None
+            or delay.until <= now
+            or delay.wanted != want.get(s)
+        }
         if not due or self.balancer is None:
             return
         for listener in self.listeners:
@@ -206,7 +225,7 @@ class LoadBalancerListener:
             groups = find_groups(self.api, self.cluster, group_prefix(self.cluster), sorted(names))
         except SwarmctlError as fault:
             delay = self._delays.get(service)
-            self._failed(service, delay.route if delay else None, fault.message)
+            self._failed(service, delay.wanted if delay else None, fault.message)
             return
         with self._lock:
             for name in names:
@@ -227,7 +246,20 @@ class LoadBalancerListener:
         delay = self._delays.get(todo.service)
         return delay is not None and delay.until > self.clock() and delay.route == todo.route
 
-    def _apply(self, todo: Iterable[Changes], found: Found, parallel: int = 0) -> None:
+    def _targets_that_wait(self, todo: Plan) -> list[Changes]:
+        """Of services that are not to be tried again yet: the targets, if others are wanted now."""
+        found = []
+        for each in filter(self._waits, todo.services):
+            delay = self._delays[each.service]
+            if delay.wanted != each.wanted:
+                self._delays[each.service] = replace(delay, wanted=each.wanted)
+                if each.group and (each.register or each.deregister):
+                    found.append(each.targets())
+        return found
+
+    def _apply(
+        self, todo: Iterable[Changes], found: Found, parallel: int = 0, *, rest_waits: bool = False
+    ) -> None:
         """Make the changes of services; one after the other, unless so many at the same time.
 
         AWS allows three changes a second of groups and rules: a newer edition, with targets of a
@@ -246,8 +278,8 @@ class LoadBalancerListener:
             except Exception as fault:  # noqa: BLE001  # one service's must not end the others'
                 error = f"{type(fault).__name__}: {fault}"
             if error:
-                self._failed(each.service, each.route, error)
-            else:
+                self._failed(each.service, each.wanted, error)
+            elif not rest_waits:
                 self._succeeded(each.service)
 
         if parallel:
@@ -268,24 +300,24 @@ class LoadBalancerListener:
             try:
                 move_rules(self.api, priorities)
             except SwarmctlError as fault:
-                routes = {each.service: each.route for each in todo.services}
+                want = {each.service: each.wanted for each in todo.services}
                 for rule in rules:
                     if rule.arn in priorities and rule.service:
-                        route = routes.get(rule.service)
-                        self._failed(rule.service, route, fault.message)
+                        self._failed(rule.service, want.get(rule.service), fault.message)
                 continue
             found.rules[listener] = tuple(
                 replace(rule, priority=priorities.get(rule.arn, rule.priority)) for rule in rules
             )
 
-    def _failed(self, service: str, route: Route | None, error: str) -> None:
+    def _failed(self, service: str, wanted: Wanted | None, error: str) -> None:
+        route = wanted.route if wanted else None
         with self._lock:
             before = self._delays.get(service)
             failures = before.failures + 1 if before and before.route == route else 1
             if failures == 1:
                 self.note(f"! {service}: {error}; trying again")
             pause = backoff(failures) * random.uniform(0.75, 1.25)  # noqa: S311  # no secret
-            self._delays[service] = Delay(route, failures, self.clock() + pause, error)
+            self._delays[service] = Delay(wanted, failures, self.clock() + pause, error)
             self._unknown.add(service)
 
     def _succeeded(self, service: str) -> None:

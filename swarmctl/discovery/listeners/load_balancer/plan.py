@@ -108,6 +108,13 @@ class Changes:
             or self.remove or self.remove_groups or self.problem
         )  # fmt: skip
 
+    def targets(self) -> Changes:
+        """Only what changes of the targets."""
+        return Changes(
+            self.service, self.wanted, self.group,
+            register=self.register, deregister=self.deregister,
+        )  # fmt: skip
+
     def __bool__(self) -> bool:
         """Whether there is anything to write."""
         return bool(
