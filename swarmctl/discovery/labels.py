@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from swarmctl.registry.reference import parse
 from swarmctl.swarm.model import Port, Service, Task
 
 PREFIX = "swarmctl.discovery."
@@ -78,9 +79,8 @@ def is_dns_label(name: str) -> bool:
 
 def version(service: Service, task: Task | None) -> str:
     """The label's version, else the tag of the image that the task runs."""
-    image = (task.image if task else "") or service.image
-    last = image.partition("@")[0].rpartition("/")[2]
-    return service.labels.get(VERSION, "").strip() or last.partition(":")[2]
+    image = parse((task.image if task else "") or service.image)
+    return service.labels.get(VERSION, "").strip() or (image.tag if image else "")
 
 
 def _main_port(wanted: str, ports: tuple[Port, ...]) -> int:

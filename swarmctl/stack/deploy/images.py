@@ -2,10 +2,8 @@
 
 As the docker CLI does (docker/cli cli/command/stack/swarm/deploy_composefile.go, moby
 client/service_create.go), a service gets its image by digest, so that all its tasks run the same.
-A manager asks the registry. The credentials come from this machine's Docker configuration
-(``docker login`` writes it; ``$DOCKER_CONFIG`` is its folder). They go to the manager inside the
-request, and Swarm keeps them for the nodes that pull. They are never written to a disk there, nor
-passed in a command line.
+A manager asks the registry. The credentials go to the manager inside the request, and Swarm keeps
+them for the nodes that pull. They are never written to a disk there, nor passed in a command line.
 """
 
 from __future__ import annotations
@@ -13,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
-import docker.auth
-import docker.errors
-
-from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.errors import SwarmctlError
+from swarmctl.registry.credentials import Keyring
+from swarmctl.registry.reference import host_of, with_tag
 from swarmctl.stack.deploy.current import CurrentStack
 from swarmctl.stack.deploy.desired import DesiredStack
 from swarmctl.stack.deploy.specs import IMAGE_LABEL
@@ -37,38 +33,14 @@ def no_credentials(_image: str) -> str:
 
 
 def local_credentials() -> Credentials:
-    """The credentials of this machine's Docker configuration, credential helpers included.
-
-    Raises:
-        UsageError: the configuration cannot be read.
-    """
-    try:
-        config = docker.auth.load_config()
-    except (docker.errors.DockerException, OSError, ValueError) as fault:
-        raise UsageError(
-            f"--with-registry-auth: the Docker configuration cannot be read: {fault}",
-            "it is ~/.docker/config.json or $DOCKER_CONFIG/config.json; `docker login` writes it",
-        ) from fault
+    """The credentials that this machine has."""
+    keyring = Keyring()
 
     def header(image: str) -> str:
-        registry, _ = docker.auth.resolve_repository_name(image.partition("@")[0])
-        try:
-            found = config.resolve_authconfig(registry)
-        except docker.errors.DockerException as fault:
-            raise UsageError(f"no credentials for {registry}: {fault}") from fault
-        if not found:
-            return ""
-        return docker.auth.encode_header(_as_sent(found, registry)).decode()
+        found = keyring.find(host_of(image))
+        return found.header() if found else ""
 
     return header
-
-
-def _as_sent(found: Mapping[str, Any], registry: str) -> Json:
-    """An entry of the SDK in the Engine's spelling."""
-    if token := found.get("IdentityToken"):
-        return {"identitytoken": token, "serveraddress": found.get("ServerAddress") or registry}
-    known = {str(key).lower(): value for key, value in found.items() if value}
-    return {"serveraddress": registry, **known}
 
 
 def resolve_images(
@@ -123,7 +95,7 @@ def _keeps_image(name: str, spec: Json, current: CurrentStack) -> bool:
     if there is None or _name(there["Spec"]) != wanted:
         return False
     image = str(there["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"])
-    return image == wanted or image.partition("@")[0] in (wanted, _with_tag(wanted))
+    return image == wanted or image.partition("@")[0] in (wanted, with_tag(wanted))
 
 
 def _look_up(engine: Engine, image: str, credentials: Credentials) -> Json | SwarmctlError:
@@ -141,11 +113,7 @@ def _with_digest(spec: Json, answer: Json | SwarmctlError | None) -> Json:
     if not isinstance(answer, Mapping) or not answer:
         return _with_image(spec, image, [])
     platforms = [_platform(entry) for entry in answer.get("Platforms") or ()]
-    return _with_image(spec, f"{_with_tag(image)}@{answer['Descriptor']['digest']}", platforms)
-
-
-def _with_tag(image: str) -> str:
-    return image if ":" in image.rpartition("/")[2] else f"{image}:latest"
+    return _with_image(spec, f"{with_tag(image)}@{answer['Descriptor']['digest']}", platforms)
 
 
 def _platform(entry: Mapping[str, str]) -> Json:

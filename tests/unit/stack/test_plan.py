@@ -207,7 +207,7 @@ def test_credentials_come_from_the_docker_configuration(
     (tmp_path / "config.json").write_text(json.dumps(config))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     header = images.local_credentials()
-    sent = json.loads(base64.urlsafe_b64decode(header("registry.example:5000/team/app:1@sha256:a")))
+    sent = json.loads(base64.urlsafe_b64decode(header("registry.example:5000/team/app:1")))
     assert (sent["username"], sent["password"]) == ("me", "secret")
     assert sent["serveraddress"] == "registry.example:5000"
     assert header("httpd:2.4") == ""

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from swarmctl.reading.yaml_nodes import Path
+from swarmctl.registry.reference import parse
 from swarmctl.stack.compose.scalars import Value
 from swarmctl.stack.compose.view import Mount, Service, Stack
 from swarmctl.stack.compose.wording import either
@@ -43,15 +44,6 @@ def _references(service: Service) -> Iterator[tuple[str, str, Path]]:
                 yield section, source, (*service.path, section, index)
 
 
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_IMAGE = re.compile(
-    r"(?:(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?"
-    rf"{_COMPONENT}(?:/{_COMPONENT})*"
-    r"(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][A-Za-z0-9]*:[0-9a-fA-F]{32,})?\Z",
-    re.ASCII,
-)
-
-
 @rule("SW007", "no-image", Severity.ERROR, "a service has no image, or an invalid name")
 def image(stack: Stack, _: Context) -> Iterator[Hit]:
     """Swarm pulls images and does not build them."""
@@ -61,7 +53,7 @@ def image(stack: Stack, _: Context) -> Iterator[Hit]:
         if not service.image:
             built = " (build is ignored by docker stack)" if service.get("build") else ""
             yield Hit(service.path, f"the service {service.name!r} has no image{built}")
-        elif not _IMAGE.match(service.image):
+        elif parse(service.image) is None:
             words = f"{service.image!r} is not an image name ([registry/]name[:tag], lower case)"
             yield Hit((*service.path, "image"), words, on_value=True)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from swarmctl.reading.yaml_nodes import ScalarNode
+from swarmctl.registry.reference import parse
 from swarmctl.stack.compose.view import Definition, Stack, Variable
 from swarmctl.stack.lint.rule import Context, Hit, Severity, rule
 
@@ -15,12 +16,11 @@ def image_tag(stack: Stack, _: Context) -> Iterator[Hit]:
     """A task that moves later may start another version than the one that died."""
     for service in stack.services:
         path = (*service.path, "image")
-        if not service.image or "@" in service.image or stack.has_unset(path):
+        found = parse(service.image or "")
+        if found is None or found.digest or stack.has_unset(path):
             continue
-        name = service.image.rpartition("/")[2]
-        tag = name.partition(":")[2]
-        if tag in ("", "latest"):
-            kind = "the tag latest" if tag else "no tag (latest)"
+        if found.tag in ("", "latest"):
+            kind = "the tag latest" if found.tag else "no tag (latest)"
             words = (
                 f"the image {service.image!r} has {kind}: its content can change between deploys, "
                 "and a rollback cannot restore it; use a version tag"

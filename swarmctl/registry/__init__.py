@@ -1,0 +1,1 @@
+"""Image registries: names of images, credentials, and the registry's own API."""
