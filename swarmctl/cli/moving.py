@@ -10,6 +10,7 @@ import typer
 
 from swarmctl.cli import console
 from swarmctl.cli.discovery.sync import CLOUD_MAP_HELP
+from swarmctl.cli.options import load_balancer_option
 
 if TYPE_CHECKING:
     from swarmctl.chaos.run.interrupts import Interrupts
@@ -20,13 +21,7 @@ CloudMapOption = Annotated[
     str | None,
     typer.Option("--cloud-map", metavar="NAMESPACE", help=f"Tell it too. {CLOUD_MAP_HELP}"),
 ]
-LoadBalancerOption = Annotated[
-    bool,
-    typer.Option(
-        "--load-balancer/--no-load-balancer",
-        help="Tell the load balancer that has the cluster's tag, if there is one.",
-    ),
-]
+LoadBalancerOption = Annotated[bool, load_balancer_option("Tell")]
 
 
 @contextmanager

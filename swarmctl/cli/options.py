@@ -130,6 +130,14 @@ def time_option(name: str, help_: str, *, zero: bool = False) -> Any:
     return typer.Option(name, metavar="TIME", parser=parser, help=help_)
 
 
+def load_balancer_option(verb: str) -> Any:
+    """Whether the cluster's load balancer is included; the verb says what is done with it."""
+    return typer.Option(
+        "--load-balancer/--no-load-balancer",
+        help=f"{verb} the load balancer that has the cluster's tag, if there is one.",
+    )
+
+
 TimeoutOption = Annotated[
     float, time_option("--timeout", "Give up after this time, for example 90s or 2m.")
 ]

@@ -19,11 +19,12 @@ from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.contact import Contact
 from swarmctl.discovery.edition import Edition, KeyValue, difference, follow
 from swarmctl.discovery.endpoint import Problem
-from swarmctl.discovery.forgotten.ask_nodes import AskPorts, forgotten, with_ports
+from swarmctl.discovery.forgotten.ask_nodes import AskPorts, forgotten
 from swarmctl.discovery.forgotten.memory import Memory, complete
 from swarmctl.discovery.listeners.listener import Outlet, State
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Port, Swarm
+from swarmctl.swarm.observe.host_ports import with_ports
 
 ASK_PORTS_EVERY_S, LONGEST_ASK_PAUSE_S = 5.0, 300.0
 START_S = 20.0

@@ -172,9 +172,7 @@ def _set(context: Context, node: Node, *, availability: str = "", since: str | N
         elif since == "":
             labels.pop(DRAINING_LABEL, None)
         wanted = {**spec, "Labels": labels, "Availability": availability or spec["Availability"]}
-        same = wanted["Availability"] == spec["Availability"] and labels == (
-            spec.get("Labels") or {}
-        )
+        same = labels == before and wanted["Availability"] == spec["Availability"]
         return spec if same else wanted
 
     return change_node(context.engine, node.id, change)

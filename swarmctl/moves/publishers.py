@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from swarmctl.cloud.cloud_map import TTL_S
 from swarmctl.discovery.endpoint import Catalogue, Endpoint
+from swarmctl.discovery.listeners.aws import Aws
 from swarmctl.discovery.sync import sync
 from swarmctl.swarm.model import Swarm
 
-if TYPE_CHECKING:
-    from swarmctl.discovery.listeners.aws import Aws
-
 # Agents poll the managers twice a second; their API and DNS (TTL 0) follow at once.
 AGENT_S = 2.0
-# Of Cloud Map's records (swarmctl.cloud.cloud_map).
-CLOUD_MAP_TTL_S = 5.0
 
 
 class Publisher(Protocol):
@@ -94,7 +91,7 @@ class CloudMap:
     def lag(self, found: Catalogue, leaving: Collection[Endpoint]) -> float:
         """See :class:`Publisher`."""
         del found
-        return CLOUD_MAP_TTL_S if leaving else 0.0
+        return float(TTL_S) if leaving else 0.0
 
 
 def publishers(aws: Aws, owner: Callable[[], str]) -> tuple[Publisher, ...]:
@@ -107,11 +104,9 @@ def publishers(aws: Aws, owner: Callable[[], str]) -> tuple[Publisher, ...]:
     Raises:
         CloudError: a call failed.
     """
-    from swarmctl.discovery.listeners.aws import Aws as Places
-
     found: list[Publisher] = [Agents()]
     if aws.cloud_map:
-        found.append(CloudMap(Places(cloud_map=aws.cloud_map), owner))
+        found.append(CloudMap(Aws(cloud_map=aws.cloud_map), owner))
     if aws.cluster:
         from swarmctl.moves.load_balancer import behind_balancer
 

@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.options import ClusterOption, HostOption
+from swarmctl.cli.options import ClusterOption, HostOption, load_balancer_option
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
     from swarmctl.discovery.listeners.aws import Aws
 
 CLOUD_MAP_HELP = "A Cloud Map namespace, which must exist."
-LoadBalancerOption = Annotated[
-    bool,
-    typer.Option(
-        "--load-balancer/--no-load-balancer",
-        help="Include the load balancer that has the cluster's tag, if there is one.",
-    ),
-]
+LoadBalancerOption = Annotated[bool, load_balancer_option("Include")]
 
 
 def sync(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from swarmctl.discovery.catalogue import missing_ports
-from swarmctl.discovery.forgotten.memory import Memory, complete, with_known
+from swarmctl.discovery.forgotten.memory import Memory, complete
 from swarmctl.swarm.model import Port, Service, Swarm
-from swarmctl.swarm.observe.host_ports import Shell, read_host_ports
+from swarmctl.swarm.observe.host_ports import Shell, read_host_ports, with_ports
 
 # Finds the host ports of these services' tasks, by task id; those it does not know are left out.
 AskPorts = Callable[[Swarm, Sequence[Service]], dict[str, tuple[Port, ...]]]
@@ -31,16 +31,6 @@ def ask_nodes(swarm: Swarm, shell: Shell) -> Swarm:
         shell: commands on the nodes.
     """
     return with_ports(swarm, read_host_ports(shell, swarm, forgotten(swarm)))
-
-
-def with_ports(swarm: Swarm, found: dict[str, tuple[Port, ...]]) -> Swarm:
-    """The snapshot with host ports by task id, where the managers report none."""
-    if not found:
-        return swarm
-    return replace(
-        swarm,
-        tasks=tuple(with_known(task, found.get(task.id, ())) for task in swarm.tasks),
-    )
 
 
 @dataclass

@@ -12,10 +12,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from swarmctl.swarm.model import Port, Swarm, Task
+from swarmctl.swarm.model import Port, Swarm
+from swarmctl.swarm.observe.host_ports import with_known
 
 _NO_NEWS = ("unknown", "disconnected")
 
@@ -47,10 +48,3 @@ def complete(swarm: Swarm, memory: Memory) -> tuple[Swarm, Memory]:
         {node.id: node.state for node in nodes},
     )
     return replace(swarm, nodes=nodes, tasks=tasks), kept
-
-
-def with_known(task: Task, known: Iterable[Port]) -> Task:
-    """The task with these ports too, where the managers report none of that target."""
-    reported = {(port.target, port.protocol) for port in task.ports if port.published}
-    more = tuple(port for port in known if (port.target, port.protocol) not in reported)
-    return replace(task, ports=task.ports + more) if more else task

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from swarmctl.errors import SwarmctlError
-from swarmctl.swarm.model import Port, Service, Swarm
+from swarmctl.swarm.model import Port, Service, Swarm, Task
 
 _TASK = "com.docker.swarm.task.id"
 # One line a container: its task's id and its ports.
@@ -68,9 +68,22 @@ def _targets(ports: Iterable[Port]) -> set[tuple[int, str]]:
 def with_host_ports(swarm: Swarm, shell: Shell) -> Swarm:
     """The snapshot with the host ports that the managers do not report, read on the nodes."""
     publishing = [s for s in swarm.services if any(port.mode == "host" for port in s.ports)]
-    found = read_host_ports(shell, swarm, publishing)
-    tasks = (replace(t, ports=found[t.id]) if t.id in found else t for t in swarm.tasks)
-    return replace(swarm, tasks=tuple(tasks)) if found else swarm
+    return with_ports(swarm, read_host_ports(shell, swarm, publishing))
+
+
+def with_ports(swarm: Swarm, found: Mapping[str, Iterable[Port]]) -> Swarm:
+    """The snapshot with host ports by task id, where the managers report none."""
+    if not found:
+        return swarm
+    tasks = (with_known(task, found.get(task.id, ())) for task in swarm.tasks)
+    return replace(swarm, tasks=tuple(tasks))
+
+
+def with_known(task: Task, known: Iterable[Port]) -> Task:
+    """The task with these ports too, where the managers report none of that target."""
+    reported = {(port.target, port.protocol) for port in task.ports if port.published}
+    more = tuple(port for port in known if (port.target, port.protocol) not in reported)
+    return replace(task, ports=task.ports + more) if more else task
 
 
 def _on_node(shell: Shell, node: str) -> dict[str, tuple[Port, ...]]:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from swarmctl.discovery.catalogue import catalogue
-from swarmctl.discovery.forgotten.ask_nodes import forgotten, with_ports
+from swarmctl.discovery.forgotten.ask_nodes import forgotten
 from swarmctl.discovery.forgotten.memory import Memory, complete
 from swarmctl.swarm.model import Port, Swarm
+from swarmctl.swarm.observe.host_ports import with_ports
 from tests.unit.discovery.shop import NODES, labelled, port, shop
 from tests.unit.engine_json import node, swarm, task
 

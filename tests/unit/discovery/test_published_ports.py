@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from swarmctl.discovery.forgotten.ask_nodes import forgotten, with_ports
+from swarmctl.discovery.forgotten.ask_nodes import forgotten
 from swarmctl.discovery.forgotten.published import PublishedPorts
 from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.observe.host_ports import with_ports
 from tests.unit.discovery.cloud_api import BOTH, Api, edition
 from tests.unit.discovery.shop import labelled, port, shop
 from tests.unit.engine_json import task
