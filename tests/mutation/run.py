@@ -4,7 +4,7 @@ Usage: python -m tests.mutation.run [--jobs N] [MODULE…]   (of modules.toml; d
 
 mutmut (https://mutmut.readthedocs.io) must be in ``build/mutation/tool``. Each module runs in its
 own copy of the repository, ``build/mutation/<module>``: there, ``mutmut show`` prints a mutant.
-Exits 1 if the tests notice less than 90 % of a file's mutants.
+Exits 1 if the tests notice less than 90 % of a file's mutants, or a file has none.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import IO
 
@@ -76,6 +77,12 @@ def scores_of(results: Mapping[str, str]) -> list[Score]:
     return [Score(file, seen.total(), seen[True]) for file, seen in sorted(by_file.items())]
 
 
+def unmeasured(module: Module, scores: Iterable[Score]) -> list[str]:
+    """The files of a module that have no mutant, and its patterns of which no file has one."""
+    paths = [f"{score.file.replace('.', '/')}.py" for score in scores]
+    return [file for file in module.files if not any(fnmatch(path, file) for path in paths)]
+
+
 def main() -> int:
     """Run the modules asked for; print each mutant that survived, and the scores."""
     modules = read_modules()
@@ -87,16 +94,21 @@ def main() -> int:
         parser.error(f"unknown module {', '.join(unknown)}; there are {', '.join(modules)}")
     console = Console(soft_wrap=True, highlight=False, markup=False)
     scores: list[Score] = []
+    missing: list[str] = []
     for name in options.modules or modules:
         console.print(f"• {name} …")
         place = _copy(name, modules[name])
         results = _mutate(place, options.jobs)
-        scores += scores_of(results)
+        found = scores_of(results)
+        scores += found
+        missing += unmeasured(modules[name], found)
         for mutant, verdict in results.items():
             if verdict not in _NOTICED:
                 console.print(f"  {mutant}: {verdict}\n{_change(place, mutant)}")
     console.print(_table(scores))
-    return int(any(score.percent < LEAST for score in scores))
+    for file in missing:
+        console.print(f"error: {file} has no mutants: nothing was measured")
+    return int(bool(missing) or any(score.percent < LEAST for score in scores))
 
 
 def _table(scores: Iterable[Score]) -> Table:

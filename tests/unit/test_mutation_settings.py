@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.mutation.run import ROOT, Module, Score, read_modules, scores_of
+from tests.mutation.run import ROOT, Module, Score, read_modules, scores_of, unmeasured
 
 
 @pytest.mark.parametrize(("name", "module"), read_modules().items())
@@ -23,3 +23,11 @@ def test_a_mutant_counts_as_noticed_if_a_test_fails_or_hangs() -> None:
     scores = scores_of(results)
     assert scores == [Score("swarmctl.a", 3, 2), Score("swarmctl.b", 1, 0)]
     assert [round(score.percent) for score in scores] == [67, 0]
+
+
+def test_a_file_without_mutants_was_not_measured() -> None:
+    """Broken: no mutant at all, because the tool changed its ways, and everything is well."""
+    module = Module(("swarmctl/a.py", "swarmctl/b.py", "swarmctl/c/*", "swarmctl/d/*"), ())
+    scores = [Score("swarmctl.a", 3, 3), Score("swarmctl.c.one", 1, 1)]
+    assert unmeasured(module, scores) == ["swarmctl/b.py", "swarmctl/d/*"]
+    assert unmeasured(module, []) == list(module.files)
