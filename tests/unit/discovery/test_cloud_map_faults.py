@@ -178,6 +178,23 @@ def test_an_operation_that_failed_is_made_again_after_what_is_there_was_read(api
     assert api.all_instances() == wanted(BOTH)
 
 
+def test_an_operation_whose_end_aws_never_says_is_given_up(api: Api) -> None:
+    """Broken: its instance is never registered again, nor taken away."""
+    ended = api.cloud.ended
+
+    def refuse(operation: str) -> bool:
+        raise SwarmctlError("Cloud Map refused GetOperation: OperationNotFound")
+
+    api.cloud.ended = refuse  # type: ignore[method-assign]  # as AWS may
+    run_for(api, 90, lambda: BOTH)
+    one = edition(shop(tasks=[task("shop_web", "wkr_2", 2, id="task2", ports=[port(80, 32768)])]))
+    run_for(api, 90, lambda: one)
+    assert api.all_instances() == wanted(one)
+    api.cloud.ended = ended  # type: ignore[method-assign]
+    run_for(api, 70, lambda: one)
+    assert api.writes(one) == {}
+
+
 def test_what_is_already_being_done_is_waited_for(api: Api) -> None:
     """AWS: DuplicateRequest, when a process before this one began the same."""
     response = {"Error": {"Code": "DuplicateRequest"}, "DuplicateOperationId": "op-1"}

@@ -135,7 +135,7 @@ class ServiceState:
         """Take note of the operations that have ended, as far as the first that has not.
 
         Raises:
-            SwarmctlError: one failed, or does not end.
+            SwarmctlError: one failed, does not end, or AWS does not say.
         """
         for id_, operation in tuple(self.under_way.items()):
             try:
@@ -143,7 +143,10 @@ class ServiceState:
             except OperationFailedError:
                 del self.under_way[id_]
                 raise
-            if not ended and self.clock() - operation.begun < OPERATION_S:
+            except SwarmctlError:
+                self._give_up_old()
+                raise
+            if not ended and not self._is_old(operation):
                 return
             del self.under_way[id_]
             if not ended:
@@ -152,6 +155,13 @@ class ServiceState:
                 self.found[id_] = operation.record
             elif self.found is not None:
                 self.found.pop(id_, None)
+
+    def _is_old(self, operation: Operation) -> bool:
+        return self.clock() - operation.begun >= OPERATION_S
+
+    def _give_up_old(self) -> None:
+        """AWS may never say how they ended: it forgets operations, and a policy may forbid it."""
+        self.under_way = {i: each for i, each in self.under_way.items() if not self._is_old(each)}
 
     def remove_if_empty(self, api: CloudMap) -> None:
         """Remove the service if nothing is in it and it is ours."""
