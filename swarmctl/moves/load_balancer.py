@@ -57,11 +57,15 @@ class Balancer:
     def not_ready(self, endpoints: Collection[Endpoint]) -> str:
         """See :class:`swarmctl.moves.publishers.Publisher`: each must be healthy."""
         health = self._health()
-        seen = {
-            str(target): health.get((endpoint.service, target), "not registered")
-            for endpoint in endpoints
-            if endpoint.balanced and (target := self._target(endpoint))
-        }
+        seen = {}
+        for endpoint in endpoints:
+            if not endpoint.balanced:
+                continue
+            if target := self._target(endpoint):
+                state = health.get((endpoint.service, target), "not registered")
+                seen[str(target)] = state
+            else:
+                seen[endpoint.address] = "the address of no running instance of the cluster"
         return ", ".join(f"{t} is {state}" for t, state in seen.items() if state != "healthy")
 
     def lag(self, found: Catalogue, leaving: Collection[Endpoint]) -> float:

@@ -73,6 +73,18 @@ def test_a_new_replica_is_awaited_until_the_load_balancer_calls_it_healthy(
     assert balancer.not_ready(endpoints) == ""
 
 
+def test_a_replica_where_the_load_balancer_cannot_send_anything_is_not_ready(
+    balancer: Balancer,
+) -> None:
+    """Broken: the only replica that requests went to is stopped."""
+    elsewhere = [*NODES, node("wkr_9", addr="10.42.0.99")]
+    there = swarm(elsewhere, [http("shop_web", "/*")], [runs("shop_web", "wkr_9", 32768)])
+    balancer.publish(there)
+    assert balancer.not_ready(catalogue(there).endpoints) == (
+        "10.42.0.99 is the address of no running instance of the cluster"
+    )
+
+
 @pytest.mark.parametrize(("label", "seconds"), [("60", 60.0), ("0", 5.0), ("", 30.0)])
 def test_its_lag_is_the_deregistration_delay(
     balancer: Balancer, label: str, seconds: float
