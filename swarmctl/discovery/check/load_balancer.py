@@ -11,7 +11,7 @@ from swarmctl.discovery.check.compare import Disagreement
 from swarmctl.discovery.edition import follow
 from swarmctl.discovery.endpoint import Catalogue
 from swarmctl.discovery.listeners.load_balancer.listener import LoadBalancerListener
-from swarmctl.discovery.listeners.load_balancer.plan import Changes
+from swarmctl.discovery.listeners.load_balancer.plan import Changes, Found, Plan
 from swarmctl.discovery.listeners.load_balancer.urls import Url, urls
 from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import SwarmctlError
@@ -49,6 +49,7 @@ class LoadBalancerCheck:
         }
         return [
             *(each for changes in todo.services for each in _differences(changes)),
+            *_other_priorities(todo, there, listener),
             *(each for group in there.groups.values() for each in _unhealthy(group, listener)),
             *(each for service, url in places.values() for each in _requested(service, url)),
         ]
@@ -72,6 +73,17 @@ def _differences(changes: Changes) -> Iterator[Disagreement]:
         yield Disagreement(_SOURCE, service, "", f"nothing wants its target group {group.name}")
     if changes.problem:
         yield Disagreement(_SOURCE, service, "", changes.problem)
+
+
+def _other_priorities(
+    todo: Plan, there: Found, listener: LoadBalancerListener
+) -> Iterator[Disagreement]:
+    names = {each.arn: each.name for each in listener.listeners}
+    for arn, priorities in todo.moves.items():
+        for rule in there.rules[arn]:
+            if rule.arn in priorities:
+                text = f"the priority of its rule of {names[arn]} is {rule.priority}, not "
+                yield Disagreement(_SOURCE, rule.service or "", "", f"{text}{priorities[rule.arn]}")
 
 
 def _unhealthy(group: TargetGroup, listener: LoadBalancerListener) -> Iterator[Disagreement]:

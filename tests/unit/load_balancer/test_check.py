@@ -133,6 +133,11 @@ def other_rule(world: World) -> None:
     rule["Conditions"] = rule["Conditions"][:1]
 
 
+def other_priority(world: World) -> None:
+    (rule,) = world.elb.rules.values()
+    rule["Priority"] = "7"
+
+
 def other_delay(world: World) -> None:
     (group,) = world.elb.groups.values()
     group.attributes["deregistration_delay.timeout_seconds"] = "300"
@@ -144,6 +149,7 @@ def other_delay(world: World) -> None:
         (unhealthy, "serves, but the load balancer's health check of / fails"),
         (no_rule, "has no rule for it"),
         (other_rule, "is another than wanted"),
+        (other_priority, "the priority of its rule of HTTP:"),
         (other_delay, "settings differ: deregistration_delay.timeout_seconds"),
     ],
 )
