@@ -135,18 +135,20 @@ class Controller:
         self._busy.add(instance.id)
 
         def run() -> None:
+            done = False
             try:
                 work()
-            except (SwarmctlError, DockerException, RequestException) as error:
-                hint = getattr(error, "hint", "")
-                log.error("%s (%s): %s %s", instance.name, instance.id, error, hint)
+                done = True
+            except Exception as error:
+                foreseen = isinstance(error, (SwarmctlError, DockerException, RequestException))
+                words = f"{instance.name} ({instance.id}): {error} {getattr(error, 'hint', '')}"
+                log.error(words, exc_info=not foreseen)
                 if instance.state == "pending" or instance.reboot_requested:
                     self._record_failed_start(instance, error)
-                # Everything else is retried at the next idle pass, not at once.
+            finally:
                 self._busy.discard(instance.id)
-            else:
-                self._busy.discard(instance.id)
-                self._changed.set()
+                if done:  # everything else is retried at the next idle pass, not at once
+                    self._changed.set()
 
         pool.submit(run)
 
@@ -157,7 +159,7 @@ class Controller:
         """
         try:
             machine.stop(self._client, self._lab, instance.id, force=True)
-        except (DockerException, RequestException):
+        except Exception:
             log.exception("cannot stop the machine of %s", instance.id)
         state = "stopped" if instance.launched else "terminated"
         self._move(instance, state, f"Server.InternalError: {error}")

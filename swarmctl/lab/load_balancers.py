@@ -134,14 +134,17 @@ class LoadBalancers:
         self._busy.add(balancer)
 
         def run() -> None:
+            done = False
             try:
                 work()
-            except (SwarmctlError, DockerException, RequestException, OSError) as error:
-                log.error("load balancer %s: %s", balancer, error)  # the next pass tries again
+                done = True
+            except Exception as error:  # the next pass tries again
+                foreseen = isinstance(error, (SwarmctlError, DockerException, RequestException))
+                log.error("load balancer %s: %s", balancer, error, exc_info=not foreseen)
+            finally:
                 self._busy.discard(balancer)
-            else:
-                self._busy.discard(balancer)
-                self._changed.set()
+                if done:
+                    self._changed.set()
 
         pool.submit(run)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import io
 import socket
 import tarfile
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ MIRROR_NAME = "mirror.lab"
 BOOT_TIMEOUT = 90
 STOP_TIMEOUT = 20
 REACH_TIMEOUT = 10
+FIREWALL_TIMEOUT = 30
 
 # Runs inside the machine: loopback is never filtered, whatever the security groups are.
 _SSHD_ANSWERS = """
@@ -131,11 +134,41 @@ def start(client: docker.DockerClient, lab: str, instance: str) -> None:
     try:
         _unpause(container)
         container.start()
-        code, _ = container.exec_run(["timeout", str(BOOT_TIMEOUT), "bash", "-c", script])
+        command = ["timeout", str(BOOT_TIMEOUT), "bash", "-c", script]
+        code, _ = run_inside(client, container, command, BOOT_TIMEOUT + 10)
     except APIError as error:  # it did not start, or stopped again
         raise _boot_failure(client, lab, instance, str(error.explanation)) from error
     if code != 0:
         raise _boot_failure(client, lab, instance, f"sshd did not answer within {BOOT_TIMEOUT} s")
+
+
+def run_inside(
+    client: docker.DockerClient, container: Container, command: Sequence[str], limit_s: float
+) -> tuple[int, bytes]:
+    """Run a command in a machine: its exit code and its output.
+
+    The SDK's ``exec_run`` waits for ever when the Engine does not say that the command has ended,
+    and with it everything that is to be done with the machine.
+
+    Raises:
+        SwarmctlError: it has not ended within the limit.
+    """
+    end = time.monotonic() + limit_s
+    call = client.api.exec_create(container.id, list(command))["Id"]
+    said = client.api.exec_start(call, stream=True)
+    late = threading.Timer(limit_s, said.close)
+    late.daemon = True
+    late.start()
+    try:
+        output = b"".join(said)
+    finally:
+        late.cancel()
+    # The output may end a moment before the Engine knows the exit code.
+    while (code := client.api.exec_inspect(call)["ExitCode"]) is None:
+        if time.monotonic() >= end:
+            raise SwarmctlError(f"a command in the machine has not ended within {limit_s:.0f} s")
+        time.sleep(0.05)
+    return int(code), output
 
 
 def require_reach(client: docker.DockerClient, lab: str, instance: str, gateway: str) -> None:
@@ -147,7 +180,8 @@ def require_reach(client: docker.DockerClient, lab: str, instance: str, gateway:
     container = client.containers.get(container_name(lab, instance))
     with socket.create_server((gateway, 0)) as server:
         connect = f"exec 3<>/dev/tcp/{gateway}/{server.getsockname()[1]}"
-        code, _ = container.exec_run(["timeout", str(REACH_TIMEOUT), "bash", "-c", connect])
+        command = ["timeout", str(REACH_TIMEOUT), "bash", "-c", connect]
+        code, _ = run_inside(client, container, command, REACH_TIMEOUT + 10)
     if code != 0:
         raise SwarmctlError(
             "a machine does not reach this computer: its firewall drops what comes from Docker's "
@@ -207,9 +241,9 @@ def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: st
     """
     container = client.containers.get(container_name(lab, instance))
     container.put_archive("/", tar([(FIREWALL_FILE[1:], rules.encode(), 0o600, 0)]))
-    done = container.exec_run(["nft", "-f", FIREWALL_FILE])
-    if done.exit_code != 0:
-        raise SwarmctlError(f"nft refused the rules of {instance}: {done.output!r}")
+    code, output = run_inside(client, container, ["nft", "-f", FIREWALL_FILE], FIREWALL_TIMEOUT)
+    if code != 0:
+        raise SwarmctlError(f"nft refused the rules of {instance}: {output!r}")
 
 
 def console(client: docker.DockerClient, lab: str, instance: str, lines: int = 200) -> str:

@@ -1,6 +1,9 @@
 """What the controller does about a difference between the API and the machines."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import SimpleNamespace
@@ -74,11 +77,16 @@ class Site:
         )
         self.controller = Controller(nothing, "lab", images, api, threading.Event(), services)
 
+        self.fault: Exception = SwarmctlError("the machine did not boot: no such thing", "console")
+        self.stop_fault: Exception | None = None
+
     def start(self, *_: object) -> None:
-        raise SwarmctlError("the machine did not boot: no such thing", "its console")
+        raise self.fault
 
     def stop(self, *_: object, force: bool) -> None:
         self.done.append(f"stop, force={force}")
+        if self.stop_fault:
+            raise self.stop_fault
 
     def view(self) -> View:
         return View((self.instance,), {"vpc-1": "10.42.0.0/16"}, {})
@@ -130,6 +138,59 @@ def test_a_paused_machine_is_left_running(monkeypatch: pytest.MonkeyPatch) -> No
     site.containers["i-1"] = "paused"
     site.run_a_pass()
     assert (site.moves, site.done) == ([], [])
+
+
+@pytest.mark.parametrize("fault", [OSError("the Engine hung up"), KeyError("vpc-1")])
+def test_a_machine_whose_stop_failed_in_any_way_is_stopped_again(
+    fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: it counts as being worked on, and stays `stopping` as long as the lab is up."""
+    site = Site(monkeypatch, instance("stopping"))
+    site.stop_fault = fault
+    site.run_a_pass()
+    assert site.moves == []
+    site.stop_fault = None
+    site.run_a_pass()
+    assert site.moves == [("stopping → stopped", "User initiated")]
+
+
+def test_a_machine_whose_boot_failed_in_any_way_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site = Site(monkeypatch, instance("pending"))
+    site.fault = site.stop_fault = OSError("the Engine hung up")
+    site.run_a_pass()
+    assert site.moves == [("pending → stopped", "Server.InternalError: the Engine hung up")]
+
+
+class Silent:
+    """An Engine that never says that a command has ended, and the output of that command."""
+
+    def __init__(self) -> None:
+        self.api, self._closed = self, threading.Event()
+
+    def exec_create(self, *_: object) -> dict[str, str]:
+        return {"Id": "exec-1"}
+
+    def exec_start(self, _: str, *, stream: bool) -> Silent:
+        return self
+
+    def exec_inspect(self, _: str) -> dict[str, None]:
+        return {"ExitCode": None}
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield b"part"
+        assert self._closed.wait(20)
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+def test_a_command_of_which_the_engine_says_nothing_is_not_waited_for_for_ever() -> None:
+    """Broken: the machine stays `pending`, and no request to stop it is carried out."""
+    container = cast(Any, SimpleNamespace(id="c-1"))
+    with pytest.raises(SwarmctlError, match="has not ended within 0 s"):
+        machine.run_inside(cast(Any, Silent()), container, ["nft"], 0.1)
 
 
 def test_a_pass_that_fails_does_not_end_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:

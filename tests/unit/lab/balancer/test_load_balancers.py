@@ -91,6 +91,17 @@ def test_a_machine_that_has_ended_is_replaced_but_not_time_and_again(
     assert site.after(ONE) == ["start lb-1 in net-vpc-1 at 10.42.1.9"]
 
 
+def test_a_machine_whose_start_failed_in_any_way_is_started_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: it counts as being worked on for as long as the lab is up."""
+    monkeypatch.setattr(load_balancers, "AGAIN", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(site.follower, "_network", dict[str, str]().__getitem__)
+        assert site.after(ONE) == []
+    assert site.after(ONE) == ["start lb-1 in net-vpc-1 at 10.42.1.9"]
+
+
 def test_a_machine_that_reads_nothing_is_replaced(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
