@@ -19,7 +19,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from swarmctl.lab.access.api_error import json_answer
+from swarmctl.lab.access.api_error import ApiError, json_answer
 from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.gate import Gate
 from swarmctl.lab.access.iam import announce, require_permission
@@ -156,7 +156,11 @@ class Api:
             return json_answer(start_response, self._traffic.control(key, call))
         self._traffic.admit(key, call)
         with self._lock:
-            require_permission(ACCOUNT, key, call)
+            try:
+                require_permission(ACCOUNT, key, call)
+            except ApiError as error:
+                self._traffic.deny(key, call, error)
+                raise
             body = list(self._app(environ, start_response))
             if not call.reads:
                 self._forget()

@@ -16,6 +16,8 @@ from swarmctl.lab.access.api_error import ApiError
 
 _TAG = re.compile(r"((?:TagSpecification\.\d+\.)?Tags?\.(?:member\.)?\d+)\.Key")
 
+_ACTION = re.compile(r"[A-Za-z0-9]{0,64}")
+
 _IN_FORMS = ("ec2", "elasticloadbalancing", "iam", "sts")
 _FORMS = ("", "application/x-www-form-urlencoded")
 _FOR_MOTO = ("HTTP_X_MOTO_ACCOUNT_ID", "HTTP_ACTION", "HTTP_CONTENT_ENCODING")
@@ -72,7 +74,7 @@ def read_call(environ: Mapping[str, Any], body: bytes, service: str, region: str
         region: as it was signed for.
 
     Raises:
-        ApiError: moto could read another call in it.
+        ApiError: moto could read another call in it, or it has no name.
     """
     _require_one_reading(environ, body, service)
     path = str(environ.get("PATH_INFO", ""))
@@ -82,15 +84,23 @@ def read_call(environ: Mapping[str, Any], body: bytes, service: str, region: str
         except ValueError:
             tree = {}
         parameters = tree if isinstance(tree, dict) else {}
-        return Call(service, target.rpartition(".")[2], parameters, region, path, as_json=True)
+        action = _checked(target.rpartition(".")[2])
+        return Call(service, action, parameters, region, path, as_json=True)
     text = f"{environ.get('QUERY_STRING', '')}&{body.decode(errors='replace')}"
     rest = _operations(service)
     if rest is None:
         form = dict(parse_qsl(text, keep_blank_values=True))
-        return Call(service, form.get("Action", ""), form, region, path)
+        return Call(service, _checked(form.get("Action", "")), form, region, path)
     method = str(environ.get("REQUEST_METHOD", ""))
     action = next((name for verb, uri, name in rest if verb == method and uri.fullmatch(path)), "")
     return Call(service, action, {}, region, path)
+
+
+def _checked(action: str) -> str:
+    """A name that moto takes for the same: for moto, ``create_vpc`` and ``Create Vpc`` are one."""
+    if not _ACTION.fullmatch(action):
+        raise ApiError("InvalidAction", "an action has letters and digits only", 400)
+    return action
 
 
 def _require_one_reading(environ: Mapping[str, Any], body: bytes, service: str) -> None:

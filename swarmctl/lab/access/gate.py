@@ -31,8 +31,8 @@ MAX_BODY = 4 << 20  # bytes; a request to EC2 has at most some tens of kilobytes
 MAX_SKEW = timedelta(minutes=15)  # as on AWS
 
 _AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(?P<id>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)"
-    r"/(?P<service>[^/,\s]+)/aws4_request, ?SignedHeaders=(?P<headers>[a-z0-9;-]+), ?"
+    r"AWS4-HMAC-SHA256 Credential=(?P<id>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[a-z0-9-]{1,64})"
+    r"/(?P<service>[a-z0-9-]{1,64})/aws4_request, ?SignedHeaders=(?P<headers>[a-z0-9;-]+), ?"
     r"Signature=(?P<signature>[0-9a-f]{64})"
 )
 _NEW_KEY = 'get the key of this lab: eval "$(swarmctl lab env)"'

@@ -18,7 +18,8 @@ CONTROL = "swarmctl-lab"  # the service that the operator signs for to read or c
 # That clients of the lab call, as policies name them.
 SERVICES = ("acm", "ec2", "elasticloadbalancing", "iam", "route53", "servicediscovery", "sts")
 LONGEST_FAULT = 24 * 3600.0  # seconds
-_MOST_BUCKETS = 10_000
+_MOST_BUCKETS = _MOST_ROWS = 10_000
+_PASSED = "passed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,15 @@ class Traffic:
             error = self._failure(call)
             if error is None and self._limited and not self._take(call):
                 error = throttled(call)
-            outcome = "passed" if error is None else error.code
-            self._calls[key.role or "operator", call.name, outcome] += 1
+            self._count(key, call, _PASSED if error is None else error.code)
         if error is not None:
             raise error
+
+    def deny(self, key: Key, call: Call, error: ApiError) -> None:
+        """Note that a call which was let pass has been refused by a policy."""
+        with self._lock:
+            self._count(key, call, _PASSED, -1)
+            self._count(key, call, error.code)
 
     def control(self, key: Key, call: Call) -> Mapping[str, Any]:
         """Answer a request of the operator about the traffic itself.
@@ -75,6 +81,13 @@ class Traffic:
         if call.action == "SetFault":
             return self._set_fault(call.parameters)
         raise ApiError("UnknownOperationException", f"there is no {call.action}", 400)
+
+    def _count(self, key: Key, call: Call, outcome: str, number: int = 1) -> None:
+        caller = key.role or "operator"
+        row = (caller, call.name, outcome)
+        if row not in self._calls and len(self._calls) >= _MOST_ROWS:  # names are the caller's
+            row = (caller, "others", outcome)
+        self._calls[row] += number
 
     def _failure(self, call: Call) -> ApiError | None:
         fault = self._fault
@@ -97,7 +110,7 @@ class Traffic:
         with self._lock:
             rows = [
                 {"Caller": caller, "Action": action, "Outcome": outcome, "Calls": number}
-                for (caller, action, outcome), number in sorted(self._calls.items())
+                for (caller, action, outcome), number in sorted((+self._calls).items())
             ]
             return {"Seconds": self._now() - self._since, "Calls": rows}
 

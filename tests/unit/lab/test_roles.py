@@ -21,6 +21,7 @@ from swarmctl.lab.access.api_error import ApiError
 from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.keys import LIFETIME, Key
 from swarmctl.lab.access.resources import created, resources
+from swarmctl.lab.access.traffic import CONTROL
 from swarmctl.lab.api import GOLDEN_AMI, Api
 from tests.unit.ansible.filters import ROOT
 from tests.unit.lab.conftest import KEY_ID, SECRET, client
@@ -279,6 +280,13 @@ def test_a_request_that_can_be_read_in_two_ways_is_refused(
     SigV4Auth(key, name, "eu-central-1").add_auth(request)
     answer = requests.post(url, data=body, headers=dict(request.headers), timeout=60)
     assert (answer.status_code, "in two ways" in answer.text) == (400, True), answer.text
+
+
+def test_a_denied_call_is_counted_by_its_error(role: Role) -> None:
+    refused(role.client("ec2").create_vpc, CidrBlock="10.9.0.0/16")
+    found = role.api._traffic.control(Key("", ""), Call(CONTROL, "ListCalls"))["Calls"]
+    mine = [row for row in found if row["Caller"] == "agent" and row["Action"] == "ec2:CreateVpc"]
+    assert {row["Outcome"] for row in mine} == {"UnauthorizedOperation"}
 
 
 def test_tags_that_are_none_are_refused() -> None:

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from swarmctl.lab.access import traffic as module
 from swarmctl.lab.access.api_error import ApiError
 from swarmctl.lab.access.call import Call, read_call
 from swarmctl.lab.access.keys import Key
@@ -108,6 +110,43 @@ def test_calls_are_counted_by_caller_action_and_outcome(traffic: Traffic, clock:
         ("operator", "ec2:RunInstances", "RequestLimitExceeded", 1),
         ("operator", "ec2:RunInstances", "passed", 5),
     ]
+
+
+def rows(traffic: Traffic) -> list[tuple[Any, ...]]:
+    found = traffic.control(OPERATOR, call(f"{CONTROL}:ListCalls"))
+    return [tuple(row.values()) for row in found["Calls"]]
+
+
+def test_a_call_that_a_policy_refuses_is_no_call_that_passed(traffic: Traffic) -> None:
+    wanted = call("ec2:RunInstances")
+    admitted(traffic, wanted, 2, AGENT)
+    traffic.deny(AGENT, wanted, ApiError("UnauthorizedOperation", "no"))
+    assert rows(traffic) == [
+        ("agent", "ec2:RunInstances", "UnauthorizedOperation", 1),
+        ("agent", "ec2:RunInstances", "passed", 1),
+    ]
+
+
+def test_callers_cannot_fill_the_memory_with_names(
+    traffic: Traffic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_ROWS", 2)
+    for number in range(5):
+        admitted(traffic, call(f"ec2:Invented{number}"), 1)
+    assert [(name, number) for _, name, _, number in rows(traffic)] == [
+        ("ec2:Invented0", 1),
+        ("ec2:Invented1", 1),
+        ("others", 3),
+    ]
+
+
+@pytest.mark.parametrize("action", ["create_vpc", "Create Vpc", "Create\x1b[2JVpc", "x" * 65])
+def test_a_name_that_moto_reads_otherwise_is_refused(action: str) -> None:
+    """Broken: a policy that denies ec2:CreateVpc is asked about ec2:create_vpc."""
+    body = urlencode({"Action": action}).encode()
+    for given, headers in ((body, {}), (b"", {"HTTP_X_AMZ_TARGET": f"x.{action}"})):
+        with pytest.raises(ApiError, match="letters and digits"):
+            read_call(headers, given, "sqs", "eu-central-1")
 
 
 @pytest.fixture
