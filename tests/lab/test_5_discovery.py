@@ -6,13 +6,12 @@ import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.helpers.agent import Agent, running_agent
+from tests.lab.helpers.agent import Agent, endpoints, places, running_agent
 from tests.lab.helpers.clients import Clients, running_clients
 from tests.lab.support import CLUSTER, STACK, Cluster, Lab, healthy, serving_on
 
@@ -24,7 +23,7 @@ NAME = WEB.replace("_", "-")
 
 
 @pytest.fixture
-def agent(lab: Lab, cluster: Cluster) -> Iterator[Agent]:
+def agent(lab: Lab, cluster: Cluster, tmp_path: Path) -> Iterator[Agent]:
     """An agent of a Swarm that is whole, with replicas of the web on every worker."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
     status = lab.status()
@@ -32,20 +31,8 @@ def agent(lab: Lab, cluster: Cluster) -> Iterator[Agent]:
     if any(n["name"] not in web["nodes"] for n in status["nodes"] if n["role"] == "worker"):
         spread = lab.swarmctl("rebalance", "--yes", "--service", WEB)
         assert spread.returncode == 0, spread.stderr
-    with running_agent(lab) as running:
+    with running_agent(lab, tmp_path / "agent.log") as running:
         yield running
-
-
-def listed(lab: Lab) -> list[dict[str, Any]]:
-    """The web's endpoints in ``swarmctl discovery list``."""
-    done = lab.swarmctl("discovery", "list", WEB, "--format", "json")
-    assert done.returncode == 0, done.stderr
-    endpoints: list[dict[str, Any]] = json.loads(done.stdout)["endpoints"]
-    return endpoints
-
-
-def places(endpoints: list[dict[str, Any]]) -> set[str]:
-    return {f"{e['address']}:{e['port']}" for e in endpoints}
 
 
 def agree(lab: Lab, agent: Agent) -> subprocess.CompletedProcess[str]:
@@ -56,10 +43,10 @@ def agree(lab: Lab, agent: Agent) -> subprocess.CompletedProcess[str]:
 def test_the_endpoints_are_the_replicas_that_serve(lab: Lab, agent: Agent) -> None:
     """Broken: a client is sent to a replica that does not exist, or never to one that does."""
     (web,) = [s for s in lab.status()["services"] if s["name"] == WEB]
-    endpoints = listed(lab)
-    by_node = {node: sum(e["node"] == node for e in endpoints) for node in web["nodes"]}
+    found = endpoints(lab, WEB)
+    by_node = {node: sum(e["node"] == node for e in found) for node in web["nodes"]}
     assert by_node == web["nodes"]
-    assert agent.by_http(NAME) == agent.by_dns(NAME) == places(endpoints)
+    assert agent.by_http(NAME) == agent.by_dns(NAME) == places(found)
     checked = agree(lab, agent)
     assert checked.returncode == 0, checked.stdout
 
@@ -87,7 +74,7 @@ def test_a_dead_workers_endpoints_go_and_their_replacements_come(lab: Lab, agent
             lambda: _agreed(agree(lab, agent)),
             timeout=60,
         )
-        assert agent.by_http(NAME) == agent.by_dns(NAME) == places(listed(lab))
+        assert agent.by_http(NAME) == agent.by_dns(NAME) == places(endpoints(lab, WEB))
     finally:
         lab.ec2.start_instances(InstanceIds=[instance])
         lab.wait_until_running(victim)
@@ -144,7 +131,7 @@ def test_a_run_tells_how_long_the_agent_named_the_dead_worker(
 
 def _all_find(clients: Clients, lab: Lab) -> set[str]:
     """Wait until every client uses exactly the live replicas, and return these."""
-    live = places(listed(lab))
+    live = places(endpoints(lab, WEB))
 
     def same() -> tuple[bool | None, str]:
         wrong = {who: sorted(used) for who, used in clients.all().items() if used != live}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import requests
 
 from swarmctl.reading.times import unix_time
 from swarmctl.wait import wait_for
+from tests.lab.helpers.agent import Agent, running_agent
 from tests.lab.helpers.balanced import (
     Balancer,
     Place,
@@ -21,7 +20,7 @@ from tests.lab.helpers.balanced import (
     serving_targets,
     write_stack,
 )
-from tests.lab.support import BIN, CLUSTER, ROOT, Cluster, Lab, healthy, serving_on
+from tests.lab.support import CLUSTER, Cluster, Lab, healthy, serving_on
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -45,27 +44,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def agent(lab: Lab, balancer: Balancer, folder: Path) -> Iterator[Path]:
-    """An agent with the three services deployed; its log."""
-    log = folder / "agent.log"
-    words = ["discovery", "run", "--http", "127.0.0.1:0", "--dns", "127.0.0.1:0"]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [str(BIN / "swarmctl"), *words],
-            cwd=ROOT,
-            env=lab.env,
-            stdin=subprocess.DEVNULL,
-            stderr=output,
-        )
+def agent(lab: Lab, balancer: Balancer, folder: Path) -> Iterator[Agent]:
+    """An agent with the three services deployed."""
     try:
-        deploy(lab, folder, auth=2, service=2, web=3)
-        yield log
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0, log.read_text()[-3000:]
-        assert "Traceback" not in log.read_text()
+        with running_agent(lab, folder / "agent.log") as running:
+            deploy(lab, folder, auth=2, service=2, web=3)
+            yield running
     finally:
-        process.kill()
-        process.wait(10)
         lab.swarmctl("stack", "rm", STACK, "--yes")
 
 
@@ -100,7 +85,7 @@ def wait_for_answer(balancer: Balancer, path: str, wanted: tuple[int, str]) -> N
 
 
 def test_one_stack_deploy_makes_three_services_reachable_by_their_paths(
-    lab: Lab, balancer: Balancer, agent: Path
+    lab: Lab, balancer: Balancer, agent: Agent
 ) -> None:
     """Broken: a service that serves has no URL, or another service answers at it."""
     wait_for_targets(lab, balancer, *NAMES)
@@ -119,7 +104,7 @@ def test_one_stack_deploy_makes_three_services_reachable_by_their_paths(
 
 
 def test_scaling_to_four_and_to_one_is_seen_in_the_target_group(
-    lab: Lab, balancer: Balancer, agent: Path
+    lab: Lab, balancer: Balancer, agent: Agent
 ) -> None:
     for count in (4, 1):
         lab.ssh(f"{CLUSTER}_mgr1", f"sudo docker service scale -d {NAMES[0]}={count}")
@@ -133,7 +118,7 @@ def test_scaling_to_four_and_to_one_is_seen_in_the_target_group(
 
 
 def test_a_killed_workers_targets_go_with_swarms_down_and_new_ones_come_when_healthy(
-    lab: Lab, balancer: Balancer, agent: Path
+    lab: Lab, balancer: Balancer, agent: Agent
 ) -> None:
     """Broken: the load balancer sends users to a dead machine until its health checks notice."""
     status = lab.status()
@@ -180,7 +165,7 @@ def down_at(lab: Lab, name: str) -> float:
 
 
 def test_a_removed_stack_leaves_no_rule_and_no_target_group(
-    lab: Lab, balancer: Balancer, agent: Path
+    lab: Lab, balancer: Balancer, agent: Agent
 ) -> None:
     """Broken: a name of a removed service answers 503 for ever, and quotas run out."""
     lab.swarmctl("stack", "rm", STACK, "--yes")

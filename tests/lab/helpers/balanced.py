@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.exceptions import ClientError
-
 from swarmctl.reading.times import unix_time
 from swarmctl.wait import wait_for
+from tests.lab.helpers.agent import endpoints
 from tests.lab.support import CLUSTER, Lab
 
 Place = tuple[str, int]  # an instance's id and a port
@@ -93,44 +89,32 @@ class Balancer:
 
 @contextmanager
 def load_balancer(lab: Lab) -> Iterator[Balancer]:
-    """The cluster's load balancer; one is made for the test if there is none."""
-    keys: Any = _keys(lab)
-    elb: Any = boto3.client("elbv2", **keys)
-    every = elb.describe_load_balancers()["LoadBalancers"]
-    if every:
-        yield Balancer(elb, every[0]["DNSName"])
-        return
+    """A load balancer of the cluster's, made for the test."""
+    elb = lab.client("elbv2")
     nodes = _nodes(lab)
+    vpc = nodes[0]["VpcId"]
     tag = [{"Key": "swarmctl:cluster", "Value": CLUSTER}]
-    group = lab.ec2.create_security_group(
-        GroupName="test_alb", Description="test", VpcId=nodes[0]["VpcId"]
-    )["GroupId"]
-    lab.ec2.authorize_security_group_ingress(
-        GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0"
-    )
-    opened = _open_nodes(lab, nodes, group)
-    subnets = lab.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [nodes[0]["VpcId"]]}])[
-        "Subnets"
-    ]
-    by_zone = {each["AvailabilityZone"]: each["SubnetId"] for each in subnets}
-    arn = elb.create_load_balancer(
-        Name="test", Subnets=list(by_zone.values()), SecurityGroups=[group], Tags=tag
-    )["LoadBalancers"][0]["LoadBalancerArn"]
-    elb.create_listener(
-        LoadBalancerArn=arn,
-        Protocol="HTTP",
-        Port=80,
-        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
-    )
-    try:
+    with ExitStack() as undo:
+        group = lab.ec2.create_security_group(
+            GroupName="test_alb", Description="test", VpcId=vpc
+        )["GroupId"]  # fmt: skip
+        undo.callback(lab.ec2.delete_security_group, GroupId=group)
+        lab.ec2.authorize_security_group_ingress(
+            GroupId=group, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0"
+        )
+        for own in {g["GroupId"] for node in nodes for g in node["SecurityGroups"]}:
+            rule = _from_load_balancer(own, group)
+            lab.ec2.authorize_security_group_ingress(**rule)
+            undo.callback(lab.ec2.revoke_security_group_ingress, **rule)
+        subnets = lab.ec2.describe_subnets(Filters=[{"Name": "vpc-id", "Values": [vpc]}])
+        by_zone = {each["AvailabilityZone"]: each["SubnetId"] for each in subnets["Subnets"]}
+        arn = elb.create_load_balancer(
+            Name="test", Subnets=list(by_zone.values()), SecurityGroups=[group], Tags=tag
+        )["LoadBalancers"][0]["LoadBalancerArn"]
+        undo.callback(elb.delete_load_balancer, LoadBalancerArn=arn)
+        nothing = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
+        elb.create_listener(LoadBalancerArn=arn, Protocol="HTTP", Port=80, DefaultActions=[nothing])
         yield Balancer(elb, _active(elb, arn))
-    finally:
-        elb.delete_load_balancer(LoadBalancerArn=arn)
-        for each in opened:
-            with contextlib.suppress(ClientError):
-                lab.ec2.revoke_security_group_ingress(**each)
-        with contextlib.suppress(ClientError):  # its machine may still have it
-            lab.ec2.delete_security_group(GroupId=group)
 
 
 def _nodes(lab: Lab) -> list[dict[str, Any]]:
@@ -143,18 +127,13 @@ def _nodes(lab: Lab) -> list[dict[str, Any]]:
     return [dict(i) for r in found["Reservations"] for i in r["Instances"]]
 
 
-def _open_nodes(lab: Lab, nodes: list[dict[str, Any]], group: str) -> list[dict[str, Any]]:
-    """Let the load balancer reach the nodes; returns what to revoke."""
-    opened = []
-    for own in {g["GroupId"] for node in nodes for g in node["SecurityGroups"]}:
-        pair = {"GroupId": group}
-        rule = {
-            "IpProtocol": "tcp", "FromPort": 32768, "ToPort": 60999, "UserIdGroupPairs": [pair]
-        }  # fmt: skip
-        call: dict[str, Any] = {"GroupId": own, "IpPermissions": [rule]}
-        lab.ec2.authorize_security_group_ingress(**call)
-        opened.append(call)
-    return opened
+def _from_load_balancer(own: str, group: str) -> dict[str, Any]:
+    """The rule with which nodes of the group ``own`` may be reached."""
+    rule = {
+        "IpProtocol": "tcp", "FromPort": 32768, "ToPort": 60999,
+        "UserIdGroupPairs": [{"GroupId": group}],
+    }  # fmt: skip
+    return {"GroupId": own, "IpPermissions": [rule]}
 
 
 def _active(elb: Any, arn: str) -> str:
@@ -164,15 +143,6 @@ def _active(elb: Any, arn: str) -> str:
         return (found["DNSName"] if state == "active" else None), f"it is {state}"
 
     return wait_for("the load balancer to be active", active, timeout=120)
-
-
-def _keys(lab: Lab) -> dict[str, str]:
-    return {
-        "endpoint_url": lab.env["AWS_ENDPOINT_URL"],
-        "region_name": lab.env["AWS_REGION"],
-        "aws_access_key_id": lab.env["AWS_ACCESS_KEY_ID"],
-        "aws_secret_access_key": lab.env["AWS_SECRET_ACCESS_KEY"],
-    }
 
 
 @dataclass
@@ -207,14 +177,6 @@ class Watch:
             for place in there - now:
                 self.gone[place] = seen_at
             there = now
-
-
-def endpoints(lab: Lab, service: str) -> list[dict[str, Any]]:
-    """A service's endpoints in ``swarmctl discovery list``."""
-    done = lab.swarmctl("discovery", "list", service, "--format", "json")
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout)["endpoints"]
-    return found
 
 
 def serving_targets(lab: Lab, *services: str) -> dict[Place, float]:

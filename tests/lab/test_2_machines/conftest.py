@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-import boto3
 import pytest
 from docker.models.containers import Container
 
@@ -33,17 +31,6 @@ def instance(lab: Lab, subnet: str) -> Iterator[str]:
     yield made
     lab.ec2.terminate_instances(InstanceIds=[made])
     reaches(lab, made, "terminated")
-
-
-def aws(lab: Lab, service: str) -> Any:
-    """The operator's client of a service."""
-    return boto3.client(  # type: ignore[call-overload]  # its name is not known to mypy
-        service,
-        endpoint_url=lab.env["AWS_ENDPOINT_URL"],
-        aws_access_key_id=lab.env["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=lab.env["AWS_SECRET_ACCESS_KEY"],
-        region_name=lab.env["AWS_REGION"],
-    )
 
 
 def run(machine: Container, *argv: str, **environment: str) -> str:

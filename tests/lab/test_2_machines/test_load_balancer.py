@@ -12,7 +12,6 @@ from typing import Any
 import docker
 import pytest
 
-from swarmctl.lab import lab as labs
 from swarmctl.lab.api import BARE_AMI
 from swarmctl.wait import wait_for
 from tests.lab.support import NAME, Lab
@@ -140,7 +139,7 @@ class Site:
 @pytest.fixture(scope="module")
 def site(lab: Lab) -> Iterator[Site]:
     """A VPC with a load balancer in front of one machine that serves three ports."""
-    ec2, elb = lab.ec2, labs.elb_client(NAME)
+    ec2, elb = lab.ec2, lab.client("elbv2")
     vpc = ec2.create_vpc(CidrBlock="10.94.0.0/16")["Vpc"]["VpcId"]
     subnets = [
         ec2.create_subnet(

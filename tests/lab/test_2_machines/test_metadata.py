@@ -15,7 +15,7 @@ from docker.models.containers import Container
 
 from swarmctl.lab.machine import container_name
 from tests.lab.support import NAME, Lab
-from tests.lab.test_2_machines.conftest import aws, run
+from tests.lab.test_2_machines.conftest import run
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -39,7 +39,7 @@ except Exception as error:
 @pytest.fixture
 def machine(lab: Lab, instance: str, engine: docker.DockerClient) -> Iterator[Container]:
     """A machine whose profile may describe instances, and nothing else."""
-    iam = aws(lab, "iam")
+    iam = lab.client("iam")
     iam.create_role(RoleName=ROLE, AssumeRolePolicyDocument=_policy("sts:AssumeRole"))
     iam.put_role_policy(
         RoleName=ROLE, PolicyName=ROLE, PolicyDocument=_policy("ec2:DescribeInstances")

@@ -12,7 +12,7 @@ from docker.models.containers import Container
 
 from swarmctl.lab.machine import container_name
 from tests.lab.support import NAME, Lab
-from tests.lab.test_2_machines.conftest import aws, run
+from tests.lab.test_2_machines.conftest import run
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -32,7 +32,7 @@ Promise.all([
 @pytest.fixture
 def tasks(lab: Lab, instance: str) -> Iterator[dict[str, int]]:
     """The ports of twelve registered tasks by their addresses."""
-    cloud_map = aws(lab, "servicediscovery")
+    cloud_map = lab.client("servicediscovery")
     (found,) = lab.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
     cloud_map.create_private_dns_namespace(Name=DOMAIN, Vpc=found["Instances"][0]["VpcId"])
     (namespace,) = (n for n in cloud_map.list_namespaces()["Namespaces"] if n["Name"] == DOMAIN)

@@ -8,14 +8,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.lab.support import NAME, Lab
-from tests.lab.test_2_machines.conftest import aws
 
 pytestmark = pytest.mark.timeout(300)
 
 
 def test_a_bad_minute_of_the_api_begins_and_ends(lab: Lab) -> None:
     """Broken: nobody knows what a client does when AWS fails."""
-    client = aws(lab, "servicediscovery")
+    client = lab.client("servicediscovery")
     done = lab.swarmctl(
         "lab", "fault", "--name", NAME, "--for", "5m", "--status", "500",
         "--service", "servicediscovery",

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from swarmctl.wait import wait_for
+from tests.lab.helpers.agent import endpoints, places
 from tests.lab.support import CLUSTER, STACK, Cluster, Lab, Playbook, healthy
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
@@ -57,19 +58,13 @@ def by_cloud_map(lab: Lab) -> set[str]:
     }
 
 
-def listed(lab: Lab) -> set[str]:
-    """… and as the nodes have them."""
-    done = lab.swarmctl("discovery", "list", WEB, "--format", "json")
-    assert done.returncode == 0, done.stderr
-    return {f"{e['address']}:{e['port']}" for e in json.loads(done.stdout)["endpoints"]}
-
-
 def complete(lab: Lab) -> tuple[float | None, str]:
     """Whether API and Cloud Map have all ten endpoints."""
     status = {s["name"]: s for s in lab.status()["services"]}
     if not status[AGENT]["nodes"]:
         return None, "the agent runs nowhere"
-    api, cloud, nodes = by_consul(lab, home(lab)), by_cloud_map(lab), listed(lab)
+    api, cloud = by_consul(lab, home(lab)), by_cloud_map(lab)
+    nodes = places(endpoints(lab, WEB))
     text = f"API {sorted(api)}, Cloud Map {sorted(cloud)}, nodes {sorted(nodes)}"
     return (1.0 if api == cloud == nodes and len(nodes) == 10 else None), text
 
