@@ -38,6 +38,8 @@ DEBIAN = "136693071363"  # the account that publishes Debian's AMIs
 GOLDEN_AMI = "ami-0debde13d0c4e0001"
 BARE_AMI = "ami-0debde13000000001"
 
+_AWAY = ("shutting-down", "stopped", "terminated")  # no machine of theirs asks for anything
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -197,7 +199,7 @@ class Api:
                 instance.private_ip: facts_of(backend, instance, _user_data(instance))
                 for backend in _backends()
                 for instance in backend.all_instances()
-                if instance.vpc_id == vpc and instance.state not in ("shutting-down", "terminated")
+                if instance.vpc_id == vpc and instance.state not in _AWAY
             }
             self._facts[vpc] = found
             return found.get(address)

@@ -72,6 +72,20 @@ def test_a_stopped_instance_is_stopping_until_its_machine_is_down(
     assert state(ec2, instance) == "pending"
 
 
+def test_the_address_of_a_stopped_instance_is_nobodys(
+    api: Api, ec2: "EC2Client", instance: str
+) -> None:
+    """Broken: who takes its address gets the key of its role."""
+    known = seen(api, instance)
+    api.move(instance, "running", was="pending")
+    assert api.facts_at(known.vpc, known.ip) is not None
+    ec2.stop_instances(InstanceIds=[instance])
+    api.move(instance, "stopped", was="stopping")
+    assert api.facts_at(known.vpc, known.ip) is None
+    ec2.start_instances(InstanceIds=[instance])
+    assert api.facts_at(known.vpc, known.ip) is not None
+
+
 def test_a_forced_stop_is_told_to_the_machine(api: Api, ec2: "EC2Client", instance: str) -> None:
     api.move(instance, "running", was="pending")
     ec2.stop_instances(InstanceIds=[instance], Force=True)
