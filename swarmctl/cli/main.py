@@ -24,6 +24,7 @@ from swarmctl.cli import (
     chaos,
     console,
     discovery,
+    image,
     lab,
     node,
     rebalance,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(status.app)
 app.add_typer(stack.app, name="stack")
+app.add_typer(image.app, name="image")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(node.app, name="node")
 app.add_typer(snapshot.app)

@@ -24,16 +24,22 @@ def snapshot(
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
-    """Write nodes, services, tasks and networks as the Engine API's JSON.
+    """Write nodes, services, tasks and networks as the Engine API's JSON, and each node's images.
 
     It contains the services' environment variables, so only you can read the file.
     """
     from swarmctl.cluster import resolve
     from swarmctl.reading.files import PRIVATE, write_whole
+    from swarmctl.swarm.observe.images import with_images
+    from swarmctl.swarm.parse import parse_swarm
     from swarmctl.swarm.snapshot import take_snapshot
 
-    with resolve(cluster, host).connect() as client:
+    target = resolve(cluster, host)
+    with target.connect() as client:
         raw = take_snapshot(client)
+    if shell := target.shell():
+        nodes = with_images(parse_swarm(raw), shell).nodes
+        raw["images"] = {n.id: sorted(n.images) for n in nodes if n.images is not None}
     if output is None:
         console.emit_json(raw)
         return

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from swarmctl.cluster import Target
     from swarmctl.network.finding import Finding
+    from swarmctl.prefetch.plan import Pull
     from swarmctl.swarm.connect import Failover
     from swarmctl.swarm.model import Swarm
     from swarmctl.swarm.overview import Overview
@@ -43,7 +44,7 @@ def status(
         typer.Option(
             "--check",
             help="Exit 1 if a node is down or a replica is missing; with --deep also if the check "
-            "of the network finds an error.",
+            "of the network finds an error. Warn of images that replicas would have to pull first.",
         ),
     ] = False,
     deep: Annotated[
@@ -78,13 +79,15 @@ def status(
             from swarmctl.network.check import check_network
 
             findings = check_network(target, snapshot)
+        pulls = _pulls(snapshot, target) if check else ()
         view = _overview(snapshot, target)
         if format_ is Format.JSON:
             from swarmctl.swarm.overview import as_json
 
             data = as_json(view, cluster=target.cluster, manager=swarm.address)
             network = {"network": [asdict(found) for found in findings]} if deep else {}
-            console.emit_json(data | network)
+            to_pull = {"pulls": [asdict(pull) for pull in pulls]} if check else {}
+            console.emit_json(data | network | to_pull)
         else:
             from swarmctl.cli.show.status import status_tables
 
@@ -95,9 +98,22 @@ def status(
 
                 out.print()
                 out.print(network_findings(findings))
+            if pulls:
+                from swarmctl.prefetch.plan import sentences
+
+                out.print()
+                for line in sentences(pulls):
+                    out.print(f"warning: {line}", markup=False)
     failed = any(found.severity == "error" for found in findings)
     if check and (failed or not view.healthy):
         raise typer.Exit(int(Exit.FAILED))
+
+
+def _pulls(found: Swarm, target: Target) -> tuple[Pull, ...]:
+    from swarmctl.prefetch.plan import pulls
+    from swarmctl.swarm.observe.images import with_images
+
+    return pulls(with_images(found, target.shell()), found.services, unknown=False)
 
 
 def _overview(found: Swarm, target: Target) -> Overview:

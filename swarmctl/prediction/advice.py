@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from swarmctl.prediction.prediction import Notice, Prediction
 from swarmctl.prediction.predictor import ONE_TRANSACTION, Predictor
+from swarmctl.prediction.pulls import pull_notices
 from swarmctl.prediction.quorum import quorum_without
 from swarmctl.swarm.constraints import label
 from swarmctl.swarm.model import Network, Service
@@ -31,6 +32,7 @@ def warnings(predictor: Predictor, prediction: Prediction) -> tuple[Notice, ...]
         *_deficits(view),
         *_left_behind(view),
         *_single_points(view),
+        *pull_notices(predictor.swarm, prediction),
         *_addresses(view),
         *_preferences(view),
         *_shape(view),

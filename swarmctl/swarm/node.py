@@ -52,6 +52,7 @@ class Node:
     platform_arch: str = ""
     engine_labels: Mapping[str, str] = field(default_factory=dict)
     updated_at: str = ""  # RFC 3339: when the managers last changed their record of it
+    images: frozenset[str] | None = None  # names with tag, with digest, and ids; None: not asked
 
     @property
     def live(self) -> bool:
@@ -72,6 +73,26 @@ class Node:
     def invalid(self) -> bool:
         """Whether the orchestrators take its tasks away (orchestrator/task.go, InvalidNode)."""
         return self.state == "down" or self.availability == "drain"
+
+    def has_image(self, image: str) -> bool | None:
+        """Whether it holds the image that a service names; ``None`` when it was not asked.
+
+        With a digest, exactly that image counts, whatever its tag: Swarm's agent then starts a task
+        without asking the registry (moby daemon/cluster/executor/container/adapter.go, pullImage).
+        """
+        return None if self.images is None else stored_name(image) in self.images
+
+
+def stored_name(image: str) -> str:
+    """The name under which an Engine lists an image: ``httpd:latest``, or ``httpd@sha256:…``."""
+    name, _, digest = image.partition("@")
+    for prefix in ("docker.io/", "index.docker.io/", "library/"):
+        name = name.removeprefix(prefix)
+    folder, slash, last = name.rpartition("/")
+    last, _, tag = last.partition(":")
+    if digest:
+        return f"{folder}{slash}{last}@{digest}"
+    return image if image.startswith("sha256:") else f"{folder}{slash}{last}:{tag or 'latest'}"
 
 
 def find_node(nodes: Sequence[Node], name: str) -> Node:

@@ -58,15 +58,17 @@ def parse_swarm(raw: object) -> Swarm:
 
     Args:
         raw: the Engine API's lists under ``nodes``, ``services``, ``tasks`` and ``networks``;
-            ``networks`` may be missing (then nothing is known of drivers and addresses), and
-            ``taken_at`` may tell the time (RFC 3339).
+            ``networks`` may be missing (then nothing is known of drivers and addresses),
+            ``taken_at`` may tell the time (RFC 3339), and ``images`` the names of the images on
+            each node that was asked, by the node's id.
 
     Raises:
         SnapshotError: a key is missing or of another type; says which and what is expected.
     """
     if not isinstance(raw, Mapping):
         raise SnapshotError("the snapshot", "an object with nodes, services, tasks, networks", raw)
-    nodes = _named([_node(item) for item in _entries(raw, "nodes")])
+    images = _Object(raw.get("images") or {}, "images")
+    nodes = _named([_node(item, images) for item in _entries(raw, "nodes")])
     networks = tuple(map(_network, _entries(raw, "networks"))) if raw.get("networks") else ()
     services = [_service(item, networks) for item in _entries(raw, "services")]
     tasks = [_task(item) for item in _entries(raw, "tasks")]
@@ -153,7 +155,7 @@ def _entries(raw: Mapping[str, Any], key: str) -> list[_Object]:
     return [_Object(item, f"{key}[{place}]") for place, item in enumerate(found)]
 
 
-def _node(raw: _Object) -> Node:
+def _node(raw: _Object, images: _Object) -> Node:
     spec, status, manager = raw.within("Spec"), raw.within("Status"), raw.within("ManagerStatus")
     description = raw.within("Description")
     engine, platform = description.within("Engine"), description.within("Platform")
@@ -178,6 +180,7 @@ def _node(raw: _Object) -> Node:
         platform_arch=platform.text("Architecture"),
         engine_labels=engine.labels("Labels"),
         updated_at=raw.text("UpdatedAt"),
+        images=frozenset(images.texts(id_)) if (id_ := raw.required("ID")) in images.raw else None,
     )
 
 

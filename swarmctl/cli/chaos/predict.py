@@ -86,12 +86,13 @@ def _snapshot(path: Path | None, cluster: str | None, host: str | None) -> Swarm
         return load_snapshot(path)
     from swarmctl.cluster import resolve
     from swarmctl.known_names import remember
+    from swarmctl.swarm.observe.images import with_images
 
     target = resolve(cluster, host)
     with target.connect() as client:
         swarm = parse_swarm(take_snapshot(client))
     remember(target.cluster, swarm)
-    return swarm
+    return with_images(swarm, target.shell())
 
 
 def _print_one(swarm: Swarm, lose: list[str], zone: str | None, format_: Format, seed: int) -> None:

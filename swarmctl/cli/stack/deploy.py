@@ -95,6 +95,15 @@ def deploy(
     resolve_image: ResolveOption = "changed",
     registry_auth: AuthOption = False,
     secrets: SecretOption = None,
+    prefetch: Annotated[
+        bool | None,
+        typer.Option(
+            "--prefetch/--no-prefetch",
+            help="Pull the images on every node that may run them, before the tasks are made.  "
+            "[default: if it takes at most 40 pulls]",
+            show_default=False,
+        ),
+    ] = None,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
@@ -122,6 +131,7 @@ def deploy(
         recorded=recorded,
         registry_auth=registry_auth,
         make_secrets=tuple(secrets or ()),
+        prefetch=prefetch,
     )
     with deploy_progress() as progress:
         lines = deploys.deploy(resolve(cluster, host), choice, options, progress)

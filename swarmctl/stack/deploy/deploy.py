@@ -19,6 +19,7 @@ from swarmctl.cluster import Target
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.network.access import AccessTo, no_rules
 from swarmctl.network.nodes import ClusterNodes
+from swarmctl.prefetch.before_deploy import prefetch_before
 from swarmctl.stack.deploy import converge, desired, images
 from swarmctl.stack.deploy.apply import apply, create, ingress_ports, remove_services
 from swarmctl.stack.deploy.current import CurrentStack, read_current
@@ -64,6 +65,7 @@ class DeployOptions:
         recorded: whether the settings of the last deploy are used below the given ones.
         registry_auth: whether this machine's Docker credentials are sent along.
         make_secrets: secrets that get a random value if they do not exist.
+        prefetch: whether images are pulled on all nodes beforehand; ``None``: if it is quick.
     """
 
     wait: float = 120.0
@@ -74,6 +76,7 @@ class DeployOptions:
     recorded: bool = True
     registry_auth: bool = False
     make_secrets: Sequence[str] = ()
+    prefetch: bool | None = None
 
     @property
     def rollback_timeout(self) -> float:
@@ -127,7 +130,7 @@ def deploy(
     started = time.monotonic()
     stack, note, nodes = choice.name, progress.note, ClusterNodes(target, progress.note)
     addresses = {instance.name: instance.address for instance in target.instances}
-    lock_time = _OVERHEAD + options.wait + options.rollback_timeout + REMOVAL_TIMEOUT
+    lock_time = _OVERHEAD + 2 * options.wait + options.rollback_timeout + REMOVAL_TIMEOUT
     with Interrupts(stack) as interrupts, connect(target) as swarm, ExitStack() as held:
         again(swarm.client, options.wait, only=NotNowError, note=note)
         engine = Patient(SwarmEngine(swarm), options.wait, note)
@@ -140,6 +143,7 @@ def deploy(
         before = again(lambda: StackBefore.read(engine, stack, addresses), options.wait)
         plan = make_plan(swarm, engine, source, before.current, options, note)
         _require_mesh(plan, nodes)
+        _prefetch(target, engine, plan, options, note)
         made = make_secrets(engine, options.make_secrets)
         count = sum(change.action != CHECK for change in plan.changes)
         note(f"{stack}: {count or 'nothing'} to change")
@@ -150,6 +154,26 @@ def deploy(
     lines = [*_secret_lines(made), *plan.lines()]
     what, total = "deployed" if lines else "unchanged", converge.totals(services) or "no services"
     return [*lines, f"{stack}: {what} after {time.monotonic() - started:.1f} s: {total}"]
+
+
+def _prefetch(
+    target: Target,
+    engine: Engine,
+    plan: DeployPlan,
+    options: DeployOptions,
+    note: Callable[[str], None],
+) -> None:
+    changed = {c.name: c.spec or {} for c in plan.of("services", CREATE, UPDATE)}
+    if changed and options.prefetch is not False:
+        prefetch_before(
+            target,
+            again(engine.snapshot, options.wait),
+            changed,
+            options.credentials(),
+            wanted=options.prefetch,
+            timeout_s=options.wait,
+            note=note,
+        )
 
 
 def preview(

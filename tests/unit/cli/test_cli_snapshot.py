@@ -16,7 +16,7 @@ from swarmctl.swarm import snapshot
 def test_a_snapshot_can_be_read_by_its_user_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = SimpleNamespace(connect=lambda: nullcontext(None))
+    target = SimpleNamespace(connect=lambda: nullcontext(None), shell=lambda: None)
     monkeypatch.setattr(cluster, "resolve", lambda *_: target)
     monkeypatch.setattr(snapshot, "take_snapshot", lambda _: {"nodes": [], "tasks": []})
     file = tmp_path / "swarm.json"

@@ -62,6 +62,9 @@ class FakeTarget:
     def snapshot(self) -> Swarm:
         return swarm([node("mgr1", "manager", leader=True)], [], [])
 
+    def shell(self) -> FakeTarget | None:
+        return None
+
     def __enter__(self) -> FakeTarget:
         return self
 
@@ -101,3 +104,32 @@ def test_deep_prints_each_finding_with_its_remedy_and_as_json(
         }
     ]
     assert str(network_findings([ERROR])) == "error: wkr_sg: closed: 4789/udp\n  → provision"
+
+
+class PulledTarget(FakeTarget):
+    """A service whose image one of two nodes does not have."""
+
+    def snapshot(self) -> Swarm:
+        nodes = [node("mgr1", "manager", leader=True), node("wkr1")]
+        return swarm(nodes, [service("web")], [task("web", "mgr1", 1)])
+
+    def shell(self) -> FakeTarget:
+        return self
+
+    def run(self, node: str, script: str, timeout_s: float = 20.0) -> str:
+        return "httpd:2.4 httpd@<none> sha256:1" if node == "mgr1" else ""
+
+    def close(self) -> None: ...
+
+
+def test_check_warns_of_images_that_would_have_to_be_pulled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cluster, "resolve", lambda *_: PulledTarget())
+    assert cli.main(["status", "--check"]) == 0
+    assert "warning: web: would have to pull httpd:2.4 on wkr1" in capsys.readouterr().out
+    assert cli.main(["status", "--check", "--format", "json"]) == 0
+    pulls = json.loads(capsys.readouterr().out)["pulls"]
+    assert pulls == [{"node": "wkr1", "image": "httpd:2.4", "services": ["web"]}]
+    assert cli.main(["status"]) == 0  # the nodes are not asked
+    assert "pull" not in capsys.readouterr().out

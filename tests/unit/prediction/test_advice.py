@@ -57,6 +57,14 @@ def test_deficits_of_host_ports_and_max_replicas() -> None:
     assert warned(most, "b")["pending"].startswith("web: 1 replica without a node: no suitable")
 
 
+def test_replacements_that_would_have_to_pull_their_image() -> None:
+    raw = swarm(nodes("a b c"), [(service("web", 3), {"a": 1, "b": 1, "c": 1})])
+    assert "pull" not in warned(raw, "c")  # nobody was asked
+    raw["images"] = {"id-a": ["httpd:2.4"], "id-b": ["node:20"]}
+    assert warned(raw, "c")["pull"].startswith("web: would have to pull httpd:2.4 on b; ")
+    assert "pull" not in warned(raw, "b")  # c was not asked, and a has it
+
+
 def test_addresses_that_run_out() -> None:
     """A /29 has 5 addresses; three tasks, and a load balancer on each of two nodes, take all."""
     network = {
