@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.support import BIN, CLUSTER, ROOT, STACK, Cluster, Lab, healthy, journal, serving_on
+from tests.lab.support import (
+    BIN,
+    CLUSTER,
+    NAME,
+    ROOT,
+    STACK,
+    Cluster,
+    Lab,
+    healthy,
+    journal,
+    serving_on,
+)
 
 pytestmark = pytest.mark.timeout(420)
 
@@ -155,7 +166,7 @@ def test_a_run_that_is_told_to_end_starts_the_instance_again(
     process = start_run(lab, runs)
     wait_until_stopping(lab)
     process.send_signal(signal.Signals[name])
-    output, _ = process.communicate(timeout=120)
+    output = output_of(lab, process)
     assert process.returncode == 130, output[-3000:]
     assert journal(runs)["undo"]["state"] == "done"
     assert lab.instance(WORKER)["State"]["Name"] == "running"
@@ -190,6 +201,17 @@ def start_run(lab: Lab, runs: Path) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )  # fmt: skip
+
+
+def output_of(lab: Lab, process: subprocess.Popen[str]) -> str:
+    """What a run has said when it has ended; if it does not end, the lab's side of it too."""
+    try:
+        return process.communicate(timeout=120)[0]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said = process.communicate()[0]
+        log = lab.swarmctl("lab", "logs", "--name", NAME).stdout
+        pytest.fail(f"it has not ended within 120 s: {said[-3000:]}\nthe lab's log: {log[-3000:]}")
 
 
 def wait_until_stopping(lab: Lab) -> None:
