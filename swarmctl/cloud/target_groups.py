@@ -16,6 +16,7 @@ from swarmctl.cloud.load_balancer import (
     own_tags,
     owned_service,
 )
+from swarmctl.reading.names import dns_label
 
 _TARGETS_A_CALL = 100
 # Registering one that is draining makes it a target again.
@@ -53,17 +54,22 @@ class TargetGroup:
     health: Mapping[TargetPort, str]
 
 
+def group_prefix(cluster: str) -> str:
+    """With which the names of a cluster's target groups begin."""
+    return f"{dns_label(cluster)[:8].strip('-')}-"
+
+
 def find_groups(
-    api: ElbApi, cluster: str, prefix: str, names: Iterable[str] | None = None
+    api: ElbApi, cluster: str, names: Iterable[str] | None = None
 ) -> dict[str, TargetGroup]:
     """The target groups that discovery made for a cluster, by name.
 
     Args:
         api: of the region.
-        cluster: of the tag.
-        prefix: with which their names begin, to ask for the tags of few.
+        cluster: of the tag; the tags of groups whose names begin otherwise are not asked for.
         names: only these; ``None`` for all.
     """
+    prefix = group_prefix(cluster)
     found = [g for g in _listed(api, names) if g["TargetGroupName"].startswith(prefix)]
     tags = api.tags(group["TargetGroupArn"] for group in found)
     ours = [

@@ -23,7 +23,6 @@ from swarmctl.discovery.endpoint import Catalogue, Endpoint, Member, Problem
 from swarmctl.discovery.labels import (
     LabelError,
     Publication,
-    dns_label,
     is_dns_label,
     publication,
     version,
@@ -31,6 +30,7 @@ from swarmctl.discovery.labels import (
 from swarmctl.discovery.leaving import is_draining, reachable
 from swarmctl.discovery.routes.labels import Route
 from swarmctl.discovery.routes.routes import routes
+from swarmctl.reading.names import dns_label
 from swarmctl.swarm.model import Port, Service, Swarm, Task
 from swarmctl.swarm.node import Node
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from swarmctl.reading.names import dns_label
 from swarmctl.registry.reference import parse
 from swarmctl.swarm.model import Port, Service, Task
 
@@ -65,11 +66,6 @@ def publication(service: Service) -> Publication | None:
         main=_main_port(labels.get(PORT, "").strip(), service.ports),
         tags=tuple(dict.fromkeys(tag for tag in tags if tag)),
     )
-
-
-def dns_label(name: str) -> str:
-    """A Swarm or host name as a DNS label: small letters, and ``-`` for all that DNS has not."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def is_dns_label(name: str) -> bool:

@@ -12,7 +12,6 @@ from swarmctl.discovery.edition import follow
 from swarmctl.discovery.endpoint import Catalogue, Endpoint
 from swarmctl.discovery.listeners.aws import load_balancer
 from swarmctl.discovery.listeners.load_balancer.listener import LoadBalancerListener
-from swarmctl.discovery.listeners.load_balancer.plan import group_prefix
 from swarmctl.discovery.routes.labels import SETTINGS
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
@@ -106,7 +105,7 @@ class Balancer:
     def _health(self) -> Mapping[tuple[str, TargetPort], str]:
         """The state of every registered target, by service; those that drain are not among them."""
         cluster = self._listener.cluster
-        groups = find_groups(self._listener.api, cluster, group_prefix(cluster))
+        groups = find_groups(self._listener.api, cluster)
         return {
             (group.service, target): state
             for group in groups.values()

@@ -1,4 +1,4 @@
-"""Names that are misspelt, and those that no cluster can have."""
+"""Names that are misspelt, those that no cluster can have, and names as DNS has them."""
 
 from __future__ import annotations
 
@@ -48,3 +48,8 @@ def cluster_name(name: str) -> str:
         f"{name!r} is no name of a cluster",
         "allowed: at most 31 lower-case letters, digits and _, starting with a letter",
     )
+
+
+def dns_label(name: str) -> str:
+    """A Swarm or host name as a DNS label: small letters, and ``-`` for all that DNS has not."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -11,7 +11,6 @@ from swarmctl.cloud.load_balancer import ElbApi
 from swarmctl.cloud.target_groups import TargetGroup, TargetPort, find_groups, target_health
 from swarmctl.discovery.check.source import Published
 from swarmctl.discovery.endpoint import Endpoint
-from swarmctl.discovery.listeners.load_balancer.plan import group_prefix
 from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import SwarmctlError
 
@@ -75,9 +74,7 @@ class TargetGroups:
     def _list(self) -> None:
         if self._listed_at is not None and self.clock() - self._listed_at < _LIST_AGAIN_S:
             return
-        self._groups = tuple(
-            find_groups(self.api, self.cluster, group_prefix(self.cluster)).values()
-        )
+        self._groups = tuple(find_groups(self.api, self.cluster).values())
         self._addresses = {i.id: i.private_ip for i in self.instances() if i.private_ip}
         self._listed_at = self.clock()
 

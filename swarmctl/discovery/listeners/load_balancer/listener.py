@@ -36,7 +36,6 @@ from swarmctl.discovery.listeners.load_balancer.plan import (
     Plan,
     Wanted,
     group_name,
-    group_prefix,
     plan,
 )
 from swarmctl.discovery.listeners.load_balancer.plan import lines as as_lines
@@ -195,7 +194,7 @@ class LoadBalancerListener:
         self.balancer = find_load_balancer(self.api, self.cluster)
         self.listeners = http_listeners(self.api, self.balancer) if self.balancer else ()
         return Found(
-            find_groups(self.api, self.cluster, group_prefix(self.cluster)),
+            find_groups(self.api, self.cluster),
             {each.arn: find_rules(self.api, each, self.cluster) for each in self.listeners},
         )
 
@@ -222,7 +221,7 @@ class LoadBalancerListener:
         names = {group_name(self.cluster, service, vpc)}
         names |= {g.name for g in tuple(found.groups.values()) if g.service == service}
         try:
-            groups = find_groups(self.api, self.cluster, group_prefix(self.cluster), sorted(names))
+            groups = find_groups(self.api, self.cluster, sorted(names))
         except SwarmctlError as fault:
             delay = self._delays.get(service)
             self._failed(service, delay.wanted if delay else None, fault.message)

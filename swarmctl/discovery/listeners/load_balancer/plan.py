@@ -13,11 +13,11 @@ from threading import Lock
 
 from swarmctl.cloud.listener_rules import ListenerRule, RuleForm
 from swarmctl.cloud.load_balancer import HttpListener
-from swarmctl.cloud.target_groups import TargetGroup, TargetPort
-from swarmctl.discovery.labels import dns_label
+from swarmctl.cloud.target_groups import TargetGroup, TargetPort, group_prefix
 from swarmctl.discovery.routes.labels import Route
 from swarmctl.discovery.routes.priority import choose
 from swarmctl.discovery.routes.values import literal
+from swarmctl.reading.names import dns_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +140,6 @@ def group_name(cluster: str, service: str, vpc: str) -> str:
     """The name of a service's target group: at most 32 letters, digits and hyphens."""
     digest = hashlib.sha256(f"{cluster}/{service}/{vpc}".encode()).hexdigest()[:8]
     return f"{group_prefix(cluster)}{dns_label(service)[:13].strip('-')}-{digest}"
-
-
-def group_prefix(cluster: str) -> str:
-    """With which the names of a cluster's target groups begin."""
-    return f"{dns_label(cluster)[:8].strip('-')}-"
 
 
 def plan(
