@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import botocore.config
 
-from swarmctl.cloud.session import aws_session
+from swarmctl.cloud.session import aws_client, aws_session
 from swarmctl.cloud.words import CloudError, errors_in_words
 
 API = "ECR"
@@ -120,6 +120,4 @@ def _stored(image: dict[str, Any]) -> StoredImage:
 
 
 def _client(region: str | None) -> Any:
-    session: Any = aws_session(region)  # no stubs for this service are installed
-    with errors_in_words(API, EcrError):
-        return session.client("ecr", config=_CONFIG)
+    return aws_client(aws_session(region), "ecr", _CONFIG)

@@ -10,6 +10,7 @@ from botocore.parsers import ResponseParserError
 from botocore.stub import Stubber
 
 from swarmctl.cloud.cloud_map import cloud_map_client
+from swarmctl.cloud.ecr import Ecr
 from swarmctl.cloud.instances import Cloud
 from swarmctl.cloud.load_balancer import new_client
 from swarmctl.cloud.session import aws_session, calls
@@ -207,7 +208,7 @@ def test_an_environment_that_cannot_be_used_is_said_with_the_variable_that_makes
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     monkeypatch.setenv("AWS_REGION", REGION)
     monkeypatch.setenv(variable, value)
-    for begin in (Cloud, cloud_map_client, new_client):
+    for begin in (Cloud, cloud_map_client, new_client, Ecr):
         with pytest.raises(CloudError, match=value) as caught:
             begin()
         assert variable in caught.value.hint
