@@ -56,15 +56,15 @@ def group_key(arn: str) -> str:
     return f"{name}.{identity}"
 
 
-def groups_of(balancer: Any) -> set[str]:
-    """The ARNs of the target groups that a load balancer's rules forward to."""
-    return {
-        arn
-        for listener in balancer.listeners.values()
-        for rule in listener.rules.values()
-        for action in rule.actions
-        for arn, _ in _weights(action.data)
-    }
+def groups_of(balancer: Any, but: Any = None) -> set[str]:
+    """The ARNs of the target groups that a load balancer's rules, but one, forward to."""
+    rules = (r for li in balancer.listeners.values() for r in li.rules.values() if r is not but)
+    return groups_in(action.data for rule in rules for action in rule.actions)
+
+
+def groups_in(actions: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The ARNs of the target groups that actions forward to."""
+    return {arn for action in actions for arn, _ in _weights(action)}
 
 
 def balancer_of(backend: Any, group_arn: str) -> Any:

@@ -214,6 +214,46 @@ def test_two_load_balancers_cannot_share_a_target_group(
         elb.delete_load_balancer(LoadBalancerArn=arn)
 
 
+def test_every_way_to_a_target_group_is_counted(
+    elb: Any, listener: str, group: str, subnets: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: two machines check the targets of one group, and the quota does not hold."""
+    from swarmctl.lab.balancer import quotas  # loads moto, which ``Api`` must do first
+
+    mine = rule(elb, listener, 1)
+    (other,) = elb.create_load_balancer(Name="other", Subnets=subnets[:2])["LoadBalancers"]
+    words = {"LoadBalancerArn": other["LoadBalancerArn"], "Protocol": "HTTP"}
+    taking = {"DefaultActions": [{"Type": "forward", "TargetGroupArn": group}]}
+    try:
+        (made,) = elb.create_listener(Port=80, **words, **taking)["Listeners"]
+        with pytest.raises(ClientError, match="TargetGroupAssociationLimit"):
+            elb.modify_rule(RuleArn=mine, **forward(group))
+        with pytest.raises(ClientError, match="TargetGroupAssociationLimit"):
+            elb.modify_listener(ListenerArn=listener, **taking)
+        elb.modify_listener(ListenerArn=made["ListenerArn"], DefaultActions=[NOT_FOUND])
+        elb.modify_rule(RuleArn=mine, **forward(group))
+        with pytest.raises(ClientError, match="TargetGroupAssociationLimit"):
+            elb.create_listener(Port=81, **words, **taking)
+        monkeypatch.setattr(quotas, "MAX_GROUPS", 0)
+        with pytest.raises(ClientError, match="TooManyUniqueTargetGroups"):
+            elb.modify_rule(RuleArn=mine, **forward(group))
+    finally:
+        elb.delete_load_balancer(LoadBalancerArn=other["LoadBalancerArn"])
+
+
+def test_a_target_group_that_is_none_is_refused_everywhere(
+    api: Api, elb: Any, listener: str, group: str
+) -> None:
+    """Broken: it is kept, and the lab's loops fail at every pass."""
+    gone = f"{group[:-1]}x"
+    unknown = {"Type": "forward", "TargetGroupArn": gone}
+    both = {"ForwardConfig": {"TargetGroups": [{"TargetGroupArn": gone}]}}
+    for action, why in ((unknown, "not found"), (forward(group)["Actions"][0] | both, "once")):
+        with pytest.raises(ClientError, match=why):
+            elb.modify_listener(ListenerArn=listener, DefaultActions=[action])
+    assert api.view().balancers
+
+
 def test_each_port_of_an_instance_is_a_target(elb: Any, group: str, instance: str) -> None:
     targets = [{"Id": instance, "Port": port} for port in (32768, 32769)]
     elb.register_targets(TargetGroupArn=group, Targets=targets)
