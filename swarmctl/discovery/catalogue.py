@@ -53,7 +53,9 @@ def catalogue(swarm: Swarm) -> Catalogue:
         except LabelError as fault:
             problems.append(Problem(service.name, str(fault)))
     shared = _shared_by_accident(published)
-    endpoints: list[Endpoint] = []
+    heard = _as_if_heard(swarm)
+    sure: list[Endpoint] = []
+    hoped: list[Endpoint] = []
     for service, how in published:
         try:
             if how.name in shared and not how.named:
@@ -61,8 +63,8 @@ def catalogue(swarm: Swarm) -> Catalogue:
                     f"another service has the name {how.name!r} too: set "
                     "swarmctl.discovery.name on one of them, or on both to share it"
                 )
-            endpoints += _host_ports(swarm, service, how)
-            endpoints += _mesh_ports(swarm, service, how)
+            sure += _endpoints(swarm, service, how)
+            hoped += _endpoints(heard, service, how) if heard is not swarm else ()
         except LabelError as fault:
             problems.append(Problem(service.name, str(fault)))
     problems += _without_port(swarm, [service for service, _ in published])
@@ -71,10 +73,11 @@ def catalogue(swarm: Swarm) -> Catalogue:
         + [(s, 0) for s in swarm.services if not s.ports and not s.is_job]
     )
     problems += (Problem(name, text) for name, text in without.items())
-    every = sorted(_balanced(endpoints, found), key=lambda e: (e.name, e.node, e.port, e.id))
+    there = {e.id for e in sure}
+    without_port = [e for e in sure if not e.port]
     return Catalogue(
-        endpoints=tuple(e for e in every if e.port),
-        unknown=tuple(e for e in every if not e.port),
+        endpoints=_balanced([e for e in sure if e.port], found),
+        unknown=_balanced([*without_port, *(e for e in hoped if e.id not in there)], found),
         members=members(swarm),
         problems=tuple(sorted(problems, key=lambda p: (p.service, p.text))),
         services=tuple(s.name for s in swarm.services if s.ports and not s.is_job),
@@ -83,12 +86,16 @@ def catalogue(swarm: Swarm) -> Catalogue:
     )
 
 
-def _balanced(endpoints: Iterable[Endpoint], found: Iterable[Route]) -> Iterator[Endpoint]:
-    """The endpoints, those behind a load balancer marked."""
+def _balanced(endpoints: Iterable[Endpoint], found: Iterable[Route]) -> tuple[Endpoint, ...]:
+    """The endpoints in order, those behind a load balancer marked."""
     behind = {(route.service, route.port, "tcp") for route in found}
-    for each in endpoints:
-        is_behind = (each.service, each.target, each.protocol) in behind
-        yield replace(each, balanced=True) if is_behind else each
+    marked = (
+        replace(each, balanced=True)
+        if (each.service, each.target, each.protocol) in behind
+        else each
+        for each in endpoints
+    )
+    return tuple(sorted(marked, key=lambda e: (e.name, e.node, e.port, e.id)))
 
 
 def members(swarm: Swarm) -> tuple[Member, ...]:
@@ -115,6 +122,19 @@ def _shared_by_accident(published: list[tuple[Service, Publication]]) -> frozens
     """Names that several services have, at least one of them without asking for it."""
     uses = Counter(how.name for _, how in published)
     return frozenset(how.name for _, how in published if uses[how.name] > 1 and not how.named)
+
+
+def _as_if_heard(swarm: Swarm) -> Swarm:
+    """The Swarm if all nodes are there of which there is no news; the same if there are none."""
+    if not any(node.unheard for node in swarm.nodes):
+        return swarm
+    nodes = (replace(node, state="ready") if node.unheard else node for node in swarm.nodes)
+    return replace(swarm, nodes=tuple(nodes))
+
+
+def _endpoints(swarm: Swarm, service: Service, how: Publication) -> Iterator[Endpoint]:
+    yield from _host_ports(swarm, service, how)
+    yield from _mesh_ports(swarm, service, how)
 
 
 def _host_ports(swarm: Swarm, service: Service, how: Publication) -> Iterator[Endpoint]:

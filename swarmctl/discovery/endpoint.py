@@ -90,7 +90,8 @@ class Catalogue:
     """
 
     endpoints: tuple[Endpoint, ...] = ()
-    unknown: tuple[Endpoint, ...] = ()  # they serve, at a port that the managers forgot: port 0
+    # They serve at a port that the managers forgot (0), or did on a node not heard from any more.
+    unknown: tuple[Endpoint, ...] = ()
     members: tuple[Member, ...] = ()
     problems: tuple[Problem, ...] = ()
     services: tuple[str, ...] = ()  # the Swarm's names of those that publish a port
@@ -99,7 +100,7 @@ class Catalogue:
 
     @property
     def every(self) -> tuple[Endpoint, ...]:
-        """The endpoints, and those whose port is not known."""
+        """The endpoints, and the unknown ones."""
         return self.endpoints + self.unknown
 
     def by_name(self) -> Iterator[tuple[str, tuple[Endpoint, ...]]]:

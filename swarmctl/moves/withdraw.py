@@ -20,7 +20,9 @@ def announce(context: Context, is_new: Callable[[Endpoint], bool]) -> None:
 
     def known() -> tuple[bool | None, str]:
         unknown = [e for e in catalogue(context.swarm()).unknown if is_new(e)]
-        return (None if unknown else True), ", ".join(f"not of task {e.task}" for e in unknown)
+        return (None if unknown else True), ", ".join(
+            f"not of {e.name} on {e.node}" for e in unknown
+        )
 
     context.wait("the host ports of the new replicas to be known", known, context.timeout)
     for publisher in context.publishers:

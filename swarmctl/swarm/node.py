@@ -60,6 +60,11 @@ class Node:
         return self.state == "ready"
 
     @property
+    def unheard(self) -> bool:
+        """Whether the managers have no news of it: after an election, for some seconds."""
+        return self.state in ("unknown", "disconnected")
+
+    @property
     def zone(self) -> str:
         """Its availability zone, or ``""`` when it has no such label."""
         return self.labels.get(ZONE_LABEL, "")

@@ -18,8 +18,6 @@ from dataclasses import dataclass, field, replace
 from swarmctl.swarm.model import Port, Swarm
 from swarmctl.swarm.observe.host_ports import with_known
 
-_NO_NEWS = ("unknown", "disconnected")
-
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -38,7 +36,7 @@ def complete(swarm: Swarm, memory: Memory) -> tuple[Swarm, Memory]:
     """
     nodes = tuple(
         replace(node, state=memory.states[node.id])
-        if node.state in _NO_NEWS and node.id in memory.states
+        if node.unheard and node.id in memory.states
         else node
         for node in swarm.nodes
     )

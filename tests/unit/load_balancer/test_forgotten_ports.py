@@ -48,6 +48,19 @@ def test_a_drained_node_is_left_though_its_ports_are_not_known(world: World) -> 
     assert world.elb.targets("shop-web") == {TWO}
 
 
+@pytest.mark.parametrize("state", ["unknown", "disconnected"])
+def test_what_is_on_a_node_that_a_new_leader_has_not_heard_from_stays(
+    world: World, state: str
+) -> None:
+    """Broken: who reads the Swarm just after an election, takes everything away."""
+    nodes = [NODES[0], *(node(f"wkr_{n}", addr=f"10.42.0.{n + 4}", state=state) for n in (1, 2))]
+    world.listener = world.new_listener()
+    assert world.writes(edition(SHOP, BOTH, nodes)) == {}
+    down = [*nodes[:2], node("wkr_2", addr="10.42.0.6", state="down")]
+    world.listener.publish(edition(SHOP, BOTH, down))
+    assert world.elb.targets("shop-web") == {ONE}
+
+
 def test_the_dynamic_one_of_two_ports_may_be_forgotten_too(world: World) -> None:
     service = http("shop_web", "/*", port="80")
     service["Spec"]["EndpointSpec"]["Ports"] = [port(9100, 9100), port(80)]
