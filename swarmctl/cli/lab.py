@@ -37,11 +37,16 @@ def _step(title: str) -> Iterator[None]:
 
 
 @app.command()
-def up(name: NameOption = "lab") -> None:
-    """Start a lab: images, image mirror, AWS API. The first start also builds the images."""
+def up(
+    name: NameOption = "lab",
+    token_life: Annotated[
+        float, time_option("--registry-token-life", "How long a password for ECR is good.")
+    ] = 12 * 3600.0,
+) -> None:
+    """Start a lab: images, image mirror, registry, AWS API. The first start builds the images."""
     from swarmctl.lab import lab
 
-    endpoint = lab.up(name, _step, console.note)
+    endpoint = lab.up(name, _step, console.note, token_life)
     flag = "" if name == "lab" else f" --name {name}"
     console.note(f'lab {name} is up at {endpoint}; use it with: eval "$(swarmctl lab env{flag})"')
 

@@ -30,6 +30,8 @@ from swarmctl.lab.balancer.model import LoadBalancer
 from swarmctl.lab.balancer.targets import Report
 from swarmctl.lab.host.computer import Computer
 from swarmctl.lab.metadata.facts import Facts, facts_of
+from swarmctl.lab.registry.gateway import Gateway
+from swarmctl.lab.registry.tokens import Tokens
 from swarmctl.lab.resolver.answers import VpcNames
 from swarmctl.lab.resolver.zones import vpc_names
 
@@ -107,22 +109,25 @@ class Api:
 
             from swarmctl.lab import patches
             from swarmctl.lab.balancer import patches as balancer_patches
+            from swarmctl.lab.registry import patches as registry_patches
             from swarmctl.lab.resolver import cloud_map_patches, route53_patches
 
+            self._lock = threading.RLock()
+            self._traffic = Traffic(limited=limited)
+            self.registry = Gateway(ACCOUNT, Tokens(), self._traffic, self._lock)
             self._reports: dict[str, dict[str, Report]] = {}
             patches.apply(computer)
             balancer_patches.apply(self._reports)
+            registry_patches.apply(self.registry)
             cloud_map_patches.apply()
             route53_patches.apply()
         self._patches = patches
         self._changed = changed
-        self._lock = threading.RLock()
         self._app = DomainDispatcherApplication(create_backend_app)
         # By VPC, until a request changes something; facts by the instance's address.
         self._names: dict[str, VpcNames] = {}
         self._facts: dict[str, dict[str, Facts]] = {}
         self._announced: set[str] = set()
-        self._traffic = Traffic(limited=limited)
         self._keys = KeyRing(Key("", secrets.token_urlsafe()))  # none, until ``serve``
 
     def serve(self, port: int, key_id: str, secret: str) -> int:
@@ -163,6 +168,8 @@ class Api:
             except ApiError as error:
                 self._traffic.deny(key, call, error)
                 raise
+            if call.name == "ecr:GetAuthorizationToken":
+                return json_answer(start_response, self.registry.authorization(key, call))
             body = list(self._app(environ, start_response))
             if not call.reads:
                 self._forget()

@@ -15,8 +15,9 @@ class _Quiet(WSGIRequestHandler):
         """Log nothing: thousands of polls would hide everything else."""
 
     def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
-        """Log an error that is none of an idle connection."""
-        if not any(isinstance(value, TimeoutError) for value in args):
+        """Log an error that is none of an idle connection, or of an Engine that tries TLS first."""
+        text = format % args
+        if "TimeoutError" not in text and "Bad request version" not in text:
             super().log_error(format, *args)
 
 

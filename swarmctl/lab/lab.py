@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from secrets import token_hex, token_urlsafe
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,8 @@ from swarmctl.lab.host.addresses import Taken, first_free, taken_here
 from swarmctl.lab.image.ensure import Images, ensure_images
 from swarmctl.lab.image.recipes import BASE_IMAGE_VARIABLE, image_tags
 from swarmctl.lab.paths import ROOT, LabPaths, Record, held, known_labs
+from swarmctl.lab.registry.container import start as start_registry
+from swarmctl.lab.registry.tokens import LIFE as TOKEN_LIFE
 from swarmctl.lab.vpc_services import API
 from swarmctl.reading.files import PRIVATE
 from swarmctl.signals import interrupted_once
@@ -63,6 +65,7 @@ class LabStatus:
     pid: int
     machines: dict[str, str]  # container state by id of an instance or a load balancer
     mirror: str  # container state, "" when there is none
+    registry: str = ""  # where ECR's is, "" when it is not served
 
 
 def engine() -> docker.DockerClient:
@@ -82,13 +85,14 @@ def engine() -> docker.DockerClient:
     return client
 
 
-def up(name: str, step: Step, note: Note) -> str:
+def up(name: str, step: Step, note: Note, token_life: float = TOKEN_LIFE) -> str:
     """Start a lab: images, a boot check, the image mirror, the AWS API. Idempotent.
 
     Args:
         name: the lab's name.
         step: shows each step and how it ended.
         note: called with the progress inside a long step.
+        token_life: seconds that a password for ECR's registry is good.
 
     Returns:
         The endpoint of the AWS API.
@@ -114,8 +118,11 @@ def up(name: str, step: Step, note: Note) -> str:
                         _check_boot(client, name, images)
                 with step("image mirror"):
                     registry = network.start_mirror(client, name, images.registry)
+                with step("registry of ECR"):
+                    store = start_registry(client, name, images.registry)
                 with step("AWS API"):
-                    _choose(client, paths, registry)
+                    record = Record(registry=registry, store=store, token_life=token_life)
+                    _choose(client, paths, record)
                     _serve(paths)
             except BaseException:
                 shield()
@@ -125,8 +132,8 @@ def up(name: str, step: Step, note: Note) -> str:
     return endpoint(paths)
 
 
-def _choose(client: docker.DockerClient, paths: LabPaths, registry: str) -> None:
-    """Record a new key for the API, a free range for the playbooks' VPC, and where images go."""
+def _choose(client: docker.DockerClient, paths: LabPaths, begun: Record) -> None:
+    """Record what was begun, a new key for the API, and a free range for the playbooks' VPC."""
     with held(paths.directory.with_name("_addresses.lock"), timeout_s=30):
         taken = [
             Taken(IPv4Network(cidr), f"the lab {other}")
@@ -136,7 +143,7 @@ def _choose(client: docker.DockerClient, paths: LabPaths, registry: str) -> None
         cidr = first_free((*taken, *taken_here(client, paths.name)))
         key, secret = f"LAB{token_hex(8).upper()}", token_urlsafe(30)
         base = image_tags(base_image=os.environ.get(BASE_IMAGE_VARIABLE) or None).base
-        paths.keep(Record(key, secret, cidr, registry, base))
+        paths.keep(replace(begun, key_id=key, secret=secret, vpc_cidr=cidr, image_base=base))
 
 
 def down(name: str, step: Step) -> None:
@@ -167,6 +174,7 @@ def status(name: str) -> LabStatus:
         pid=pid,
         machines=machines,
         mirror=_mirror_state(client, name),
+        registry=paths.recorded().ecr if pid else "",
     )
 
 
@@ -204,7 +212,7 @@ def environment(name: str) -> dict[str, str]:
         "SWARMCTL_STATE": str(paths.state),
         "SWARMCTL_ADMIN_CIDR": f"{OPERATOR}/32",
         "SWARMCTL_VPC_CIDR": record.vpc_cidr,
-        "SWARMCTL_REGISTRY": record.registry,
+        "SWARMCTL_DISCOVERY_REGISTRY": record.registry,
         "SWARMCTL_IMAGE_BASE": record.image_base,
     }
 

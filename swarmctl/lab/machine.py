@@ -95,6 +95,8 @@ def create(client: docker.DockerClient, spec: MachineSpec) -> None:
         tmpfs={"/run": "", "/tmp": "exec"},  # noqa: S108 - paths inside the machine
         extra_hosts={MIRROR_NAME: spec.mirror_ip},
         binds=_kernel_modules(),
+        # For the registry's address, which is on loopback and leads elsewhere.
+        sysctls={"net.ipv4.conf.all.route_localnet": "1"},
     )
     # Not known to the SDK's create_host_config.
     host["CgroupnsMode"] = "private"

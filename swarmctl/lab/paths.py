@@ -23,6 +23,9 @@ class Record:
     secret: str = field(default="", repr=False)
     vpc_cidr: str = ""  # a free range, for the playbooks' VPC
     registry: str = ""  # where images for the machines can be pushed
+    store: str = ""  # the docker-registry that keeps ECR's images, for the lab's process
+    token_life: float = 0.0  # seconds that a password for ECR's registry is good
+    ecr: str = ""  # where ECR's registry is, for this computer and for the machines
     image_base: str = ""  # the Debian image that such images can be based on
     pid: int = 0
     port: int = 0

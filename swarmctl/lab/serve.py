@@ -27,6 +27,7 @@ from swarmctl.lab.host.room import available, room
 from swarmctl.lab.image.ensure import ensure_images
 from swarmctl.lab.load_balancers import LoadBalancers
 from swarmctl.lab.paths import LabPaths, held
+from swarmctl.lab.registry.serving import serve_registry
 from swarmctl.lab.vpc_services import VpcServices
 
 log = logging.getLogger("swarmctl.lab")
@@ -61,8 +62,9 @@ def main(name: str) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, finish)
         record = paths.recorded()
+        ecr = serve_registry(api.registry, record.store, record.token_life)
         port = api.serve(record.port, record.key_id, record.secret)
-        paths.keep(replace(record, pid=os.getpid(), port=port))
+        paths.keep(replace(record, pid=os.getpid(), port=port, ecr=ecr))
         log.info("serving the AWS API of lab %s on 127.0.0.1:%d", name, port)
         controller.run()
         following.join()  # `lab down` removes what there is once the lock is free

@@ -19,6 +19,7 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.lab.api import Api
 from swarmctl.lab.firewall import gateway_of
 from swarmctl.lab.metadata.service import MetadataService
+from swarmctl.lab.registry.serving import translation as registry_translation
 from swarmctl.lab.resolver.server import ResolverServer
 
 if TYPE_CHECKING:
@@ -39,9 +40,10 @@ class Ports:
     metadata: int
     api: int
     dns: int
+    registry: int
 
 
-def translation(gateway: str, resolver: str, ports: Ports) -> str:
+def translation(gateway: str, resolver: str, ports: Ports, registry: str = "") -> str:
     """The nftables table by which a machine and its containers reach the services. Pure."""
     resolvers = f"ip daddr {{ {resolver}, {DNS} }}"
     return "\n".join(
@@ -63,6 +65,7 @@ def translation(gateway: str, resolver: str, ports: Ports) -> str:
             "    type nat hook output priority -100; policy accept;",
             "    jump translate",
             "  }",
+            *registry_translation(registry, gateway, ports.registry),
             "}",
             "",
         ]
@@ -108,7 +111,9 @@ class VpcServices:
                 except OSError as error:
                     raise SwarmctlError(f"no services for {vpc} on {gateway}: {error}") from error
                 log.info("services of %s on %s: %s", vpc, gateway, self._open[vpc].ports)
-            return translation(gateway, resolver_of(cidr), self._open[vpc].ports)
+            return translation(
+                gateway, resolver_of(cidr), self._open[vpc].ports, self._api.registry.address
+            )
 
     def resolv_conf(self, vpc: str, cidr: str) -> str:
         """``/etc/resolv.conf`` of a machine, as DHCP makes it on EC2."""
@@ -129,21 +134,25 @@ class VpcServices:
         )
         gate = self._api.gate(lambda: (API,))
 
-        def api(environ: dict[str, Any], start_response: Any) -> Any:
-            if self._api.facts_at(vpc, str(environ["REMOTE_ADDR"])) is None:
-                start_response("403 Forbidden", [("Content-Length", "0")])
-                return [b""]
-            return gate(environ, start_response)
+        def for_instances(app: Callable[..., Any]) -> Callable[..., Any]:
+            def answer(environ: dict[str, Any], start_response: Any) -> Any:
+                if self._api.facts_at(vpc, str(environ["REMOTE_ADDR"])) is None:
+                    start_response("403 Forbidden", [("Content-Length", "0")])
+                    return [b""]
+                return app(environ, start_response)
 
+            return answer
+
+        apps = (metadata, for_instances(gate), for_instances(self._api.registry))
         with ExitStack() as opened:  # closes what is open if the rest cannot be opened
-            http = [_serve(gateway, application, opened) for application in (metadata, api)]
+            http = [_serve(gateway, app, opened) for app in apps]
             resolver = ResolverServer(
                 gateway,
                 lambda: self._api.names_in(vpc),
                 lambda address: ip_address(address) in ip_network(cidr) and address != gateway,
             )
             opened.callback(resolver.close)
-            ports = Ports(http[0].port, http[1].port, resolver.port)
+            ports = Ports(http[0].port, http[1].port, resolver.port, http[2].port)
             return _Opened(ports, opened.pop_all().close)
 
 

@@ -25,7 +25,7 @@ def lab_table(
         return Text(f"lab {status.name} is not up; {left}: swarmctl lab down --name {status.name}")
     head = Text(
         f"lab {status.name}: AWS API {status.endpoint} (process {status.pid}), "
-        f"image mirror {status.mirror or 'missing'}"
+        f"registry of ECR {status.registry or 'missing'}, image mirror {status.mirror or 'missing'}"
     )
     if traffic is not None:
         head.append(f"\n{_summary(traffic)}")

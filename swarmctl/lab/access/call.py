@@ -51,7 +51,7 @@ class Call:
             ApiError: they have not the form of tags.
         """
         if self.as_json:
-            given = self.parameters.get("Tags") or ()
+            given = self.parameters.get("Tags") or self.parameters.get("tags") or ()
             try:
                 return {str(tag["Key"]): str(tag.get("Value", "")) for tag in given}
             except (TypeError, KeyError, AttributeError):

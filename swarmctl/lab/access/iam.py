@@ -37,6 +37,7 @@ _TAGGING = {
     "elasticloadbalancing": "elasticloadbalancing:AddTags",
     "servicediscovery": "servicediscovery:TagResource",
     "ec2": "ec2:CreateTags",
+    "ecr": "ecr:TagResource",
 }
 
 
@@ -132,6 +133,9 @@ def _tags(account: str, call: Call, arn: str) -> dict[str, str]:
                 arn
             )
             found = {tag["Key"]: tag["Value"] for tag in listed["Tags"]}
+        elif call.service == "ecr":
+            tags = get_backend("ecr")[account][call.region].list_tags_for_resource(arn)["tags"]
+            found = {tag["Key"]: tag["Value"] for tag in tags}
         elif call.service == "ec2":
             mine: dict[str, list[str]] = {"resource-id": [arn.rpartition("/")[2]]}
             tags = get_backend("ec2")[account][call.region].describe_tags(mine)

@@ -49,6 +49,20 @@ _CLOUD_MAP = {
 _ROUTE_53 = Rate(5, 5)
 
 
+# A second, of the API and of the registry together.
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html
+_ECR = {
+    "BatchCheckLayerAvailability": Rate(1000, 1000),
+    "BatchGetImage": Rate(2000, 2000),
+    "CompleteLayerUpload": Rate(100, 100),
+    "GetAuthorizationToken": Rate(500, 500),
+    "GetDownloadUrlForLayer": Rate(3000, 3000),
+    "InitiateLayerUpload": Rate(100, 100),
+    "PutImage": Rate(10, 10),
+    "UploadLayerPart": Rate(500, 500),
+}
+
+
 def bucket(call: Call) -> tuple[str, Rate]:
     """The name of the bucket that a call takes from, and its rate."""
     match call.service:
@@ -64,6 +78,8 @@ def bucket(call: Call) -> tuple[str, Rate]:
             return call.name, _CLOUD_MAP[call.action]
         case "route53":
             return call.service, _ROUTE_53
+        case "ecr" | "registry" if call.action in _ECR:
+            return f"ecr:{call.action}", _ECR[call.action]
     return call.service, _UNDOCUMENTED
 
 

@@ -80,7 +80,19 @@ def _kind(value: object, kinds: dict[str, str]) -> str:
     return kinds.get(found["prefix"], "") if found else ""
 
 
+def _ecr(call: Call, account: str) -> Iterator[str]:
+    if call.action == "GetAuthorizationToken":
+        return
+    if arn := call.parameters.get("resourceArn"):
+        yield str(arn)
+        return
+    name = call.parameters.get("repositoryName")
+    for repository in [name] if name else call.parameters.get("repositoryNames") or ["*"]:
+        yield f"arn:aws:ecr:{call.region}:{account}:repository/{repository}"
+
+
 _BY_SERVICE = {
+    "ecr": _ecr,
     "ec2": _ec2,
     "elasticloadbalancing": _load_balancing,
     "route53": _route_53,

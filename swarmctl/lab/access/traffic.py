@@ -16,7 +16,17 @@ from swarmctl.lab.access.rates import bucket, failed, throttled
 
 CONTROL = "swarmctl-lab"  # the service that the operator signs for to read or change the traffic
 # That clients of the lab call, as policies name them.
-SERVICES = ("acm", "ec2", "elasticloadbalancing", "iam", "route53", "servicediscovery", "sts")
+SERVICES = (
+    "acm",
+    "ec2",
+    "ecr",
+    "elasticloadbalancing",
+    "iam",
+    "registry",  # of ECR: what Docker asks, apart from the API
+    "route53",
+    "servicediscovery",
+    "sts",
+)
 LONGEST_FAULT = 24 * 3600.0  # seconds
 _MOST_BUCKETS = _MOST_ROWS = 10_000
 _PASSED = "passed"

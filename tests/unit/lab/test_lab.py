@@ -76,7 +76,7 @@ def test_labs_started_at_once_choose_different_keys_and_addresses(
     monkeypatch.setattr(lab, "taken_here", lambda _client, _lab: (network,))
     records = []
     for name in ("one", "two"):
-        lab._choose(cast(docker.DockerClient, None), LabPaths(name), "127.0.0.1:5000")
+        lab._choose(cast(docker.DockerClient, None), LabPaths(name), Record())
         records.append(LabPaths(name).recorded())
     assert [record.vpc_cidr for record in records] == ["10.43.0.0/16", "10.44.0.0/16"]
     assert records[0].secret != records[1].secret

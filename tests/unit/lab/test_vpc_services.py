@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -19,6 +20,8 @@ CIDR, GATEWAY = "127.82.0.0/16", "127.82.0.1"
 
 class NoInstances:
     """An API without instances."""
+
+    registry = SimpleNamespace(address="127.0.0.1:5000")
 
     def facts_at(self, vpc: str, address: str) -> None:
         return None
@@ -38,7 +41,7 @@ def services() -> Iterator[VpcServices]:
 
 
 def test_a_machine_translates_awss_addresses_for_itself_and_its_containers() -> None:
-    rules = translation("10.42.0.1", "10.42.0.2", Ports(1001, 1002, 1003))
+    rules = translation("10.42.0.1", "10.42.0.2", Ports(1001, 1002, 1003, 1004))
     assert "ip daddr 169.254.169.254 tcp dport 80 dnat to 10.42.0.1:1001" in rules
     assert "ip daddr 169.254.170.1 tcp dport 80 dnat to 10.42.0.1:1002" in rules
     for protocol in ("udp", "tcp"):
