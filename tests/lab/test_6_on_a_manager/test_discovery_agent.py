@@ -15,7 +15,7 @@ from tests.lab.support import CLUSTER, STACK, Cluster, Lab, Playbook, healthy
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 AGENT = "discovery_agent"
-WEB = f"{STACK}-web"
+WEB = f"{STACK}-web".replace("_", "-")  # its DNS label
 GROWN = ("-e", "managers=3", "-e", "workers=4")
 DISCOVERY = (*GROWN, "-e", "discovery_enabled=true")
 BALANCED = (*GROWN, "-e", "load_balancer_enabled=true", "--tags", "load_balancer")
