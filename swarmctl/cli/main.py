@@ -31,6 +31,7 @@ from swarmctl.cli import (
     snapshot,
     stack,
     status,
+    web,
 )
 from swarmctl.errors import Exit, SwarmctlError
 from swarmctl.reading.texts import shortened
@@ -50,6 +51,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(snapshot.app)
 app.add_typer(rebalance.app)
 app.add_typer(discovery.app, name="discovery")
+app.add_typer(web.app)
 app.add_typer(lab.app, name="lab")
 
 

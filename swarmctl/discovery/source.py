@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import docker.errors
 
@@ -26,7 +25,7 @@ KEYS_EVERY_S = 5.0
 RESOLVE_AFTER_S = 15.0
 
 
-class LiveSource(AbstractContextManager["LiveSource"]):
+class LiveSource:
     """The managers of a target.
 
     Args:
@@ -77,6 +76,9 @@ class LiveSource(AbstractContextManager["LiveSource"]):
             self._keys = key_values.entries(self._failover.ask(_configs), self._prefix)
             self._keys_at = now
         return self._keys
+
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(self, *fault: object) -> None:
         self._failover.close()

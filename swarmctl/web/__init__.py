@@ -1,0 +1,1 @@
+"""The page that shows the Swarm as it is: ``swarmctl web``."""

@@ -1,0 +1,55 @@
+"""What is asked for beside the stream: the same words as of the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.prediction import Predictor
+from swarmctl.prediction.each import each
+from swarmctl.prediction.lost_nodes import lost_nodes
+from swarmctl.prediction.predict import predict
+from swarmctl.prediction.record import each_as_json, record
+from swarmctl.swarm.overview import as_json, overview
+from swarmctl.web.app import Ask, Query
+from swarmctl.web.poller import Poller
+from swarmctl.web.runs import one_run, run_list
+from swarmctl.web.source import Source
+
+# A reading that is asked for takes at most so long: then the last one is the answer.
+FRESH_S = 3.0
+
+
+def answers(source: Source, poller: Poller, runs: Path) -> Mapping[str, Ask]:
+    """The answers by path; see :mod:`swarmctl.web.app`.
+
+    Args:
+        source: of predictions, which need more than the page.
+        poller: of the page.
+        runs: the directory of ``swarmctl chaos``.
+    """
+
+    def swarm(_: Query) -> dict[str, Any]:
+        reading = poller.fresh(FRESH_S)
+        if reading.swarm is None or reading.fault:
+            raise SwarmctlError(reading.fault or "no manager has answered yet")
+        view = overview(reading.swarm, source.machines_now())
+        return as_json(view, cluster=source.cluster, manager=reading.manager)
+
+    def what_if(query: Query) -> dict[str, Any]:
+        lose, zone = query.values.get("lose", []), query.first("az")
+        if not lose and zone is None:
+            raise UsageError("no node to lose: ask for ?lose=NODE or ?az=ZONE")
+        found = source.whole()
+        return asdict(record(predict(found, lost_nodes(found, lose, zone))))
+
+    return {
+        "/api/swarm": swarm,
+        "/api/predict": what_if,
+        "/api/each": lambda _: each_as_json(each(Predictor(source.whole()))),
+        "/api/runs": lambda _: run_list(runs),
+        "/api/runs/{run}": lambda query: one_run(runs, query.path["run"]),
+    }

@@ -1,0 +1,93 @@
+"""What the page reads: the Swarm through its managers, the instances through EC2."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from swarmctl.discovery.source import LiveSource
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.model import Swarm
+from swarmctl.swarm.overview import Machine
+from swarmctl.swarm.parse import parse_swarm
+from swarmctl.swarm.snapshot import take_snapshot
+
+if TYPE_CHECKING:
+    from swarmctl.cloud.instances import Instance
+
+INSTANCES_EVERY_S = 5.0
+
+
+class Source(Protocol):
+    """A Swarm to show."""
+
+    @property
+    def address(self) -> str:
+        """The manager that answered last."""
+        ...
+
+    @property
+    def cluster(self) -> str:
+        """The cluster's name, or ``""``."""
+        ...
+
+    def snapshot(self) -> Swarm:
+        """The Swarm now; raises ``SwarmctlError`` when no manager answers."""
+        ...
+
+    def whole(self) -> Swarm:
+        """The Swarm now, with what a prediction needs; raises ``SwarmctlError`` as well."""
+        ...
+
+    def machines(self) -> Sequence[Machine]:
+        """The instances as last seen."""
+        ...
+
+    def machines_now(self) -> Sequence[Machine]:
+        """The instances, asked for now; as last seen if EC2 does not answer."""
+        ...
+
+
+class WebSource(LiveSource):
+    """A Swarm that stays reachable, with its instances."""
+
+    _asked_at = 0.0
+    _asking: threading.Thread | None = None
+    _instances: tuple[Instance, ...] = ()
+
+    @property
+    def address(self) -> str:
+        """See :class:`Source`."""
+        return self._failover.address
+
+    @property
+    def cluster(self) -> str:
+        """See :class:`Source`."""
+        return self.target.cluster
+
+    def whole(self) -> Swarm:
+        """See :class:`Source`."""
+        return parse_swarm(self._failover.ask(take_snapshot))
+
+    def machines(self) -> tuple[Instance, ...]:
+        """See :class:`Source`; asked anew behind the caller's back, EC2 may be slow."""
+        now = time.monotonic()
+        idle = self._asking is None or not self._asking.is_alive()
+        if self.target.cloud is not None and idle and now - self._asked_at > INSTANCES_EVERY_S:
+            self._asked_at = now
+            self._asking = threading.Thread(target=self._ask, name="instances", daemon=True)
+            self._asking.start()
+        return self._instances or self.target.instances
+
+    def machines_now(self) -> tuple[Instance, ...]:
+        """See :class:`Source`."""
+        self._ask()
+        return self._instances or self.target.instances
+
+    def _ask(self) -> None:
+        if self.target.cloud is not None:
+            with suppress(SwarmctlError):  # the page shows what is known
+                self._instances = self.target.cloud.instances(self.target.cluster)

@@ -1,0 +1,125 @@
+// The runs of swarmctl chaos; one in progress is followed, two can be seen side by side.
+import { ask, h, name, problem, s } from '../dom.js';
+
+export const title = 'Runs';
+
+const AGAIN_MS = 1000;
+const seconds = (value) => (value == null ? '–' : `${value.toFixed(1)} s`);
+
+export function create(root, store) {
+  const list = h('div', { class: 'scroll' });
+  const shown = h('div', { class: 'side' });
+  root.append(
+    h('h2', { class: 'hidden' }, 'Runs'),
+    h('p', {}, 'A run is started from the command line: ', h('code', {}, 'swarmctl chaos run instance-stop --target wkr1')),
+    shown, list);
+  let ids = [];
+  let timer = 0;
+  let over = false;
+
+  async function load() {
+    clearTimeout(timer);
+    try {
+      const found = await ask('api/runs');
+      if (over) return;
+      list.replaceChildren(...table(found, ids));
+      const runs = await Promise.all(ids.map((id) => ask(`api/runs/${encodeURIComponent(id)}`)));
+      if (over) return;
+      const frame = { services: names(runs, 'services'), limits: limits(runs) };
+      shown.replaceChildren(...runs.map((run) => drawn(run, frame, store)));
+    } catch (fault) {
+      if (!over) list.replaceChildren(problem(fault));
+    }
+    timer = setTimeout(load, AGAIN_MS);
+  }
+  return {
+    update() {},
+    route(rest) {
+      ids = rest.slice(0, 2);
+      load();
+    },
+    end() {
+      over = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+const HEADS = ['run', 'fault', 'targets', 'outcome', 'Down', 'healthy', 'probes lost', ''];
+
+function table(found, ids) {
+  const rows = found.runs.map((run) => h('tr', {},
+    h('th', { scope: 'row' }, h('a', { href: `#runs/${run.id}` }, run.id)),
+    h('td', {}, run.fault), h('td', {}, name(run.targets.join(', '))),
+    h('td', { class: { held: 'good', refuted: 'bad' }[run.outcome] || 'warn' }, run.outcome || 'in progress'),
+    h('td', {}, seconds(run.phases.t_down)), h('td', {}, seconds(run.phases.t_healthy)),
+    h('td', {}, run.probes ? `${run.lost}/${run.probes}` : '–'),
+    h('td', {}, ids.length && ids[0] !== run.id
+      ? h('a', { href: `#runs/${ids[0]}/${run.id}` }, 'beside') : null)));
+  const parts = [h('table', {}, h('thead', {}, h('tr', {}, ...HEADS.map((head) => h('th', { scope: 'col' }, head)))),
+    h('tbody', {}, ...rows))];
+  if (!found.runs.length) parts.unshift(h('p', {}, 'There is no run in ', name(found.directory), '.'));
+  return [...parts, ...found.left_out.map((text) => h('p', { class: 'warn' }, name(text)))];
+}
+
+const names = (runs, part) => [...new Set(runs.flatMap((run) => run.samples.flatMap((one) => Object.keys(one[part]))))].sort();
+
+function limits(runs) {
+  const at = (run) => run.fault_s ?? 0;
+  const times = runs.flatMap((run) => run.samples.map((one) => one.at_s - at(run)));
+  const counts = runs.flatMap((run) => run.samples.flatMap((one) => Object.values(one.services)));
+  return { left: Math.min(0, ...times), right: Math.max(1, ...times), most: Math.max(1, ...counts) };
+}
+
+function drawn(run, frame, store) {
+  const { summary } = run;
+  const running = !summary.outcome;
+  return h('section', {},
+    h('h3', {}, summary.id),
+    h('p', { class: { held: 'good', refuted: 'bad' }[summary.outcome] || 'warn' },
+      running ? 'in progress' : summary.outcome, ' ', name(run.verdict?.sentence || '')),
+    chart(run, frame, store),
+    h('dl', {},
+      ...pair('hypothesis', text(run.hypothesis)), ...pair('undo plan', `${run.undo.state} ${run.undo.detail}`),
+      ...run.undo.steps.flatMap((step) => pair(step.action, `${step.node}: ${step.by_hand}`)),
+      ...run.probes.flatMap((probe) =>
+        pair(`probes of ${probe.service}`, `${probe.lost} of ${probe.sent} lost, median ${probe.median_ms.toFixed(0)} ms`)),
+      ...run.marks.slice(-12).flatMap((mark) => pair(`${mark.at_s.toFixed(1)} s`, mark.text))));
+}
+
+const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
+const pair = (term, words) => [h('dt', {}, name(term)), h('dd', {}, name(words))];
+
+// A strip for each service: how many of its replicas served.
+function chart(run, { services, limits: { left, right, most } }, store) {
+  const [width, high, label] = [560, 30, 150];
+  const x = (at) => label + ((at - left) / (right - left)) * (width - label - 8);
+  const fault = run.fault_s ?? 0;
+  const found = s('svg', { viewBox: `0 0 ${width} ${services.length * (high + 8) + 24}`, class: 'chart', role: 'img',
+    'aria-label': `Serving replicas during ${run.summary.id}` });
+  services.forEach((service, row) => {
+    const base = (row + 1) * (high + 8);
+    const y = (count) => base - (count / most) * high;
+    const points = run.samples.flatMap((one, i) => {
+      const until = run.samples[i + 1]?.at_s ?? one.at_s;
+      const level = y(one.services[service] || 0);
+      return [[x(one.at_s - fault), level], [x(until - fault), level]];
+    });
+    if (points.length) {
+      const path = points.map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`).join(' ');
+      const end = points.at(-1)[0].toFixed(1);
+      found.append(s('polygon', { class: `area c${store.document.services[service]?.colour ?? 6}`,
+        points: `${points[0][0].toFixed(1)},${base} ${path} ${end},${base}` }));
+    }
+    found.append(s('text', { x: 0, y: base - 8 }, service.length > 22 ? `${service.slice(0, 21)}…` : service));
+  });
+  const bottom = services.length * (high + 8);
+  for (const [key, word] of [['t_down', 'Down'], ['t_healthy', 'healthy']]) {
+    const at = run.phases[key];
+    if (at != null) found.append(s('line', { class: 'moment', x1: x(at), x2: x(at), y1: 0, y2: bottom }),
+      s('text', { x: x(at), y: bottom + 16, 'text-anchor': 'middle' }, word));
+  }
+  if (run.fault_s != null) found.append(s('line', { class: 'moment fault', x1: x(0), x2: x(0), y1: 0, y2: bottom }),
+    s('text', { x: x(0), y: bottom + 16, 'text-anchor': 'middle' }, 'fault'));
+  return found;
+}
