@@ -22,7 +22,7 @@ from swarmctl.lab.balancer.config import config, files
 from swarmctl.lab.balancer.model import LoadBalancer
 from swarmctl.lab.balancer.targets import Report, Status
 from swarmctl.lab.firewall import OPERATOR, compile_rules, gateway_of
-from swarmctl.lab.machine import set_firewall
+from swarmctl.lab.machine import remove, set_firewall
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ class LoadBalancers:
 
     def _remove(self, balancer: str) -> None:
         log.info("load balancer %s: remove", balancer)
-        machine.remove(self._client, self._lab, balancer)
+        remove(self._client, self._lab, balancer)
         self._lines.pop(balancer, None)
         self._firewalls.pop(balancer, None)
         self._started.pop(balancer, None)

@@ -22,7 +22,6 @@ from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.vpcs import VPCs
-from moto.elbv2.models import FakeLoadBalancer
 
 from swarmctl.lab.host.computer import Computer
 from swarmctl.reading.texts import clean, one_line
@@ -63,7 +62,6 @@ def apply(computer: Computer) -> None:
     _console_output_is_the_machines(computer.console)
     _taken_addresses_are_refused(computer.conflict)
     _more_machines_than_fit_are_refused(computer.no_room)
-    _load_balancers_have_their_attributes()
 
 
 def set_state(instance: Any, name: str, reason: str = "") -> None:
@@ -307,25 +305,3 @@ def _more_machines_than_fit_are_refused(no_room: Callable[[int, Collection[str]]
 
     InstanceResponse.run_instances = run  # type: ignore[method-assign]  # patch
     InstanceResponse.start_instances = start  # type: ignore[method-assign]  # patch
-
-
-# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
-_BALANCER_ATTRIBUTES = {
-    "access_logs.s3.enabled": "false",
-    "idle_timeout.timeout_seconds": "60",
-    "routing.http.drop_invalid_header_fields.enabled": "false",
-}
-
-
-def _load_balancers_have_their_attributes() -> None:
-    """A new load balancer lacks attributes, which amazon.aws.elb_application_lb reads.
-
-    Can be removed when ``FakeLoadBalancer.attrs`` has them.
-    """
-    original = FakeLoadBalancer.__init__
-
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        self.attrs = _BALANCER_ATTRIBUTES | self.attrs
-
-    FakeLoadBalancer.__init__ = init  # type: ignore[method-assign]  # a patch

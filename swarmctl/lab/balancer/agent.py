@@ -17,6 +17,7 @@ from swarmctl.lab.balancer.haproxy import FOLDER, HAProxy
 from swarmctl.lab.balancer.health import (
     FAILED,
     TIMEOUT,
+    TRAFFIC_PORT,
     Health,
     Outcome,
     after,
@@ -144,7 +145,7 @@ class Agent:
 
 async def probe(address: str, traffic_port: int, check: dict[str, Any]) -> Outcome:
     """One health check, as a load balancer on AWS makes it."""
-    port = traffic_port if check["port"] == "traffic-port" else int(check["port"])
+    port = traffic_port if check["port"] == TRAFFIC_PORT else int(check["port"])
     context = None
     if check["tls"]:
         context = ssl.create_default_context()

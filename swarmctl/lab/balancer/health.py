@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+TRAFFIC_PORT = "traffic-port"  # of a check: the target's own
 INITIAL, HEALTHY, UNHEALTHY = "initial", "healthy", "unhealthy"
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import docker
-from docker.errors import NotFound
 
-from swarmctl.lab.machine import FIREWALL_FILE, LAB_LABEL, container_name, tar
+from swarmctl.lab.machine import FIREWALL_FILE, LAB_LABEL, container_name, remove, tar
 
 BALANCER_LABEL = "swarmctl.balancer"
 _PACKAGE = Path(__file__).parent
@@ -79,14 +78,6 @@ def start(
     line = Line(client, container["Id"], heard)
     client.api.start(container["Id"])
     return line
-
-
-def remove(client: docker.DockerClient, lab: str, balancer: str) -> None:
-    """Remove the machine; a missing one is no error."""
-    try:
-        client.api.remove_container(container_name(lab, balancer), force=True, v=True)
-    except NotFound:
-        return
 
 
 class Line:

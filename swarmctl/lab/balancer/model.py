@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-TRAFFIC_PORT = "traffic-port"
+from swarmctl.lab.balancer.health import TRAFFIC_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,6 @@ class Forward:
     """Forward to one of the target groups, chosen by weight."""
 
     groups: tuple[tuple[str, int], ...]  # key, weight
-    sticky_s: int = 0  # how long a client stays with its group
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,13 @@ from swarmctl.lab.balancer.target_patches import Reports
 
 MAX_VALUES = 5  # of a rule's conditions
 
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
+_BALANCER_ATTRIBUTES = {
+    "access_logs.s3.enabled": "false",
+    "idle_timeout.timeout_seconds": "60",
+    "routing.http.drop_invalid_header_fields.enabled": "false",
+}
+
 
 def apply(reports: Reports) -> None:
     """Patch moto in this process.
@@ -43,6 +50,7 @@ def apply(reports: Reports) -> None:
         reports: what the load balancers' machines say of targets.
     """
     _load_balancers_have_an_address_and_start()
+    _load_balancers_have_their_attributes()
     _what_a_load_balancer_uses_cannot_be_deleted()
     _target_groups_know_their_load_balancers()
     _attributes_are_checked()
@@ -101,6 +109,20 @@ def _stays_as_it_is(self: Any) -> None:
     """The controller changes the state."""
     if self.type != "application":  # without a machine in the lab
         self.state = "active"
+
+
+def _load_balancers_have_their_attributes() -> None:
+    """A new load balancer lacks attributes, which amazon.aws.elb_application_lb reads.
+
+    Can be removed when ``FakeLoadBalancer.attrs`` has them.
+    """
+    original = FakeLoadBalancer.__init__
+
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self.attrs = _BALANCER_ATTRIBUTES | self.attrs
+
+    FakeLoadBalancer.__init__ = init  # type: ignore[method-assign]  # patch
 
 
 def _what_a_load_balancer_uses_cannot_be_deleted() -> None:

@@ -11,6 +11,7 @@ from moto.elbv2.exceptions import ELBClientError, TargetGroupNotFoundError, Targ
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus, FakeTargetGroup
 
 from swarmctl.lab.balancer.elbv2 import balancer_of, group_key, is_port, zones
+from swarmctl.lab.balancer.health import TRAFFIC_PORT
 from swarmctl.lab.balancer.targets import NOT_REGISTERED, Registrations, Report, status
 
 Reports = Mapping[str, Mapping[str, Report]]  # by group and target
@@ -120,7 +121,7 @@ def _health(
             instance=(instance.state, instance.placement.zone) if instance else None,
             reports=reports.get(group_key(group.arn), {}),
         )
-    check_port = port if group.health_check_port == "traffic-port" else group.health_check_port
+    check_port = port if group.health_check_port == TRAFFIC_PORT else group.health_check_port
     return FakeHealthStatus(
         identity, port, check_port, found.state, found.reason or None, found.description or None
     )

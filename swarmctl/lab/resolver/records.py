@@ -48,6 +48,11 @@ class Zone:
     negative_ttl: int = 900  # seconds that "there is no such name" may be remembered
 
 
+def absolute(name: str) -> str:
+    """A name as zones have it: in lower case, with a dot at the end."""
+    return f"{name.rstrip('.').lower()}." if name else ""
+
+
 def chosen(records: RecordSet, dice: random.Random) -> Sequence[Member]:
     """The members that one answer has; where none is healthy, all count as healthy."""
     healthy = [m for m in records.members if m.healthy] or list(records.members)

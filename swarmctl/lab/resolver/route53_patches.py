@@ -12,6 +12,8 @@ from typing import Any
 from moto.route53 import models
 from moto.route53.exceptions import Route53ClientError
 
+from swarmctl.lab.resolver.records import absolute
+
 MOST_CHANGES = 1000
 MOST_CHARACTERS = 32_000
 
@@ -30,7 +32,7 @@ def _change(self: Any, zoneid: str, change_list: list[dict[str, Any]]) -> None:
         action, given = change["Action"], _record(change["ResourceRecordSet"])
         what = f"resource record set [name='{given.name}', type='{given.type}']"
         here = [r for r in records if _key(r) == _key(given)]
-        root = _absolute(zone.name)
+        root = absolute(zone.name)
         if not f".{given.name}".endswith(f".{root}"):
             problems.append(f"RRSet with DNS name {given.name} is not permitted in zone {root}")
         elif action == "CREATE" and here:
@@ -76,15 +78,11 @@ def _invalid(message: str) -> Route53ClientError:
 def _record(given: dict[str, Any]) -> Any:
     values = [value["Value"] for value in given.get("ResourceRecords") or ()]
     record: Any = models.RecordSet  # Any: mypy takes it for abstract
-    return record({**given, "Name": _absolute(given["Name"]), "ResourceRecords": values})
-
-
-def _absolute(name: str) -> str:
-    return f"{name.rstrip('.')}."
+    return record({**given, "Name": absolute(given["Name"]), "ResourceRecords": values})
 
 
 def _key(record: Any) -> tuple[str, str, str | None]:
-    return _absolute(record.name).lower(), record.type, record.set_identifier or None
+    return absolute(record.name), record.type, record.set_identifier or None
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from swarmctl.lab.resolver.answers import VpcNames
-from swarmctl.lab.resolver.records import Member, Policy, RecordSet, Zone
+from swarmctl.lab.resolver.records import Member, Policy, RecordSet, Zone, absolute
 
 _SOA = "ns-1536.awsdns-00.co.uk. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 # What Cloud Map gives a namespace unless the request says otherwise.
@@ -42,7 +42,7 @@ def vpc_names(account: str, region: str, vpc: str, cidr: str) -> VpcNames:
 
 
 def _namespace(namespace: Any, services: Any) -> Zone:
-    root = _absolute(namespace.name)
+    root = absolute(namespace.name)
     sets: dict[tuple[str, str], RecordSet] = {}
     for service in services:
         if service.namespace_id == namespace.id:
@@ -80,7 +80,7 @@ def _value(kind: str, attributes: dict[str, str], own: str) -> str:
         case "AAAA":
             return attributes.get("AWS_INSTANCE_IPV6", "")
         case "CNAME":
-            return _absolute(attributes.get("AWS_INSTANCE_CNAME", ""))
+            return absolute(attributes.get("AWS_INSTANCE_CNAME", ""))
         case "SRV" if port := attributes.get("AWS_INSTANCE_PORT"):
             return f"1 1 {port} {own}"
     return ""
@@ -90,11 +90,11 @@ def _hosted(zone: Any) -> Zone:
     groups: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for record in zone.rrsets:
         # A zone file's escape of a star, as ListResourceRecordSets gives it.
-        name = _absolute(record.name.replace("\\052", "*"))
+        name = absolute(record.name.replace("\\052", "*"))
         kind, values = _kind_and_values(record)
         if values:
             groups[name, kind].append((record, values))
-    root = _absolute(zone.name)
+    root = absolute(zone.name)
     sets = {key: _record_set(records) for key, records in groups.items()}
     soa = next((s.members[0] for (n, k), s in sets.items() if (n, k) == (root, "SOA")), None)
     if soa is None:
@@ -109,7 +109,7 @@ def _kind_and_values(record: Any) -> tuple[str, tuple[str, ...]]:
             # The name of the lab's load balancers is their address.
             return record.type, (str(IPv4Address(target)),) if record.type == "A" else ()
         except ValueError:
-            return "CNAME", (_absolute(target),)
+            return "CNAME", (absolute(target),)
     # moto keeps those of a new zone as the API takes them.
     texts = (v["Value"] if isinstance(v, dict) else v for v in record.records or ())
     return record.type, tuple(texts)
@@ -129,7 +129,3 @@ def _record_set(records: list[Any]) -> RecordSet:
 
 def _simple(values: tuple[str, ...], ttl: int) -> RecordSet:
     return RecordSet(Policy.SIMPLE, (Member(values, ttl),))
-
-
-def _absolute(name: str) -> str:
-    return f"{name.rstrip('.').lower()}." if name else ""

@@ -31,7 +31,7 @@ class Site:
         self.broken = False
         monkeypatch.setattr(machine, "states", lambda *_: dict(self.states))
         monkeypatch.setattr(machine, "start", self.start)
-        monkeypatch.setattr(machine, "remove", lambda *_: self.done.append("remove"))
+        monkeypatch.setattr(load_balancers, "remove", lambda *_: self.done.append("remove"))
         monkeypatch.setattr(load_balancers, "set_firewall", lambda *_: self.done.append("filter"))
         nothing = cast(Any, None)
         self.follower = LoadBalancers(
