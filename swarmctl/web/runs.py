@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from swarmctl import colours
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.journal.runs import Runs
@@ -42,6 +43,7 @@ def _drawn(journal: Journal) -> dict[str, Any]:
         "fault_s": journal.moment("fault"),
         "marks": [asdict(mark) for mark in journal.marks],
         "samples": [asdict(sample) for sample in journal.samples],
+        "colours": colours.places({name for one in journal.samples for name in one.services}),
         "probes": [asdict(probe) for probe in journal.probes],
         "undo": asdict(journal.undo),
         "blind": [list(stretch) for stretch in journal.blind],

@@ -92,7 +92,7 @@ def test_what_if_draws_the_prediction_into_the_picture(browser: Browser, url: st
         page.keyboard.press("ArrowRight")
         page.get_by_role("button", name="none").click()
         expect(page.locator(".task.predicted")).to_have_count(0)
-        page.get_by_role("button", name="eu-central-1b").click()
+        page.get_by_role("button", name="eu-central-1b", exact=True).click()
         page.wait_for_selector(".task.predicted")
         page.get_by_role("button", name="Lose each node in turn").click()
         expect(page.locator("tbody tr")).to_have_count(5)

@@ -8,10 +8,11 @@ const DENSITIES = [
 ];
 const WAITING = '';
 
-const byName = (a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+// wkr2 before wkr10.
+const { compare } = new Intl.Collator('en', { numeric: true });
+const byName = (a, b) => compare(a.name, b.name) || (a.id < b.id ? -1 : 1);
 
-function density(count, tasks, width) {
-  // On a phone labelled boxes still fit, one column of cards after the other.
+function density(count, tasks) {
   const most = tasks / Math.max(1, count);
   if (most > 30) return DENSITIES[1];
   return DENSITIES.find((each) => count <= each.nodes);
@@ -31,7 +32,7 @@ export function layout(document, width, keep = () => true) {
     list.sort((a, b) =>
       a.service < b.service ? -1 : a.service > b.service ? 1 : a.slot - b.slot || (a.id < b.id ? -1 : 1));
   }
-  const chosen = density(nodes.length, count, width);
+  const chosen = density(nodes.length, count);
   const groups = new Map();
   for (const node of nodes.sort(byName)) {
     const zone = node.zone || '';
@@ -43,7 +44,8 @@ export function layout(document, width, keep = () => true) {
 }
 
 function place(zones, tasks, chosen, width) {
-  const card = Math.min(chosen.card, width - 2 * GAP);
+  // On a phone two cards stand beside each other.
+  const card = Math.min(chosen.card, Math.floor((width - 3 * GAP) / 2));
   const found = { cards: [], boxes: new Map(), zones: [], density: chosen, height: 0, width };
   const waiting = tasks.get(WAITING);
   let top = GAP;

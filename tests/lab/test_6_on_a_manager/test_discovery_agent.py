@@ -88,12 +88,14 @@ def test_the_agents_manager_dies_and_the_next_agent_knows_every_port(
     if victim != leader:  # the managers forget the ports when the leader changes
         lab.ssh(leader, f"docker node demote {leader}").check_returncode()
         lab.ssh(victim, f"docker node promote {leader}").check_returncode()
+        # Until it takes part again, the two others are the whole quorum.
+        wait_for("three managers", lambda: three_managers(lab), timeout=60, interval=1)
     instance = lab.instance(victim)["InstanceId"]
     lab.ec2.stop_instances(InstanceIds=[instance], Force=True)
     try:
         wait_for(
             "an agent elsewhere",
-            lambda: (home_elsewhere(lab, victim), "not yet"),
+            lambda: home_elsewhere(lab, victim),
             timeout=120,
             interval=1,
         )
@@ -104,13 +106,19 @@ def test_the_agents_manager_dies_and_the_next_agent_knows_every_port(
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=180, interval=1)
 
 
-def home_elsewhere(lab: Lab, victim: str) -> str | None:
+def three_managers(lab: Lab) -> tuple[bool | None, str]:
+    """Whether all of them are reachable."""
+    found = [n["name"] for n in lab.status()["nodes"] if n["reachability"] == "reachable"]
+    return (len(found) == 3 or None), f"reachable: {found}"
+
+
+def home_elsewhere(lab: Lab, victim: str) -> tuple[str | None, str]:
     """The manager of the agent, if it is another than the victim."""
     done = lab.swarmctl("status", "--format", "json")
     if done.returncode != 0:
-        return None
+        return None, done.stderr
     (service,) = [s for s in json.loads(done.stdout)["services"] if s["name"] == AGENT]
-    return next((str(node) for node in service["nodes"] if node != victim), None)
+    return next((str(node) for node in service["nodes"] if node != victim), None), str(service)
 
 
 def test_a_load_balancer_comes_and_goes_and_the_playbooks_leave_the_agents_rules(

@@ -6,7 +6,7 @@ export const title = 'Runs';
 const AGAIN_MS = 1000;
 const seconds = (value) => (value == null ? '–' : `${value.toFixed(1)} s`);
 
-export function create(root, store) {
+export function create(root) {
   const list = h('div', { class: 'scroll' });
   const shown = h('div', { class: 'side' });
   root.append(
@@ -25,8 +25,8 @@ export function create(root, store) {
       list.replaceChildren(...table(found, ids));
       const runs = await Promise.all(ids.map((id) => ask(`api/runs/${encodeURIComponent(id)}`)));
       if (over) return;
-      const frame = { services: names(runs, 'services'), limits: limits(runs) };
-      shown.replaceChildren(...runs.map((run) => drawn(run, frame, store)));
+      const frame = { services: names(runs), limits: limits(runs) };
+      shown.replaceChildren(...runs.map((run) => drawn(run, frame)));
     } catch (fault) {
       if (!over) list.replaceChildren(problem(fault));
     }
@@ -62,7 +62,7 @@ function table(found, ids) {
   return [...parts, ...found.left_out.map((text) => h('p', { class: 'warn' }, name(text)))];
 }
 
-const names = (runs, part) => [...new Set(runs.flatMap((run) => run.samples.flatMap((one) => Object.keys(one[part]))))].sort();
+const names = (runs) => [...new Set(runs.flatMap((run) => Object.keys(run.colours)))].sort();
 
 function limits(runs) {
   const at = (run) => run.fault_s ?? 0;
@@ -71,14 +71,14 @@ function limits(runs) {
   return { left: Math.min(0, ...times), right: Math.max(1, ...times), most: Math.max(1, ...counts) };
 }
 
-function drawn(run, frame, store) {
+function drawn(run, frame) {
   const { summary } = run;
   const running = !summary.outcome;
   return h('section', {},
     h('h3', {}, summary.id),
     h('p', { class: { held: 'good', refuted: 'bad' }[summary.outcome] || 'warn' },
-      running ? 'in progress' : summary.outcome, ' ', name(run.verdict?.sentence || '')),
-    chart(run, frame, store),
+      name(run.verdict?.sentence || (running ? 'in progress' : summary.outcome))),
+    chart(run, frame),
     h('dl', {},
       ...pair('hypothesis', text(run.hypothesis)), ...pair('undo plan', `${run.undo.state} ${run.undo.detail}`),
       ...run.undo.steps.flatMap((step) => pair(step.action, `${step.node}: ${step.by_hand}`)),
@@ -91,7 +91,7 @@ const text = (value) => (typeof value === 'string' ? value : JSON.stringify(valu
 const pair = (term, words) => [h('dt', {}, name(term)), h('dd', {}, name(words))];
 
 // A strip for each service: how many of its replicas served.
-function chart(run, { services, limits: { left, right, most } }, store) {
+function chart(run, { services, limits: { left, right, most } }) {
   const [width, high, label] = [560, 30, 150];
   const x = (at) => label + ((at - left) / (right - left)) * (width - label - 8);
   const fault = run.fault_s ?? 0;
@@ -108,7 +108,7 @@ function chart(run, { services, limits: { left, right, most } }, store) {
     if (points.length) {
       const path = points.map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`).join(' ');
       const end = points.at(-1)[0].toFixed(1);
-      found.append(s('polygon', { class: `area c${store.document.services[service]?.colour ?? 6}`,
+      found.append(s('polygon', { class: `area c${run.colours[service]}`,
         points: `${points[0][0].toFixed(1)},${base} ${path} ${end},${base}` }));
     }
     found.append(s('text', { x: 0, y: base - 8 }, service.length > 22 ? `${service.slice(0, 21)}…` : service));
