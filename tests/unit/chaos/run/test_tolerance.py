@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from swarmctl.chaos.run.judging.reasons import (
     Reason,
     Unwatched,
 )
-from swarmctl.chaos.run.judging.tolerance import broken
+from swarmctl.chaos.run.judging.tolerance import broken, require_probes
+from swarmctl.errors import UsageError
+from tests.unit.chaos.simulated_swarm import service
 
 
 def sample(at_s: float, **services: int) -> Sample:
@@ -121,3 +124,36 @@ def test_clients_of_every_node_are_counted_together(
     )
     expected = lost and least and (ProbesLost("clients of every node", *lost, least),)
     assert found == (expected or ())
+
+
+ALL_OF_THEM = Tolerance(success=1.0)
+
+
+def refusal(*limited: str, fixed: tuple[str, ...] = ()) -> tuple[str, str]:
+    hypothesis = Hypothesis(tolerances=dict.fromkeys(limited, ALL_OF_THEM))
+    with pytest.raises(UsageError) as caught:
+        require_probes(hypothesis, (), fixed)
+    return caught.value.message.rpartition(": ")[2], caught.value.hint
+
+
+def test_a_limit_for_all_probes_needs_one_probe_of_any_kind() -> None:
+    """Broken: behind a load balancer that alone is probed, `*` is refused."""
+    everything = Hypothesis(tolerances={"*": ALL_OF_THEM}, every_node_success=0.5)
+    require_probes(replace(everything, every_node_success=None), (), ("lb",))
+    require_probes(everything, (service("web", 1),), ())
+    require_probes(Hypothesis(), (), ())
+
+
+def test_what_is_limited_and_not_probed_is_named_with_what_is_probed() -> None:
+    assert refusal("*") == ("*", "leave them out; probed: nothing")
+    probed = ("two", "one")
+    assert refusal("web", "api", "one", "*", fixed=probed) == (
+        "api, web",
+        "leave them out; probed: one, two",
+    )
+
+
+def test_a_share_of_every_node_needs_a_service_whose_nodes_are_probed() -> None:
+    with pytest.raises(UsageError, match=r"^every-node-success needs a published") as caught:
+        require_probes(Hypothesis(every_node_success=0.5), (), ("lb",))
+    assert caught.value.hint == "leave it out, or publish and probe a service"
