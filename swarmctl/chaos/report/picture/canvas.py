@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from swarmctl import colours
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.phases import phases
 
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
 
 # Everything that is not data has this colour; in an SVG it is replaced by ``currentColor``.
 INK = "#010203"
-# Okabe and Ito's palette without black, yellow and vermilion: colour-blind readers tell them apart,
-# they are readable on white and near-black, and none looks like the target's red.
-COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#8c6bb1", "#7f7f7f", "#b8a04a")
+TWICE = "#8c6bb1"  # replicas that run twice
 # Nodes are shades of slate, so that no colour means both a node and a service.
 NODE_COLOURS = ("#5c7a99", "#94abc2", "#3d5a78", "#b9c8d8", "#7690ab", "#2c4560")
 LOST, GOOD, DOUBT, OTHERS = "#e5484d", "#009e73", "#8a929b", "#9aa1a9"
@@ -42,7 +41,7 @@ class Frame:
         of_service: the most replicas of one service.
         slowest_ms: the slowest answer.
         nodes: every node of the runs: the place of a name decides its shade.
-        services: every service: the place of a name decides its colour.
+        services: every service; see :mod:`swarmctl.colours`.
         load_balancer: whether any run was probed through one.
     """
 
@@ -60,7 +59,7 @@ class Frame:
         if name in self.nodes:
             return NODE_COLOURS[self.nodes.index(name) % len(NODE_COLOURS)]
         if name in self.services:
-            return COLOURS[self.services.index(name) % len(COLOURS)]
+            return colours.SERVICES[colours.places(self.services)[name]]
         return OTHERS
 
 

@@ -95,7 +95,7 @@ def _hatch_duplicates(axes: Axes, view: canvas.View, level: float) -> None:
         since = at.get("t_running", at.get("t_down", 0.0))
         times = [since, at.get("t_reverted", view.end)]
         low, high = [level] * 2, [level + count] * 2
-        _hatch(axes, times, low, high, canvas.COLOURS[5], "\\\\\\", label="running twice", lw=0.8)
+        _hatch(axes, times, low, high, canvas.TWICE, "\\\\\\", label="running twice", lw=0.8)
 
 
 def _hatch(
