@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,20 @@ NameOption = Annotated[
         "--name", metavar="LAB", envvar="SWARMCTL_LAB", help="The lab; several can run at once."
     ),
 ]
+
+
+def _limit_option(name: str, help_: str) -> Any:
+    return typer.Option(name, metavar="SIZE", parser=_limit, help=f"{help_}  [none: no limit]")
+
+
+def _limit(text: str | int) -> int:
+    """Bytes of ``10M``; -1 for ``none``."""
+    from swarmctl.reading import quantities
+
+    try:
+        return -1 if text in ("none", -1) else quantities.size(str(text))
+    except ValueError as fault:
+        raise typer.BadParameter(f"{fault}") from fault
 
 
 @contextlib.contextmanager
@@ -126,6 +140,29 @@ def fault(
     control.fail(name, for_s, status or 0, service)
     what = f"HTTP {status}" if status else "throttled"
     console.note(f"{service or 'all services'}: {what} for {for_s:g} s" if for_s else "no fault")
+
+
+@app.command()
+def registry(
+    name: NameOption = "lab",
+    token_life: Annotated[
+        float | None, time_option("--token-life", "How long a new password is good.")
+    ] = None,
+    end_tokens: Annotated[bool, typer.Option("--end-tokens", help="End all passwords.")] = False,
+    room: Annotated[
+        int | None, _limit_option("--room", "Take so many bytes more, then say that it is full.")
+    ] = None,
+    layer: Annotated[
+        int | None, _limit_option("--layer-limit", "Refuse layers that are larger.")
+    ] = None,
+) -> None:
+    """Show the registry of ECR, or change how long its passwords last and what it takes."""
+    from swarmctl.cli.show.lab import registry_lines
+    from swarmctl.lab import control
+
+    asked = {"TokenLife": token_life, "EndTokens": end_tokens, "Room": room, "Layer": layer}
+    changes = {key: value for key, value in asked.items() if value is not None}
+    console.emit(registry_lines(control.registry(name, **changes)))
 
 
 @app.command()

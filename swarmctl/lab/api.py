@@ -30,6 +30,7 @@ from swarmctl.lab.balancer.model import LoadBalancer
 from swarmctl.lab.balancer.targets import Report
 from swarmctl.lab.host.computer import Computer
 from swarmctl.lab.metadata.facts import Facts, facts_of
+from swarmctl.lab.registry import settings
 from swarmctl.lab.registry.gateway import Gateway
 from swarmctl.lab.registry.tokens import Tokens
 from swarmctl.lab.resolver.answers import VpcNames
@@ -159,6 +160,8 @@ class Api:
     def _answer(
         self, environ: dict[str, Any], start_response: Any, key: Key, call: Call
     ) -> Iterable[bytes]:
+        if call.service == CONTROL and call.action == settings.ACTION:
+            return json_answer(start_response, settings.change(self.registry, key, call))
         if call.service == CONTROL:
             return json_answer(start_response, self._traffic.control(key, call))
         self._traffic.admit(key, call)

@@ -15,6 +15,7 @@ from botocore.credentials import Credentials
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab.access.traffic import CONTROL
 from swarmctl.lab.lab import environment
+from swarmctl.lab.registry.settings import ACTION, NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,33 @@ def fail(lab: str, seconds: float, status: int = 0, service: str = "") -> None:
         SwarmctlError: the lab is not up, or refuses.
     """
     _ask(lab, "SetFault", {"Seconds": seconds, "Status": status, "Service": service})
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The registry of ECR as it is set."""
+
+    address: str
+    token_life_s: float
+    ended: int  # tokens that were ended just now
+    room: int | None  # bytes left for layers, None without a limit
+    layer: int | None  # bytes of the largest layer, None without a limit
+
+
+def registry(lab: str, **changes: float | bool) -> Registry:
+    """Change the registry of a lab, and say how it is set.
+
+    Args:
+        lab: its name.
+        changes: ``TokenLife`` (seconds), ``EndTokens``, ``Room`` and ``Layer`` (bytes, -1: no
+            limit); what is not named stays.
+
+    Raises:
+        SwarmctlError: the lab is not up, or refuses.
+    """
+    found = _ask(lab, ACTION, changes)
+    room, layer = (None if n == NO_LIMIT else n for n in (found["Room"], found["Layer"]))
+    return Registry(found["Address"], found["TokenLife"], found["Ended"], room, layer)
 
 
 def _ask(lab: str, action: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from swarmctl.cli import console
 from swarmctl.cli.show.table import Column, table
-from swarmctl.lab.control import Traffic
+from swarmctl.lab.control import Registry, Traffic
 from swarmctl.lab.instances import ListedMachine
 from swarmctl.lab.lab import LabStatus
 
@@ -47,6 +47,20 @@ def _summary(traffic: Traffic) -> str:
     number = sum(calls.number for calls in traffic.calls)
     refused = sum(calls.number for calls in traffic.calls if calls.outcome != "passed")
     return f"{number} calls in {traffic.seconds / 60:.0f} min, {refused} of them refused"
+
+
+def registry_lines(registry: Registry) -> str:
+    """How ECR's registry is set."""
+    limits = [
+        "no limit" if size is None else f"{size} bytes" for size in (registry.room, registry.layer)
+    ]
+    ended = f"; {registry.ended} ended now" if registry.ended else ""
+    return (
+        f"registry: {registry.address}\n"
+        f"new passwords: good for {registry.token_life_s:g} s{ended}\n"
+        f"room for layers: {limits[0]}\n"
+        f"largest layer: {limits[1]}"
+    )
 
 
 def calls_table(traffic: Traffic) -> Group:

@@ -124,7 +124,7 @@ class Gateway:
         if wanted.action == "PutImage":
             return self._put(environ, start_response, token, wanted, upstream)
         if wanted.kind == "manifests":
-            digest = self._digest(token, wanted)
+            digest = self._digest(token, wanted, str(environ["REQUEST_METHOD"]))
             path = f"/v2/{wanted.repository}/manifests/{digest}"
         elif wanted.action == "InitiateLayerUpload":
             path = path.rstrip("/") + "/"  # without a query: a layer of elsewhere is not mounted
@@ -134,11 +134,12 @@ class Gateway:
         answer = upstream.pass_on(environ, path, sent if wanted.kind == "uploads" else None)
         return answer.send(start_response)
 
-    def _digest(self, token: Token, wanted: Wanted) -> str:
+    def _digest(self, token: Token, wanted: Wanted, method: str) -> str:
         with self.lock:
             where = images.repository(self.account, token.region, wanted.repository)
             image = images.find(where, wanted.tag, wanted.digest)
-            images.pulled(image)
+            if method == "GET":
+                images.pulled(image)
             return str(image.get_image_digest())
 
     def _tags(self, start_response: Any, token: Token, wanted: Wanted) -> Iterable[bytes]:

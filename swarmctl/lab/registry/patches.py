@@ -15,6 +15,7 @@ from moto.ecr.exceptions import InvalidParameterException
 from moto.ecr.models import ECRBackend, Image, Repository
 
 from swarmctl.lab.registry import images
+from swarmctl.lab.registry.deletion import delete_images
 from swarmctl.lab.registry.gateway import Gateway
 from swarmctl.lab.registry.registry_error import RegistryError, immutable_words
 
@@ -88,8 +89,8 @@ def _store(registry: Gateway, name: str, digest: str, manifest: bytes, kind: str
 
 
 def _deleted_images_leave_the_registry(registry: Gateway) -> None:
-    """Permanent."""
-    delete_images, delete_repository = ECRBackend.batch_delete_image, ECRBackend.delete_repository
+    """Permanent. moto also answers nothing for an image without a tag."""
+    delete_repository = ECRBackend.delete_repository
 
     def forget(repository: Any, digests: Iterable[str]) -> None:
         upstream = registry.upstream
@@ -101,10 +102,15 @@ def _deleted_images_leave_the_registry(registry: Gateway) -> None:
         except RegistryError as error:
             raise _error("ServerException", error.message) from error
 
-    def batch_delete_image(self: Any, repository_name: str, *args: Any, **kwargs: Any) -> Any:
-        repository = self._get_repository(repository_name)
+    def batch_delete_image(
+        self: Any,
+        repository_name: str,
+        registry_id: str | None = None,
+        image_ids: list[dict[str, str]] | None = None,
+    ) -> Any:
+        repository = self._get_repository(repository_name, registry_id)
         before = _digests(repository)
-        answer = delete_images(self, repository_name, *args, **kwargs)
+        answer = delete_images(repository, image_ids or [])
         forget(repository, before - _digests(repository))
         return answer
 

@@ -85,6 +85,11 @@ def manifest_too_large(limit: int) -> RegistryError:
     return RegistryError(400, "MANIFEST_INVALID", f"The manifest exceeds {limit} bytes.")
 
 
+def broken_off() -> RegistryError:
+    """Nobody hears it: the client has gone."""
+    return RegistryError(400, "BLOB_UPLOAD_INVALID", "The body of the request is incomplete.")
+
+
 def full() -> RegistryError:
     """Words of Debian's docker-registry on a full disk; ECR's is never full."""
     return RegistryError(500, "UNKNOWN", "unknown error: no space left on device")

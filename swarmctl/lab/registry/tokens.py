@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from swarmctl.lab.access.keys import Key
 from swarmctl.lab.registry.registry_error import no_credentials, token_ended
@@ -52,6 +52,14 @@ class Tokens:
             kept = {p: t for p, t in self._tokens.items() if t.ends > now - _REMEMBERED}
             self._tokens = {**kept, token.password: token}
         return token
+
+    def end_all(self) -> int:
+        """End all tokens now; returns how many were good."""
+        with self._lock:
+            now = self._now()
+            good = [token for token in self._tokens.values() if token.ends > now]
+            self._tokens |= {t.password: replace(t, ends=now) for t in good}
+        return len(good)
 
     def check(self, authorization: str) -> Token:
         """The token in a header ``Authorization``.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from swarmctl.lab.registry.registry_error import RegistryError, unavailable
+from swarmctl.lab.registry.registry_error import RegistryError, broken_off, unavailable
 
 BLOCK = 1 << 18  # bytes
 TIMEOUT = 60.0  # seconds without a byte
+SHORT = 10.0  # the same while the API waits, too
 # https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1
 _OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
 # A header, and its name in WSGI.
@@ -72,7 +74,7 @@ class Upstream:
             RegistryError: the registry does not answer, or ``seen`` has refused.
         """
         headers = {name: str(environ[key]) for name, key in _PASSED_ON.items() if environ.get(key)}
-        if not (headers.get("Content-Length") or environ.get("wsgi.input_terminated")):
+        if not has_body(environ):
             return self._ask(str(environ["REQUEST_METHOD"]), path, headers)
         if "Content-Length" not in headers:
             headers["Transfer-Encoding"] = "chunked"
@@ -83,7 +85,8 @@ class Upstream:
     def put_manifest(self, repository: str, digest: str, content: bytes, kind: str) -> Answer:
         """Store a manifest under its digest."""
         headers = {"Content-Type": kind, "Content-Length": str(len(content))}
-        return self._ask("PUT", f"/v2/{repository}/manifests/{digest}", headers, [content])
+        path = f"/v2/{repository}/manifests/{digest}"
+        return self._ask("PUT", path, headers, [content], SHORT)
 
     def delete_manifest(self, repository: str, digest: str) -> None:
         """Delete an image; one that is not there is no error.
@@ -91,7 +94,8 @@ class Upstream:
         Raises:
             RegistryError: the registry does not answer.
         """
-        self._ask("DELETE", f"/v2/{repository}/manifests/{digest}", {}).close()
+        path = f"/v2/{repository}/manifests/{digest}"
+        self._ask("DELETE", path, {}, timeout=SHORT).close()
 
     def _ask(
         self,
@@ -99,12 +103,14 @@ class Upstream:
         path: str,
         headers: Mapping[str, str],
         body: Iterable[bytes] | None = None,
+        timeout: float = TIMEOUT,
     ) -> Answer:
-        connection = http.client.HTTPConnection(self._address, timeout=TIMEOUT)
+        connection = http.client.HTTPConnection(self._address, timeout=timeout)
+        chunked = "Transfer-Encoding" in headers
         try:
-            connection.request(
-                method, path, body, headers, encode_chunked="Transfer-Encoding" in headers
-            )
+            # It may answer, and close the connection, before it has read all of the body.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.request(method, path, body, headers, encode_chunked=chunked)
             return Answer(connection)
         except RegistryError:
             connection.close()
@@ -114,17 +120,31 @@ class Upstream:
             raise unavailable(f"the registry of the lab does not answer: {error}") from error
 
 
+def has_body(environ: Mapping[str, Any]) -> bool:
+    """Whether a client's request (WSGI) has a body: of a known length, or chunked."""
+    return bool(environ.get("CONTENT_LENGTH") or environ.get("wsgi.input_terminated"))
+
+
 def blocks(environ: Mapping[str, Any]) -> Iterator[bytes]:
-    """The body of a client's request (WSGI), block by block."""
-    length = environ.get("CONTENT_LENGTH")
-    left = int(length) if length else None
-    source = environ["wsgi.input"]  # ends by itself only where no length is given
+    """The body of a client's request (WSGI), block by block.
+
+    Raises:
+        RegistryError: the client has gone.
+    """
+    if not has_body(environ):
+        return
+    given = environ.get("CONTENT_LENGTH")
+    left = int(given) if given else None
     while left != 0:
-        block: bytes = source.read(BLOCK if left is None else min(BLOCK, left))
+        try:
+            block: bytes = environ["wsgi.input"].read(min(BLOCK, left or BLOCK))
+        except OSError as error:
+            raise broken_off() from error
+        if not block and left:
+            raise broken_off()
         if not block:
             return
-        if left is not None:
-            left -= len(block)
+        left = None if left is None else left - len(block)
         yield block
 
 

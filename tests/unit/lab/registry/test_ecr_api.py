@@ -1,5 +1,6 @@
 """ECR's API and the registry have the same images."""
 
+import json
 from typing import Any
 
 import pytest
@@ -76,3 +77,43 @@ def test_policies_are_kept(ecr: Any, repository: str) -> None:
     )
     ecr.set_repository_policy(repositoryName=repository, policyText=policy)
     assert ecr.get_repository_policy(repositoryName=repository)["policyText"] == policy
+
+
+def test_an_image_without_a_tag_is_deleted_by_its_digest(
+    ecr: Any, repository: str, operator: Client
+) -> None:
+    operator.push(repository, "1", MANIFEST)
+    operator.push(repository, "1", OTHER)
+    wanted = [{"imageDigest": digest_of(MANIFEST)}, {"imageTag": "none"}]
+    answer = ecr.batch_delete_image(repositoryName=repository, imageIds=wanted)
+    assert answer["imageIds"] == [{"imageDigest": digest_of(MANIFEST)}]
+    assert [failure["failureCode"] for failure in answer["failures"]] == ["ImageNotFound"]
+
+
+def test_an_image_of_a_manifest_list_stays_until_the_list_is_deleted(
+    ecr: Any, repository: str, operator: Client
+) -> None:
+    child = digest_of(MANIFEST)
+    parent = json.dumps({"manifests": [{"digest": child}]}).encode()
+    operator.push(repository, child, MANIFEST)
+    operator.push(repository, "1", parent)
+    wanted = [{"imageDigest": child}, {"imageTag": "1"}, {"imageDigest": child}]
+    answer = ecr.batch_delete_image(repositoryName=repository, imageIds=wanted)
+    assert answer["failures"][0]["failureCode"] == "ImageReferencedByManifestList"
+    assert [gone["imageDigest"] for gone in answer["imageIds"]] == [digest_of(parent), child]
+    assert ecr.list_images(repositoryName=repository)["imageIds"] == []
+
+
+def test_a_repository_shows_its_settings_and_tags(ecr: Any, registry: str) -> None:
+    tags = [{"Key": "swarmctl:cluster", "Value": "one"}]
+    made = ecr.create_repository(
+        repositoryName="one/set",
+        imageTagMutability="IMMUTABLE",
+        imageScanningConfiguration={"scanOnPush": True},
+        tags=tags,
+    )["repository"]
+    assert ecr.list_tags_for_resource(resourceArn=made["repositoryArn"])["tags"] == tags
+    (found,) = ecr.describe_repositories(repositoryNames=["one/set"])["repositories"]
+    assert found["imageTagMutability"] == "IMMUTABLE"
+    assert found["imageScanningConfiguration"] == {"scanOnPush": True}
+    ecr.delete_repository(repositoryName="one/set")
