@@ -19,7 +19,7 @@ from typing import Any
 import docker
 from rich.console import Console
 
-from bench import discovery, kills, load_balancer, phases, predictor
+from bench import discovery, kills, load_balancer, phases, predictor, prefetch
 from bench.support import ROOT
 from swarmctl.lab.image.ensure import ensure_images
 
@@ -50,6 +50,9 @@ def main() -> None:
         results["kills"] = kills.as_json(found)
         for heartbeat, figures in found.items():
             console.print(kills.table(heartbeat, figures))
+        with tempfile.TemporaryDirectory() as work:
+            results["prefetch"] = prefetch.measure(options.kills, Path(work), console.log)
+        console.print(prefetch.table(results["prefetch"]))
     if options.discovery:
         with tempfile.TemporaryDirectory() as work:
             behind = discovery.measure(options.discovery, Path(work), console.log)

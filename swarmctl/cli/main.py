@@ -21,6 +21,7 @@ from typer.core import TyperArgument
 from typer.main import get_command
 
 from swarmctl.cli import (
+    audit,
     chaos,
     console,
     discovery,
@@ -44,6 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(status.app)
+app.add_typer(audit.app)
 app.add_typer(stack.app, name="stack")
 app.add_typer(image.app, name="image")
 app.add_typer(chaos.app, name="chaos")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
+from swarmctl.prediction.addresses import size, used
 from swarmctl.prediction.prediction import Notice, Prediction
 from swarmctl.prediction.predictor import ONE_TRANSACTION, Predictor
 from swarmctl.prediction.pulls import pull_notices
@@ -147,48 +147,23 @@ def _addresses(view: _View) -> Iterator[Notice]:
         if network.driver != "overlay":
             continue
         needed = sum(view.loss.moved.get(s.name, 0) for s in view.affected if _uses(s, network))
-        size = sum(map(_size, network.subnets))
-        if not needed or not size:
+        total = size(network)
+        if not needed or not total:
             continue
-        free = size - _used(view, network)
+        free = total - used(view.predictor.swarm, network)
         if free < needed:
             yield Notice(
                 "addresses",
                 f"network {network.name}: {needed} addresses needed, {max(0, free)} free; "
                 "tasks of a dead node keep theirs until `docker node rm`, or for 24 h",
             )
-        elif free - needed < max(needed, size // 10):
-            text = f"network {network.name}: only {free - needed} of {size} addresses stay free"
+        elif free - needed < max(needed, total // 10):
+            text = f"network {network.name}: only {free - needed} of {total} addresses stay free"
             yield Notice("addresses", text)
 
 
 def _uses(service: Service, network: Network) -> bool:
     return network.id in service.networks
-
-
-def _size(subnet: str) -> int:
-    """Addresses for tasks, services and nodes: without network, broadcast and gateway."""
-    try:
-        parsed = ipaddress.ip_network(subnet, strict=False)
-    except ValueError:
-        return 0
-    return max(0, parsed.num_addresses - 3) if parsed.version == 4 else 0
-
-
-def _used(view: _View, network: Network) -> int:
-    """Addresses in use: of unfinished tasks, virtual IPs, and one for each node with tasks."""
-    swarm = view.predictor.swarm
-    taken, nodes = set[str](), set[str]()
-    for task in swarm.tasks:
-        if task.ended:
-            continue
-        mine = {address for network_id, address in task.addresses if network_id == network.id}
-        taken |= mine
-        nodes |= {task.node_id} if mine else set()
-    taken |= {
-        address for s in swarm.services for net, address in s.virtual_ips if net == network.id
-    }
-    return len(taken) + (len(swarm.nodes) if network.ingress else len(nodes))
 
 
 def _preferences(view: _View) -> Iterator[Notice]:

@@ -30,17 +30,14 @@ def prefetch(
     timeout: Annotated[
         float, time_option("--timeout", "How long the pulls of a node may take, for example 90s.")
     ] = 120,
-    registry_auth: Annotated[
-        bool,
-        typer.Option("--with-registry-auth", help="Use this machine's Docker credentials."),
-    ] = False,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> int:
     """Pull every image of the services on every node that may have to run it.
 
     A dead node's replicas then start elsewhere without a registry. A service that names its image
-    by digest gets exactly that image.
+    by digest gets exactly that image. Credentials are this machine's (ECR, or Docker's
+    configuration); no node keeps them.
 
     Exit code: 0 every node has every image, 1 a node could not be reached or a pull failed (the
     others were served), 2 wrong input.
@@ -48,7 +45,7 @@ def prefetch(
     from swarmctl.cluster import resolve
     from swarmctl.prefetch.pull import pull_all
     from swarmctl.prefetch.survey import chosen, survey
-    from swarmctl.stack.deploy.images import local_credentials, no_credentials
+    from swarmctl.stack.deploy.images import local_credentials
 
     target = resolve(cluster, host)
     with target.failover() as connection:
@@ -60,8 +57,7 @@ def prefetch(
         for pull in found.todo:
             console.emit(f"{pull.node} would pull {pull.image} for {', '.join(pull.services)}")
         return int(Exit.FAILED if found.unreachable else Exit.OK)
-    credentials = local_credentials() if registry_auth else no_credentials
-    done = pull_all(found.todo, target.nodes(), credentials, timeout_s=timeout, note=_note)
+    done = pull_all(found.todo, target.nodes(), local_credentials(), timeout_s=timeout, note=_note)
     failed = [pulled for pulled in done if pulled.fault]
     console.emit(
         f"{len(done) - len(failed)} pulled, {found.present} already there"

@@ -1,0 +1,45 @@
+"""What ``swarmctl audit`` prints: a line for each finding."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+
+from rich.text import Text
+
+from swarmctl.audit.check import Check
+
+
+def audit_lines(checks: Iterable[Check], accepted: Collection[str] = ()) -> Text:
+    """The lines, and a sum; ``✗`` fails, ``!`` is advice, ``?`` is not known.
+
+    Args:
+        checks: all of them.
+        accepted: names of checks that do not fail.
+    """
+    listed = tuple(checks)
+    width = max((len(check.name) for check in listed), default=0)
+    return Text("\n").join([*_lines(listed, accepted, width), _sum(listed, accepted)])
+
+
+def _lines(checks: Iterable[Check], accepted: Collection[str], width: int) -> Iterator[Text]:
+    for check in checks:
+        sign, style = _sign(check, accepted)
+        line = Text.assemble((f"{sign} ", style), (f"{check.name:{width}}  ", "bold"), check.detail)
+        yield line.append(f"  → {check.remedy}", "cyan") if check.remedy else line
+
+
+def _sign(check: Check, accepted: Collection[str]) -> tuple[str, str]:
+    if check.ok is False:
+        return ("!", "yellow") if check.name in accepted else ("✗", "bold red")
+    if check.ok is None:
+        return "?", "yellow"
+    return ("!", "yellow") if check.remedy else ("✓", "green")
+
+
+def _sum(checks: Collection[Check], accepted: Collection[str]) -> Text:
+    wrong = sum(check.ok is False and check.name not in accepted for check in checks)
+    unknown = sum(check.ok is None for check in checks)
+    tail = f"; {unknown} could not be checked" if unknown else ""
+    if wrong:
+        return Text(f"{wrong} would keep it from failing over{tail}", style="bold red")
+    return Text(f"nothing found that would keep it from failing over{tail}", style="bold")
