@@ -1,11 +1,13 @@
 """Teardown removes everything that was created, and nothing else."""
 
+from typing import Any
+
 import docker
 import pytest
 
 from tests.lab.support import CLUSTER, NAME, Cluster, Lab
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_teardown_asks_first(lab: Lab, cluster: Cluster) -> None:
@@ -20,6 +22,12 @@ def test_teardown_leaves_no_resource_and_no_machine(
 ) -> None:
     """Broken: resources remain, and AWS keeps charging for them."""
     foreign = lab.ec2.create_vpc(CidrBlock="10.94.0.0/16")["Vpc"]["VpcId"]
+    others = {"swarmctl:cluster": "other", "swarmctl:owner": "discovery"}
+    stays = [target_group(lab, "others", foreign, **others), target_group(lab, "untagged", foreign)]
+    lab.playbook("provision", "-e", "load_balancer_enabled=true", "--tags", "load_balancer").ok()
+    (balancer,) = lab.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    agents = {"swarmctl:cluster": CLUSTER, "swarmctl:owner": "discovery"}
+    target_group(lab, "agents", balancer["VpcId"], **agents)
     lab.playbook("teardown", "-e", "confirm=yes").ok()
     states = {
         i["State"]["Name"]
@@ -37,14 +45,27 @@ def test_teardown_leaves_no_resource_and_no_machine(
     assert volumes == []
     for service, call, key in (
         ("elbv2", "describe_load_balancers", "LoadBalancers"),
-        ("elbv2", "describe_target_groups", "TargetGroups"),
         ("servicediscovery", "list_namespaces", "Namespaces"),
         ("iam", "list_roles", "Roles"),
         ("iam", "list_instance_profiles", "InstanceProfiles"),
     ):
         assert getattr(lab.client(service), call)()[key] == [], call
+    left = lab.client("elbv2").describe_target_groups()["TargetGroups"]
+    assert sorted(each["TargetGroupArn"] for each in left) == sorted(stays)
     machines = engine.containers.list(
         all=True, filters={"label": [f"swarmctl.lab={NAME}", "swarmctl.instance"]}
     )
     assert machines == []
     assert lab.playbook("teardown", "-e", "confirm=yes").ok().changed == 0
+    for arn in stays:
+        lab.client("elbv2").delete_target_group(TargetGroupArn=arn)
+    lab.ec2.delete_vpc(VpcId=foreign)
+
+
+def target_group(lab: Lab, name: str, vpc: str, **tags: str) -> str:
+    """Make one; returns its ARN."""
+    call: dict[str, Any] = {"Name": name, "Protocol": "HTTP", "Port": 80, "VpcId": vpc}
+    if tags:
+        call["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    made = lab.client("elbv2").create_target_group(**call)["TargetGroups"]
+    return str(made[0]["TargetGroupArn"])
