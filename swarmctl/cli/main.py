@@ -27,6 +27,7 @@ from swarmctl.cli import (
     discovery,
     image,
     lab,
+    logs,
     node,
     rebalance,
     snapshot,
@@ -51,6 +52,7 @@ app.add_typer(image.app, name="image")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(node.app, name="node")
 app.add_typer(snapshot.app)
+app.add_typer(logs.app)
 app.add_typer(rebalance.app)
 app.add_typer(discovery.app, name="discovery")
 app.add_typer(web.app)

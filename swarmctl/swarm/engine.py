@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import docker.errors
 import requests
+import urllib3.exceptions
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.ssh import ManagerError
@@ -206,6 +207,35 @@ class SwarmEngine:
         return self._swarm.ask(read)
 
 
+def stream(
+    client: SwarmClient, path: str, params: Mapping[str, str], silence_s: float
+) -> Generator[bytes]:
+    """The bytes of an answer as they arrive; closing the generator ends the request.
+
+    Args:
+        client: a manager; no other one takes over.
+        path: without the version.
+        params: the query.
+        silence_s: seconds without a byte that end it.
+
+    Raises:
+        EngineError: the Engine refuses.
+        NotNowError: nothing arrives for so long.
+        ManagerError: the connection breaks.
+    """
+    with _call(client, "GET", path, params=params, stream=True, timeout=silence_s) as answer:
+        chunks = answer.raw.stream(amt=None)
+
+        def chunk() -> bytes | None:
+            try:
+                return next(chunks, None)
+            except urllib3.exceptions.ReadTimeoutError as fault:
+                raise requests.exceptions.ReadTimeout from fault
+
+        while (found := client.ask(chunk)) is not None:
+            yield found
+
+
 def _call(
     client: SwarmClient,
     method: str,
@@ -215,6 +245,7 @@ def _call(
     params: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     stream: bool = False,
+    timeout: float = REQUEST_TIMEOUT,
 ) -> requests.Response:
     api = client.docker.api
 
@@ -225,7 +256,7 @@ def _call(
             json=body,
             params=dict(params or {}),
             headers=dict(headers or {}),
-            timeout=REQUEST_TIMEOUT,
+            timeout=timeout,
             stream=stream,
         )
         try:

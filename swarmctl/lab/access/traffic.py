@@ -22,6 +22,7 @@ SERVICES = (
     "ecr",
     "elasticloadbalancing",
     "iam",
+    "logs",
     "registry",  # of ECR: what Docker asks, apart from the API
     "route53",
     "servicediscovery",

@@ -1,0 +1,151 @@
+"""``swarmctl logs``: the lines of all replicas, from wherever they are kept."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from swarmctl.cli import completion, console
+from swarmctl.cli.options import ClusterOption, Format, HostOption
+from swarmctl.errors import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from swarmctl.logs.line import Line
+
+app = typer.Typer()
+
+DEFAULT_TAIL = 100
+
+
+def _since(text: str | datetime) -> datetime:
+    """A moment: RFC 3339, or how long ago."""
+    from swarmctl.cli.options import parse_seconds
+    from swarmctl.reading.times import parse_time
+
+    with suppress(ValueError):
+        return parse_time(str(text))
+    return datetime.now(UTC) - timedelta(seconds=parse_seconds(str(text)))
+
+
+def _tail(text: str | int) -> int:
+    """A number of lines; -1 for all."""
+    if text in ("all", -1):
+        return -1
+    if not str(text).isdecimal():
+        raise typer.BadParameter(f"{text!r} is neither a number nor all")
+    return int(text)
+
+
+@app.command()
+def logs(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="SERVICE",
+            help="A service; or a stack, for all its services.",
+            autocompletion=completion.services,
+        ),
+    ],
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            parser=_since,
+            help="From this moment on (2026-11-28T13:00:00Z), or from so long ago (10m).",
+        ),
+    ] = None,
+    tail: Annotated[
+        int | None,
+        typer.Option(
+            "--tail",
+            "-n",
+            metavar="N|all",
+            parser=_tail,
+            help=f"Only the last N lines of all replicas together.  [default: {DEFAULT_TAIL}; all "
+            "with --since]",
+        ),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.")
+    ] = False,
+    task: Annotated[
+        str,
+        typer.Option(
+            "--task", metavar="ID", help="Only this task; the beginning of its id will do."
+        ),
+    ] = "",
+    node: Annotated[
+        str,
+        typer.Option(
+            "--node",
+            metavar="NODE",
+            help="Only what was written on this node.",
+            autocompletion=completion.nodes,
+        ),
+    ] = "",
+    format_: Annotated[
+        Literal[Format.TEXT, Format.JSON],
+        typer.Option("--format", help="Output format. json: one object on each line."),
+    ] = Format.TEXT,
+    cluster: ClusterOption = None,
+    host: HostOption = None,
+) -> int:
+    """Show what the replicas of a service have written, merged by time.
+
+    Lines of tasks with the log driver awslogs are read from CloudWatch Logs, also those of tasks
+    that died with their node; other lines are read from the nodes, through a manager. What cannot
+    be read is named.
+
+    Exit code: 0 all was read, 1 something could not be read (the rest is shown), 2 wrong input.
+    """
+    from swarmctl.cloud.logs import Logs
+    from swarmctl.cluster import resolve
+    from swarmctl.logs.follow import Follower
+    from swarmctl.logs.read import read
+    from swarmctl.logs.where import Chosen
+    from swarmctl.prefetch.survey import chosen as services_of
+    from swarmctl.swarm.node import find_node
+
+    target = resolve(cluster, host)
+    regions: dict[str, Logs] = {}
+
+    def region(name_: str) -> Logs:
+        return regions.setdefault(name_, Logs(region=name_ or None))
+
+    last = (None if since else DEFAULT_TAIL) if tail is None else None if tail < 0 else tail
+    begin = datetime.now(UTC)
+    with target.connect() as client:
+        swarm = client.snapshot()
+        services = services_of(swarm, [name])
+        wanted = Chosen(task, find_node(swarm.nodes, node).hostname if node else "")
+        found = read(client, region, swarm, services, wanted, since=since, tail=last)
+    show = _printer(format_ is Format.JSON, [line.replica for line in found.lines])
+    for line in found.lines:
+        show(line)
+    for words in found.missing:
+        console.error(words)
+    if follow:
+        follower = Follower(target.endpoints, region, services, wanted, console.note)
+        earliest = found.lines[0].at if found.lines else since or begin
+        with suppress(KeyboardInterrupt):  # the way to end it
+            for line in follower.lines(swarm, begin, found.lines, earliest):
+                show(line)
+    return int(Exit.FAILED if found.missing else Exit.OK)
+
+
+def _printer(as_json: bool, replicas: list[str]) -> Callable[[Line], None]:
+    from swarmctl.logs.line import as_data
+
+    if as_json:
+        return lambda line: console.emit(json.dumps(as_data(line), ensure_ascii=False))
+    from swarmctl.cli.show.logs import Painter
+
+    painter = Painter(replicas)
+    return lambda line: console.out().print(painter.text(line), soft_wrap=True)
