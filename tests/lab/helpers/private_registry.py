@@ -41,6 +41,11 @@ class PrivateRegistry:
     image: str
     password: str
     docker_config: Path
+    container: Container
+
+    def stop(self) -> None:
+        """From now on it answers nobody."""
+        self.container.stop(timeout=1)
 
 
 @contextmanager
@@ -91,7 +96,7 @@ def private_registry(
             assert done.returncode == 0, done.stderr
         entry = base64.b64encode(f"{USER}:{password}".encode()).decode()
         (folder / "config.json").write_text(json.dumps({"auths": {host: {"auth": entry}}}))
-        yield PrivateRegistry(f"{host}/team/httpd:1", password, folder)
+        yield PrivateRegistry(f"{host}/team/httpd:1", password, folder, container)
     finally:
         for node in nodes:
             lab.ssh(node, f"sudo rm -rf /etc/docker/certs.d/{host}")
