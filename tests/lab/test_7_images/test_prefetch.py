@@ -84,6 +84,9 @@ def deployed(
     """The stack from a private registry; its idle worker does not have the image."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
     with private_registry(lab, engine, tmp_path) as registry:
+        name = registry.image.rpartition(":")[0]
+        for node in WORKERS:  # an earlier test may have pulled it
+            lab.ssh(node, f"docker image ls -q {name} | xargs -r docker image rm --force")
         known = Lab({**lab.env, "DOCKER_CONFIG": str(registry.docker_config)}, lab.ec2)
         compose = tmp_path / "docker-compose.yml"
         compose.write_text(COMPOSE.format(image=registry.image))
@@ -110,7 +113,7 @@ def test_prefetched_replicas_come_back_while_the_registry_is_stopped(
     assert deployed.audit() == (0, [])
     for node in WORKERS:
         found = deployed.lab.ssh(
-            node, f"sudo grep -rls {deployed.registry.password} /root /home /etc /run /tmp"
+            node, f"sudo grep -rls {deployed.registry.password} /root /home /etc /tmp /dev/shm"
         )
         assert found.stdout == ""
 
