@@ -86,7 +86,10 @@ def deployed(
     with private_registry(lab, engine, tmp_path) as registry:
         name = registry.image.rpartition(":")[0]
         for node in WORKERS:  # an earlier test may have pulled it
-            lab.ssh(node, f"docker image ls -q {name} | xargs -r docker image rm --force")
+            names = (
+                f"docker image ls --digests --format '{{{{.Repository}}}}@{{{{.Digest}}}}' {name}"
+            )
+            lab.ssh(node, f"{names} | xargs -r docker image rm")
         known = Lab({**lab.env, "DOCKER_CONFIG": str(registry.docker_config)}, lab.ec2)
         compose = tmp_path / "docker-compose.yml"
         compose.write_text(COMPOSE.format(image=registry.image))
