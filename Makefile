@@ -75,7 +75,7 @@ tour: up ## After make demo: three services behind a load balancer, names, a kil
 	bash -euo pipefail -c "$$(awk -f docs/walk.awk docs/tour.md)"
 
 .PHONY: test
-test: lint unit lab-test molecule ## Run all checks and tests, on a real Swarm too
+test: lint unit browser-test lab-test molecule ## Run all checks and tests, on a real Swarm too
 
 .PHONY: lint
 lint: $(READY) ## Run ruff, mypy, yamllint, ansible-lint, shellcheck
@@ -89,6 +89,23 @@ lint: $(READY) ## Run ruff, mypy, yamllint, ansible-lint, shellcheck
 .PHONY: unit
 unit: $(READY) ## Run the tests that need no Engine
 	pytest tests/unit -n auto
+
+.PHONY: browser
+browser: ## Install a browser for browser-test and screenshots, if there is none (as root, Debian)
+	@for name in chromium chromium-browser google-chrome; do
+	  if command -v "$$name" >/dev/null; then exit 0; fi
+	done
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+	  echo 'error: the tests of the page need Chromium or Chrome, and there is none on PATH' >&2
+	  echo 'hint: sudo apt-get install --no-install-recommends chromium (Debian), or Chrome; then repeat' >&2
+	  exit 1
+	fi
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends chromium
+
+.PHONY: browser-test
+browser-test: $(READY) browser ## Run the tests of the page in a real browser, on a simulated Swarm
+	pytest tests/browser
 
 .PHONY: lab-test
 lab-test: doctor ## Run the tests on a real Swarm, in the tests' own lab
