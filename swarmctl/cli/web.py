@@ -55,6 +55,7 @@ def web(
         password=read_password(password_file) if password_file else "",
         interval=interval,
         runs=runs_dir,
+        cluster=cluster or "",
     )
 
     def ready(url: str) -> None:

@@ -7,14 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from swarmctl.discovery.as_json import as_json as catalogue_as_json
+from swarmctl.discovery.catalogue import catalogue
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.prediction import Predictor
 from swarmctl.prediction.each import each
 from swarmctl.prediction.lost_nodes import lost_nodes
 from swarmctl.prediction.predict import predict
 from swarmctl.prediction.record import each_as_json, record
+from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.overview import as_json, overview
 from swarmctl.web.app import Ask, Query
+from swarmctl.web.balancer import Balancer
+from swarmctl.web.findings import Findings
 from swarmctl.web.poller import Poller
 from swarmctl.web.runs import one_run, run_list
 from swarmctl.web.source import Source
@@ -23,21 +28,34 @@ from swarmctl.web.source import Source
 FRESH_S = 3.0
 
 
-def answers(source: Source, poller: Poller, runs: Path) -> Mapping[str, Ask]:
+def answers(source: Source, poller: Poller, balancer: Balancer, runs: Path) -> Mapping[str, Ask]:
     """The answers by path; see :mod:`swarmctl.web.app`.
 
     Args:
         source: of predictions, which need more than the page.
         poller: of the page.
+        balancer: of the services' URLs.
         runs: the directory of ``swarmctl chaos``.
     """
 
-    def swarm(_: Query) -> dict[str, Any]:
+    findings = Findings(source.checks)
+
+    def now() -> tuple[Swarm, str]:
         reading = poller.fresh(FRESH_S)
         if reading.swarm is None or reading.fault:
             raise SwarmctlError(reading.fault or "no manager has answered yet")
-        view = overview(reading.swarm, source.machines_now())
-        return as_json(view, cluster=source.cluster, manager=reading.manager)
+        return reading.swarm, reading.manager
+
+    def swarm(_: Query) -> dict[str, Any]:
+        found, manager = now()
+        view = overview(found, source.machines_now())
+        return as_json(view, cluster=source.cluster, manager=manager)
+
+    def discovery(_: Query) -> dict[str, Any]:
+        found = catalogue(now()[0])
+        behind = balancer.ask(found.routes)
+        body = catalogue_as_json(found, found.endpoints, behind.urls)
+        return {**body, "targets": behind.health, "fault": behind.fault}
 
     def what_if(query: Query) -> dict[str, Any]:
         lose, zone = query.values.get("lose", []), query.first("az")
@@ -48,6 +66,8 @@ def answers(source: Source, poller: Poller, runs: Path) -> Mapping[str, Ask]:
 
     return {
         "/api/swarm": swarm,
+        "/api/discovery": discovery,
+        "/api/findings": lambda _: findings.ask(),
         "/api/predict": what_if,
         "/api/each": lambda _: each_as_json(each(Predictor(source.whole()))),
         "/api/runs": lambda _: run_list(runs),

@@ -4,6 +4,8 @@
 ``/``                   the page; its files are under ``/static``
 ``/api/swarm``          what ``swarmctl status --format json`` prints
 ``/api/events``         server-sent events: a snapshot, then differences
+``/api/discovery``      as ``discovery list --format json``, with the health of targets
+``/api/findings``       as ``audit --format json``; at most every 10 s anew
 ``/api/predict``        ``?lose=NODE&lose=…`` or ``?az=ZONE``: as ``chaos predict``
 ``/api/each``           as ``chaos predict --each``
 ``/api/runs``, ``/ID``  the runs of ``swarmctl chaos``, and one of them

@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,12 +36,14 @@ class Options:
         password: ``""`` for none.
         interval: seconds between two snapshots.
         runs: the directory of ``swarmctl chaos``.
+        cluster: whose load balancer; ``""`` for none.
     """
 
     place: Place
     password: str
     interval: float
     runs: Path
+    cluster: str = ""
 
 
 def check(place: Place, password: str) -> None:
@@ -90,11 +92,14 @@ def serve(
         SwarmctlError: the port is taken, the libraries are missing, or no manager answers the first
             time.
     """
+    from swarmctl.cluster import named
+
     require_extra("discovery", "the HTTP server", "starlette", "uvicorn")
     check(options.place, options.password)
     with ExitStack() as ends:
         bound = ends.enter_context(listen_tcp(options.place, "--port"))
         source = ends.enter_context(WebSource(resolve(), resolve))
+        options = replace(options, cluster=named(source.target, options.cluster or None))
         events = SwarmEvents(source.target.endpoints)
         ends.callback(events.close)
         ends.enter_context(running(bound, source, options, events.wait))
@@ -118,6 +123,7 @@ def running(
 
     from swarmctl.web.answers import answers
     from swarmctl.web.app import make_app
+    from swarmctl.web.balancer import Balancer
     from swarmctl.web.feed import Feed
     from swarmctl.web.poller import Poller
 
@@ -135,7 +141,7 @@ def running(
         ends.callback(poller.close)
         app = make_app(
             feed,
-            answers(source, poller, options.runs),
+            answers(source, poller, Balancer(options.cluster), options.runs),
             poller.want,
             password=options.password,
             loopback=options.place.loopback,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+from swarmctl.audit.check import Check
 from swarmctl.discovery.source import LiveSource
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
@@ -50,6 +51,10 @@ class Source(Protocol):
         """The instances, asked for now; as last seen if EC2 does not answer."""
         ...
 
+    def checks(self) -> Sequence[Check]:
+        """What ``swarmctl audit`` finds now; raises ``SwarmctlError`` when no manager answers."""
+        ...
+
 
 class WebSource(LiveSource):
     """A Swarm that stays reachable, with its instances."""
@@ -86,6 +91,13 @@ class WebSource(LiveSource):
         """See :class:`Source`."""
         self._ask()
         return self._instances or self.target.instances
+
+    def checks(self) -> tuple[Check, ...]:
+        """See :class:`Source`."""
+        from swarmctl.audit.audit import audit
+        from swarmctl.audit.gather import Wanted, gather
+
+        return audit(gather(self.target, Wanted()))
 
     def _ask(self) -> None:
         if self.target.cloud is not None:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, TimeoutError
 
 BOXES = """() => [...document.querySelectorAll('svg.swarm .task')].map(box => ({
   id: box.dataset.id, state: box.classList[1], label: box.getAttribute('aria-label'),
@@ -34,7 +35,10 @@ def opened(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     page.on("request", asked)
     try:
         page.goto(url)
-        page.wait_for_selector("svg.swarm .task, svg.chart, table, .problem, svg.swarm .node")
+        try:
+            page.wait_for_selector("svg.swarm .task, svg.chart, table, .problem, svg.swarm .node")
+        except TimeoutError:
+            pytest.fail(f"nothing is drawn: {page.inner_text('body')!r}, {faults}")
         yield page
     finally:
         context.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from swarmctl.swarm.model import Port
 from tests.browser.support import boxes, opened, settled
 from tests.unit.web.simulated import Simulated, killed, served, swarm, task
 
@@ -114,6 +115,19 @@ def test_services_say_where_they_serve(browser: Browser, source: Simulated, url:
         expect(page.locator("tbody tr").first).to_contain_text("4/4")
         source.found = replace(source.found, tasks=source.found.tasks[1:])
         expect(page.locator("tbody tr").first).to_contain_text("3/4")
+
+
+def test_services_say_their_names_and_findings_what_fails(
+    browser: Browser, source: Simulated, url: str
+) -> None:
+    first, *rest = source.found.services
+    with_port = replace(first, ports=(Port("tcp", 80, 8080, "ingress"),))
+    source.found = replace(source.found, services=(with_port, *rest))
+    with opened(browser, url + "#services") as page:
+        expect(page.get_by_role("row").nth(1)).to_contain_text("part0 (5 endpoints)")
+        page.get_by_role("link", name="Findings").click()
+        expect(page.get_by_role("row").nth(1)).to_contain_text("✗ fails")
+        expect(page.locator("main")).to_contain_text("1 could not be checked")
 
 
 def test_hostile_names_are_texts_in_every_view(

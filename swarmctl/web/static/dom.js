@@ -38,4 +38,20 @@ export async function ask(address) {
   return body;
 }
 
+// A table whose first column names the row. On a phone each row becomes a card (style.css); then the
+// roles say that it still is a table. A cell is a text, an element, or {class, parts}.
+export function table(heads, rows) {
+  const head = h('tr', { role: 'row' }, ...heads.map((each) => h('th', { scope: 'col', role: 'columnheader' }, each)));
+  const cell = (content, column) => {
+    const { class: kind = null, parts = [content] } = content?.parts ? content : {};
+    const found = h(column ? 'td' : 'th', { class: kind, role: column ? 'cell' : 'rowheader', 'data-head': heads[column] }, ...parts);
+    if (!column) found.setAttribute('scope', 'row');
+    return found;
+  };
+  return h('div', { class: 'scroll' }, h('table', { role: 'table' },
+    h('thead', { role: 'rowgroup' }, head),
+    h('tbody', { role: 'rowgroup' }, ...rows.map((row) =>
+      h('tr', { role: 'row', class: row.class || null }, ...row.cells.map(cell))))));
+}
+
 export const problem = (fault) => h('p', { class: 'problem', role: 'alert' }, fault.message);

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from swarmctl.audit.check import Check
 from swarmctl.discovery.listeners.sockets import Place, listen_tcp
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Service, Swarm, Task
@@ -113,6 +114,15 @@ class Simulated:
         return ()
 
     machines_now = machines
+
+    def checks(self) -> tuple[Check, ...]:
+        """One of each kind; as of a real audit, it fails with the Swarm."""
+        self.snapshot()
+        return (
+            Check("managers", True, "1 of 1 answers"),
+            Check("capacity", False, "wkr2 may not be lost", "swarmctl chaos predict --each"),
+            Check("disk", None, "wkr3 does not answer"),
+        )
 
 
 @contextmanager

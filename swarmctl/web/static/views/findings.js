@@ -1,17 +1,20 @@
-// What would keep this Swarm from failing over.
-import { ask, h, name, problem } from '../dom.js';
+// What would keep this Swarm from failing over: swarmctl audit.
+import { ask, h, name, problem, table } from '../dom.js';
 
 export const title = 'Findings';
 
+const HEADS = ['check', 'result', 'found'];
+
 export function create(root) {
-  const place = h('div', {});
+  const place = h('div', { 'aria-live': 'polite' });
   const button = h('button', { type: 'button', onclick: load }, 'Look again');
-  root.append(h('h2', {}, 'Will it fail over at night?'), button, place);
+  root.append(h('h2', {}, 'Would it still fail over at 3 a.m.?'),
+    h('p', {}, 'The same as text: ', h('code', {}, 'swarmctl audit'), '. ', button), place);
   let over = false;
 
   async function load() {
     button.disabled = true;
-    place.replaceChildren(h('p', { role: 'status' }, 'looking at every node …'));
+    place.replaceChildren(h('p', {}, 'looking at every node …'));
     try {
       const found = await ask('api/findings');
       if (!over) place.replaceChildren(...shown(found));
@@ -24,14 +27,24 @@ export function create(root) {
   return { update() {}, end() { over = true; } };
 }
 
-function shown(found) {
-  const bad = found.checks.filter((check) => !check.ok);
-  const rows = [...bad, ...found.checks.filter((check) => check.ok)].map((check) => h('tr', {},
-    h('th', { scope: 'row' }, name(check.name)),
-    h('td', { class: check.ok ? 'good' : 'bad' }, check.ok ? 'ok' : 'no'),
-    h('td', {}, name(check.detail), check.remedy ? h('p', {}, h('code', {}, name(check.remedy))) : null)));
+// As the command: what is ok but has a remedy is advice.
+function result(check) {
+  if (check.ok === false) return { rank: 0, class: 'bad', word: '✗ fails' };
+  if (check.ok === null) return { rank: 1, class: 'warn', word: '? not known' };
+  return check.remedy ? { rank: 2, class: 'warn', word: '! advice' } : { rank: 3, class: 'good', word: '✓ ok' };
+}
+
+function shown({ checks, as_of: asOf }) {
+  const rated = checks.map((check) => ({ ...check, result: result(check) })).sort((a, b) => a.result.rank - b.result.rank);
+  const bad = rated.filter((check) => check.ok === false).length;
+  const unknown = rated.filter((check) => check.ok === null).length;
+  const words = bad ? `${bad} would keep it from failing over` : 'Nothing found that would keep it from failing over';
   return [
-    h('p', { class: bad.length ? 'bad' : 'good' }, bad.length ? `${bad.length} of ${found.checks.length} checks fail.` : `All ${found.checks.length} checks pass.`),
-    h('div', { class: 'scroll' }, h('table', {}, h('tbody', {}, ...rows))),
+    h('p', { class: bad ? 'bad' : 'good' }, `${words}${unknown ? `; ${unknown} could not be checked` : ''}.`,
+      h('span', { class: 'soft' }, ` As of ${new Date(asOf * 1000).toLocaleTimeString()}.`)),
+    table(HEADS, rated.map((check) => ({ cells: [
+      name(check.name),
+      { class: check.result.class, parts: [check.result.word] },
+      { parts: [name(check.detail), check.remedy ? h('p', {}, h('code', {}, name(check.remedy))) : null] }] }))),
   ];
 }

@@ -1,5 +1,5 @@
 // The runs of swarmctl chaos; one in progress is followed, two can be seen side by side.
-import { ask, h, name, problem, s } from '../dom.js';
+import { ask, h, name, problem, s, table } from '../dom.js';
 
 export const title = 'Runs';
 
@@ -7,7 +7,7 @@ const AGAIN_MS = 1000;
 const seconds = (value) => (value == null ? '–' : `${value.toFixed(1)} s`);
 
 export function create(root) {
-  const list = h('div', { class: 'scroll' });
+  const list = h('div', {});
   const shown = h('div', { class: 'side' });
   root.append(
     h('h2', { class: 'hidden' }, 'Runs'),
@@ -22,7 +22,7 @@ export function create(root) {
     try {
       const found = await ask('api/runs');
       if (over) return;
-      list.replaceChildren(...table(found, ids));
+      list.replaceChildren(...listed(found, ids));
       const runs = await Promise.all(ids.map((id) => ask(`api/runs/${encodeURIComponent(id)}`)));
       if (over) return;
       const frame = { services: names(runs), limits: limits(runs) };
@@ -45,19 +45,16 @@ export function create(root) {
   };
 }
 
-const HEADS = ['run', 'fault', 'targets', 'outcome', 'Down', 'healthy', 'probes lost', ''];
+const HEADS = ['run', 'fault', 'targets', 'outcome', 'Down', 'healthy', 'probes lost', 'compare'];
 
-function table(found, ids) {
-  const rows = found.runs.map((run) => h('tr', {},
-    h('th', { scope: 'row' }, h('a', { href: `#runs/${run.id}` }, run.id)),
-    h('td', {}, run.fault), h('td', {}, name(run.targets.join(', '))),
-    h('td', { class: { held: 'good', refuted: 'bad' }[run.outcome] || 'warn' }, run.outcome || 'in progress'),
-    h('td', {}, seconds(run.phases.t_down)), h('td', {}, seconds(run.phases.t_healthy)),
-    h('td', {}, run.probes ? `${run.lost}/${run.probes}` : '–'),
-    h('td', {}, ids.length && ids[0] !== run.id
-      ? h('a', { href: `#runs/${ids[0]}/${run.id}` }, 'beside') : null)));
-  const parts = [h('table', {}, h('thead', {}, h('tr', {}, ...HEADS.map((head) => h('th', { scope: 'col' }, head)))),
-    h('tbody', {}, ...rows))];
+function listed(found, ids) {
+  const rows = found.runs.map((run) => ({ cells: [
+    h('a', { href: `#runs/${run.id}` }, run.id), run.fault, name(run.targets.join(', ')),
+    { class: { held: 'good', refuted: 'bad' }[run.outcome] || 'warn', parts: [run.outcome || 'in progress'] },
+    seconds(run.phases.t_down), seconds(run.phases.t_healthy),
+    run.probes ? `${run.lost}/${run.probes}` : '–',
+    ids.length && ids[0] !== run.id ? h('a', { href: `#runs/${ids[0]}/${run.id}` }, `beside ${ids[0]}`) : ''] }));
+  const parts = [table(HEADS, rows)];
   if (!found.runs.length) parts.unshift(h('p', {}, 'There is no run in ', name(found.directory), '.'));
   return [...parts, ...found.left_out.map((text) => h('p', { class: 'warn' }, name(text)))];
 }

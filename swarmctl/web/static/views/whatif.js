@@ -1,5 +1,5 @@
 // The predictor's answer, drawn into the same picture: choose nodes or a zone to lose.
-import { ask, h, name, problem } from '../dom.js';
+import { ask, h, name, problem, table } from '../dom.js';
 import { Picture } from '../picture.js';
 
 export const title = 'What if';
@@ -9,7 +9,7 @@ export function create(root, store) {
   const zones = h('span', { class: 'zones' });
   const words = h('div', { class: 'answer', role: 'status' });
   const place = h('div', { class: 'picture' });
-  const risks = h('div', { class: 'scroll' });
+  const risks = h('div', {});
   root.append(
     h('h2', {}, 'What happens if these nodes die?'),
     h('p', {}, 'Choose nodes in the picture, or a zone: ', zones,
@@ -60,7 +60,7 @@ export function create(root, store) {
     risks.replaceChildren(h('p', {}, 'predicting …'));
     try {
       const found = await ask('api/each');
-      risks.replaceChildren(table(found.nodes));
+      risks.replaceChildren(riskTable(found.nodes));
     } catch (fault) {
       risks.replaceChildren(problem(fault));
     }
@@ -132,13 +132,11 @@ function sentences(found) {
 
 const HEADS = ['node', 'role', 'tasks', 'replaced', 'no node for', 'not replaced', 'only here', 'data stays'];
 
-function table(risks) {
+function riskTable(risks) {
   const list = (counts) => Object.entries(counts).map(([service, count]) => `${service} ${count}`).join(', ');
-  return h('table', {},
-    h('thead', {}, h('tr', {}, ...HEADS.map((head) => h('th', { scope: 'col' }, head)))),
-    h('tbody', {}, ...risks.map((risk) => h('tr', { class: risk.affordable ? '' : 'bad' },
-      h('th', { scope: 'row' }, name(risk.node)),
-      h('td', {}, risk.quorum ? risk.role : `${risk.role}: no majority without it`),
-      ...[risk.tasks, risk.moved, list(risk.pending), list(risk.gone), risk.down.join(', '), risk.left_behind.join(', ')]
-        .map((cell) => h('td', {}, name(String(cell))))))));
+  return table(HEADS, risks.map((risk) => ({ class: risk.affordable ? '' : 'bad', cells: [
+    name(risk.node),
+    risk.quorum ? risk.role : `${risk.role}: no majority without it`,
+    ...[risk.tasks, risk.moved, list(risk.pending), list(risk.gone), risk.down.join(', '), risk.left_behind.join(', ')]
+      .map((cell) => name(String(cell)))] })));
 }

@@ -1,0 +1,110 @@
+"""What is asked for beside the stream: discovery, the load balancer, findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+
+from swarmctl.audit.check import Check
+from swarmctl.cloud.load_balancer import ElbApi
+from swarmctl.discovery.as_json import as_json
+from swarmctl.discovery.catalogue import catalogue
+from swarmctl.discovery.edition import Edition
+from swarmctl.swarm.model import Port
+from swarmctl.web.balancer import Balanced, Balancer
+from swarmctl.web.findings import AGAIN_S, Findings
+from tests.unit.load_balancer.balanced import CLUSTER, World, edition, http, runs
+from tests.unit.web.simulated import Simulated, served, swarm
+
+SECONDS = 10
+
+
+@pytest.fixture
+def source() -> Simulated:
+    return Simulated(swarm(nodes=4, services=2, replicas=3))
+
+
+@pytest.fixture
+def url(source: Simulated, tmp_path: Path) -> Iterator[str]:
+    with served(source, tmp_path) as found:
+        yield found
+
+
+def test_names_are_those_of_discovery_list(url: str, source: Simulated) -> None:
+    first, *rest = source.found.services
+    with_port = replace(first, ports=(Port("tcp", 80, 8080, "ingress"),))
+    source.found = replace(source.found, services=(with_port, *rest))
+    found = requests.get(f"{url}api/discovery", timeout=SECONDS).json()
+    listed = catalogue(source.found)
+    assert found["endpoints"] == as_json(listed, listed.endpoints, {})["endpoints"] != []
+    assert (found["urls"], found["targets"], found["fault"]) == ({}, {}, "")
+
+
+@pytest.fixture
+def balanced() -> tuple[World, Edition]:
+    """A service with two targets, behind a load balancer."""
+    world = World()
+    tasks = [runs("auth", "wkr_1", 32768), runs("auth", "wkr_2", 32769, 2)]
+    wanted = edition([http("auth", "/auth/*")], tasks)
+    world.listener.publish(wanted)
+    return world, wanted
+
+
+def balancer(world: World, cluster: str = CLUSTER) -> Balancer:
+    return Balancer(cluster, ElbApi(world.elb.client, lambda _: None), lambda: world.now)
+
+
+def test_the_health_of_targets_is_as_the_load_balancer_has_it_some_seconds_later(
+    balanced: tuple[World, Edition],
+) -> None:
+    world, wanted = balanced
+    asked, routes = balancer(world), wanted.catalogue.routes
+    (group,) = world.elb.groups.values()
+    group.targets |= dict.fromkeys(group.targets, "healthy")
+    assert asked.ask(routes).health == {"auth": {"healthy": 2}}
+    assert [
+        url.partition("://")[2].partition("/")[2] for url in asked.ask(routes).urls["auth"]
+    ] == ["auth/"]
+    group.targets |= {next(iter(group.targets)): "unhealthy"}
+    assert asked.ask(routes).health == {"auth": {"healthy": 2}}, "asked again at once"
+    world.now += 10
+    assert asked.ask(routes).health == {"auth": {"healthy": 1, "unhealthy": 1}}
+
+
+def test_without_a_cluster_or_routes_nothing_is_asked(balanced: tuple[World, Edition]) -> None:
+    world, wanted = balanced
+    before = len(world.elb.calls)
+    assert balancer(world, "").ask(wanted.catalogue.routes) == Balanced()
+    assert balancer(world).ask(()) == Balanced()
+    assert len(world.elb.calls) == before
+
+
+def test_findings_are_those_of_the_audit(url: str, source: Simulated) -> None:
+    found = requests.get(f"{url}api/findings", timeout=SECONDS).json()
+    assert [(check["name"], check["ok"]) for check in found["checks"]] == [
+        ("managers", True), ("capacity", False), ("disk", None),
+    ]  # fmt: skip
+    assert found["as_of"] > 0
+
+
+def test_an_audit_without_a_manager_is_an_error_in_words(url: str, source: Simulated) -> None:
+    source.fault = "no manager answers"
+    answer = requests.get(f"{url}api/findings", timeout=SECONDS)
+    assert (answer.status_code, answer.json()["error"]) == (503, "no manager answers")
+
+
+def test_viewers_share_an_audit_that_is_recent() -> None:
+    now, audits = [0.0], []
+
+    def checks() -> tuple[Check, ...]:
+        audits.append(now[0])
+        return ()
+
+    findings = Findings(checks, lambda: now[0])
+    for now[0] in (0.0, 1.0, AGAIN_S):
+        findings.ask()
+    assert audits == [0.0, AGAIN_S]
