@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, TimeoutError
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 BOXES = """() => [...document.querySelectorAll('svg.swarm .task')].map(box => ({
   id: box.dataset.id, state: box.classList[1], label: box.getAttribute('aria-label'),
@@ -35,10 +34,8 @@ def opened(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     page.on("request", asked)
     try:
         page.goto(url)
-        try:
-            page.wait_for_selector("svg.swarm .task, svg.chart, table, .problem, svg.swarm .node")
-        except TimeoutError:
-            pytest.fail(f"nothing is drawn: {page.inner_text('body')!r}, {faults}")
+        drawn = page.locator("svg.swarm .task, svg.chart, table, .problem, svg.swarm .node")
+        expect(drawn.first, f"script errors: {faults}").to_be_visible(timeout=30_000)
         yield page
     finally:
         context.close()

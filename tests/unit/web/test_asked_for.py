@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,8 @@ def test_names_are_those_of_discovery_list(url: str, source: Simulated) -> None:
     source.found = replace(source.found, services=(with_port, *rest))
     found = requests.get(f"{url}api/discovery", timeout=SECONDS).json()
     listed = catalogue(source.found)
-    assert found["endpoints"] == as_json(listed, listed.endpoints, {})["endpoints"] != []
+    expected = json.loads(json.dumps(as_json(listed, listed.endpoints, {})))
+    assert found["endpoints"] == expected["endpoints"] != []
     assert (found["urls"], found["targets"], found["fault"]) == ({}, {}, "")
 
 
@@ -66,9 +68,8 @@ def test_the_health_of_targets_is_as_the_load_balancer_has_it_some_seconds_later
     (group,) = world.elb.groups.values()
     group.targets |= dict.fromkeys(group.targets, "healthy")
     assert asked.ask(routes).health == {"auth": {"healthy": 2}}
-    assert [
-        url.partition("://")[2].partition("/")[2] for url in asked.ask(routes).urls["auth"]
-    ] == ["auth/"]
+    (link,) = asked.ask(routes).urls["auth"]
+    assert link.endswith("/auth/")
     group.targets |= {next(iter(group.targets)): "unhealthy"}
     assert asked.ask(routes).health == {"auth": {"healthy": 2}}, "asked again at once"
     world.now += 10
@@ -77,10 +78,10 @@ def test_the_health_of_targets_is_as_the_load_balancer_has_it_some_seconds_later
 
 def test_without_a_cluster_or_routes_nothing_is_asked(balanced: tuple[World, Edition]) -> None:
     world, wanted = balanced
-    before = len(world.elb.calls)
+    before = world.elb.calls.total()
     assert balancer(world, "").ask(wanted.catalogue.routes) == Balanced()
     assert balancer(world).ask(()) == Balanced()
-    assert len(world.elb.calls) == before
+    assert world.elb.calls.total() == before
 
 
 def test_findings_are_those_of_the_audit(url: str, source: Simulated) -> None:
