@@ -17,7 +17,7 @@ class _Quiet(WSGIRequestHandler):
     def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is http.server's
         """Log an error that is none of an idle connection, or of an Engine that tries TLS first."""
         text = format % args
-        if "TimeoutError" not in text and "Bad request version" not in text:
+        if "TimeoutError" not in text and not text.startswith("code 400, message Bad "):
             super().log_error(format, *args)
 
 

@@ -86,8 +86,8 @@ def _ecr(call: Call, account: str) -> Iterator[str]:
     if arn := call.parameters.get("resourceArn"):
         yield str(arn)
         return
-    name = call.parameters.get("repositoryName")
-    for repository in [name] if name else call.parameters.get("repositoryNames") or ["*"]:
+    name, names = (call.parameters.get(f"repositoryName{s}") for s in ("", "s"))
+    for repository in [name] if name else names if isinstance(names, list) and names else ["*"]:
         yield f"arn:aws:ecr:{call.region}:{account}:repository/{repository}"
 
 

@@ -52,6 +52,16 @@ class Limits:
             self.room -= size
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One request that may be served."""
+
+    environ: dict[str, Any]
+    start_response: Any
+    token: Token
+    wanted: Wanted
+
+
 @dataclass(slots=True)
 class Gateway:
     """A WSGI application."""
@@ -71,10 +81,10 @@ class Gateway:
             token = self.tokens.check(str(environ.get("HTTP_AUTHORIZATION", "")))
             self._admit(token, wanted)
             if not wanted.repository:
-                return _welcome(start_response)
+                return _json(start_response, {})
             if self.upstream is None:
                 raise unavailable("the lab has no registry")
-            return self._serve(environ, start_response, token, wanted, self.upstream)
+            return self._serve(_Request(environ, start_response, token, wanted), self.upstream)
         except RegistryError as error:
             return error.answer(start_response)
 
@@ -87,7 +97,7 @@ class Gateway:
             "expiresAt": token.ends,
             "proxyEndpoint": f"http://{self.address}" if self.address else f"https://{name}",
         }
-        return {"authorizationData": [data for _ in call.parameters.get("registryIds") or (0,)]}
+        return {"authorizationData": [data]}
 
     def _admit(self, token: Token, wanted: Wanted) -> None:
         """Count the request, and judge it as the API would judge the same call."""
@@ -110,62 +120,48 @@ class Gateway:
                 raise RegistryError(403, "DENIED", error.message) from error
             images.repository(self.account, token.region, wanted.repository)
 
-    def _serve(
-        self,
-        environ: dict[str, Any],
-        start_response: Any,
-        token: Token,
-        wanted: Wanted,
-        upstream: Upstream,
-    ) -> Iterable[bytes]:
-        path = str(environ["PATH_INFO"])
+    def _serve(self, asked: _Request, upstream: Upstream) -> Iterable[bytes]:
+        wanted, path = asked.wanted, str(asked.environ["PATH_INFO"])
         if wanted.kind == "tags":
-            return self._tags(start_response, token, wanted)
+            return self._tags(asked)
         if wanted.action == "PutImage":
-            return self._put(environ, start_response, token, wanted, upstream)
+            return self._put(asked, upstream)
         if wanted.kind == "manifests":
-            digest = self._digest(token, wanted, str(environ["REQUEST_METHOD"]))
-            path = f"/v2/{wanted.repository}/manifests/{digest}"
+            path = f"/v2/{wanted.repository}/manifests/{self._digest(asked)}"
         elif wanted.action == "InitiateLayerUpload":
             path = path.rstrip("/") + "/"  # without a query: a layer of elsewhere is not mounted
-        elif query := environ.get("QUERY_STRING"):
+        elif query := asked.environ.get("QUERY_STRING"):
             path += f"?{query}"
-        sent = _Counter(self.limits)
-        answer = upstream.pass_on(environ, path, sent if wanted.kind == "uploads" else None)
-        return answer.send(start_response)
+        seen = _Counter(self.limits) if wanted.kind == "uploads" else None
+        return upstream.pass_on(asked.environ, path, seen).send(asked.start_response)
 
-    def _digest(self, token: Token, wanted: Wanted, method: str) -> str:
+    def _repository(self, asked: _Request) -> Any:
+        return images.repository(self.account, asked.token.region, asked.wanted.repository)
+
+    def _digest(self, asked: _Request) -> str:
         with self.lock:
-            where = images.repository(self.account, token.region, wanted.repository)
-            image = images.find(where, wanted.tag, wanted.digest)
-            if method == "GET":
+            image = images.find(self._repository(asked), asked.wanted.tag, asked.wanted.digest)
+            if asked.environ["REQUEST_METHOD"] == "GET":
                 images.pulled(image)
             return str(image.get_image_digest())
 
-    def _tags(self, start_response: Any, token: Token, wanted: Wanted) -> Iterable[bytes]:
+    def _tags(self, asked: _Request) -> Iterable[bytes]:
         with self.lock:
-            where = images.repository(self.account, token.region, wanted.repository)
-            tags = sorted(tag for image in where.images for tag in image.image_tags)
-        return _json(start_response, {"name": wanted.repository, "tags": tags})
+            found = self._repository(asked).images
+            tags = sorted(tag for image in found for tag in image.image_tags)
+        return _json(asked.start_response, {"name": asked.wanted.repository, "tags": tags})
 
-    def _put(
-        self,
-        environ: dict[str, Any],
-        start_response: Any,
-        token: Token,
-        wanted: Wanted,
-        upstream: Upstream,
-    ) -> Iterable[bytes]:
-        manifest = _manifest(environ)
+    def _put(self, asked: _Request, upstream: Upstream) -> Iterable[bytes]:
+        wanted, manifest = asked.wanted, _manifest(asked.environ)
         digest = wanted.digest or f"sha256:{hashlib.sha256(manifest).hexdigest()}"
-        kind = str(environ.get("CONTENT_TYPE", ""))
+        kind = str(asked.environ.get("CONTENT_TYPE", ""))
         with self.lock:  # so that of two who push the same immutable tag one is refused
-            where = images.repository(self.account, token.region, wanted.repository)
+            where = self._repository(asked)
             images.require_mutable(where, wanted.tag)
             answer = upstream.put_manifest(wanted.repository, digest, manifest, kind)
             if answer.status < 300:
                 images.record(where, manifest, kind, wanted.tag, digest)
-        return answer.send(start_response)
+        return answer.send(asked.start_response)
 
 
 def _manifest(environ: dict[str, Any]) -> bytes:
@@ -189,10 +185,6 @@ class _Counter:
         if self._limits.layer is not None and self._size > self._limits.layer:
             raise layer_too_large(self._limits.layer)
         self._limits.take(len(block))
-
-
-def _welcome(start_response: Any) -> Iterable[bytes]:
-    return _json(start_response, {})
 
 
 def _json(start_response: Any, data: Any) -> Iterable[bytes]:

@@ -5,14 +5,17 @@ Each function is one patch. The process that serves the API calls ``apply`` once
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from moto.core.exceptions import ServiceException
+from moto.core.responses import ActionResult
 from moto.ecr.exceptions import InvalidParameterException
 from moto.ecr.models import ECRBackend, Image, Repository
+from moto.ecr.responses import ECRResponse
 
 from swarmctl.lab.registry import images
 from swarmctl.lab.registry.deletion import delete_images
@@ -26,6 +29,7 @@ def apply(registry: Gateway) -> None:
     _put_image_reaches_the_registry(registry)
     _deleted_images_leave_the_registry(registry)
     _the_size_is_that_of_the_layers()
+    _images_are_filtered_by_their_tags()
 
 
 def _repositories_have_the_labs_address(registry: Gateway) -> None:
@@ -96,11 +100,10 @@ def _deleted_images_leave_the_registry(registry: Gateway) -> None:
         upstream = registry.upstream
         if upstream is None:
             return
-        try:
+        # Where that fails, what stays there is nothing that anybody could ask for.
+        with contextlib.suppress(RegistryError):
             for digest in digests:
                 upstream.delete_manifest(repository.name, digest)
-        except RegistryError as error:
-            raise _error("ServerException", error.message) from error
 
     def batch_delete_image(
         self: Any,
@@ -137,6 +140,25 @@ def _the_size_is_that_of_the_layers() -> None:
         return sum(int(part.get("size", 0)) for part in parts)
 
     Image.get_image_size_in_bytes = size  # type: ignore[method-assign]  # patch
+
+
+def _images_are_filtered_by_their_tags() -> None:
+    """moto's DescribeImages gives all images, whatever the filter: a client would delete them all.
+
+    Can be removed when ``ECRResponse.describe_images`` reads ``filter``.
+    """
+    original = ECRResponse.describe_images
+
+    def describe_images(self: Any) -> ActionResult:
+        answer = original(self)
+        wanted = (self._get_param("filter") or {}).get("tagStatus", "ANY")
+        if wanted == "ANY":
+            return answer
+        tagged, result = wanted == "TAGGED", cast(dict[str, list[Image]], answer.result)
+        found = [i for i in result["imageDetails"] if hasattr(i, "image_tags") is tagged]
+        return ActionResult({"imageDetails": found})
+
+    ECRResponse.describe_images = describe_images  # type: ignore[method-assign]  # patch
 
 
 def _digests(repository: Any) -> set[str]:

@@ -79,6 +79,18 @@ def test_policies_are_kept(ecr: Any, repository: str) -> None:
     assert ecr.get_repository_policy(repositoryName=repository)["policyText"] == policy
 
 
+def test_images_without_a_tag_can_be_asked_for(ecr: Any, repository: str, operator: Client) -> None:
+    """Broken: who deletes all images without a tag deletes all images."""
+    operator.push(repository, "1", MANIFEST)
+    operator.push(repository, "1", OTHER)
+    for status, manifest in (("UNTAGGED", MANIFEST), ("TAGGED", OTHER)):
+        wanted = {"tagStatus": status}
+        details = ecr.describe_images(repositoryName=repository, filter=wanted)["imageDetails"]
+        listed = ecr.list_images(repositoryName=repository, filter=wanted)["imageIds"]
+        for found in (details, listed):
+            assert [image["imageDigest"] for image in found] == [digest_of(manifest)]
+
+
 def test_an_image_without_a_tag_is_deleted_by_its_digest(
     ecr: Any, repository: str, operator: Client
 ) -> None:

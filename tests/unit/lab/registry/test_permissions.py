@@ -7,7 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
+from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.keys import Key
+from swarmctl.lab.access.resources import resources
 from swarmctl.lab.api import Api
 from tests.unit.lab.conftest import KEY_ID, SECRET
 from tests.unit.lab.registry.conftest import Client, Store, error
@@ -83,3 +85,19 @@ def test_who_may_not_pull_does_not_learn_which_images_there_are(
     may(iam, PULL, "arn:aws:ecr:eu-central-1:123456789012:repository/two/*")
     for name in (repository, "one/none"):
         assert error(node("GET", f"{name}/manifests/1"))[:2] == (403, "DENIED")
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"repositoryName": "one/web"}, ("one/web",)),
+        ({"repositoryNames": ["one/web", "one/db"]}, ("one/web", "one/db")),
+        ({}, ("*",)),
+        ({"repositoryNames": 5}, ("*",)),
+    ],
+)
+def test_a_call_names_its_repositories(parameters: dict[str, Any], named: tuple[str, ...]) -> None:
+    call = Call("ecr", "DescribeRepositories", parameters, "eu-central-1", as_json=True)
+    arn = "arn:aws:ecr:eu-central-1:123456789012:repository"
+    assert resources(call, "123456789012") == tuple(f"{arn}/{name}" for name in named)
+    assert resources(Call("ecr", "GetAuthorizationToken"), "123456789012") == ("*",)
