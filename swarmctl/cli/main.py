@@ -30,6 +30,7 @@ from swarmctl.cli import (
     logs,
     node,
     rebalance,
+    registry,
     snapshot,
     stack,
     status,
@@ -49,6 +50,7 @@ app.add_typer(status.app)
 app.add_typer(audit.app)
 app.add_typer(stack.app, name="stack")
 app.add_typer(image.app, name="image")
+app.add_typer(registry.app, name="registry")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(node.app, name="node")
 app.add_typer(snapshot.app)

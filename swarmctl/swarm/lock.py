@@ -19,7 +19,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -153,6 +153,22 @@ def find(engine: Engine, subject: Subject) -> Lock | None:
     listed = engine.get("/configs", name=[subject.name])
     entry = next((c for c in listed or () if c["Spec"]["Name"] == subject.name), None)
     return _read(entry) if entry else None
+
+
+def deploying(configs: Iterable[Json], now: datetime) -> frozenset[str]:
+    """The stacks whose lock has not expired.
+
+    Args:
+        configs: of the Swarm.
+        now: by the managers' clock.
+    """
+    found = set()
+    for config in configs:
+        stack = (config["Spec"].get("Labels") or {}).get(LABEL, "")
+        with suppress(SwarmctlError):  # not a lock of this version
+            if config["Spec"]["Name"] == of_stack(stack).name and _read(config).active(now):
+                found.add(stack)
+    return frozenset(found)
 
 
 def _read(entry: Json) -> Lock:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.registry import renewed
 from swarmctl.stack.deploy import specs
 from swarmctl.stack.deploy.current import CurrentStack, read_current
 from swarmctl.stack.deploy.images import Credentials
 from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, Change, DeployPlan
+from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 from swarmctl.swarm.ssh import ManagerError
 from swarmctl.wait import CLOCK, Clock, wait_for
@@ -51,11 +53,15 @@ def apply(
     for change in services:
         assert change.spec is not None
         spec = _with_ids(change.spec, known)
-        image = str(spec["TaskTemplate"]["ContainerSpec"]["Image"])
-        if change.action == CREATE:
-            _create(engine, change, spec, credentials(image))
+        auth, there = credentials(renewed.image_of(spec)), current.services.get(change.name)
+        if auth:
+            spec = renewed.stamped(spec, lock.manager_time(engine))
+        elif there:  # Swarm keeps the credentials that the service has
+            spec = renewed.carried(spec, there["Spec"])
+        if there:
+            update_service(engine, there, spec, auth=auth)
         else:
-            update_service(engine, current.services[change.name], spec, auth=credentials(image))
+            _create(engine, change, spec, auth)
 
 
 def port_holders_to_remove(plan: DeployPlan, current: CurrentStack) -> list[str]:

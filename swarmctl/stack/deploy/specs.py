@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from swarmctl.reading.secrets import MASK, looks_secret, without_passwords
+from swarmctl.registry.renewed import LABELS
 from swarmctl.swarm.engine import Json
 
 IMAGE_LABEL = "com.docker.stack.image"
@@ -50,9 +51,11 @@ _ZERO_COUNTS = {
     "UpdateConfig.Parallelism",
 }
 
-# Derived values: platforms and the label come from the image, ids from names.
+# Derived values: platforms and the label come from the image, ids from names. The labels of a refresh
+# tell when a deploy, or a refresh between two deploys, last sent credentials.
 _DERIVED = {
     f"Labels.{IMAGE_LABEL}",
+    *(f"Labels.{label}" for label in LABELS),
     "TaskTemplate.Placement.Platforms",
     "TaskTemplate.ContainerSpec.Secrets.SecretID",
     "TaskTemplate.ContainerSpec.Configs.ConfigID",

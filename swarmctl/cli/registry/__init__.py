@@ -1,0 +1,10 @@
+"""``swarmctl registry``: the credentials with which nodes pull images."""
+
+from __future__ import annotations
+
+import typer
+
+from swarmctl.cli.registry import refresh
+
+app = typer.Typer(help="Keep the nodes able to pull images.", no_args_is_help=True)
+app.command("refresh")(refresh.refresh)
