@@ -51,17 +51,27 @@ def apply(
     for name in port_holders_to_remove(plan, current):
         delete(engine, f"/services/{current.services[name]['ID']}")
     for change in services:
-        assert change.spec is not None
-        spec = _with_ids(change.spec, known)
-        auth, there = credentials(renewed.image_of(spec)), current.services.get(change.name)
-        if auth:
-            spec = renewed.stamped(spec, lock.manager_time(engine))
-        elif there:  # Swarm keeps the credentials that the service has
-            spec = renewed.carried(spec, there["Spec"])
-        if there:
-            update_service(engine, there, spec, auth=auth)
-        else:
-            _create(engine, change, spec, auth)
+        _apply_service(engine, change, current.services.get(change.name), known, credentials)
+
+
+def _apply_service(
+    engine: Engine,
+    change: Change,
+    there: Json | None,
+    known: Mapping[str, Mapping[str, Json]],
+    credentials: Credentials,
+) -> None:
+    assert change.spec is not None
+    spec = _with_ids(change.spec, known)
+    auth = credentials(renewed.image_of(spec))
+    if auth:
+        spec = renewed.stamped(spec, lock.manager_time(engine))
+    elif there:  # Swarm keeps the credentials that the service has
+        spec = renewed.carried(spec, there["Spec"])
+    if there:
+        update_service(engine, there, spec, auth=auth)
+    else:
+        _create(engine, change, spec, auth)
 
 
 def port_holders_to_remove(plan: DeployPlan, current: CurrentStack) -> list[str]:

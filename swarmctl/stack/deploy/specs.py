@@ -51,8 +51,8 @@ _ZERO_COUNTS = {
     "UpdateConfig.Parallelism",
 }
 
-# Derived values: platforms and the label come from the image, ids from names. The labels of a refresh
-# tell when a deploy, or a refresh between two deploys, last sent credentials.
+# Derived values: platforms and the label come from the image, ids from names; and the labels that
+# tell when credentials were last sent.
 _DERIVED = {
     f"Labels.{IMAGE_LABEL}",
     *(f"Labels.{label}" for label in LABELS),
