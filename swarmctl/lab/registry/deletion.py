@@ -49,7 +49,7 @@ def _delete(repository: Any, image_id: Mapping[str, str]) -> list[dict[str, str]
         why = "The digest is not that of the image with the tag"
         raise RegistryError(400, "ImageTagDoesNotMatchDigest", why)
     if tag and len(image.image_tags) > 1:
-        image.remove_tag(tag)
+        images.untag(image, tag)
         return [{"imageDigest": found, "imageTag": tag}]
     if parents := list(_lists_with(repository, found)):
         why = f"Requested image referenced by manifest list: [{', '.join(parents)}]"

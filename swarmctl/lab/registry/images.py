@@ -7,7 +7,8 @@ holds the API's lock.
 from __future__ import annotations
 
 import time
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import Any, cast
 
 from swarmctl.lab.registry.registry_error import (
     RegistryError,
@@ -51,8 +52,9 @@ def require_mutable(repository: Any, tag: str) -> None:
     """
     if not tag:
         return
+    # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageTagMutabilityExclusionFilter.html
     filters = repository.image_tag_mutability_exclusion_filters or ()
-    excluded = any(_matches(f["filter"], tag) for f in filters)
+    excluded = any(fnmatchcase(tag, f["filter"]) for f in filters)
     exists = any(tag in image.image_tags for image in repository.images)
     if exists and repository.is_tag_immutable() is not excluded:
         raise immutable(tag, repository.name)
@@ -68,28 +70,25 @@ def record(repository: Any, manifest: bytes, kind: str, tag: str, digest: str) -
 
     for other in repository.images:
         if tag in other.image_tags and other.get_image_digest() != digest:
-            other.remove_tag(tag)
+            untag(other, tag)
     try:
         image = find(repository, "", digest)
     except RegistryError:
-        text = manifest.decode()
-        image = Image(repository.account_id, tag, text, repository.name, kind, digest)
-        image.image_tags = []
+        text, untagged = manifest.decode(), cast(str, None)
+        image = Image(repository.account_id, untagged, text, repository.name, kind, digest)
         repository.images.append(image)
     if tag:
         image.update_tag(tag)
-    else:
-        image.image_tag = image.image_tags[-1] if image.image_tags else None
     return image
+
+
+def untag(image: Any, tag: str) -> None:
+    """Take a tag away from an image, which stays."""
+    image.remove_tag(tag)
+    if not image.image_tags:
+        image.image_tag = None
 
 
 def pulled(image: Any) -> None:
     """Record that somebody has got the manifest of an image."""
     image.last_recorded_pull_time = int(time.time())
-
-
-def _matches(pattern: str, tag: str) -> bool:
-    """https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageTagMutabilityExclusionFilter.html"""
-    from fnmatch import fnmatchcase
-
-    return fnmatchcase(tag, pattern)
