@@ -30,12 +30,12 @@ def check(facts: Facts) -> Iterator[Check]:
     if quorum.remaining - 1 < quorum.needed:
         managers = f"{quorum.managers} manager{'s' if quorum.managers > 1 else ''}"
         detail = (
-            f"{quorum.remaining} of {managers} reachable, {quorum.needed} needed: without one more "
+            f"{quorum.remaining} of {managers} reachable, {quorum.needed} needed: if one is lost, "
             "nothing is replaced"
         )
         more = max(3, quorum.managers + 1 - quorum.managers % 2)
         remedy = _MORE.format(more) if quorum.remaining == quorum.managers else "see above"
         yield Check(NAME, False, detail, remedy)
     elif quorum.managers % 2 == 0:
-        detail = f"{quorum.managers} managers bear the loss of no more than {quorum.managers - 1}"
-        yield Check(NAME, True, f"{detail} do", _MORE.format(quorum.managers + 1))
+        detail = f"{quorum.managers} managers can lose no more than {quorum.managers - 1} can"
+        yield Check(NAME, True, detail, _MORE.format(quorum.managers + 1))

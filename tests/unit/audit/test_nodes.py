@@ -102,7 +102,7 @@ def test_autolocked_managers_need_a_key_that_somebody_has(
     assert [found_ok for found_ok, _ in found(autolock, given)] == ok
 
 
-NOTHING = "without one more nothing is replaced"
+NOTHING = "if one is lost, nothing is replaced"
 
 
 def managed(*reachability: str) -> Raw:
@@ -131,7 +131,7 @@ def test_three_managers_bear_the_loss_of_one() -> None:
             ],
         ),
         (["reachable"] * 2, [(False, "2 of 2 managers reachable, 2 needed")]),
-        (["reachable"] * 4, [(True, "4 managers bear the loss of no more than 3 do")]),
+        (["reachable"] * 4, [(True, "4 managers can lose no more than 3 can")]),
         ([], [(None, "the snapshot shows no managers")]),
     ],
 )
