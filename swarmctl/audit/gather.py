@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from swarmctl.audit.ask_nodes import ask_nodes
-from swarmctl.audit.checks.credentials import HOST
 from swarmctl.audit.facts import Facts, NodeFacts
 from swarmctl.cluster import Target
 from swarmctl.errors import SwarmctlError
@@ -18,6 +17,7 @@ from swarmctl.network.check import check_network
 from swarmctl.prefetch.survey import chosen
 from swarmctl.reading.times import parse_time
 from swarmctl.registry.credentials import Keyring
+from swarmctl.registry.renewed import HOST
 from swarmctl.swarm.client import SwarmClient
 from swarmctl.swarm.model import Service
 from swarmctl.swarm.observe.images import NodeImages, known_images, live_hosts

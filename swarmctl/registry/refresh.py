@@ -27,9 +27,6 @@ from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 from swarmctl.swarm.model import STACK_LABEL
 
-# https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
-# Credentials that do not tell their end are treated as if they were ECR's.
-LIFE = timedelta(hours=12)
 _SPREAD = 0.25  # of the time between two renewals: a stack's services are not renewed all at once
 _TRIES = 3
 _OUTDATED = "out of sequence"  # SwarmKit's error for a version that is not the current one
@@ -143,7 +140,7 @@ class Situation:
 
     def life(self, login: Credentials) -> timedelta:
         """How long credentials that were had just now are good."""
-        return login.expires_at - self.now if login.expires_at else LIFE
+        return login.expires_at - self.now if login.expires_at else renewed.LIFE
 
 
 def plan(services: Iterable[Json], found: Situation) -> list[Item]:

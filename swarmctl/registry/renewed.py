@@ -13,7 +13,12 @@ from typing import Any
 
 from swarmctl.reading.times import time_or_none
 from swarmctl.registry.reference import host_of
-from swarmctl.swarm.engine import Json
+
+Json = dict[str, Any]
+
+# https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
+# Credentials that do not tell their end are treated as if they were ECR's.
+LIFE = timedelta(hours=12)
 
 RENEWED, HOST = "swarmctl.registry.renewed", "swarmctl.registry.host"
 LABELS = (RENEWED, HOST)

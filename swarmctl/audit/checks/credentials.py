@@ -10,14 +10,12 @@ from swarmctl.audit.facts import Facts
 from swarmctl.prefetch.plan import pulls
 from swarmctl.reading.times import parse_time
 from swarmctl.registry.reference import DOCKER_HUB, host_of
+from swarmctl.registry.renewed import HOST, LIFE, RENEWED
 from swarmctl.swarm.model import Service
 
 NAME = "credentials"
 FINE = "no pull credentials have ended, or will soon"
 
-RENEWED, HOST = "swarmctl.registry.renewed", "swarmctl.registry.host"
-# https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
-ECR_TOKEN_LIFE = timedelta(hours=12)
 # A renewal that is this late is not coming: it is due after half of a token's life.
 _LATE = 0.75
 
@@ -27,19 +25,19 @@ _REMEDY = "swarmctl registry refresh"
 def check(facts: Facts) -> Iterator[Check]:
     """Swarm stores them with the service, and a dead node's replicas pull with what it stored."""
     for service in facts.services:
-        host = service.labels.get(HOST, "")
-        if host:
+        host = host_of(service.image)
+        if host and service.labels.get(HOST) == host:
             yield from _renewed(facts, service, host)
-        elif host_of(service.image) not in ("", DOCKER_HUB) and _without(facts, service):
+        elif host not in ("", DOCKER_HUB) and _without(facts, service):
             detail = (
-                f"{service.name}: nothing tells when its pull credentials for "
-                f"{host_of(service.image)} were renewed: it was deployed by hand, or needs none"
+                f"{service.name}: nothing tells when its pull credentials for {host} were renewed: "
+                "it was deployed by hand, or needs none"
             )
             yield Check(NAME, None, detail, "deploy it with swarmctl stack deploy")
 
 
 def _renewed(facts: Facts, service: Service, host: str) -> Iterator[Check]:
-    life = facts.token_life.get(host, ECR_TOKEN_LIFE)
+    life = facts.token_life.get(host, LIFE)
     if life is None:  # a password
         return
     try:

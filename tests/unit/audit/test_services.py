@@ -19,6 +19,7 @@ from swarmctl.audit.checks import (
     spread,
 )
 from swarmctl.network.finding import Finding, Severity
+from swarmctl.registry import renewed
 from tests.unit.audit.audited import NOW, facts, found
 from tests.unit.scheduler.swarms import Raw, node, nodes, service, swarm
 
@@ -57,10 +58,10 @@ HOST = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 IMAGE = f"{HOST}/shop/web:1"
 
 
-def renewed(hours: float) -> dict[str, str]:
+def renewed_before(hours: float) -> dict[str, str]:
     """The labels after a deploy so many hours ago."""
     time = (NOW - timedelta(hours=hours)).isoformat()
-    return {credentials.HOST: HOST, credentials.RENEWED: time}
+    return {renewed.HOST: HOST, renewed.RENEWED: time}
 
 
 @pytest.mark.parametrize(
@@ -75,16 +76,16 @@ def renewed(hours: float) -> dict[str, str]:
 def test_credentials_that_have_ended(
     hours: float, there: bool, expected: list[tuple[bool | None, str]]
 ) -> None:
-    lines = found(credentials, facts(pulled_with(IMAGE, renewed(hours), there)))
+    lines = found(credentials, facts(pulled_with(IMAGE, renewed_before(hours), there)))
     what = f"web: pull credentials for {HOST} "
     assert [(ok, detail.removeprefix(what)) for ok, detail in lines] == expected
 
 
 def test_the_life_of_credentials_is_that_of_their_registry() -> None:
-    old = pulled_with(IMAGE, renewed(1), there=False)
+    old = pulled_with(IMAGE, renewed_before(1), there=False)
     ((ok, _),) = found(credentials, facts(old, token_life={HOST: timedelta(minutes=1)}))
     assert ok is False
-    old = pulled_with(IMAGE, renewed(1000), there=False)
+    old = pulled_with(IMAGE, renewed_before(1000), there=False)
     assert found(credentials, facts(old, token_life={HOST: None})) == []  # a password
 
 
@@ -94,7 +95,7 @@ def test_credentials_of_a_service_that_was_deployed_by_hand_are_not_known() -> N
     assert f"nothing tells when its pull credentials for {HOST} were renewed" in said
     assert found(credentials, facts(pulled_with(IMAGE, {}, there=True))) == []
     assert found(credentials, facts(pulled_with("httpd:2.4", {}, there=False))) == []
-    wrong = {credentials.HOST: HOST, credentials.RENEWED: "yesterday"}
+    wrong = {renewed.HOST: HOST, renewed.RENEWED: "yesterday"}
     ((ok, _),) = found(credentials, facts(pulled_with(IMAGE, wrong, there=True)))
     assert ok is None
 
