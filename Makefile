@@ -107,12 +107,16 @@ browser: ## Install a browser for browser-test and screenshots, if there is none
 browser-test: $(READY) browser ## Run the tests of the page in a real browser, on a simulated Swarm
 	pytest tests/browser
 
+.PHONY: screenshots
+screenshots: $(READY) browser ## Renew docs/pictures: the page as it looks, and a failover as it moves
+	python -m tests.browser.pictures
+
 .PHONY: lab-test
 lab-test: doctor ## Run the tests on a real Swarm, in the tests' own lab
 	pytest tests/lab -m 'not long'
 
 .PHONY: proof
-proof: doctor ## Run lab-test with every fault, killed runs, two clusters, 40 random Swarms and 5,000 mutated compose files (over an hour)
+proof: doctor browser ## Run lab-test with every fault, killed runs, two clusters, 40 random Swarms and 5,000 mutated compose files (over an hour)
 	SWARMCTL_PREDICTION_SCENARIOS=$${SWARMCTL_PREDICTION_SCENARIOS:-40} pytest tests/lab
 	SWARMCTL_COMPOSE_FUZZ=$${SWARMCTL_COMPOSE_FUZZ:-5000} pytest tests/unit/stack_lint/test_docker_agreement.py
 
@@ -131,5 +135,5 @@ molecule: doctor ## Run the roles' molecule scenarios on lab nodes
 	done
 
 .PHONY: bench
-bench: doctor ## Time every phase beside its lower bound, many kills, the predictor, a load balancer, discovery (over an hour)
+bench: doctor browser ## Time every phase beside its lower bound, many kills, the predictor, the page, a load balancer, discovery (over an hour)
 	python -m bench.run

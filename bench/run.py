@@ -19,7 +19,7 @@ from typing import Any
 import docker
 from rich.console import Console
 
-from bench import discovery, kills, load_balancer, phases, predictor, prefetch
+from bench import discovery, kills, load_balancer, page, phases, predictor, prefetch
 from bench.support import ROOT
 from swarmctl.lab.image.ensure import ensure_images
 
@@ -37,6 +37,8 @@ def main() -> None:
 
     results["predictor"] = predictor.measure(console.log)
     console.print(predictor.table(results["predictor"]))
+    results["page"] = page.as_json(of_page := page.measure(console.log))
+    console.print(page.table(of_page))
     results["load_balancer"] = load_balancer.measure(console.log)
     console.print(load_balancer.table(results["load_balancer"]))
     results["seconds"] = {}

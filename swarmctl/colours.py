@@ -34,10 +34,20 @@ def places(names: Iterable[str]) -> dict[str, int]:
 
 
 def text_on(colour: str) -> str:
-    """Black or white, whichever is easier to read on a colour such as ``#0072b2``.
+    """Black or white, whichever is easier to read on a colour such as ``#0072b2``: always 4.5:1."""
+    return max(("#000000", "#ffffff"), key=lambda text: contrast(text, colour))
 
-    Relative luminance as in https://www.w3.org/TR/WCAG22/#dfn-relative-luminance
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, from 1 to 21.
+
+    https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
     """
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
-    return "#101010" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 else "#ffffff"
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

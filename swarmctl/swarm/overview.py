@@ -116,9 +116,12 @@ def overview(swarm: Swarm, machines: Iterable[Machine] = ()) -> Overview:
         machines: EC2 instances; one belongs to the node of its name.
     """
     by_name = {machine.name: machine for machine in machines}
+    on = _on_nodes(swarm)
     return Overview(
         healthy=swarm.healthy,
-        nodes=tuple(_node(swarm, node, by_name.get(node.hostname)) for node in swarm.nodes),
+        nodes=tuple(
+            _node(node, by_name.get(node.hostname), on.get(node.id, {})) for node in swarm.nodes
+        ),
         services=tuple(_service(swarm, service) for service in swarm.services),
     )
 
@@ -135,12 +138,16 @@ def as_json(view: Overview, *, cluster: str, manager: str) -> dict[str, Any]:
     return head | asdict(view)
 
 
-def _node(swarm: Swarm, node: Node, machine: Machine | None) -> NodeView:
-    tasks = {
-        service.name: count
-        for service in swarm.services
-        if (count := sum(t.node_id == node.id for t in swarm.serving(service)))
-    }
+def _on_nodes(swarm: Swarm) -> dict[str, dict[str, int]]:
+    """By node id: how many tasks serve there, by service in the order of the services."""
+    found: dict[str, dict[str, int]] = {}
+    for service in swarm.services:
+        for node_id, count in Counter(task.node_id for task in swarm.serving(service)).items():
+            found.setdefault(node_id, {})[service.name] = count
+    return found
+
+
+def _node(node: Node, machine: Machine | None, tasks: dict[str, int]) -> NodeView:
     return NodeView(
         name=node.hostname,
         id=node.id,

@@ -17,6 +17,9 @@ from swarmctl.swarm.model import Swarm
 from swarmctl.web.document import Document, document
 from swarmctl.web.source import Source
 
+# Of a core for reading: a large Swarm is read less often, unless its managers report a change. The
+# page looks frozen after 5 s without a snapshot.
+SHARE, LONGEST_S = 0.04, 2.0
 # Read on for so long after the last viewer left: a reload must not find an old page.
 LINGER_S = 15.0
 
@@ -48,6 +51,16 @@ class Reading:
             "fault": self.fault,
             "failing_since": self.failing_since,
         }
+
+
+def pause(interval: float, used: float) -> float:
+    """Seconds from the begin of a snapshot to the next.
+
+    Args:
+        interval: that is wanted.
+        used: seconds of a core that the snapshot took.
+    """
+    return max(interval, min(used / SHARE, LONGEST_S))
 
 
 class Poller:
@@ -111,12 +124,13 @@ class Poller:
                 self._changed.wait_for(lambda: self._over or time.monotonic() < self._wanted_until)
                 if self._over:
                     return
-            begin = time.monotonic()
+            begin, used = time.monotonic(), time.process_time()
             self._read()
+            used = time.process_time() - used
             with self._changed:
                 self._attempts += 1
                 self._changed.notify_all()
-            rest = begin + self._interval - time.monotonic()
+            rest = begin + pause(self._interval, used) - time.monotonic()
             if rest > 0:
                 self._wait(rest)
 

@@ -1,16 +1,33 @@
-"""What is read from the page, and what must never happen on it."""
+"""The browser, what is read from the page, and what must never happen on it."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, expect
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 BOXES = """() => [...document.querySelectorAll('svg.swarm .task')].map(box => ({
   id: box.dataset.id, state: box.classList[1], label: box.getAttribute('aria-label'),
   left: box.getBoundingClientRect().left, top: box.getBoundingClientRect().top}))"""
+
+
+@contextmanager
+def launched(tool: Playwright) -> Iterator[Browser]:
+    """The system's Chromium, driven by Playwright."""
+    found = next((path for name in NAMES if (path := shutil.which(name))), None)
+    assert found, "no Chromium on this machine: make browser, or apt-get install chromium"
+    # A container's root has no user namespaces to make the sandbox with; and a process for graphics
+    # that has no card stalls on a busy machine.
+    browser = tool.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-gpu"])
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 @contextmanager

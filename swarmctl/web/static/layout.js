@@ -25,12 +25,12 @@ export function layout(document, width, keep = () => true) {
   let count = 0;
   for (const [id, task] of Object.entries(document.tasks)) {
     if (!keep(task) || !tasks.has(task.node)) continue;
-    tasks.get(task.node).push({ id, ...task });
+    tasks.get(task.node).push([id, task]);
     count += 1;
   }
   for (const list of tasks.values()) {
-    list.sort((a, b) =>
-      a.service < b.service ? -1 : a.service > b.service ? 1 : a.slot - b.slot || (a.id < b.id ? -1 : 1));
+    list.sort(([one, a], [other, b]) =>
+      a.service < b.service ? -1 : a.service > b.service ? 1 : a.slot - b.slot || (one < other ? -1 : 1));
   }
   const chosen = density(nodes.length, count);
   const groups = new Map();
@@ -91,8 +91,8 @@ function fillCard(card, tasks, chosen, found) {
   const inner = card.w - 2 * pad;
   const w = chosen.boxWidth ? Math.min(chosen.boxWidth, inner) : inner;
   const columns = Math.max(1, Math.floor((inner + chosen.gap) / (w + chosen.gap)));
-  tasks.forEach((task, index) => {
-    found.boxes.set(task.id, {
+  tasks.forEach(([id], index) => {
+    found.boxes.set(id, {
       x: card.x + pad + (index % columns) * (w + chosen.gap),
       y: card.y + chosen.head + Math.floor(index / columns) * (chosen.boxHeight + chosen.gap),
       w, h: chosen.boxHeight,

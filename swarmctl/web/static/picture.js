@@ -3,6 +3,7 @@
 import { cut, s, set } from './dom.js';
 import { layout } from './layout.js';
 
+const MANY = 300;
 const CHARACTER = 6.6; // width of one at 12 px, roughly
 const STATE = { lost: 'lost with its node', stopping: 'shutting down', predicted: 'would start here' };
 
@@ -122,6 +123,8 @@ export class Picture {
 
   drawBoxes(found, document) {
     const rest = new Map(this.boxes);
+    // Where there are many, only what comes from another node is seen to move: the rest makes room.
+    this.svg.classList.toggle('many', found.boxes.size > MANY);
     for (const [id, box] of found.boxes) {
       const task = document.tasks[id];
       const part = rest.get(id) || this.newBox(id, task, box);
@@ -133,11 +136,14 @@ export class Picture {
         else part.group.style.transform = transform;
       }
       part.fresh = false;
-      part.node = task.node;
       this.last.set(slotOf(task, id), transform);
+      const node = document.nodes[task.node];
       const place = document.services[task.service]?.colour ?? 6;
-      set(part.group, 'class', `task ${task.state} c${place}`);
-      set(part.group, 'aria-label', describe(task, document.nodes[task.node]));
+      // The store keeps what has not changed: then nothing has to be written.
+      if (part.task === task && part.node === node && part.place === place && part.w === box.w && part.h === box.h) continue;
+      Object.assign(part, { task, node, place, w: box.w, h: box.h });
+      set(part.group, 'class', `task ${task.state} c${place} ${part.moving ? 'moving' : ''}`);
+      set(part.group, 'aria-label', describe(task, node));
       set(part.frame, 'width', box.w);
       set(part.frame, 'height', box.h);
       const words = box.h >= 18 ? cut(label(task), (box.w - 10) / CHARACTER) : '';
@@ -154,14 +160,18 @@ export class Picture {
     const frame = s('rect', { rx: box.h > 12 ? 4 : 2 });
     const text = s('text', { x: 6, y: 14 });
     const group = s('g', { role: 'img' }, frame, text);
-    const part = { group, frame, text, node: task.node, transform: '', fresh: false };
+    const part = { group, frame, text, task: null, transform: '', fresh: false, moving: false };
     group.dataset.id = id;
     // It begins where the task before it in this slot stood, and moves to its own place.
     const from = this.last.get(slotOf(task, id));
-    part.fresh = Boolean(from && task.slot);
+    part.fresh = part.moving = Boolean(from && task.slot);
     if (part.fresh) group.style.transform = from;
     else group.style.transform = `translate(${box.x}px, ${box.y}px)`;
-    if (this.chosen) group.addEventListener('click', () => this.chosen(part.node));
+    group.addEventListener('transitionend', () => {
+      part.moving = false;
+      group.classList.remove('moving');
+    });
+    if (this.chosen) group.addEventListener('click', () => this.chosen(part.task.node));
     if (this.tip) {
       group.addEventListener('pointerenter', (event) => this.tip(id, event));
       group.addEventListener('pointerleave', () => this.tip(null));

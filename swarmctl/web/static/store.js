@@ -57,10 +57,15 @@ export class Store {
   soon() {
     if (this.waiting) return;
     this.waiting = true;
-    requestAnimationFrame(() => {
+    // A page in the background gets no frames, but its title still says what is wrong.
+    const draw = () => {
+      if (!this.waiting) return;
       this.waiting = false;
+      clearTimeout(late);
       this.changed();
-    });
+    };
+    const late = setTimeout(draw, 1000);
+    requestAnimationFrame(draw);
   }
 
   // Seconds since the snapshot was taken, as far as this page knows.

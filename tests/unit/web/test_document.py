@@ -7,7 +7,7 @@ from dataclasses import replace
 from swarmctl import colours
 from swarmctl.web.changes import apply, changes
 from swarmctl.web.document import LONGEST_TEXT, document, state_of
-from tests.unit.web.simulated import killed, now, swarm, task
+from tests.unit.web.simulated import killed, swarm, task
 
 
 def test_replicas_of_a_dead_node_are_lost_and_their_successors_run() -> None:
@@ -77,9 +77,3 @@ def test_a_service_keeps_its_colour_when_another_one_comes() -> None:
     assert len(set(more.values())) == 4
     assert sum(few[name] != more[name] for name in few) <= 1
     assert set(colours.places(map(str, range(100))).values()) == set(range(len(colours.SERVICES)))
-
-
-def test_texts_on_colours_are_readable() -> None:
-    assert colours.text_on("#e69f00") == "#101010"
-    assert colours.text_on("#0072b2") == "#ffffff"
-    assert now().endswith("+00:00")
