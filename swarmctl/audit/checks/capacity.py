@@ -10,26 +10,23 @@ from swarmctl.prediction.each import each
 from swarmctl.prediction.predictor import Predictor
 from swarmctl.reading.commands import word
 from swarmctl.scheduler.filters import suits
+from swarmctl.swarm.model import Service, Swarm
 
 NAME = "capacity"
 FINE = "all replicas fit on the others when any one node is lost"
 
 
 def check(facts: Facts) -> Iterator[Check]:
-    """By the predictor; services that only one node may run have a check of their own."""
-    alone = {
-        service.name
-        for service in facts.services
-        if sum(suits(node, service) for node in facts.swarm.nodes) == 1
-    }
-    audited = {service.name for service in facts.services} - alone
+    """By the predictor; other checks have what one node alone may run, and what is not replaced."""
+    audited = {s.name for s in facts.services if not _named_elsewhere(facts.swarm, s)}
     for risk in each(Predictor(facts.swarm)):
-        for name, count in sorted(risk.pending.items()):
+        for name, count in sorted({**risk.pending, **risk.gone}.items()):
             if name in audited:
                 detail = f"if {risk.node} is lost, {name} lacks {count}: {risk.reasons[name]}"
-                yield Check(
-                    NAME,
-                    False,
-                    detail,
-                    f"more nodes; swarmctl chaos predict --lose {word(risk.node)}",
-                )
+                remedy = f"details: swarmctl chaos predict --lose {word(risk.node)}"
+                yield Check(NAME, False, detail, remedy)
+
+
+def _named_elsewhere(swarm: Swarm, service: Service) -> bool:
+    alone = sum(suits(node, service) for node in swarm.nodes) == 1
+    return alone or service.restart.condition == "none"

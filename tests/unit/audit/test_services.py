@@ -116,7 +116,20 @@ def test_a_service_that_one_node_alone_may_run_is_named_once() -> None:
     assert found(pinned, facts(web())) == []
 
 
+def test_a_replica_that_has_used_up_its_restarts_is_not_replaced() -> None:
+    used = web(restart={"Condition": "any", "MaxAttempts": 1})
+    earlier = next(task for task in used["tasks"] if task["NodeID"] == "id-a")
+    used["tasks"].append(
+        earlier | {"ID": "earlier", "DesiredState": "shutdown", "CreatedAt": "2026-01-01T00:00:00Z"}
+        | {"Status": earlier["Status"] | {"State": "failed"}}
+    )  # fmt: skip
+    ((ok, said),) = found(capacity, facts(used))
+    assert ok is False
+    assert said.startswith("if a is lost, web lacks 1: ")
+
+
 def test_a_restart_policy_that_loses_replicas() -> None:
+    assert found(capacity, facts(web(restart={"Condition": "none"}))) == []
     assert found(restart_policy, facts(web())) == []
     none = found(restart_policy, facts(web(restart={"Condition": "none"})))
     said = "web: with restart condition none, lost replicas are not replaced"
