@@ -5,7 +5,10 @@ import { layout } from './layout.js';
 
 const MANY = 300;
 const CHARACTER = 6.6; // width of one at 12 px, roughly
-const STATE = { lost: 'lost with its node', stopping: 'shutting down', predicted: 'would start here' };
+export const STATE = {
+  lost: 'lost with its node', stopping: 'shutting down', predicted: 'would start here', waiting: 'waits for a node',
+  unknown: 'its node is not heard from',
+};
 
 const label = (task) => (task.slot ? `${task.service}.${task.slot}` : task.service);
 
@@ -14,7 +17,7 @@ export const describe = (task, node) =>
 
 const summary = (node, count) =>
   [node.name, node.role, node.state, node.availability === 'active' ? '' : node.availability,
-    node.zone, `${count} tasks`].filter(Boolean).join(', ');
+    node.zone, `${count} task${count === 1 ? '' : 's'}`].filter(Boolean).join(', ');
 
 export class Picture {
   // chosen(id): a node was clicked, or Enter was pressed on it.
@@ -136,7 +139,7 @@ export class Picture {
         else part.group.style.transform = transform;
       }
       part.fresh = false;
-      this.last.set(slotOf(task, id), transform);
+      if (moves(task)) this.last.set(slotOf(task, id), transform);
       const node = document.nodes[task.node];
       const place = document.services[task.service]?.colour ?? 6;
       // The store keeps what has not changed: then nothing has to be written.
@@ -163,8 +166,8 @@ export class Picture {
     const part = { group, frame, text, task: null, transform: '', fresh: false, moving: false };
     group.dataset.id = id;
     // It begins where the task before it in this slot stood, and moves to its own place.
-    const from = this.last.get(slotOf(task, id));
-    part.fresh = part.moving = Boolean(from && task.slot);
+    const from = moves(task) && this.last.get(slotOf(task, id));
+    part.fresh = part.moving = Boolean(from);
     if (part.fresh) group.style.transform = from;
     else group.style.transform = `translate(${box.x}px, ${box.y}px)`;
     group.addEventListener('transitionend', () => {
@@ -194,5 +197,7 @@ export class Picture {
   }
 }
 
+// What has failed stays where it failed, and a task without a slot has no successor.
+const moves = (task) => task.slot && task.state !== 'failed';
 const slotOf = (task, id) => (task.slot ? `${task.service} ${task.slot}` : id);
 const shortName = (text) => text.slice(text.lastIndexOf('_') + 1);

@@ -82,7 +82,13 @@ def whole(lab: Lab, grown: Playbook) -> Iterator[None]:
         waiter: Any = lab.ec2.get_waiter("instance_stopped")
         waiter.wait(InstanceIds=ids, WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         lab.ec2.start_instances(InstanceIds=ids)
-    wait_for("the Swarm to be whole again", lambda: healthy(lab), timeout=240, interval=1)
+    wait_for("the Swarm to be whole again", lambda: elected(lab), timeout=240, interval=1)
+
+
+def elected(lab: Lab) -> tuple[bool | None, str]:
+    """Whether the Swarm is healthy; until there is a leader again, every command fails."""
+    done = lab.swarmctl("status")
+    return healthy(lab) if done.returncode == 0 else (None, done.stderr)
 
 
 def stop(lab: Lab, *names: str) -> None:

@@ -1,6 +1,6 @@
 // Nodes as columns, tasks as boxes; a replica moves visibly from one node to the other.
-import { h, name } from '../dom.js';
-import { Picture } from '../picture.js';
+import { h, name, s } from '../dom.js';
+import { Picture, STATE } from '../picture.js';
 import { hideTip, tipFor } from '../tip.js';
 
 export const title = 'Nodes';
@@ -13,12 +13,13 @@ export function create(root, store) {
   const state = h('select', { id: 'state', onchange: () => update() },
     h('option', { value: '' }, 'any'), ...STATES.map((each) => h('option', {}, each)));
   const legend = h('ul', { class: 'legend', 'aria-label': 'Colours of the services' });
+  const key = h('ul', { class: 'legend key', 'aria-label': 'Shapes of the states' });
   const place = h('div', { class: 'picture' });
   root.append(
     h('h2', { class: 'hidden' }, 'Nodes and tasks'),
     h('form', { class: 'filters', onsubmit: (event) => event.preventDefault() },
       h('label', {}, 'stack ', stack), h('label', {}, 'service ', service), h('label', {}, 'state ', state)),
-    legend, place);
+    legend, key, place);
   const picture = new Picture(place, { tip: tipFor(store) });
   const legends = new Map();
 
@@ -44,7 +45,7 @@ export function create(root, store) {
     for (const each of all) {
       let item = rest.get(each.name);
       if (!item) {
-        item = h('li', { class: `c${each.colour}` }, h('i', { 'aria-hidden': 'true' }), name(each.name), h('b', {}));
+        item = h('li', { class: `c${each.colour}` }, h('i', { 'aria-hidden': 'true' }), name(each.name), ' ', h('b', {}));
         legend.append(item);
         legends.set(each.name, item);
       }
@@ -59,9 +60,22 @@ export function create(root, store) {
     }
   }
 
+  // What a shape means, of those that are there.
+  function drawKey() {
+    const there = new Set(Object.values(store.document.tasks).map((task) => task.state));
+    const wanted = STATES.filter((each) => each !== 'running' && there.has(each));
+    if (key.dataset.shown === wanted.join()) return;
+    key.dataset.shown = wanted.join();
+    key.replaceChildren(...wanted.map((each) => h('li', {},
+      s('svg', { width: 26, height: 14, 'aria-hidden': 'true' },
+        s('g', { class: `task ${each} c6` }, s('rect', { x: 1, y: 1, width: 24, height: 12, rx: 3 }))),
+      STATE[each] || each)));
+  }
+
   function update() {
     stacks();
     drawLegend();
+    drawKey();
     picture.draw(store.document, { keep });
   }
 
