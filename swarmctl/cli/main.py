@@ -27,6 +27,7 @@ from swarmctl.cli import (
     discovery,
     image,
     lab,
+    log_group,
     logs,
     node,
     rebalance,
@@ -55,6 +56,7 @@ app.add_typer(chaos.app, name="chaos")
 app.add_typer(node.app, name="node")
 app.add_typer(snapshot.app)
 app.add_typer(logs.app)
+app.add_typer(log_group.app, name="log-group")
 app.add_typer(rebalance.app)
 app.add_typer(discovery.app, name="discovery")
 app.add_typer(web.app)

@@ -174,9 +174,11 @@ class Api:
             if call.name == "ecr:GetAuthorizationToken":
                 return json_answer(start_response, self.registry.authorization(key, call))
             body = list(self._app(environ, start_response))
-            if not call.reads:
+            # Events come in all the time, and nothing else depends on them.
+            quiet = call.service == "logs"
+            if not (call.reads or quiet):
                 self._forget()
-        if environ["REQUEST_METHOD"] != "GET":
+        if environ["REQUEST_METHOD"] != "GET" and not quiet:
             self._wake()
         return body
 

@@ -52,6 +52,8 @@ class Call:
         """
         if self.as_json:
             given = self.parameters.get("Tags") or self.parameters.get("tags") or ()
+            if isinstance(given, Mapping):  # CloudWatch Logs
+                return {str(key): str(value) for key, value in given.items()}
             try:
                 return {str(tag["Key"]): str(tag.get("Value", "")) for tag in given}
             except (TypeError, KeyError, AttributeError):

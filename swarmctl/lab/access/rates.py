@@ -63,6 +63,18 @@ _ECR = {
 }
 
 
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+_LOGS = {
+    "CreateLogGroup": Rate(10, 10),
+    "CreateLogStream": Rate(50, 50),
+    "DescribeLogGroups": Rate(10, 10),
+    "DescribeLogStreams": Rate(25, 25),
+    "FilterLogEvents": Rate(5, 5),
+    "GetLogEvents": Rate(25, 25),
+    "PutLogEvents": Rate(5000, 5000),
+}
+
+
 def bucket(call: Call) -> tuple[str, Rate]:
     """The name of the bucket that a call takes from, and its rate."""
     match call.service:
@@ -78,6 +90,8 @@ def bucket(call: Call) -> tuple[str, Rate]:
             return call.name, _CLOUD_MAP[call.action]
         case "route53":
             return call.service, _ROUTE_53
+        case "logs" if call.action in _LOGS:
+            return call.name, _LOGS[call.action]
         case "ecr" | "registry" if call.action in _ECR:
             return f"ecr:{call.action}", _ECR[call.action]
     return call.service, _UNDOCUMENTED

@@ -91,10 +91,22 @@ def _ecr(call: Call, account: str) -> Iterator[str]:
         yield f"arn:aws:ecr:{call.region}:{account}:repository/{repository}"
 
 
+def _logs(call: Call, account: str) -> Iterator[str]:
+    if arn := call.parameters.get("resourceArn"):
+        yield str(arn)
+    elif group := call.parameters.get("logGroupName"):
+        stream = call.parameters.get("logStreamName")
+        # CreateLogStream, too, is judged by the stream's name.
+        yield f"arn:aws:logs:{call.region}:{account}:log-group:{group}" + (
+            f":log-stream:{stream}" if stream else ""
+        )
+
+
 _BY_SERVICE = {
     "ecr": _ecr,
     "ec2": _ec2,
     "elasticloadbalancing": _load_balancing,
+    "logs": _logs,
     "route53": _route_53,
     "servicediscovery": _cloud_map,
 }
