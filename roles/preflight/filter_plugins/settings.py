@@ -9,6 +9,12 @@ from typing import Any
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.parsing.convert_bool import boolean
 
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+RETENTIONS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+)  # fmt: skip
+
 
 def type_errors(settings: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
     """Settings of the wrong type, outside the choices, or unknown.
@@ -28,7 +34,7 @@ def setting_errors(settings: Mapping[str, Any]) -> list[str]:
     Args:
         settings: the variables of ``inventory/group_vars/all.yml`` by name.
     """
-    rules = (_names, _numbers, _zones, _load_balancer, _discovery, _engine, _labels, _stacks)
+    rules = (_names, _numbers, _zones, _load_balancer, _discovery, _logs, _engine, _labels, _stacks)
     return [
         *cluster_name_errors(settings["cluster_name"]),
         *(error for rule in rules for error in rule(settings)),
@@ -122,6 +128,13 @@ def _discovery(s: Mapping[str, Any]) -> Iterator[str]:
             "can pull (stacks/discovery/image/build.sh builds it), or discovery_registry, to which "
             "a built one is pushed"
         )
+
+
+def _logs(s: Mapping[str, Any]) -> Iterator[str]:
+    """The same list as in swarmctl/cloud/logs.py."""
+    if int(s["logs_retention"]) not in RETENTIONS:
+        allowed = ", ".join(map(str, RETENTIONS))
+        yield f"logs_retention is {s['logs_retention']}; allowed, in days: {allowed}"
 
 
 def _engine(s: Mapping[str, Any]) -> Iterator[str]:

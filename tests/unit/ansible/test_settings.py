@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from swarmctl.cloud.logs import RETENTIONS
 from swarmctl.cloud.rules import Openings, openings_of
 from tests.unit.ansible.filters import ROOT, load_filters
 
@@ -42,6 +43,8 @@ def settings(**changes: Any) -> dict[str, Any]:
         "load_balancer_certificate_arn": "",
         "load_balancer_cidrs": ["198.51.100.7/32"],
         "load_balancer_enabled": False,
+        "logs_keep": True,
+        "logs_retention": 30,
         "managers": 1,
         "published_cidr": "198.51.100.7/32",
         "published_ports": [80, "32768-60999"],
@@ -156,6 +159,18 @@ def test_an_agent_without_an_image_and_without_a_registry_is_refused() -> None:
     assert errors(discovery_enabled="true", discovery_image="registry.example/discovery:1") == []
     assert errors(discovery_enabled=True, discovery_registry="10.0.0.1:5000") == []
     assert errors(discovery_enabled="false") == []
+
+
+@pytest.mark.parametrize("days", [0, 2, 29, 366, 10000])
+def test_a_retention_that_cloudwatch_does_not_have_is_refused(days: int) -> None:
+    """Broken: the module of Ansible deletes the group with all its events."""
+    (problem,) = errors(logs_retention=days)
+    assert problem.startswith(f"logs_retention is {days}; allowed, in days: 1, 3, 5, 7,")
+
+
+def test_preflight_and_swarmctl_know_the_same_retentions() -> None:
+    assert rules.RETENTIONS == RETENTIONS
+    assert all(errors(logs_retention=days) == [] for days in RETENTIONS)
 
 
 def test_numbers_from_the_command_line_are_strings() -> None:

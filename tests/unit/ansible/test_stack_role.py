@@ -70,3 +70,15 @@ def test_without_single_values_none_are_read(tmp_path: Path) -> None:
     seen = called(tmp_path)
     assert "--set=-" not in seen["argv"]
     assert seen["stdin"].strip() == ""
+
+
+def test_logging_stands_for_the_values_of_its_driver(tmp_path: Path) -> None:
+    own = {"awslogs.region": "eu-west-1", "web.replicas": 2}
+    lines = called(tmp_path, logging="awslogs", set=own)["stdin"].split()
+    assert lines[:4] == [
+        "logging=awslogs",
+        "awslogs.region=eu-west-1",
+        "awslogs.group=/swarmctl/x/web",
+        "web.replicas=2",
+    ]
+    assert called(tmp_path, logging="json-file")["stdin"].split() == ["logging=json-file"]
