@@ -58,5 +58,7 @@ def remove(cluster: Cluster, dry_run: DryRun = False) -> None:
 def _show(lines: list[str], dry_run: bool) -> None:
     for line in lines:
         console.emit(line)
-    done = "would be made" if dry_run else "made"
-    console.note(f"{len(lines)} changes {done}" if lines else "nothing to change")
+    if not lines:
+        console.note("nothing to change")
+    elif dry_run:
+        console.note("nothing was changed: --dry-run")
