@@ -119,6 +119,23 @@ def named(target: Target, cluster: str | None) -> str:
     return cluster_name(name) if name else ""
 
 
+def name_only(cluster: str | None = None) -> str:
+    """The name of the cluster that a command line means; EC2 is asked only if nothing says it.
+
+    Args:
+        cluster: the option's; ``None`` for ``$SWARMCTL_CLUSTER`` or the only cluster.
+
+    Raises:
+        UsageError: this is no name, or there are several clusters.
+        SwarmctlError: there is no cluster, or the call to EC2 failed.
+    """
+    if name := cluster or os.environ.get("SWARMCTL_CLUSTER"):
+        return cluster_name(name)
+    from swarmctl.cloud.instances import Cloud
+
+    return find(Cloud())[0]
+
+
 def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, ...]]:
     """A cluster's name and its instances, whether they are running or not.
 

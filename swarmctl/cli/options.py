@@ -53,6 +53,15 @@ HostOption = Annotated[
         "ssh://user@address[:port] or unix:///path.",
     ),
 ]
+RegistryOption = Annotated[
+    str,
+    typer.Option(
+        "--registry",
+        metavar="ecr|HOST[/PATH]",
+        envvar="SWARMCTL_REGISTRY",
+        help="Where the cluster's images are: ecr, or a registry's name.",
+    ),
+]
 DeployedArgument = Annotated[
     str,
     typer.Argument(

@@ -73,11 +73,21 @@ class Ecr:
         host = urlsplit(data["proxyEndpoint"]).netloc
         return Token(host, username, password, data["expiresAt"])
 
-    def repositories(self, prefix: str = "") -> list[str]:
-        """The names of the repositories that begin with ``prefix``, sorted."""
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """One call of boto3's client."""
+        with errors_in_words(API, EcrError):
+            answer: dict[str, Any] = getattr(self._api, operation)(**arguments)
+        return answer
+
+    def described(self) -> list[dict[str, Any]]:
+        """All repositories of the account in the region, as the API describes them."""
         with errors_in_words(API, EcrError):
             pages = self._api.get_paginator("describe_repositories").paginate()
-            names = [r["repositoryName"] for page in pages for r in page["repositories"]]
+            return [repository for page in pages for repository in page["repositories"]]
+
+    def repositories(self, prefix: str) -> list[str]:
+        """The names of the repositories that begin with ``prefix``, sorted."""
+        names = (str(repository["repositoryName"]) for repository in self.described())
         return sorted(name for name in names if name.startswith(prefix))
 
     def images(self, repository: str) -> list[StoredImage]:

@@ -212,6 +212,8 @@ def environment(name: str) -> dict[str, str]:
         "SWARMCTL_STATE": str(paths.state),
         "SWARMCTL_ADMIN_CIDR": f"{OPERATOR}/32",
         "SWARMCTL_VPC_CIDR": record.vpc_cidr,
+        "SWARMCTL_REGISTRY": "ecr",
+        "SWARMCTL_IMAGE_MIRROR": record.registry,
         "SWARMCTL_DISCOVERY_REGISTRY": record.registry,
         "SWARMCTL_IMAGE_BASE": record.image_base,
     }

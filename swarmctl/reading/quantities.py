@@ -72,6 +72,12 @@ def size(text: str) -> int:
     return int(min(value, 2**63 - 1))
 
 
+def written_size(size: int) -> str:
+    """Bytes as a person reads them: ``174.2M`` (powers of 1024)."""
+    power = max(0, min((size.bit_length() - 1) // 10, 4))
+    return f"{size / 2 ** (10 * power):.1f}".removesuffix(".0") + ("", "K", "M", "G", "T")[power]
+
+
 def percent(value: float | str) -> float:
     """The number in ``99.5%``, or a number of percent as it is; 0 to 100."""
     text = value.removesuffix("%") if isinstance(value, str) else str(value)

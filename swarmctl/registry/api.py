@@ -120,6 +120,16 @@ class Registry:
         created = _json(config).get("created") if config is not None else None
         return Manifest(size, datetime.fromisoformat(created) if created else None)
 
+    def tag(self, image: Reference, tag: str) -> None:
+        """Give an image, named by its digest or another tag, one more tag."""
+        accept = (*_LISTS, *_MANIFESTS)
+        found = self._send("GET", image.repository, f"manifests/{image.version}", accept)
+        if found is None:
+            raise RegistryError(f"{self.host} has no {image}", status=404)
+        kind = found.headers.get("Content-Type", _MANIFESTS[0])
+        path = f"manifests/{tag}"
+        self._send("PUT", image.repository, path, ("*/*",), "pull,push", (kind, found.content))
+
     def delete(self, repository: str, digest: str) -> None:
         """Delete an image with all its tags; one that is gone already is no error."""
         try:
@@ -140,6 +150,7 @@ class Registry:
         path: str,
         accept: tuple[str, ...],
         actions: str = "pull",
+        body: tuple[str, bytes] | None = None,
     ) -> requests.Response | None:
         """One request; ``None`` if what it names is not there."""
         scope = f"repository:{repository}:{actions}"
@@ -147,17 +158,22 @@ class Registry:
         if token := self._tokens.get(scope):
             headers["Authorization"] = token
         url = f"/v2/{repository}/{path}"
-        answer = self._ask(method, url, headers)
+        data = b""
+        if body:
+            headers["Content-Type"], data = body
+        answer = self._ask(method, url, headers, data)
         if answer.status_code == 401 and (login := self._login(answer, scope)):
             self._tokens[scope] = headers["Authorization"] = login
-            answer = self._ask(method, url, headers)
-        if answer.status_code == 404:
+            answer = self._ask(method, url, headers, data)
+        if answer.status_code == 404 and method != "PUT":
             return None
         if answer.status_code >= 400:
             raise self._refused(answer, repository)
         return answer
 
-    def _ask(self, method: str, path: str, headers: dict[str, str]) -> requests.Response:
+    def _ask(
+        self, method: str, path: str, headers: dict[str, str], data: bytes
+    ) -> requests.Response:
         schemes = ("https", "http") if is_loopback(self.host) else ("https",)
         fault: Exception | None = None
         for base in (
@@ -168,6 +184,7 @@ class Registry:
                     method,
                     f"{base}{path}",
                     headers=headers,
+                    data=data,
                     timeout=_TIMEOUT_S,
                     verify=self._certificates,
                 )

@@ -80,18 +80,19 @@ class Keyring:
         self._tokens: dict[str | None, tuple[Token, datetime]] = {}  # and when it must be replaced
         self._config: docker.auth.AuthConfig | None = None
 
-    def find(self, host: str) -> Credentials | None:
+    def find(self, host: str, *, docker: bool = True) -> Credentials | None:
         """The credentials for a registry; ``None`` if there are none.
 
         Args:
             host: with its port, as in an image's name: ``registry.example:5000``.
+            docker: whether those that ``docker login`` has stored are looked for.
 
         Raises:
             EcrError: the registry is an ECR, and gives no token.
             UsageError: Docker's configuration cannot be read, or its credential helper failed.
         """
         with self._lock:
-            return self._of_ecr(host) or self._of_docker(host)
+            return self._of_ecr(host) or (self._of_docker(host) if docker else None)
 
     def _of_ecr(self, host: str) -> Credentials | None:
         if found := _ECR_HOST.match(host):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -14,6 +15,7 @@ RETENTIONS = (
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 )  # fmt: skip
+_STACKS = Path(__file__).parents[3] / "stacks"
 
 
 def type_errors(settings: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
@@ -34,7 +36,10 @@ def setting_errors(settings: Mapping[str, Any]) -> list[str]:
     Args:
         settings: the variables of ``inventory/group_vars/all.yml`` by name.
     """
-    rules = (_names, _numbers, _zones, _load_balancer, _discovery, _logs, _engine, _labels, _stacks)
+    rules = (
+        *(_names, _numbers, _zones, _load_balancer, _discovery, _logs, _engine, _labels, _stacks),
+        _images,
+    )
     return [
         *cluster_name_errors(settings["cluster_name"]),
         *(error for rule in rules for error in rule(settings)),
@@ -168,6 +173,25 @@ def _stacks(s: Mapping[str, Any]) -> Iterator[str]:
             yield f"stacks: name is {name!r}; allowed: letters, digits, _ and -"
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield f"stacks names {name!r} twice; allowed: each name once"
+
+
+def _images(s: Mapping[str, Any]) -> Iterator[str]:
+    registry = str(s["registry"])
+    if registry == "ecr":
+        return
+    if registry and not re.fullmatch(r"[\w.-]+(:\d+)?(/[a-z0-9._/-]+)?", registry, re.ASCII):
+        yield (
+            f"registry is {registry!r}; allowed: ecr, a registry's name "
+            "(registry.example:5000/team), or empty for none"
+        )
+    with_images = [
+        s["name"] for s in s["stacks"] if [*_STACKS.glob(f"{s['name']}/images/*/Dockerfile")]
+    ]
+    if not registry and with_images:
+        yield (
+            f"registry is empty, and {', '.join(with_images)} has images of its own "
+            "(stacks/NAME/images); allowed: ecr, or a registry's name (registry.example:5000/team)"
+        )
 
 
 class FilterModule:

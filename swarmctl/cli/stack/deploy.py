@@ -14,6 +14,7 @@ from swarmctl.cli.options import (
     ComposeFileOption,
     DeployedArgument,
     HostOption,
+    RegistryOption,
     SetOption,
     TimeoutOption,
     ValuesOption,
@@ -94,6 +95,7 @@ def deploy(
     prune: PruneOption = True,
     resolve_image: ResolveOption = "changed",
     registry_auth: AuthOption = False,
+    registry: RegistryOption = "",
     secrets: SecretOption = None,
     prefetch: Annotated[
         bool | None,
@@ -130,6 +132,7 @@ def deploy(
         resolve=resolve_image,
         recorded=recorded,
         registry_auth=registry_auth,
+        registry=registry,
         make_secrets=tuple(secrets or ()),
         prefetch=prefetch,
     )
@@ -149,6 +152,7 @@ def diff(
     prune: PruneOption = True,
     resolve_image: ResolveOption = "changed",
     registry_auth: AuthOption = False,
+    registry: RegistryOption = "",
     secrets: SecretOption = None,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit 1 if there is a difference.")
@@ -169,6 +173,7 @@ def diff(
         resolve=resolve_image,
         recorded=recorded,
         registry_auth=registry_auth,
+        registry=registry,
         make_secrets=tuple(secrets or ()),
     )
     lines = preview(resolve(cluster, host), choice, options, console.note)

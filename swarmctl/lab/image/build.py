@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -131,9 +132,10 @@ def build_image(
         SwarmctlError: the build failed; the message ends with the end of its log.
     """
     log: list[str] = []
-    with _timed(recipe.name, "building", note):
+    with _timed(recipe.name, "building", note), tempfile.TemporaryDirectory() as added:
+        _prepare(recipe, added)
         for event in client.api.build(
-            fileobj=io.BytesIO(build_context(recipe)),
+            fileobj=io.BytesIO(build_context(recipe, Path(added))),
             custom_context=True,
             tag=reference,
             labels={LABEL: recipe.name},
@@ -149,6 +151,20 @@ def build_image(
                     f"building the image {recipe.name} failed: {event['error']}\n{end}",
                     "a build needs Debian's mirror (http://deb.debian.org) from within a container",
                 )
+
+
+def _prepare(recipe: Path, folder: str) -> None:
+    """Let a recipe's script add files to the build context."""
+    script = recipe / "prepare"
+    if not script.exists():
+        return
+    argv = ["sh", str(script), sys.executable, folder]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode:
+        raise SwarmctlError(
+            f"preparing the image {recipe.name} failed:\n{done.stderr.strip()}",
+            "it needs PyPI, and uv in this environment (`make setup` installs it)",
+        )
 
 
 def _proxies(environment: Mapping[str, str]) -> dict[str, str]:

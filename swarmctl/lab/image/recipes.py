@@ -1,6 +1,7 @@
 """The recipes of the lab's images, and the images' tags. Pure, apart from reading the recipes.
 
-A recipe is a folder below ``lab/images/``: a Dockerfile and its files. A tag is the hash of the
+A recipe is a folder below ``lab/images/``: a Dockerfile and its files. A script ``prepare`` among
+them adds files that packages of PyPI have, with the hashes in the recipe. A tag is the hash of the
 image's files and its parent's tag, so an image is rebuilt only when one of these has changed.
 """
 
@@ -84,16 +85,17 @@ def image_tags(recipes: Path = RECIPES, base_image: str | None = None) -> ImageT
     )
 
 
-def build_context(recipe: Path) -> bytes:
+def build_context(*folders: Path) -> bytes:
     """The build context as a tar file; its bytes depend only on the files' names and contents."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        for path in _files(recipe):
-            content = path.read_bytes()
-            entry = tarfile.TarInfo(str(path.relative_to(recipe)))
-            entry.size = len(content)
-            entry.mode = 0o755 if content.startswith(b"#!") else 0o644
-            archive.addfile(entry, io.BytesIO(content))
+        for folder in folders:
+            for path in _files(folder):
+                content = path.read_bytes()
+                entry = tarfile.TarInfo(str(path.relative_to(folder)))
+                entry.size = len(content)
+                entry.mode = 0o755 if content.startswith(b"#!") else 0o644
+                archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
 
 

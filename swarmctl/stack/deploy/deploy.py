@@ -15,8 +15,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from swarmctl.cluster import Target
+from swarmctl.cluster import Target, named
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.images.home import Home, find_home
+from swarmctl.images.names import registry_names
 from swarmctl.network.access import AccessTo, no_rules
 from swarmctl.network.nodes import ClusterNodes
 from swarmctl.prefetch.before_deploy import prefetch_before
@@ -63,7 +65,9 @@ class DeployOptions:
         prune: whether services that are no longer in the file are removed.
         resolve: when the registry is asked for digests: ``always``, ``changed`` or ``never``.
         recorded: whether the settings of the last deploy are used below the given ones.
-        registry_auth: whether this machine's Docker credentials are sent along.
+        registry_auth: whether this machine's Docker credentials are sent along for every registry;
+            those of ``registry`` and of ECR always are.
+        registry: where the stack's own images are: ``ecr``, or a registry's name; ``""`` if none.
         make_secrets: secrets that get a random value if they do not exist.
         prefetch: whether images are pulled on all nodes beforehand; ``None``: if it is quick.
     """
@@ -75,6 +79,7 @@ class DeployOptions:
     resolve: str = images.CHANGED
     recorded: bool = True
     registry_auth: bool = False
+    registry: str = ""
     make_secrets: Sequence[str] = ()
     prefetch: bool | None = None
 
@@ -85,7 +90,8 @@ class DeployOptions:
 
     def credentials(self) -> images.Credentials:
         """The registry credentials to send."""
-        return images.local_credentials() if self.registry_auth else images.no_credentials
+        own = self.registry.partition("/")[0]
+        return images.local_credentials(None if self.registry_auth else own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +144,12 @@ def deploy(
         with interrupts.deferred():  # or a lock stays whose id is not known
             held.enter_context(lock.held(engine, lock.of_stack(stack), lock_time, owner, note))
         settings, source = settle.load(
-            engine, choice, nodes.kernels, note, recorded=options.recorded
+            engine,
+            choice,
+            nodes.kernels,
+            note,
+            recorded=options.recorded,
+            images=registry_names(lambda: _home(target, options)),
         )
         before = again(lambda: StackBefore.read(engine, stack, addresses), options.wait)
         plan = make_plan(swarm, engine, source, before.current, options, note)
@@ -188,7 +199,16 @@ def preview(
     nodes = ClusterNodes(target, note)
     with connect(target) as swarm:
         engine = SwarmEngine(swarm)
-        _, source = settle.load(engine, choice, nodes.kernels, note, recorded=options.recorded)
+        _, source = settle.load(
+            engine,
+            choice,
+            nodes.kernels,
+            note,
+            recorded=options.recorded,
+            images=registry_names(
+                lambda: _home(target, options), missing=lambda fault: note(f"note: {fault.message}")
+            ),
+        )
         current = read_current(engine, source.name)
         plan = make_plan(swarm, engine, source, current, options, note)
     _require_mesh(plan, nodes)
@@ -196,6 +216,10 @@ def preview(
         note(f"note: only a deploy can compare the content of the secret {change.name}")
     missing = [name for name in options.make_secrets if name not in current.known["secrets"]]
     return [*_secret_lines(missing), *plan.lines()]
+
+
+def _home(target: Target, options: DeployOptions) -> Home:
+    return find_home(options.registry, named(target, None))
 
 
 def _require_mesh(plan: DeployPlan, nodes: ClusterNodes) -> None:

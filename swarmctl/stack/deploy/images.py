@@ -8,6 +8,7 @@ them for the nodes that pull. They are never written to a disk there, nor passed
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -32,12 +33,21 @@ def no_credentials(_image: str) -> str:
     return ""
 
 
-def local_credentials() -> Credentials:
-    """The credentials that this machine has."""
-    keyring = Keyring()
+_keyring = functools.cache(Keyring)  # one for all: a token is asked for once
+
+
+def local_credentials(registry: str | None = None) -> Credentials:
+    """The credentials that this machine has.
+
+    Args:
+        registry: ``None``: for every registry; else only tokens of ECR, which are the cluster's,
+            and what ``docker login`` has stored for this one.
+    """
 
     def header(image: str) -> str:
-        found = keyring.find(host_of(image))
+        host = host_of(image)
+        docker = registry is None or host == registry
+        found = _keyring().find(host, docker=docker)
         return found.header() if found else ""
 
     return header

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from swarmctl.errors import UsageError
+from swarmctl.images.names import Question
 from swarmctl.stack.render.stack_files import TEMPLATE
+from swarmctl.stack.render.template import Filled
 
 # Neither environment nor site is read, which saves half of the start. The path is given instead.
 _START = (
@@ -42,22 +44,23 @@ LIMITS = Limits()
 
 
 def run_template(
-    stack: Path, values: Mapping[str, Any], limits: Limits = LIMITS
-) -> tuple[str, dict[str, bytes]]:
+    stack: Path,
+    values: Mapping[str, Any],
+    images: Mapping[Question, str] | None = None,
+    limits: Limits = LIMITS,
+) -> Filled:
     """Render a stack's template.
 
     Args:
         stack: the stack's folder.
         values: what the template may use.
+        images: the names of images that it may ask for.
         limits: after which it is ended.
-
-    Returns:
-        The text, and the files it attached: name → content.
 
     Raises:
         UsageError: the template failed, or needs more than it may use; the message has file:line.
     """
-    job = pickle.dumps((stack, dict(values), limits.seconds, limits.memory))
+    job = pickle.dumps((stack, dict(values), dict(images or {}), limits.seconds, limits.memory))
     argv = [sys.executable, "-I", "-S", "-c", _START, str(_PACKAGE), *sys.path]
     try:
         done = subprocess.run(
@@ -74,7 +77,8 @@ def run_template(
     if "message" in answer:
         raise UsageError(answer["message"], answer["hint"])
     files = {name: base64.b64decode(data) for name, data in answer["files"].items()}
-    return answer["text"], files
+    questions = frozenset((function, argument) for function, argument in answer["questions"])
+    return Filled(answer["text"], files, questions)
 
 
 def _ended(stack: Path, how: str) -> UsageError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmctl.errors import UsageError
+from swarmctl.images.names import Names, local_names
 from swarmctl.reading.names import unknown
 from swarmctl.stack.render.compose_files import (
     compose_document,
@@ -55,8 +56,12 @@ class StackChoice:
     folder: Path | None = None
     compose_files: tuple[Path, ...] = ()
 
-    def load(self, settings: Settings | None = None) -> StackSource:
-        """Render the template with these settings (by default the given ones), or read the files.
+    def load(self, settings: Settings | None = None, images: Names = local_names) -> StackSource:
+        """Render the template, or read the files.
+
+        Args:
+            settings: for the template; by default the given ones.
+            images: names the images that the template asks for.
 
         Raises:
             UsageError: the stack cannot be rendered or read.
@@ -66,7 +71,7 @@ class StackChoice:
         used = self.given if settings is None else settings
         unknown_names = unknown_overrides(self.folder, used.files, self.given.values)
         overrides = {"stack_name": self.name, **used.values}
-        rendered = render_stack(self.folder, used.files, overrides)
+        rendered = render_stack(self.folder, used.files, overrides, images)
         return StackSource(self.name, rendered, tuple(f"note: {line}" for line in unknown_names))
 
 
@@ -112,6 +117,7 @@ def render_stack(
     stack: Path,
     values_files: Sequence[Path] = (),
     overrides: Mapping[str, Any] | None = None,
+    images: Names = local_names,
 ) -> Rendered:
     """Render a stack, with all files that its compose file names.
 
@@ -119,13 +125,17 @@ def render_stack(
         stack: the stack's folder.
         values_files: YAML files over the stack's ``values.yml``; later ones win.
         overrides: dotted name → value; they win over all files.
+        images: names the images that the template asks for.
 
     Raises:
         UsageError: bad values, an undefined variable, a failing template, or output that is not a
             compose file; the message has file:line.
     """
     values = {"stack_name": stack.resolve().name, **layered(stack, values_files, overrides)}
-    text, attached = run_template(stack, values)
+    filled = run_template(stack, values)
+    if filled.questions:  # their names may take questions to a registry; the template is quick
+        filled = run_template(stack, values, images(stack, values, filled.questions))
+    text, attached = filled.text, filled.files
     for name in named_files(compose_document(text, stack / TEMPLATE)):
         if name not in attached:
             attached[name] = read_named(stack, name, stack / TEMPLATE)

@@ -21,6 +21,12 @@ A template can use, besides Jinja's own functions and filters:
 ``value | to_yaml``
     The value as YAML that every reader reads as the same value: the strings ``0755``, ``on`` and
     ``8:22`` are quoted. A map or list becomes a block; indent it with ``| indent(6)``.
+``image(name)``
+    The image that the stack builds from ``images/<name>/Dockerfile``, by digest where a registry is
+    known: ``registry.example/swarm_app/shop/api:3f9c…@sha256:…``.
+``mirrored(image)``
+    The registry's copy of another image, which ``swarmctl image mirror`` makes; without a registry,
+    the image itself.
 ``map | env_file``
     The map as the text of an ``env_file``, one ``NAME=value`` a line, for a file to ``attach``.
     Refuses what such a file cannot hold: names with spaces, values of several lines.
@@ -37,6 +43,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,6 +57,7 @@ from jinja2.utils import missing
 from swarmctl.stack.render import filters, quoting
 from swarmctl.stack.render.stack_files import OUTPUT, TEMPLATE, MissingFileError, read
 
+FUNCTIONS = ("image", "mirrored")  # that name images: swarmctl.images.names answers them
 SIZE_LIMIT = 4_000_000  # characters; the Engine takes no larger request either
 
 # What a template's expressions may raise besides Jinja's errors: {{ 1 + "a" }}, {{ 1 / 0 }}.
@@ -76,15 +84,30 @@ class UndefinedVariableError(jinja2.UndefinedError):
         self.name = name
 
 
-def fill_in(stack: Path, values: Mapping[str, Any]) -> tuple[str, dict[str, bytes]]:
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A template with its values filled in.
+
+    Attributes:
+        text: the compose file.
+        files: those that it attached: name → content.
+        questions: the images that it asked for whose names are not known: function and argument.
+    """
+
+    text: str
+    files: dict[str, bytes]
+    questions: frozenset[tuple[str, str]] = frozenset()
+
+
+def fill_in(
+    stack: Path, values: Mapping[str, Any], images: Mapping[tuple[str, str], str]
+) -> Filled:
     """Render a stack's template, without limits: see ``run_template``.
 
     Args:
         stack: the stack's folder.
         values: what the template may use.
-
-    Returns:
-        The text, and the files it attached: name → content.
+        images: the names of the images that it may ask for, by function and argument.
 
     Raises:
         FAULTS: the template failed; :mod:`swarmctl.stack.render.template_faults` makes it a
@@ -92,11 +115,21 @@ def fill_in(stack: Path, values: Mapping[str, Any]) -> tuple[str, dict[str, byte
     """
     attached: dict[str, bytes] = {}
     environment = _environment(stack, values, attached)
+    questions: set[tuple[str, str]] = set()
+
+    def answer(function: str, argument: str) -> str:
+        if (function, argument) not in images:
+            questions.add((function, argument))
+        return images.get((function, argument), argument)
+
+    for function in FUNCTIONS:
+        environment.globals[function] = functools.partial(answer, function)
     text = environment.get_template(TEMPLATE).render(values)
     if len(text) > SIZE_LIMIT:
         raise ValueError(f"the output has more than {SIZE_LIMIT} characters")
     text = quoting.quote(text)
-    return (text if text.endswith("\n") else text + "\n"), attached
+    text = text if text.endswith("\n") else text + "\n"
+    return Filled(text, attached, frozenset(questions))
 
 
 # --- the sandbox ----------------------------------------------------------------------------------

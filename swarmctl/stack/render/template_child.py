@@ -22,16 +22,16 @@ from swarmctl.stack.render.template_faults import explained
 
 def main() -> None:
     """Read the job from stdin; write the result, or the error, to stdout as JSON."""
-    stack, values, seconds, memory = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our parent
+    stack, values, images, seconds, memory = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our parent
     _limit(seconds, memory)
     try:
-        text, files = fill_in(stack, values)
+        filled = fill_in(stack, values, images)
     except FAULTS as fault:
         error = explained(fault, stack, values)
         answer: dict[str, object] = {"message": error.message, "hint": error.hint}
     else:
-        contents = {name: base64.b64encode(data).decode() for name, data in files.items()}
-        answer = {"text": text, "files": contents}
+        files = {name: base64.b64encode(data).decode() for name, data in filled.files.items()}
+        answer = {"text": filled.text, "files": files, "questions": list(filled.questions)}
     sys.stdout.write(json.dumps(answer))
 
 

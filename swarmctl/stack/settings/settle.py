@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from swarmctl.errors import UsageError
+from swarmctl.images.names import Names, local_names
 from swarmctl.network.kernels import Kernels
 from swarmctl.stack.render.settings import Settings
 from swarmctl.stack.render.source import StackChoice, StackSource
@@ -27,6 +28,7 @@ def load(
     note: Note,
     *,
     recorded: bool = True,
+    images: Names = local_names,
 ) -> tuple[Settings, StackSource]:
     """The settings to deploy with, and the stack rendered with them.
 
@@ -36,6 +38,7 @@ def load(
         kernels: asks the nodes for ``ip_vs``.
         note: called with each decision, one line.
         recorded: whether the settings of the last deploy are used.
+        images: names the images that the template asks for.
 
     Raises:
         UsageError: recorded settings cannot be used here, or the stack cannot be rendered.
@@ -46,7 +49,7 @@ def load(
             last = record.read(engine, choice.name, choice.folder)
             settings = with_recorded(choice.name, settings, last, note)
         settings = with_publish(choice.name, choice.folder, settings, kernels, note)
-    source = choice.load(settings)
+    source = choice.load(settings, images)
     for line in source.notes:
         note(line)
     return settings, source

@@ -48,6 +48,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "managers": 1,
         "published_cidr": "198.51.100.7/32",
         "published_ports": [80, "32768-60999"],
+        "registry": "ecr",
         "stacks": [{"name": "three_tier"}],
         "swarm_address_pool": "10.224.0.0/12",
         "swarm_dispatcher_heartbeat": 5,

@@ -28,7 +28,8 @@ class FakeKeyring(Keyring):
         super().__init__()
         self.fault = fault
 
-    def find(self, host: str) -> Credentials | None:
+    def find(self, host: str, *, docker: bool = True) -> Credentials | None:
+        del docker
         if self.fault:
             raise self.fault
         if host != HOST:

@@ -23,7 +23,7 @@ def stack(folder: Path, text: str) -> Path:
 
 def fault(folder: Path, text: str, limits: Limits = LIMITS) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        run_template(stack(folder, text), {}, limits)
+        run_template(stack(folder, text), {}, limits=limits)
     return caught.value
 
 
@@ -79,8 +79,8 @@ def test_a_file_that_the_output_names_is_not_outside_of_the_stack_either(tmp_pat
 
 def test_a_template_can_be_rendered_in_any_thread(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool:
-        text, files = pool.submit(run_template, stack(tmp_path, ""), {}).result()
-    assert (text, files) == (HEAD, {})
+        filled = pool.submit(run_template, stack(tmp_path, ""), {}).result()
+    assert (filled.text, filled.files) == (HEAD, {})
 
 
 def test_too_much_output_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 import re
 import shutil
@@ -152,14 +153,42 @@ def test_every_config_that_is_mounted_is_defined_and_its_file_delivered(publish:
 def test_a_changed_file_changes_the_name_of_its_config_and_of_no_other(tmp_path: Path) -> None:
     changed = tmp_path / "three_tier"
     shutil.copytree(STACK, changed)
-    with (changed / "api" / "server.js").open("a") as script:
-        script.write("// changed\n")
+    with (changed / "web" / "httpd.conf").open("a") as conf:
+        conf.write("# changed\n")
 
     before = compose("mesh")["configs"]
     after = yaml.safe_load(render_stack(changed).compose)["configs"]
 
-    assert {name for name in before if before[name] != after[name]} == {"api_server"}
-    assert re.fullmatch(r"three_tier_api_server-[0-9a-f]{12}", after["api_server"]["name"])
+    assert {name for name in before if before[name] != after[name]} == {"httpd_conf"}
+    assert re.fullmatch(r"three_tier_httpd_conf-[0-9a-f]{12}", after["httpd_conf"]["name"])
+
+
+def test_a_changed_file_of_an_image_changes_the_image_and_no_other(tmp_path: Path) -> None:
+    changed = tmp_path / "three_tier"
+    shutil.copytree(STACK, changed)
+    with (changed / "images" / "api" / "server.js").open("a") as script:
+        script.write("// changed\n")
+
+    before = compose("mesh")["services"]
+    after = yaml.safe_load(render_stack(changed).compose)["services"]
+
+    assert {name for name in before if before[name]["image"] != after[name]["image"]} == {"api"}
+    assert re.fullmatch(r"three_tier/api:[0-9a-f]{12}", after["api"]["image"])
+
+
+def test_packages_are_locked_by_content_and_not_by_the_address_of_a_registry() -> None:
+    lock = json.loads((STACK / "images" / "api" / "package-lock.json").read_text())
+
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+    assert "node_modules/pg" in packages
+    assert all("integrity" in entry for entry in packages.values())
+    assert not any("resolved" in entry for entry in packages.values())
+
+
+def test_the_api_s_image_does_not_run_as_root() -> None:
+    dockerfile = (STACK / "images" / "api" / "Dockerfile").read_text()
+
+    assert re.findall(r"^USER (\S+)$", dockerfile, re.MULTILINE) == ["node"]
 
 
 def test_swarm_fills_in_slot_and_node_of_each_task() -> None:

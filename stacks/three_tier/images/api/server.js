@@ -8,7 +8,7 @@
 
 const fs = require('node:fs');
 const http = require('node:http');
-const { Pool, isUnavailable } = require('./postgres.js');
+const pg = require('pg');
 
 const PORT = 3000;
 const MAX_BODY_BYTES = 4096;
@@ -22,25 +22,6 @@ const FIRST_CONNECTION_MS = 5000;
 const env = process.env;
 const whoami = `${env.API_REPLICA || 'api'}@${env.NODE_NAME || 'unknown'}`;
 
-// Shorter than a client's timeout: a missing database gives an error, not a hanging request.
-const pool = new Pool({
-  host: env.DB_HOST || 'tasks.db',
-  port: Number(env.DB_PORT || 5432),
-  user: env.DB_USER || 'app',
-  database: env.DB_NAME || 'app',
-  password: fs.readFileSync(env.DB_PASSWORD_FILE || '/run/secrets/db_password', 'utf8').trimEnd(),
-  size: Number(env.DB_CONNECTIONS || 5),
-  connectMs: 1500,
-  queryMs: 1000,
-  waitMs: 1500,
-});
-
-const NEWEST = `
-  SELECT id, text, created_at, (SELECT count(*) FROM messages) AS total,
-         host(inet_server_addr()) AS db_address, pg_postmaster_start_time() AS db_started_at
-  FROM messages ORDER BY id DESC LIMIT 1`;
-const ADD = 'INSERT INTO messages (text) VALUES ($1) RETURNING id, text, created_at';
-
 /** An error response: its status and message. */
 class HttpError extends Error {
   constructor(status, text) {
@@ -49,8 +30,77 @@ class HttpError extends Error {
   }
 }
 
+// Shorter than a client's timeout: a missing database gives an error, not a hanging request.
+const connect = () => {
+  const made = new pg.Pool({
+    host: env.DB_HOST || 'tasks.db',
+    port: Number(env.DB_PORT || 5432),
+    user: env.DB_USER || 'app',
+    database: env.DB_NAME || 'app',
+    password: fs.readFileSync(env.DB_PASSWORD_FILE || '/run/secrets/db_password', 'utf8').trimEnd(),
+    application_name: env.API_REPLICA || 'api',
+    max: Number(env.DB_CONNECTIONS || 5),
+    connectionTimeoutMillis: 1500,
+    query_timeout: 1000,
+    idleTimeoutMillis: 0,
+    types: { getTypeParser: () => (text) => text },
+  });
+  made.on('error', (error) => console.error(`${whoami}: an idle connection ended: ${error.message}`));
+  return made;
+};
+let pool = connect();
+
+/** The connection was lost during a statement, which may or may not have been carried out. */
+class LostError extends HttpError {}
+
+// What is not the server's answer is the connection's fault. SQLSTATE classes that describe the
+// server's state, not the statement: connection exceptions, shutting down or starting up, too many
+// connections.
+const isUnavailable = (error) =>
+  !(error instanceof pg.DatabaseError) || /^(08|57P|53300)/.test(error.code);
+
+/** Run a statement once; its rows. */
+async function write(sql, parameters = []) {
+  const client = await pool.connect().catch((error) => {
+    throw isUnavailable(error) ? new HttpError(503, error.message) : error;
+  });
+  let lost = false;
+  try {
+    return (await client.query(sql, parameters)).rows;
+  } catch (error) {
+    lost = isUnavailable(error);
+    throw lost ? new LostError(503, error.message) : error;
+  } finally {
+    client.release(lost);
+  }
+}
+
+/**
+ * Run a statement that only reads. If its connection turns out to be dead (the database has
+ * restarted, perhaps elsewhere), the idle ones are too: it is retried once, in a new pool.
+ */
+async function read(sql) {
+  const used = pool;
+  try {
+    return await write(sql);
+  } catch (error) {
+    if (!(error instanceof LostError)) throw error;
+  }
+  if (pool === used) {
+    pool = connect();
+    used.end().catch(() => {});
+  }
+  return write(sql);
+}
+
+const NEWEST = `
+  SELECT id, text, created_at, (SELECT count(*) FROM messages) AS total,
+         host(inet_server_addr()) AS db_address, pg_postmaster_start_time() AS db_started_at
+  FROM messages ORDER BY id DESC LIMIT 1`;
+const ADD = 'INSERT INTO messages (text) VALUES ($1) RETURNING id, text, created_at';
+
 async function newest(request) {
-  const [row] = await pool.read(NEWEST);
+  const [row] = await read(NEWEST);
   if (!row) throw new HttpError(404, 'there is no message');
   const { id, text, created_at, total, db_address, db_started_at } = row;
   return {
@@ -75,7 +125,7 @@ async function add(request) {
   if (typeof text !== 'string' || text.trim() === '' || text.length > MAX_TEXT_LENGTH || text.includes('\0')) {
     throw new HttpError(400, `"text" must be a string of 1 to ${MAX_TEXT_LENGTH} characters`);
   }
-  const [row] = await pool.write(ADD, [text]);
+  const [row] = await write(ADD, [text]);
   return { message: { ...row, id: Number(row.id) }, served_by: { api: whoami } };
 }
 
@@ -119,7 +169,7 @@ const json = (status, value) => ({ status, type: 'application/json', text: `${JS
 const ROUTES = {
   '/': { GET: async (request) => html(200, await home(request)) },
   '/healthz': { GET: async () => json(ready ? 200 : 503, { api: whoami, ready }) },
-  '/api/healthz': { GET: async () => json(200, { api: whoami, db: (await pool.read('SELECT 1')).length === 1 }) },
+  '/api/healthz': { GET: async () => json(200, { api: whoami, db: (await read('SELECT 1')).length === 1 }) },
   '/api/message': { GET: async (request) => json(200, await newest(request)) },
   '/api/messages': { POST: async (request) => json(201, await add(request)) },
 };
@@ -134,11 +184,8 @@ async function answer(request) {
 }
 
 function explained(request, error) {
-  let { status } = error;
-  if (!(error instanceof HttpError)) {
-    status = isUnavailable(error) ? 503 : 500;
-    console.error(`${request.method} ${request.url}: ${error.message}`);
-  }
+  const status = error instanceof HttpError ? error.status : 500;
+  if (status >= 500) console.error(`${request.method} ${request.url}: ${error.message}`);
   const text = status === 500 ? 'internal error' : error.message;
   if (request.url === '/') return html(status, page('No answer from the database', [['why', text], ['api', whoami]]));
   return json(status, { error: text, api: whoami });
@@ -162,7 +209,7 @@ server.requestTimeout = 10_000;
 function stop(signal) {
   console.log(`${whoami}: ${signal}, leaving`);
   setTimeout(() => {
-    server.close(() => pool.close());
+    server.close(() => pool.end());
     server.closeIdleConnections();
   }, DRAIN_MS);
 }
@@ -175,7 +222,7 @@ let ready = false;
 const deadline = Date.now() + FIRST_CONNECTION_MS;
 async function becomeReady() {
   try {
-    await pool.read('SELECT 1');
+    await read('SELECT 1');
   } catch (error) {
     console.error(`${whoami}: ${error.message}`);
     if (Date.now() < deadline) {

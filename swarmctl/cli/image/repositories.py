@@ -1,0 +1,79 @@
+"""``swarmctl image repository``: the cluster's repositories in ECR."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.image.options import others
+
+app = typer.Typer(no_args_is_help=True, help="Make or remove the cluster's repositories in ECR.")
+
+Cluster = Annotated[
+    str, typer.Option("--cluster", metavar="NAME", help="Value of the tag swarmctl:cluster.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the changes; write nothing.")]
+
+
+@app.command()
+def create(
+    stacks: Annotated[list[str], typer.Argument(metavar="STACK…", help="Names or folders.")],
+    cluster: Cluster,
+    pull: Annotated[
+        list[str] | None,
+        typer.Option("--pull", metavar="ARN", help="Who else may pull; repeatable."),
+    ] = None,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Also for copies of the stacks' other images.")
+    ] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Make a repository for each image of the stacks, unless the cluster has it already.
+
+    Tags are immutable, images are scanned when they are pushed, and those without a tag are
+    removed after 14 days.
+    """
+    from swarmctl.cloud.ecr import Ecr
+    from swarmctl.cloud.ecr_repositories import ensure_repositories
+    from swarmctl.images.home import find_home
+    from swarmctl.images.source import image_names
+    from swarmctl.reading.names import cluster_name
+    from swarmctl.stack.render.source import choose_source
+
+    there = find_home("ecr", cluster_name(cluster))
+    names, copies = set(), set()
+    for stack in stacks:
+        choice = choose_source(stack)
+        folder = choice.folder
+        if folder is not None:
+            names |= {there.repository(folder.name, image) for image in image_names(folder)}
+        if mirror:
+            copies |= {there.copy_of(image).repository for image in others(choice, there)}
+    lines = ensure_repositories(
+        there.ecr or Ecr(),
+        cluster,
+        names | copies,
+        mutable=copies,
+        pull=pull or (),
+        dry_run=dry_run,
+    )
+    _show(lines, dry_run=dry_run)
+
+
+@app.command()
+def remove(cluster: Cluster, dry_run: DryRun = False) -> None:
+    """Remove the cluster's repositories with all images in them."""
+    from swarmctl.cloud.ecr import Ecr
+    from swarmctl.cloud.ecr_repositories import remove_repositories
+    from swarmctl.reading.names import cluster_name
+
+    _show(remove_repositories(Ecr(), cluster_name(cluster), dry_run=dry_run), dry_run=dry_run)
+
+
+def _show(lines: list[str], *, dry_run: bool) -> None:
+    for line in lines:
+        console.emit(line)
+    done = "would be made" if dry_run else "made"
+    console.note(f"{len(lines)} changes {done}" if lines else "nothing to change")

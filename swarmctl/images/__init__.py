@@ -1,0 +1,1 @@
+"""A stack's own images: built, pushed to a registry, listed and removed."""
