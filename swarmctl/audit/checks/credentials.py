@@ -66,5 +66,6 @@ def _without(facts: Facts, service: Service) -> list[str]:
 
 
 def _words(time: timedelta) -> str:
-    minutes = int(time.total_seconds()) // 60
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    minutes, seconds = divmod(int(time.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"

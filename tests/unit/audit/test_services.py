@@ -70,7 +70,11 @@ def renewed_before(hours: float) -> dict[str, str]:
         (6, False, []),
         (10, False, [(True, "end in 2 h 0 min, and their renewal is late")]),
         (13.5, False, [(False, "ended 1 h 30 min ago, and c would have to pull")]),
-        (12.5, True, [(True, "ended 30 min ago; every node has the image, a new one would not")]),
+        (
+            12.5,
+            True,
+            [(True, "ended 30 min 0 s ago; every node has the image, a new one would not")],
+        ),
     ],
 )
 def test_credentials_that_have_ended(
