@@ -11,6 +11,7 @@ from swarmctl.cluster import Target
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.reading.commands import word
 from swarmctl.reading.names import unknown
+from swarmctl.registry import former
 from swarmctl.stack.deploy.apply import remove_services
 from swarmctl.stack.deploy.current import CurrentStack, ids_in_use, read_current
 from swarmctl.stack.deploy.deploy import connect
@@ -162,15 +163,21 @@ def leftovers(
     """The secrets and configs of a stack that no service uses: kind → name → id.
 
     With ``keep_previous``, those that only a service's previous version uses count as used, so that
-    ``docker service rollback`` still works.
+    ``docker service rollback`` and ``swarmctl stack rollback`` still work.
     """
     services = list(engine.get("/services") or ())
-    if not keep_previous:
+    kept = {config_name(current.stack)}
+    if keep_previous:
+        copies = [c for c in current.configs.values() if former.is_kept(c)]
+        services += [{"Spec": spec} for spec in former.specs(copies)]
+        kept |= {copy["Spec"]["Name"] for copy in copies}
+    else:
         services = [{**service, "PreviousSpec": None} for service in services]
     needed = ids_in_use(services)
-    kept = config_name(current.stack)
     return {
-        kind: {n: i for n, i in current.ids(kind).items() if i not in needed[kind] and n != kept}
+        kind: {
+            n: i for n, i in current.ids(kind).items() if i not in needed[kind] and n not in kept
+        }
         for kind in ("configs", "secrets")
     }
 
