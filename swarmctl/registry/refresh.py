@@ -45,7 +45,7 @@ class Result(StrEnum):
     """What becomes of a service's credentials."""
 
     DUE = "due"
-    FRESH = "fresh"
+    NOT_DUE = "not_due"
     LEFT_ALONE = "left_alone"
     RENEWED = "renewed"
     FAILED = "failed"
@@ -53,7 +53,7 @@ class Result(StrEnum):
 
 _WORDS = {
     Result.DUE: "would be renewed",
-    Result.FRESH: "not due",
+    Result.NOT_DUE: "not due",
     Result.LEFT_ALONE: "left alone",
     Result.RENEWED: "renewed",
     Result.FAILED: "not renewed",
@@ -166,7 +166,7 @@ def _item(service: Json, found: Situation) -> Item | None:
     ended = age is not None and age >= found.life(login)
     item = Item(service["ID"], name, host, Result.DUE, age, ended)
     if age is not None and age < found.threshold(service["ID"], login):
-        return replace(item, result=Result.FRESH)
+        return replace(item, result=Result.NOT_DUE)
     if why := _left_alone(service, found):
         detail, remedy = why
         return replace(item, result=Result.LEFT_ALONE, detail=detail, remedy=remedy)

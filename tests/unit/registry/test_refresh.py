@@ -90,12 +90,12 @@ def test_one_write_a_service_and_none_a_second_time() -> None:
     engine.sent.clear()
     run(engine)
     assert len(engine.sent) == 1
-    assert run(engine)["shop_web"].result == Result.FRESH
+    assert run(engine)["shop_web"].result == Result.NOT_DUE
     assert len(engine.sent) == 1
 
 
 @pytest.mark.parametrize(
-    ("hours", "result"), [(4, Result.FRESH), (6.1, Result.RENEWED), (20, Result.RENEWED)]
+    ("hours", "result"), [(4, Result.NOT_DUE), (6.1, Result.RENEWED), (20, Result.RENEWED)]
 )
 def test_credentials_are_renewed_before_half_of_their_life(hours: float, result: Result) -> None:
     engine = FakeEngine()
@@ -114,7 +114,7 @@ def test_services_become_due_at_different_times_and_none_later_than_half_of_thei
 def test_a_given_age_is_exact() -> None:
     engine = FakeEngine()
     add(engine, labels=labels(2))
-    assert run(engine, older_than=timedelta(hours=3))["shop_web"].result == Result.FRESH
+    assert run(engine, older_than=timedelta(hours=3))["shop_web"].result == Result.NOT_DUE
     assert run(engine, older_than=timedelta(hours=1))["shop_web"].result == Result.RENEWED
 
 
@@ -233,7 +233,7 @@ def test_of_two_at_once_the_slower_one_writes_nothing() -> None:
 
     engine = Raced()
     add(engine)
-    assert run(engine)["shop_web"].result == Result.FRESH
+    assert run(engine)["shop_web"].result == Result.NOT_DUE
     assert len(updates(engine)) == 2  # the second one was refused
 
 
