@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,15 +18,21 @@ from swarmctl.discovery.contact import Contact
 from swarmctl.discovery.forgotten.ask_nodes import AskPorts
 from swarmctl.discovery.listeners.aws import Aws
 from swarmctl.discovery.listeners.listener import Listener, Outlet
+from swarmctl.discovery.listeners.registry_refresh import RegistryRefresh
 from swarmctl.discovery.listeners.sockets import Place, listen_dns, listen_tcp
 from swarmctl.discovery.metrics import metrics
 from swarmctl.discovery.source import LiveSource
 from swarmctl.errors import require_extra
+from swarmctl.swarm.engine import Engine, SwarmEngine
 from swarmctl.swarm.observe.events import SwarmEvents
 from swarmctl.swarm.observe.host_ports import Shell, read_host_ports
+from swarmctl.swarm.patience import Patient
 
 if TYPE_CHECKING:
     from swarmctl.cluster import Target
+
+# Seconds that a change is tried for, as long as an election lasts.
+_PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Options:
         interval: seconds between two polls.
         kv_prefix: see :class:`swarmctl.discovery.source.LiveSource`.
         aws: where to publish in AWS, of the Swarm that was found.
+        registry_refresh: whether pull credentials are renewed, too.
     """
 
     http: Place
@@ -48,6 +55,7 @@ class Options:
     interval: float = 0.5
     kv_prefix: str = ""
     aws: Callable[[Target], Aws] = lambda _: Aws()
+    registry_refresh: bool = False
 
 
 def serve(
@@ -98,12 +106,21 @@ def serve(
         ends.callback(names.close)
         listeners: list[Listener] = [consul, names]
         listeners += aws.publishers(source.cluster_id, note)
+        if options.registry_refresh:
+            listeners.append(RegistryRefresh(partial(_engine, source), note))
         agent.outlets += [Outlet(listener, note) for listener in listeners]
         for outlet in agent.outlets:
             ends.callback(outlet.close)
         agent.offer()
         note(f"Consul API on http://{_bound(http)}, DNS on {_bound(udp)} (UDP and TCP)")
         agent.run(stop)
+
+
+@contextmanager
+def _engine(source: LiveSource) -> Iterator[Engine]:
+    """A connection for changes, to the managers as they are now."""
+    with source.target.failover() as connection:
+        yield Patient(SwarmEngine(connection), _PATIENCE_S)
 
 
 def ports_from(shell: Shell | None, namespace: str, owner: Callable[[], str]) -> AskPorts | None:

@@ -71,6 +71,7 @@ class Item:
         result: what is, or was, done.
         age: of its credentials; ``None`` if that is not known.
         ended: whether they have ended, as far as is known.
+        due_in: the time until they are due, once they are new.
         detail: why it is left alone, or has failed.
         remedy: what to do then; ``""`` if nothing.
     """
@@ -81,6 +82,7 @@ class Item:
     result: Result
     age: timedelta | None = None
     ended: bool = False
+    due_in: timedelta | None = None
     detail: str = ""
     remedy: str = ""
 
@@ -165,8 +167,9 @@ def _item(service: Json, found: Situation) -> Item | None:
         return replace(failed, detail=login.message, remedy=login.hint)
     ended = age is not None and age >= found.life(login)
     item = Item(service["ID"], name, host, Result.DUE, age, ended)
-    if age is not None and age < found.threshold(service["ID"], login):
-        return replace(item, result=Result.NOT_DUE)
+    threshold = found.threshold(service["ID"], login)
+    if age is not None and age < threshold:
+        return replace(item, result=Result.NOT_DUE, due_in=threshold - age)
     if why := _left_alone(service, found):
         detail, remedy = why
         return replace(item, result=Result.LEFT_ALONE, detail=detail, remedy=remedy)
@@ -309,7 +312,10 @@ def _renew(engine: Engine, service: Json, found: Situation) -> Item:
         except SwarmctlError as fault:
             return replace(item, result=Result.FAILED, detail=fault.message, remedy=fault.hint)
         else:
-            return replace(item, result=Result.RENEWED)
+            login = found.logins[item.host]
+            assert isinstance(login, Credentials)
+            threshold = found.threshold(item.id, login)
+            return replace(item, result=Result.RENEWED, due_in=threshold)
     assert item is not None
     return replace(
         item,

@@ -24,8 +24,8 @@ awk 'NR == FNR { wanted[$1]; next }
 install=(uv pip install --quiet --no-deps --python-version 3.13 --python-platform "$(uname -m)-manylinux_2_28")
 "${install[@]}" --only-binary :all: --require-hashes --target "$context/packages" -r "$context/requirements.txt"
 "${install[@]}" --target "$context/swarmctl" "$root"
-# botocore describes every service of AWS: 100 MB of which the agent uses four.
+# botocore describes every service of AWS: 100 MB of which the agent uses five.
 find "$context/packages/botocore/data" -mindepth 1 -maxdepth 1 -type d \
-  ! -name ec2 ! -name elbv2 ! -name servicediscovery ! -name sts -exec rm -rf {} +
+  ! -name ec2 ! -name ecr ! -name elbv2 ! -name servicediscovery ! -name sts -exec rm -rf {} +
 
 docker build --quiet --build-arg "BASE=$base" --tag "$image" "$context"

@@ -42,6 +42,13 @@ def run(
         ),
     ] = None,
     load_balancer: LoadBalancerOption = True,
+    registry_refresh: Annotated[
+        bool,
+        typer.Option(
+            "--registry-refresh/--no-registry-refresh",
+            help="Renew the services' pull credentials, too, as `swarmctl registry refresh` does.",
+        ),
+    ] = False,
     cluster: ClusterOption = None,
     host: HostOption = None,
 ) -> None:
@@ -66,6 +73,7 @@ def run(
         interval=interval,
         kv_prefix=kv_prefix,
         aws=lambda target: in_aws(target, cluster, cloud_map, load_balancer=load_balancer),
+        registry_refresh=registry_refresh,
     )
     with until_signal() as stop:
         serve(lambda: resolve(cluster, host), options, _log, stop)

@@ -74,6 +74,7 @@ def _as_json(item: Item) -> dict[str, object]:
         "result": item.result.value,
         "age_s": item.age.total_seconds() if item.age is not None else None,
         "ended": item.ended,
+        "due_in_s": item.due_in.total_seconds() if item.due_in is not None else None,
         "detail": item.detail,
         "remedy": item.remedy,
     }
