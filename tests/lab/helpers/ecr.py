@@ -28,7 +28,7 @@ class Repository:
     name: str
     uri: str
 
-    def push(self, tag: str) -> str:
+    def push(self, tag: str) -> None:
         """Push the lab's httpd, with the tag as a label, so that each tag is another image."""
         image = f"{self.uri}:{tag}"
         recipe = f"FROM {image_tags().httpd}\nLABEL version={tag}\n".encode()
@@ -41,7 +41,6 @@ class Repository:
                 assert "error" not in event, event
         finally:
             self.engine.images.remove(image, noprune=True)
-        return image
 
     def remove(self) -> None:
         """Remove it with its images."""

@@ -49,7 +49,7 @@ class Shop:
     def deploy(self, tag: str) -> None:
         """Deploy a version; no node gets an image beforehand."""
         compose = self.folder / "docker-compose.yml"
-        compose.write_text(COMPOSE.format(image=self.images.push(tag)))
+        compose.write_text(COMPOSE.format(image=f"{self.images.uri}:{tag}"))
         words = ("stack", "deploy", str(compose), "--as", STACK, "--with-registry-auth")
         done = self.lab.swarmctl(*words, "--no-prefetch")
         assert done.returncode == 0, done.stderr
@@ -83,7 +83,7 @@ class Shop:
 
     def raft_index(self) -> int:
         """The number of the newest change in the Swarm, made here."""
-        made = self.docker("config create refresh-mark /etc/hostname")
+        made = self.docker("config create refresh-mark /etc/os-release")
         index = self.docker(f"config inspect {made} --format '{{{{.Version.Index}}}}'")
         self.docker(f"config rm {made}")
         return int(index)
@@ -112,10 +112,12 @@ class Shop:
 def shop(lab: Lab, cluster: Cluster, engine: docker.DockerClient, tmp_path: Path) -> Iterator[Shop]:
     """One version of the stack from ECR, whose tokens are good for half a minute."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
-    assert lab.swarmctl("lab", "registry", "--token-life", LIFE).returncode == 0
     images = repository(lab, engine, "swarm-app/fresh/web")
     made = Shop(lab, images, tmp_path)
     try:
+        for tag in ("1", "2"):
+            images.push(tag)
+        assert lab.swarmctl("lab", "registry", "--token-life", LIFE).returncode == 0
         for node in WORKERS:
             lab.ssh(node, f"docker image ls -q {images.uri} | xargs -r docker image rm -f")
         made.deploy("1")

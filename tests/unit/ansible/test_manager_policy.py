@@ -36,6 +36,10 @@ IMPLIED = {
     "route53:GetHostedZone",
     "route53:ListHostedZonesByName",
     "ec2:DescribeInstances",  # which instance is which node
+    # Nodes pull with the token that it renews, and may do what it may do.
+    "ecr:GetAuthorizationToken",
+    "ecr:BatchGetImage",
+    "ecr:GetDownloadUrlForLayer",
 }
 OURS = {"swarmctl:cluster": "shop", "swarmctl:owner": "discovery"}
 THEIRS = {"swarmctl:cluster": "other", "swarmctl:owner": "discovery"}
