@@ -11,12 +11,13 @@ import typer
 
 from swarmctl.cli import completion, console
 from swarmctl.cli.options import ClusterOption, Format, HostOption
-from swarmctl.errors import Exit
+from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from swarmctl.logs.line import Line
+    from swarmctl.logs.lost import Loss
 
 app = typer.Typer()
 
@@ -90,6 +91,14 @@ def logs(
             autocompletion=completion.nodes,
         ),
     ] = "",
+    lost: Annotated[
+        bool,
+        typer.Option(
+            "--lost",
+            help="Count the lines that the nodes have and CloudWatch has not, since --since "
+            "[default: 1h].",
+        ),
+    ] = False,
     format_: Annotated[
         Literal[Format.TEXT, Format.JSON],
         typer.Option("--format", help="Output format. json: one object on each line."),
@@ -103,8 +112,11 @@ def logs(
     that died with their node; other lines are read from the nodes, through a manager. What cannot
     be read is named.
 
-    Exit code: 0 all was read, 1 something could not be read (the rest is shown), 2 wrong input.
+    Exit code: 0 all was read, 1 something could not be read (the rest is shown) or, with --lost,
+    lines are lost, 2 wrong input.
     """
+    if lost and follow:
+        raise UsageError("--lost cannot be combined with --follow", "call logs --lost repeatedly")
     from swarmctl.cloud.logs import Logs
     from swarmctl.cluster import resolve
     from swarmctl.logs.follow import Follower
@@ -125,6 +137,11 @@ def logs(
         swarm = client.snapshot()
         services = services_of(swarm, [name])
         wanted = Chosen(task, find_node(swarm.nodes, node).hostname if node else "")
+        if lost:
+            from swarmctl.logs.lost import losses
+
+            hour = datetime.now(UTC) - timedelta(hours=1)
+            return _lost(losses(client, region, swarm, services, wanted, since or hour))
         found = read(client, region, swarm, services, wanted, since=since, tail=last)
     show = _printer(format_ is Format.JSON, [line.replica for line in found.lines])
     for line in found.lines:
@@ -149,3 +166,17 @@ def _printer(as_json: bool, replicas: list[str]) -> Callable[[Line], None]:
 
     painter = Painter(replicas)
     return lambda line: console.out().print(painter.text(line), soft_wrap=True)
+
+
+def _lost(found: list[Loss]) -> int:
+    for loss in found:
+        who = f"{loss.replica} ({loss.task[:12]}) on {loss.node}"
+        if loss.fault:
+            console.error(f"{who}: not all compared: {loss.fault}")
+        if loss.lost:
+            ends = (loss.lost[0], loss.lost[-1])
+            begin, end = (line.at.isoformat(timespec="seconds") for line in ends)
+            console.emit(f"{who}: {len(loss.lost)} of {loss.written} lines lost, {begin} to {end}")
+    lines, gone = sum(loss.written for loss in found), sum(len(loss.lost) for loss in found)
+    console.emit(f"{gone} of {lines} lines of {len(found)} tasks are not in CloudWatch")
+    return int(Exit.FAILED if gone or any(loss.fault for loss in found) else Exit.OK)
