@@ -20,7 +20,7 @@ CREATE = f"""
 docker service create --detach --quiet --name {SERVICE} --replicas 3 --restart-delay 1s \\
   --constraint node.role==worker --constraint node.hostname!={CLUSTER}_wkr1 \\
   --log-driver awslogs --log-opt awslogs-region=eu-central-1 --log-opt awslogs-group={GROUP} \\
-  --log-opt awslogs-endpoint={{endpoint}} --log-opt awslogs-create-group=false \\
+  --log-opt awslogs-endpoint=ENDPOINT --log-opt awslogs-create-group=false \\
   --log-opt mode=non-blocking --log-opt max-buffer-size=4m \\
   --log-opt 'tag={{{{.Name}}}}/{{{{index .ContainerLabels "com.docker.swarm.node.id"}}}}' \\
   httpd:2.4 bash -c 'n=0; while sleep 0.2; do echo $((n+=1)); done'
@@ -38,7 +38,7 @@ def logged(lab: Lab, cluster: Cluster) -> Iterator[tuple[Playbook, Playbook]]:
 @pytest.fixture(scope="module")
 def numbers(lab: Lab, logged: object) -> Iterator[None]:
     """Three replicas that write 1, 2, 3 …, whose first lines are in CloudWatch."""
-    create = CREATE.format(endpoint=lab.env["SWARMCTL_NODE_AWS_ENDPOINT_URL"])
+    create = CREATE.replace("ENDPOINT", lab.env["SWARMCTL_NODE_AWS_ENDPOINT_URL"])
     assert (made := lab.ssh(f"{CLUSTER}_mgr1", create)).returncode == 0, made.stderr
 
     def written() -> tuple[bool | None, str]:
