@@ -16,8 +16,11 @@ from swarmctl.errors import Exit, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from swarmctl.cloud.logs import Logs
     from swarmctl.logs.line import Line
     from swarmctl.logs.lost import Loss
+    from swarmctl.logs.where import Source
+    from swarmctl.swarm.model import Service
 
 app = typer.Typer()
 
@@ -110,7 +113,7 @@ def logs(
 
     Lines of tasks with the log driver awslogs are read from CloudWatch Logs, also those of tasks
     that died with their node; other lines are read from the nodes, through a manager. What cannot
-    be read is named.
+    be read is named. A service that was removed is looked for in the cluster's log groups.
 
     Exit code: 0 all was read, 1 something could not be read (the rest is shown) or, with --lost,
     lines are lost, 2 wrong input.
@@ -135,14 +138,20 @@ def logs(
     begin = datetime.now(UTC)
     with target.connect() as client:
         swarm = client.snapshot()
-        services = services_of(swarm, [name])
+        also: tuple[Source, ...] = ()
+        services: tuple[Service, ...] = ()
+        try:
+            services = services_of(swarm, [name])
+        except UsageError:
+            if not (also := _removed(name, target.cluster, region)):
+                raise
         wanted = Chosen(task, find_node(swarm.nodes, node).hostname if node else "")
         if lost:
             from swarmctl.logs.lost import losses
 
             hour = datetime.now(UTC) - timedelta(hours=1)
             return _lost(losses(client, region, swarm, services, wanted, since or hour))
-        found = read(client, region, swarm, services, wanted, since=since, tail=last)
+        found = read(client, region, swarm, services, wanted, since=since, tail=last, also=also)
     show = _printer(format_ is Format.JSON, [line.replica for line in found.lines])
     for line in found.lines:
         show(line)
@@ -155,6 +164,17 @@ def logs(
             for line in follower.lines(swarm, begin, found.lines, earliest):
                 show(line)
     return int(Exit.FAILED if found.missing else Exit.OK)
+
+
+def _removed(name: str, cluster: str, regions: Callable[[str], Logs]) -> tuple[Source, ...]:
+    """Where a service that was removed has written to; nowhere if CloudWatch cannot be asked."""
+    from swarmctl.cloud.words import CloudError
+    from swarmctl.logs.groups import prefix
+    from swarmctl.logs.where import removed
+
+    with suppress(CloudError):
+        return removed(name, [group.name for group in regions("").groups(prefix(cluster))])
+    return ()
 
 
 def _printer(as_json: bool, replicas: list[str]) -> Callable[[Line], None]:

@@ -11,7 +11,7 @@ from swarmctl.logs.cloudwatch import Regions, last_lines, lines_since
 from swarmctl.logs.engine import Answer, ask_each
 from swarmctl.logs.line import Line
 from swarmctl.logs.merge import merged
-from swarmctl.logs.where import Chosen, Names, Places, places
+from swarmctl.logs.where import Chosen, Names, Places, Source, places
 from swarmctl.swarm.client import SwarmClient
 from swarmctl.swarm.model import Service, Swarm, Task
 
@@ -40,6 +40,7 @@ def read(
     *,
     since: datetime | None,
     tail: int | None,
+    also: Sequence[Source] = (),
 ) -> Found:
     """The lines of services, those of lost nodes too if CloudWatch has them.
 
@@ -53,12 +54,13 @@ def read(
         chosen: which of them.
         since: none before this.
         tail: only so many of the last of all together; ``None`` for all.
+        also: what else is in CloudWatch, see :func:`swarmctl.logs.where.removed`.
     """
     names, where = Names.of(swarm), places(swarm, services, chosen)
     answers = ask_each(client, where.on_nodes, names, since=since, tail=tail)
     parts: list[Iterable[Line]] = [answer.lines for answer in answers]
     missing = [*_unread(answers, names), *out_of_reach(where, names)]
-    for source in where.sources:
+    for source in (*where.sources, *also):
         try:
             api = regions(source.region)
             if tail is None:

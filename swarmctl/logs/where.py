@@ -156,6 +156,23 @@ def places(swarm: Swarm, services: Iterable[Service], chosen: Chosen = Chosen())
     return Places(tuple(on_nodes), tuple(lost), tuple(nowhere), tuple(sources), frozenset(in_cloud))
 
 
+def removed(name: str, groups: Iterable[str]) -> tuple[Source, ...]:
+    """Where the lines of a service or stack are that the Swarm does not have any more.
+
+    Args:
+        name: of the service or the stack.
+        groups: the names of the cluster's log groups, which end in the stack's.
+    """
+    found = []
+    for group in groups:
+        stack = group.rpartition("/")[2]
+        if name == stack:
+            found.append(Source("", group, name, f"{stack}_"))
+        elif name.startswith(f"{stack}_"):
+            found.append(Source("", group, name, f"{name}."))
+    return tuple(found)
+
+
 def _sources(service: Service, kept: Sequence[Task]) -> Iterable[Source]:
     specs = [task.spec for task in kept]
     if driver_of(service.task_spec) == "awslogs":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swarmctl.logs.where import Chosen, Names, Source, places
+from swarmctl.logs.where import Chosen, Names, Source, places, removed
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.parse import parse_swarm
 from tests.unit.engine_json import node, service, task, template
@@ -86,3 +86,13 @@ def test_the_name_of_a_stream_tells_a_task_that_the_swarm_has_forgotten() -> Non
         "web", "web.3", TASK, "n" * 25
     )  # fmt: skip
     assert names.of_stream("something else", "web").replica == "something else"
+
+
+def test_a_service_or_stack_that_was_removed_is_found_by_the_name_of_its_group() -> None:
+    groups = ["/swarmctl/shop/three_tier", "/swarmctl/shop/three"]
+    assert removed("three_tier_web", groups) == (
+        Source("", "/swarmctl/shop/three_tier", "three_tier_web", "three_tier_web."),
+        Source("", "/swarmctl/shop/three", "three_tier_web", "three_tier_web."),
+    )
+    assert removed("three", groups) == (Source("", "/swarmctl/shop/three", "three", "three_"),)
+    assert removed("web", groups) == ()
