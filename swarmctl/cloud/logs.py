@@ -11,6 +11,7 @@ from typing import Any
 
 import botocore.config
 
+from swarmctl.cloud.pace import Pace
 from swarmctl.cloud.session import aws_client, aws_session
 from swarmctl.cloud.words import CloudError, errors_in_words
 
@@ -71,6 +72,8 @@ class Logs:
 
     def __init__(self, client: Any = None, region: str | None = None) -> None:
         self._api: Any = client or aws_client(aws_session(region), "logs", _CONFIG)
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+        self._paces = {"get_log_events": Pace(20, 20), "filter_log_events": Pace(5, 5)}
 
     def groups(self, prefix: str) -> list[Group]:
         """The groups whose names begin so."""
@@ -144,6 +147,7 @@ class Logs:
         found: list[Event] = []
         token: dict[str, str] = {}
         for _ in range(_PAGES_BACK):
+            self._paces["get_log_events"].take()
             with errors_in_words(API, LogsError):
                 page = self._api.get_log_events(
                     logGroupName=group,
@@ -162,7 +166,10 @@ class Logs:
 
     def _pages(self, operation: str, key: str, **request: Any) -> Iterator[dict[str, Any]]:
         pages = iter(self._api.get_paginator(operation).paginate(**request))
+        pace = self._paces.get(operation)
         while True:
+            if pace:
+                pace.take()
             with errors_in_words(API, LogsError):
                 page = next(pages, None)
             if page is None:
