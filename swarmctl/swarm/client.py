@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import docker
@@ -77,7 +78,7 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         self._workers = ThreadPoolExecutor(max_workers=3, thread_name_prefix="snapshot")
         try:
             self.docker = self._read(lambda: self._open_docker(connect_timeout, request_timeout))
-            self._cluster_id = str(self._read(self.docker.api.inspect_swarm)["ID"])
+            self._cluster_id = self._read(self._swarm_id)
         except SwarmctlError:
             self.close()
             raise
@@ -140,6 +141,15 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         except _BREAKS as fault:
             complaint = self._adapter.explain() if self._adapter else ""
             raise broken(self.endpoint, complaint, fault) from fault
+
+    def _swarm_id(self) -> str:
+        """The Swarm's id, also from a proxy that keeps back the join tokens beside it."""
+        try:
+            return str(self.docker.api.inspect_swarm()["ID"])
+        except docker.errors.APIError as fault:
+            if fault.status_code != HTTPStatus.FORBIDDEN:
+                raise
+            return str(self.docker.info()["Swarm"]["Cluster"]["ID"])
 
     def _read(self, question: Callable[[], T]) -> T:
         """Like :meth:`ask`, for requests that the Engine has no reason to refuse."""

@@ -42,6 +42,7 @@ class Manager(SshServer):
     status: int = 200
     explanation: str = ""
     silent: bool = False
+    kept_back: str = ""
 
     def answer(self, channel: paramiko.Channel, command: str) -> None:
         assert command == "docker system dial-stdio"
@@ -58,11 +59,19 @@ class Manager(SshServer):
 
     def _response(self, path: str) -> bytes:
         path = "/" + path.partition("?")[0].rpartition("/")[2]
-        good = path == "/_ping" or self.status == 200
+        status = 200 if path == "/_ping" else 403 if path == self.kept_back else self.status
+        good = status == 200
         body = json.dumps(ANSWERS.get(path, "OK") if good else {"message": self.explanation})
-        head = f"HTTP/1.1 {200 if good else self.status} x\r\nApi-Version: 1.45\r\n"
+        head = f"HTTP/1.1 {status} x\r\nApi-Version: 1.45\r\n"
         type_ = "Content-Type: application/json\r\n"
         return f"{head}{type_}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+
+
+@dataclass
+class Careful(Manager):
+    """Behind a proxy."""
+
+    kept_back: str = "/swarm"
 
 
 def test_a_snapshot_comes_through_ssh_from_many_threads_at_once(site: Site) -> None:
@@ -72,6 +81,18 @@ def test_a_snapshot_comes_through_ssh_from_many_threads_at_once(site: Site) -> N
         assert client.address == "127.0.0.1"
         seen = list(pool.map(lambda _: client.snapshot(), range(24)))
         assert {s.running(s.services[0]) for s in seen} == {1}
+
+
+def test_a_proxy_that_keeps_back_the_join_tokens_is_good_enough(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: the page on a manager needs the tokens with which anybody joins the Swarm."""
+    _, endpoint = site.add(Careful)
+    info = {"SystemTime": "2026-01-02T03:04:05Z", "Swarm": {"Cluster": {"ID": "the-swarm"}}}
+    monkeypatch.setitem(ANSWERS, "/info", info)
+    with connect([endpoint]) as client:
+        assert client.cluster_id() == "the-swarm"
+        assert len(client.snapshot().tasks) == 1
 
 
 def test_an_answer_that_is_not_as_documented_is_an_error_that_names_the_place(
