@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -128,3 +129,41 @@ def test_a_node_that_cannot_be_reached_is_named_and_the_others_are_served(
     assert sorted(noted, key=lambda d: d.pull.node) == done
     assert asked == [IMAGE]  # once, not once for each node
     assert pull_all([], endpoints, credentials) == []
+
+
+class Hanging(Engine):
+    """Answers nothing until its connection is closed."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.asked, self.closed = threading.Event(), threading.Event()
+
+    def send(self, *_: Any, **__: Any) -> requests.Response:
+        self.asked.set()
+        assert self.closed.wait(20)
+        raise requests.exceptions.ConnectionError("closed")
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_an_interrupt_ends_the_pulls_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = Hanging()
+    engines: dict[str, Engine] = {"10.0.0.1": Engine(PULLED), "10.0.0.2": hanging}
+
+    @contextmanager
+    def connected(endpoint: Endpoint, _: float) -> Iterator[requests.Session]:
+        with session(engines[endpoint.address]) as made:
+            yield made
+
+    def interrupt(_: Pulled) -> None:
+        if not hanging.closed.is_set():
+            assert hanging.asked.wait(20)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pulling, "_engine", connected)
+    endpoints = {f"wkr{n}": Endpoint(f"10.0.0.{n}", "admin") for n in (1, 2)}
+    wanted = [Pull(node, IMAGE, ("api",)) for node in endpoints]
+    with pytest.raises(KeyboardInterrupt):
+        pull_all(wanted, endpoints, lambda _: "", timeout_s=60, note=interrupt)
+    assert hanging.closed.is_set()
