@@ -127,9 +127,10 @@ def _load_balancer(s: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _discovery(s: Mapping[str, Any]) -> Iterator[str]:
-    if boolean(s["discovery_enabled"]) and not (s["discovery_image"] or s["discovery_registry"]):
+    wanting = [n for n in ("discovery_enabled", "registry_refresh_enabled") if boolean(s[n])]
+    if wanting and not (s["discovery_image"] or s["discovery_registry"]):
         yield (
-            "discovery_image is empty; allowed with discovery_enabled: an image that the managers "
+            f"discovery_image is empty; allowed with {wanting[0]}: an image that the managers "
             "can pull (stacks/discovery/image/build.sh builds it), or discovery_registry, to which "
             "a built one is pushed"
         )

@@ -36,10 +36,6 @@ IMPLIED = {
     "route53:GetHostedZone",
     "route53:ListHostedZonesByName",
     "ec2:DescribeInstances",  # which instance is which node
-    # Nodes pull with the token that it renews, and may do what it may do.
-    "ecr:GetAuthorizationToken",
-    "ecr:BatchGetImage",
-    "ecr:GetDownloadUrlForLayer",
 }
 OURS = {"swarmctl:cluster": "shop", "swarmctl:owner": "discovery"}
 THEIRS = {"swarmctl:cluster": "other", "swarmctl:owner": "discovery"}
@@ -129,3 +125,17 @@ def test_rules_are_made_on_the_clusters_load_balancer_only() -> None:
 )
 def test_the_agent_may_do_nothing_else(action: str) -> None:
     assert verdict(action, "*", tags=OURS) is Verdict.NOT_ALLOWED
+
+
+def test_the_token_with_which_nodes_pull_gives_images_and_takes_none() -> None:
+    template = TEMPLATE.with_name("registry.json.j2").read_text()
+    policy = jinja2.Template(template, undefined=jinja2.StrictUndefined).render(
+        ec2_iam_region="eu-central-1"
+    )
+    here = {"aws:requestedregion": ["eu-central-1"]}
+    images = "arn:aws:ecr:eu-central-1:123456789012:repository/shop/web"
+    assert judge([policy], "ecr:GetAuthorizationToken", ["*"], here) is Verdict.ALLOWED
+    for action in ("BatchGetImage", "GetDownloadUrlForLayer"):
+        assert judge([policy], f"ecr:{action}", [images], here) is Verdict.ALLOWED
+    for action in ("PutImage", "BatchDeleteImage", "InitiateLayerUpload"):
+        assert judge([policy], f"ecr:{action}", [images], here) is Verdict.NOT_ALLOWED

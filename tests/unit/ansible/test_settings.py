@@ -35,6 +35,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         "aws_region": "eu-central-1",
         "cluster_name": "swarm_app",
         "discovery_enabled": False,
+        "registry_refresh_enabled": False,
         "discovery_image": "",
         "discovery_registry": "",
         "docker_engine_daemon_options": {},
@@ -157,6 +158,8 @@ def test_a_name_that_could_reach_another_cluster_is_refused(name: Any) -> None:
 def test_an_agent_without_an_image_and_without_a_registry_is_refused() -> None:
     (problem,) = errors(discovery_enabled=True)
     assert problem.startswith("discovery_image is empty; allowed with discovery_enabled:")
+    (problem,) = errors(registry_refresh_enabled=True)
+    assert "allowed with registry_refresh_enabled:" in problem
     assert errors(discovery_enabled="true", discovery_image="registry.example/discovery:1") == []
     assert errors(discovery_enabled=True, discovery_registry="10.0.0.1:5000") == []
     assert errors(discovery_enabled="false") == []
