@@ -31,6 +31,8 @@ ENGINE_WINDOW, CLOUD_WINDOW = timedelta(seconds=1), timedelta(seconds=7)
 # FilterLogEvents allows 5 calls a second in an account; an event may be found late.
 _POLL_S, _LATE = 2.0, timedelta(seconds=30)
 _SILENCE_S, _AGAIN_S = 30.0, 1.0
+# After a change of manager, a node's lines are asked for again from so long before the last one.
+_BACK = timedelta(minutes=5)
 _TICK_S = 0.25
 # What was seen is remembered for as long as it may be answered again.
 _REMEMBERED = 100_000
@@ -61,6 +63,7 @@ class Follower:
     _names: Names = field(default_factory=lambda: Names({}, {}, {}))
     _where: Places = field(default_factory=Places)
     _clients: dict[str, SwarmClient] = field(default_factory=dict)
+    _strangers: set[str] = field(default_factory=set)
     _shown: Counter[tuple[str, datetime, str]] = field(default_factory=Counter)
 
     def lines(
@@ -116,13 +119,14 @@ class Follower:
             self._names = Names.of(swarm)
             self._where = places(swarm, self.services, self.chosen)
 
-    def _writer(self, client: SwarmClient, task_id: str) -> Writer | None:
+    def _writer(self, client: SwarmClient, task_id: str, service: str) -> Writer | None:
         """Who a task is; ``None`` if its lines come from CloudWatch."""
-        if task_id not in self._names.tasks:  # it has just been made
-            self._learn(client.snapshot())
+        if task_id not in self._names.tasks and task_id not in self._strangers:
+            self._learn(client.snapshot())  # it has just been made
         task = self._names.tasks.get(task_id)
-        if task is None:
-            return Writer("", task_id, task_id, "")
+        if task is None:  # the Swarm has forgotten it already
+            self._strangers.add(task_id)
+            return Writer(service, f"{service}.?", task_id, "")
         return None if task_id in self._where.in_cloud else self._names.writer(task)
 
     def _engine(self, service: Service, since: datetime) -> None:
@@ -134,13 +138,13 @@ class Follower:
                     self._clients[service.id] = client
                     fault = ""
                     had = dict(seen)  # what comes again after a change of manager
-                    begin = min(had.values(), default=since)
+                    begin = max((since, *(at - _BACK for at in had.values())))
                     with closing(follow(client, service, begin, _SILENCE_S)) as records:
                         for record in records:
                             if record.task in had and record.at <= had[record.task]:
                                 continue
                             seen[record.task] = record.at
-                            writer = self._writer(client, record.task)
+                            writer = self._writer(client, record.task, service.name)
                             if writer and self.chosen.has(writer):
                                 self._arrived.put(engine_line(writer, record))
             except NotNowError:  # nothing was written, or the manager is gone

@@ -14,9 +14,11 @@ from swarmctl.cloud.logs import Event, LogsError
 from swarmctl.logs import follow as following
 from swarmctl.logs.cloudwatch import millis
 from swarmctl.logs.follow import Follower
+from swarmctl.logs.frames import Record
 from swarmctl.logs.line import Line
 from swarmctl.logs.where import Chosen
-from tests.unit.logs.test_where import CLOUD, TASK, shop
+from swarmctl.swarm.ssh import ManagerError
+from tests.unit.logs.test_where import CLOUD, FILE, TASK, shop
 
 STREAM = f"web.3.{TASK}/{'n' * 25}"
 
@@ -78,3 +80,52 @@ def test_nothing_older_than_what_was_asked_for_is_shown() -> None:
     late = start + timedelta(milliseconds=2)
     texts, _ = followed(group, [line(group.event(2))], late)
     assert texts[0] == "line 3"
+
+
+def test_a_later_task_is_known_and_a_new_manager_repeats_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Broken: after a change of manager, all lines come twice, or those of new replicas not."""
+    before, after = shop(FILE), shop(FILE, late=("wkr1", FILE))
+    start = datetime.now(UTC)
+
+    def record(number: int, task: str = "late") -> Record:
+        details = {"com.docker.swarm.task.id": task, "com.docker.swarm.node.id": "id-wkr1"}
+        return Record(start + timedelta(milliseconds=number), details, "stdout", f"line {number}")
+
+    asked: list[datetime] = []
+
+    def follow(client: Any, service: Any, since: datetime, silence: float) -> Iterator[Record]:
+        asked.append(since)
+        yield from map(record, range(2 + 2 * len(asked)))
+        yield record(99, "gone")
+        raise ManagerError("mgr1: the connection broke")
+
+    class Client:
+        def __enter__(self) -> Client:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def close(self) -> None: ...
+
+        def snapshot(self) -> Any:
+            return after
+
+    monkeypatch.setattr(following, "connect", lambda *_, **__: Client())
+    monkeypatch.setattr(following, "follow", follow)
+    monkeypatch.setattr(following, "_AGAIN_S", 0.01)
+    monkeypatch.setattr(following, "ENGINE_WINDOW", timedelta(0))
+    notes: list[str] = []
+    follower = Follower((), lambda _: Any, before.services, Chosen(), notes.append)  # type: ignore[arg-type, return-value]  # no CloudWatch
+    lines = follower.lines(before, start, [], start)
+    with closing(lines):  # type: ignore[type-var]  # a generator
+        found = list(islice(lines, 9))
+    late = [line.text for line in found if line.task == "late"]
+    assert late == [f"line {number}" for number in range(8)]
+    assert {(line.replica, line.node) for line in found if line.task == "late"} == {
+        ("web.1", "wkr1")
+    }
+    assert [line.replica for line in found if line.task == "gone"] == ["web.?"]
+    assert asked[0] == start
+    assert notes[0] == "mgr1: the connection broke"
