@@ -58,21 +58,26 @@ def page(journals: Sequence[Journal]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    shared, several = canvas.frame(journals), len(journals) > 1
+    shared = canvas.frame(journals)
+    inches = canvas.HALF if len(journals) > 1 else canvas.WIDE
     return environment.get_template("report.html.j2").render(
-        views=[_view(run, figure.draw(run, shared, narrow=several)) for run in journals],
+        views=[
+            _view(run, figure.draw(run, shared, inches), figure.draw(run, shared, canvas.PHONE))
+            for run in journals
+        ],
         columns=history.COLUMNS,
         rows=[history.cells(summarize(run)) for run in journals],
     )
 
 
-def _view(run: Journal, picture: str) -> dict[str, Any]:
+def _view(run: Journal, picture: str, on_a_phone: str) -> dict[str, Any]:
     """Everything the templates show of one run, ready to print."""
     fault = run.moment("fault") or 0.0
     return {
         "run": run,
-        # Our own drawing: Matplotlib has escaped every text in it.
+        # Our own drawings: Matplotlib has escaped every text in them.
         "picture": Markup(picture),  # noqa: S704
+        "on_a_phone": Markup(on_a_phone),  # noqa: S704
         "badge": words.badge(run),
         "result": words.result_without_badge(run),
         "name": words.title(run),

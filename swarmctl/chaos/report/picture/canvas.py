@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from swarmctl import colours
@@ -25,7 +26,11 @@ USERS, USERS_LOST = "#0072b2", "#b5179e"
 MAX_SHOWN = 10
 # Lines through all panels are drawn at these moments.
 _LINES = ("t_fault", "t_down", "t_healthy", "revert", "t_reverted")
-# Names in a legend below a panel stand in three columns if none is longer than this.
+# Widths in inches: of a whole page, of half of one, of a phone. From HALF down legends stand below.
+WIDE, HALF, PHONE = 11.0, 6.4, 4.3
+# Width of a small letter, as a share of the time axis, in a picture of one inch.
+_LETTER, _LETTER_NARROW = 0.0902, 0.084
+# Names in a legend below a panel stand in one more column if none is longer than this.
 _SHORT_NAME = 27
 _LEGEND: dict[str, Any] = {"frameon": False, "fontsize": 8.5, "markerscale": 3}
 
@@ -70,12 +75,17 @@ class View:
     Args:
         journal: the run.
         limits: of the axes.
-        narrow: for half a page: legends stand below the panels.
+        inches: how wide: WIDE, HALF or PHONE.
     """
 
     journal: Journal
     limits: Frame
-    narrow: bool
+    inches: float = WIDE
+
+    @property
+    def narrow(self) -> bool:
+        """Whether legends stand below the panels."""
+        return self.inches < WIDE
 
     @property
     def fault(self) -> float:
@@ -189,19 +199,32 @@ def mark_moments(axes: Axes, view: View) -> None:
             axes.axvline(at, color=colour, lw=1.0, ls="--", alpha=0.6)
 
 
-def count_axis(axes: Axes, title: str) -> None:
+def count_axis(axes: Axes, view: View, text: str) -> None:
     """Label an axis that counts replicas."""
     from matplotlib.ticker import MaxNLocator
 
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     axes.grid(axis="y", color=INK, alpha=0.08)
     axes.set_ylabel("replicas")
-    axes.set_title(title, loc="left", fontsize=10.5)
+    title(axes, view, text)
 
 
-def legend_columns(names: Sequence[str]) -> int:
+def letter(view: View) -> float:
+    """The width of a small letter, in seconds of the time axis."""
+    share = (_LETTER_NARROW if view.narrow else _LETTER) / view.inches
+    return share * (view.limits.right_s - view.limits.left_s)
+
+
+def legend_columns(names: Sequence[str], inches: float) -> int:
     """How many names of a legend stand beside each other below a panel."""
-    return 3 if max(map(len, names), default=0) <= _SHORT_NAME else 2
+    short = max(map(len, names), default=0) <= _SHORT_NAME
+    return 1 + short + (inches >= HALF)
+
+
+def title(axes: Axes, view: View, text: str) -> None:
+    """The title of a panel, in lines that fit."""
+    longest = 48 if view.inches < HALF else 200
+    axes.set_title("\n".join(wrap(text, longest)), loc="left", fontsize=10.5)
 
 
 def legend(
@@ -226,7 +249,7 @@ def legend(
     words = list(reversed(first)) if top_down else list(first)
     keys = [first[word] for word in words]
     if view.narrow:
-        columns, place = legend_columns([*names, *words]), (-0.01, below)
+        columns, place = legend_columns([*names, *words], view.inches), (-0.01, below)
         axes.legend(keys, words, loc="upper left", bbox_to_anchor=place, ncols=columns, **_LEGEND)
     else:
         axes.legend(keys, words, loc="center left", bbox_to_anchor=(1.0, 0.5), **_LEGEND)

@@ -36,23 +36,23 @@ _FILE_STYLE = (
 )
 
 
-def draw(journal: Journal, shared: canvas.Frame | None = None, *, narrow: bool = False) -> str:
+def draw(journal: Journal, shared: canvas.Frame | None = None, inches: float = canvas.WIDE) -> str:
     """The SVG element of a run; ``""`` when it has no samples or never reached its fault.
 
     Args:
         journal: a run that is over.
         shared: limits shared with the runs it is compared with; by default its own.
-        narrow: for half a page.
+        inches: its width: ``canvas.WIDE``, ``HALF`` or ``PHONE``.
     """
     if not canvas.is_drawable(journal):
         return ""
     with _style(journal.id):
-        view = canvas.View(journal, shared or canvas.frame([journal]), narrow)
-        figure = _figure(1, view.limits, narrow=narrow)
+        view = canvas.View(journal, shared or canvas.frame([journal]), inches)
+        figure = _figure(1, view.limits, inches)
         _draw_run(figure, view)
         svg = _svg(figure)
     # Several pictures of one page must not share ids.
-    prefix = re.sub(r"[^A-Za-z0-9]+", "-", journal.id)
+    prefix = re.sub(r"[^A-Za-z0-9]+", "-", f"{journal.id}-{inches}")
     svg = _NAMED.sub(rf"\g<1>{prefix}-\g<2>", svg)
     return svg.replace("<svg ", '<svg role="img" aria-label="Replicas over time" ', 1)
 
@@ -72,7 +72,8 @@ def file(journals: Sequence[Journal], kind: str) -> bytes:
         return b""
     several, shared = len(drawn) > 1, canvas.frame(drawn)
     with _style(" ".join(journal.id for journal in drawn)):
-        figure = _figure(len(drawn), shared, narrow=several)
+        inches = canvas.HALF if several else canvas.WIDE
+        figure = _figure(len(drawn), shared, inches)
         parts: Sequence[SubFigure | Figure] = [figure]
         if several:
             columns = _columns(len(drawn))
@@ -80,7 +81,7 @@ def file(journals: Sequence[Journal], kind: str) -> bytes:
             parts = list(grid.flat)
         for part, journal in zip(parts, drawn, strict=False):
             part.suptitle(_title(journal), fontsize=11, fontweight="bold")
-            _draw_run(part, canvas.View(journal, shared, several))
+            _draw_run(part, canvas.View(journal, shared, inches))
         if kind == "png":
             out = io.BytesIO()
             figure.savefig(out, format="png", dpi=_PNG_DPI, metadata={"Software": None})
@@ -127,14 +128,14 @@ def _title(journal: Journal) -> str:
     return f"{journal.experiment}: {listed} ({journal.outcome or 'not ended'})"
 
 
-def _figure(count: int, limits: canvas.Frame, *, narrow: bool) -> Figure:
+def _figure(count: int, limits: canvas.Frame, inches: float) -> Figure:
     from matplotlib.figure import Figure
 
-    if not narrow:
-        return Figure(figsize=(11, 8.2), layout="constrained")
+    if inches == canvas.WIDE:
+        return Figure(figsize=(inches, 8.2), layout="constrained")
     columns = _columns(count)
-    height = 0.8 * sum(_narrow_rows(limits, has_probes=True).values())
-    return Figure(figsize=(6.4 * columns, height * -(-count // columns)), layout=None)
+    height = 0.8 * sum(_narrow_rows(limits, inches, has_probes=True).values())
+    return Figure(figsize=(inches * columns, height * -(-count // columns)), layout=None)
 
 
 def _draw_run(part: Figure | SubFigure, view: canvas.View) -> None:
@@ -163,7 +164,7 @@ def _wide_axes(part: Figure | SubFigure, view: canvas.View) -> Sequence[Axes]:
     return axes
 
 
-def _narrow_rows(limits: canvas.Frame, *, has_probes: bool) -> dict[str, float]:
+def _narrow_rows(limits: canvas.Frame, inches: float, *, has_probes: bool) -> dict[str, float]:
     """The heights of panels and of the gaps for the legends below them.
 
     They depend on the frame alone, so the axes of all pictures that share it are aligned.
@@ -172,7 +173,9 @@ def _narrow_rows(limits: canvas.Frame, *, has_probes: bool) -> dict[str, float]:
     def gap(names: Sequence[str], others: int) -> float:
         """Room for the legend of these names and of so many other entries, and for a title."""
         entries = min(len(names), canvas.MAX_SHOWN + 1) + others
-        return 0.5 + _LEGEND_LINE * -(-entries // canvas.legend_columns([*names, " " * 25]))
+        columns = canvas.legend_columns([*names, " " * 25], inches)
+        second_line = 0.35 if inches < canvas.HALF else 0.0  # of the title below
+        return 0.5 + second_line + _LEGEND_LINE * -(-entries // columns)
 
     rows = {"strip": 0.5, "title": 0.3, "nodes": 2.8, "nodes-legend": gap(limits.nodes, 4)}
     longest = [f"{name} (99 ran twice)" for name in limits.services]
@@ -185,14 +188,16 @@ def _narrow_rows(limits: canvas.Frame, *, has_probes: bool) -> dict[str, float]:
 
 def _narrow_axes(part: Figure | SubFigure, view: canvas.View) -> Sequence[Axes]:
     """Legends below the panels, in gaps of their own."""
-    rows = _narrow_rows(view.limits, has_probes=_has_probes(view.journal))
+    rows = _narrow_rows(view.limits, view.inches, has_probes=_has_probes(view.journal))
+    phone = view.inches < canvas.HALF
     grid = part.add_gridspec(
         len(rows),
         1,
         height_ratios=list(rows.values()),
-        left=0.105,
+        left=0.67 / view.inches,
         right=0.985,
-        top=0.92 if part.get_suptitle() == "" else 0.88,  # room for the moments' names
+        # Room for the moments' names: on a phone they need more lines.
+        top=(0.92 if part.get_suptitle() == "" else 0.88) - (0.04 if phone else 0.0),
         bottom=0.06,
         hspace=0.03,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from swarmctl.chaos.journal.journal import Sample
 from swarmctl.chaos.journal.phases import phases, unnoticed, wanted
@@ -12,6 +13,7 @@ from swarmctl.chaos.report.picture import canvas
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_PILL = "#7d2129"
 _TARGETS = (canvas.LOST, "#b3303a", "#f29396")
 
 
@@ -48,7 +50,7 @@ def draw_nodes(axes: Axes, view: canvas.View) -> None:
         base = top
     _hatch_missing(axes, view, base)
     axes.set_ylim(0, view.limits.replicas * 1.08)
-    canvas.count_axis(axes, "Replicas serving, by node")
+    canvas.count_axis(axes, view, "Replicas serving, by node")
     canvas.legend(axes, view, view.limits.nodes, top_down=True)
 
 
@@ -71,6 +73,7 @@ def _hatch_missing(axes: Axes, view: canvas.View, serving: Sequence[int]) -> Non
         short = [a < b and bool(d) == when for a, b, d in zip(low, high, doubt, strict=True)]
         if any(short):
             _hatch(axes, times, low, high, colour, "///", label=label, where=short)
+            _name_longest(axes, view, _Area(times, low, high, short), label)
     _hatch_duplicates(axes, view, max(high))
     axes.plot(times, high, color=canvas.INK, lw=1.1, ls=":", label="wanted")
 
@@ -86,6 +89,7 @@ def _cross_out_unnoticed(
     if until > since and top[index] > base[index]:
         low, high, label = [base[index]] * 2, [top[index]] * 2, "out of reach, not noticed"
         _hatch(axes, [since, until], low, high, canvas.INK, "xx", label=label, alpha=0.55)
+        _name(axes, view, (since, until), (base[index], top[index]), label)
 
 
 def _hatch_duplicates(axes: Axes, view: canvas.View, level: float) -> None:
@@ -96,6 +100,45 @@ def _hatch_duplicates(axes: Axes, view: canvas.View, level: float) -> None:
         times = [since, at.get("t_reverted", view.end)]
         low, high = [level] * 2, [level + count] * 2
         _hatch(axes, times, low, high, canvas.TWICE, "\\\\\\", label="running twice", lw=0.8)
+        _name(axes, view, (times[0], times[1]), (level, level + count), f"{count} running twice")
+
+
+class _Area(NamedTuple):
+    """Hatched where ``where`` is true."""
+
+    times: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
+    where: Sequence[bool]
+
+
+def _name_longest(axes: Axes, view: canvas.View, area: _Area, what: str) -> None:
+    """Write how many replicas are missing (or in doubt) into the longest part of an area."""
+    parts = [
+        [number for number, _ in found]
+        for is_hatched, found in groupby(enumerate(area.where), key=lambda each: each[1])
+        if is_hatched
+    ]
+    longest = max(parts, key=lambda part: area.times[part[-1]] - area.times[part[0]])
+    most = max(longest, key=lambda number: area.high[number] - area.low[number])
+    count = round(area.high[most] - area.low[most])
+    place = area.times[longest[0]], area.times[longest[-1]]
+    _name(axes, view, place, (area.low[most], area.high[most]), f"{count} {what}")
+
+
+def _name(
+    axes: Axes,
+    view: canvas.View,
+    times: tuple[float, float],
+    levels: tuple[float, float],
+    text: str,
+) -> None:
+    """Write into a hatched area what it means, if there is room; the legend has it as well."""
+    room = levels[1] - levels[0] >= 0.08 * view.limits.replicas
+    if room and times[1] - times[0] > canvas.letter(view) * (len(text) + 3):
+        pill = {"boxstyle": "round,pad=0.25", "facecolor": _PILL, "edgecolor": "none"}
+        middle = (times[0] + times[1]) / 2, (levels[0] + levels[1]) / 2
+        axes.text(*middle, text, ha="center", va="center", fontsize=8.5, color="#ffffff", bbox=pill)
 
 
 def _hatch(

@@ -41,7 +41,7 @@ def draw_services(axes: Axes, view: canvas.View) -> None:
     axes.set_ylim(-0.3, view.limits.of_service * 1.1 + 0.2)
     hidden = len(counts) - len(shown)
     more = f" ({hidden} that changed least not shown)" if hidden else ""
-    canvas.count_axis(axes, f"Replicas serving, by service{more}")
+    canvas.count_axis(axes, view, f"Replicas serving, by service{more}")
     canvas.legend(axes, view, view.limits.services)
 
 
@@ -67,8 +67,8 @@ def draw_probes(axes: Axes, view: canvas.View) -> None:
     every_node = words.every_node_loss(journal)
     shown = direct or journal.load_balancer_log
     lost = _lost(shown)
-    title = f"Probes: {len(shown) - lost} answered, {lost} lost{every_node and '; '}{every_node}"
-    axes.set_title(title, loc="left", fontsize=10.5)
+    words_ = f"Probes: {len(shown) - lost} answered, {lost} lost{every_node and '; '}{every_node}"
+    canvas.title(axes, view, words_)
 
 
 def _draw_log(

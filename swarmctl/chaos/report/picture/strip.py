@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from swarmctl.chaos.journal.phases import NAMES, stretches
 from swarmctl.chaos.report.picture import canvas
@@ -21,12 +21,10 @@ _STATES = {
     "doubt": ("#a9b0b8", "#101010", "in doubt"),
     "blind": ("#6f7780", "#ffffff", "no answer"),
 }
-_LETTER = 0.0082  # width of a small letter, as a share of a wide picture's time axis
 
 
 def draw_strip(axes: Axes, view: canvas.View) -> None:
     """Green while the Swarm is whole, red while the managers do not know that it is not."""
-    width = view.limits.right_s - view.limits.left_s
     for part in stretches(view.journal):
         colour, ink, name = _STATES[part.state]
         long = part.until_s - part.since_s
@@ -34,7 +32,7 @@ def draw_strip(axes: Axes, view: canvas.View) -> None:
         fits = (
             label
             for label in (f"{name} {long:.1f} s", f"{long:.1f} s")
-            if long > _letter(view) * len(label) * width
+            if long > canvas.letter(view) * len(label)
         )
         middle = part.since_s + long / 2
         axes.text(middle, 0.58, next(fits, ""), ha="center", va="center", fontsize=8, color=ink)
@@ -56,16 +54,16 @@ def _draw_fault_bar(axes: Axes, view: canvas.View) -> None:
 
 
 def _draw_names(axes: Axes, view: canvas.View) -> None:
-    """The moments' names above the strip, each on the lowest line where it covers no other."""
+    """The moments' names above the strip, each on the lowest line where it touches no other."""
     width = view.limits.right_s - view.limits.left_s
-    taken: list[list[tuple[float, float]]] = []
-    for at, text in _labels(view, 0.012 * width):
-        long = _letter(view) * (len(text) + 1) * width
+    taken: list[Name] = []
+    # From the right: a name extends to the right, so it stands above the next one's.
+    for at, text in reversed(_labels(view, 0.012 * width)):
+        long = canvas.letter(view) * (len(text) + 1)
         at_right = at + long > view.limits.right_s
         span = (at - long, at) if at_right else (at, at + long)
-        level = next((i for i, spans in enumerate(taken) if _free(spans, span)), len(taken))
-        taken += [[]] if level == len(taken) else []
-        taken[level].append(span)
+        level = lowest_level(at, span, taken)
+        taken.append(Name(level, at, span))
         axes.annotate(
             text,
             xy=(at, 1.0),
@@ -100,9 +98,25 @@ def _labels(view: canvas.View, near: float) -> list[tuple[float, str]]:
     return found
 
 
-def _free(spans: Sequence[tuple[float, float]], span: tuple[float, float]) -> bool:
-    return all(span[1] <= since or span[0] >= until for since, until in spans)
+class Name(NamedTuple):
+    """A name above the strip: its line from below, the moment below its corner, and its ends."""
+
+    level: int
+    at: float
+    span: tuple[float, float]
 
 
-def _letter(view: canvas.View) -> float:
-    return _LETTER * 1.6 if view.narrow else _LETTER
+def lowest_level(at: float, span: tuple[float, float], taken: Sequence[Name]) -> int:
+    """The lowest line on which a name covers no other, and no stem goes through a text."""
+
+    def touches(level: int, other: Name) -> bool:
+        since, until = other.span
+        if other.level == level:
+            return span[0] < until and since < span[1]
+        if other.level < level:
+            return since < at < until
+        return span[0] < other.at < span[1]
+
+    above_all = max((name.level for name in taken), default=-1) + 1
+    levels = range(above_all + 1)
+    return next((n for n in levels if not any(touches(n, name) for name in taken)), above_all)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.text import Text
 
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.report.picture import canvas, figure
+from swarmctl.chaos.report.picture.strip import Name, lowest_level
 from tests.unit.chaos import report_runs as runs
 
 CASES: dict[str, tuple[Callable[[Path], Journal], tuple[str, ...]]] = {
@@ -137,7 +140,8 @@ def test_a_colour_means_one_service_in_every_picture_and_never_a_node_too(tmp_pa
     assert all(alone.colour(name) == frame.colour(name) for name in frame.services)
 
 
-def test_no_legend_lies_on_the_title_below_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("inches", [canvas.HALF, canvas.PHONE])
+def test_no_legend_lies_on_the_title_below_it(tmp_path: Path, inches: float) -> None:
     """Broken: with "three_tier_api (2 ran twice)" it takes a line more, and has no room for it."""
     journal = runs.partitioned(tmp_path)
     names = {"web": "three_tier_web", "api": "three_tier_api", "db": "three_tier_db"}
@@ -148,11 +152,55 @@ def test_no_legend_lies_on_the_title_below_it(tmp_path: Path) -> None:
     journal.duplicates = {names[name]: count for name, count in journal.duplicates.items()}
     journal.wanted = {names[name]: count for name, count in journal.wanted.items()}
     limits = canvas.frame([journal])
-    drawn = figure._figure(2, limits, narrow=True)
+    drawn = figure._figure(2, limits, inches)
     part = drawn.subfigures(1, 2, squeeze=False).flat[0]
-    figure._draw_run(part, canvas.View(journal, limits, narrow=True))
+    figure._draw_run(part, canvas.View(journal, limits, inches))
     drawn.draw_without_rendering()
     for above, below in pairwise(part.axes[1:]):
         if (legend := above.get_legend()) is not None:
             lowest = min(text.get_window_extent().y0 for text in legend.get_texts())
             assert lowest >= below._left_title.get_window_extent().y1
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_on_a_phone_no_text_is_cut_and_none_lies_on_another(case: str, tmp_path: Path) -> None:
+    """Broken: a report that is opened at night, on a phone, cannot be read."""
+    journal = CASES[case][0](tmp_path)
+    limits = canvas.frame([journal])
+    drawn: Any = figure._figure(1, limits, canvas.PHONE)
+    figure._draw_run(drawn, canvas.View(journal, limits, canvas.PHONE))
+    drawn.draw_without_rendering()
+    strip, *panels = drawn.axes
+    titles = [panel._left_title.get_window_extent() for panel in panels]
+    # Of an annotation without its stem.
+    names = [Text.get_window_extent(text) for text in strip.texts if text.get_text()]
+    for box in (*titles, *names):
+        assert box.x0 >= 0
+        assert box.x1 <= drawn.bbox.width
+        assert box.y1 <= drawn.bbox.height
+    moments = names[-sum(hasattr(text, "arrowprops") for text in strip.texts) :]
+    for one, other in combinations((*titles, *moments), 2):
+        assert not one.overlaps(other)
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        ("node loss", "missing"),
+        ("leader loss", "in doubt"),
+        ("partition", "out of reach, not noticed"),
+    ],
+)
+def test_a_hatch_says_in_words_what_it_means(case: str, text: str, tmp_path: Path) -> None:
+    svg = figure.draw(CASES[case][0](tmp_path))
+    assert len(re.findall(f">[0-9 ]*{text}</text>", svg)) == 2  # one of them in the legend
+
+
+def test_no_stem_goes_through_the_name_of_another_moment() -> None:
+    """Broken: "down, assigned" is crossed out by the stem of "healthy" above it."""
+    healthy = Name(lowest_level(17.3, (17.3, 24.0), []), 17.3, (17.3, 24.0))
+    down = Name(lowest_level(14.3, (14.3, 21.0), [healthy]), 14.3, (14.3, 21.0))
+    assert (healthy.level, down.level) == (0, 1)
+    # A name that ends at its moment, at the right edge, stands above what it would cross.
+    reverted = Name(0, 31.0, (27.0, 31.0))
+    assert lowest_level(29.5, (25.5, 29.5), [reverted]) == 1

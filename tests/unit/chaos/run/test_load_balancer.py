@@ -14,6 +14,7 @@ from swarmctl.chaos.probes.planned import ServiceProbe, user_probe
 from swarmctl.chaos.probes.probe import Client
 from swarmctl.chaos.report import html, markdown, report, words
 from swarmctl.chaos.report.picture import figure
+from swarmctl.chaos.report.picture.canvas import HALF
 from swarmctl.errors import RefusedError, UsageError
 from swarmctl.swarm.model import Port
 from tests.unit.chaos.simulated_swarm import service
@@ -134,7 +135,7 @@ def test_every_report_has_it(journal: Journal, tmp_path: Path) -> None:
 def test_the_picture_has_a_line_of_its_own_for_it(journal: Journal, tmp_path: Path) -> None:
     """Broken: what users lost looks like what the nodes lost."""
     (users,) = journal.load_balancer
-    for drawn in (figure.draw(journal), figure.draw(journal, narrow=True)):
+    for drawn in (figure.draw(journal), figure.draw(journal, inches=HALF)):
         assert f"through the load balancer: {users.lost} of {users.sent} lost" in drawn
         assert "to the nodes: 0 of" in drawn
     without = behind(tmp_path / "b", probes=()).experiment.run()
