@@ -31,7 +31,7 @@ def failure(source: ImageSource, dockerfile: str, log: Sequence[str]) -> Swarmct
     where, what = str(source.dockerfile), ""
     if line := _line_of_failure(dockerfile, log):
         where = f"{where}:{line}"
-        written = dockerfile.splitlines()[line - 1].strip() if line else ""
+        written = dockerfile.splitlines()[line - 1].strip().removesuffix("\\").strip()
         what = f" ({one_line(written, 80)})"
     end = "\n".join(f"  {line}" for line in said[-LOG_LINES:])
     return SwarmctlError(

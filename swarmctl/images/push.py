@@ -105,8 +105,8 @@ _ADVICE = (
         "ecr:GetAuthorizationToken and the ecr:…Layer… and ecr:PutImage rights",
     ),
     (
-        r"no space left|quota|insufficient storage",
-        "the registry is full: swarmctl image prune removes what no service uses",
+        r"no space left|quota|insufficient storage|HTTP status: 50[07]",
+        "is the registry full? Its log tells; swarmctl image prune removes what no service uses",
     ),
     (
         r"server gave HTTP response to HTTPS",

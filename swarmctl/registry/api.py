@@ -6,6 +6,7 @@ https://distribution.github.io/distribution/spec/api/ and, for tokens, …/spec/
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -255,7 +256,10 @@ class Registry:
         words = one_line(why or answer.reason or "", _MAX_REASON)
         return RegistryError(
             f"{self.host} refuses a request for {repository}: HTTP {status} {words}".rstrip(),
-            status=status,
+            "the registry itself has failed: its log tells why; then try again"
+            if status >= 500
+            else "",
+            status,
         )
 
 
@@ -298,4 +302,5 @@ def _reason(fault: Exception | None) -> str:
     if isinstance(fault, requests.exceptions.Timeout):
         return "no answer in time"
     inner: Any = getattr(fault, "args", ("",))[0]
-    return one_line(str(getattr(inner, "reason", inner)), _MAX_REASON)
+    words = one_line(str(getattr(inner, "reason", inner)), _MAX_REASON)
+    return re.sub(r"^HTTPS?Connection\(.*?\): ", "", words)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.options import SetOption, ValuesOption, read_assignments
+from swarmctl.cli.options import ClusterOption, SetOption, ValuesOption, read_assignments
 from swarmctl.errors import Exit, UsageError
+
+if TYPE_CHECKING:
+    from swarmctl.images.names import Names
 
 
 def render(
@@ -25,6 +28,16 @@ def render(
             help="Write the compose file (*.yml, or into a folder) and the files it names.",
         ),
     ] = None,
+    registry: Annotated[
+        str,
+        typer.Option(
+            "--registry",
+            metavar="ecr|HOST[/PATH]",
+            help="Name the stack's own images as this registry has them, by digest.  "
+            "[default: their names on this machine]",
+        ),
+    ] = "",
+    cluster: ClusterOption = None,
     check: Annotated[
         bool,
         typer.Option("--check", help="Write nothing; exit 1 if --output is out of date."),
@@ -36,9 +49,10 @@ def render(
 
     if check and output is None:
         raise UsageError("--check needs --output", "name the rendered file to compare with")
-    source = choose_source(
+    choice = choose_source(
         stack, values_files=values or (), assignments=read_assignments(assignments)
-    ).load()
+    )
+    source = choice.load(images=_names(registry, cluster))
     for line in source.notes:
         console.note(line)
     rendered = source.rendered
@@ -57,6 +71,17 @@ def render(
     if stale:
         console.note("the same command without --check updates them")
     return int(Exit.FAILED if stale else Exit.OK)
+
+
+def _names(registry: str, cluster: str | None) -> Names:
+    from swarmctl.images.names import local_names, registry_names
+
+    if not registry:
+        return local_names
+    from swarmctl.cluster import name_only
+    from swarmctl.images.home import find_home
+
+    return registry_names(lambda: find_home(registry, name_only(cluster)))
 
 
 def list_stacks() -> None:

@@ -219,6 +219,7 @@ def test_a_failed_push_leaves_no_name_behind_and_shows_no_password() -> None:
         ("no basic auth credentials", "docker login"),
         ("name unknown: The repository with name 'a/api' does not exist", "playbooks/images.yml"),
         ("tag invalid: The image tag 't' already exists … the tag is immutable.", "another tag"),
+        ("received unexpected HTTP status: 500 Internal Server Error", "is the registry full?"),
         ("unknown: unknown error: no space left on device", "swarmctl image prune"),
         ('Get "https://reg.example:5000/v2/": dial tcp: connection refused', "curl -v"),
         ("http: server gave HTTP response to HTTPS client", "plain HTTP"),
