@@ -56,17 +56,18 @@ class Agent:
 
 
 @contextmanager
-def running_agent(lab: Lab, log: Path) -> Iterator[Agent]:
+def running_agent(lab: Lab, log: Path, *options: str) -> Iterator[Agent]:
     """An agent on free ports that is told to end, and ends well.
 
     Args:
         lab: whose cluster.
         log: the file for its log.
+        options: further ones.
     """
     ports = ("--http", "127.0.0.1:0", "--dns", "127.0.0.1:0")
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [str(BIN / "swarmctl"), "discovery", "run", *ports],
+            [str(BIN / "swarmctl"), "discovery", "run", *ports, *options],
             cwd=ROOT,
             env=lab.env,
             stdin=subprocess.DEVNULL,

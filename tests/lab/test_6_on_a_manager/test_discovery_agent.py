@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 AGENT = "discovery_agent"
 WEB = f"{STACK}-web".replace("_", "-")  # its DNS label
 GROWN = ("-e", "managers=3", "-e", "workers=4")
-DISCOVERY = (*GROWN, "-e", "discovery_enabled=true")
+DISCOVERY = (*GROWN, "-e", "discovery_enabled=true", "-e", "registry_refresh_enabled=true")
 BALANCED = (*GROWN, "-e", "load_balancer_enabled=true", "--tags", "load_balancer")
 
 
@@ -77,6 +77,19 @@ def test_the_playbooks_deploy_an_agent_that_publishes_with_its_managers_role(
     with pytest.raises(requests.ConnectionError):  # never from outside of the cluster
         requests.get(f"http://{lab.address(home(lab))}:8500/v1/status/leader", timeout=3)
     assert lab.playbook("site", *DISCOVERY).ok().changes == []
+
+
+def test_the_timer_on_the_managers_renews_pull_credentials_with_their_role(
+    lab: Lab, agent: Playbook
+) -> None:
+    """Broken: the unit, its image or the role's rights are wrong, and tokens end unnoticed."""
+    unit = "swarmctl-registry-refresh"
+    for manager in (f"{CLUSTER}_mgr1", f"{CLUSTER}_mgr3"):
+        timer = lab.ssh(manager, f"systemctl is-active {unit}.timer")
+        assert timer.stdout.strip() == "active"
+        done = lab.ssh(manager, f"sudo systemctl start {unit}; journalctl -eu {unit} | tail -20")
+        shown = lab.ssh(manager, f"systemctl show --property=Result --value {unit}")
+        assert shown.stdout.strip() == "success", done.stdout
 
 
 def test_the_agents_manager_dies_and_the_next_agent_knows_every_port(

@@ -12,6 +12,7 @@ import docker
 import pytest
 
 from swarmctl.wait import wait_for
+from tests.lab.helpers.agent import running_agent
 from tests.lab.helpers.ecr import Repository, repository
 from tests.lab.support import CLUSTER, Cluster, Lab, healthy
 
@@ -75,6 +76,11 @@ class Shop:
     def tasks(self) -> set[str]:
         """The ids of all its tasks, ended ones included."""
         return set(self.docker(f"service ps -q --no-trunc {SERVICE}").split())
+
+    def renewed(self) -> str:
+        """When its credentials were renewed."""
+        label: str = self.service()["Spec"]["Labels"]["swarmctl.registry.renewed"]
+        return label
 
     def version(self) -> str:
         """The tag of the image that it has now."""
@@ -163,6 +169,21 @@ def test_a_refresh_restarts_no_task_and_the_former_version_can_be_had(shop: Shop
         done = shop.lab.swarmctl("stack", "rollback", STACK)
         assert done.returncode == 0, done.stderr
         assert shop.version() == version
+
+
+def test_the_agent_renews_before_a_token_ends(shop: Shop) -> None:
+    """Broken: with the agent everywhere, credentials end all the same."""
+    tasks, renewed = shop.tasks(), shop.renewed()
+
+    def twice() -> tuple[bool | None, str]:
+        seen.add(shop.renewed())
+        assert not shop.refresh("--dry-run")["ended"]
+        return len(seen) == 3 or None, str(seen)
+
+    seen = {renewed}
+    with running_agent(shop.lab, shop.folder / "agent.log", "--registry-refresh"):
+        wait_for("the agent to renew twice", twice, timeout=60, interval=1)
+    assert shop.tasks() == tasks
 
 
 def test_a_paused_update_stays_paused(shop: Shop) -> None:
