@@ -18,6 +18,7 @@ from swarmctl.discovery.edition import Edition
 from swarmctl.swarm.model import Port
 from swarmctl.web.balancer import Balanced, Balancer
 from swarmctl.web.findings import AGAIN_S, Findings
+from swarmctl.web.poller import LONGEST_S, pause
 from tests.unit.load_balancer.balanced import CLUSTER, World, edition, http, runs
 from tests.unit.web.simulated import Simulated, served, swarm
 
@@ -109,3 +110,11 @@ def test_viewers_share_an_audit_that_is_recent() -> None:
     for now[0] in (0.0, 1.0, AGAIN_S):
         findings.ask()
     assert audits == [0.0, AGAIN_S]
+
+
+def test_a_large_swarm_is_read_less_often_but_never_too_rarely() -> None:
+    """Broken: the page takes a core on a manager, or looks frozen because reading is slow."""
+    assert pause(0.5, used=0.001) == 0.5
+    assert pause(0.5, used=0.04) == pytest.approx(1.0)
+    assert pause(0.5, used=10) == LONGEST_S
+    assert pause(5.0, used=10) == 5.0
