@@ -54,7 +54,6 @@ def draw(browser: Browser, directory: Path) -> None:
             ("page-dark", "nodes", "dark", WIDE),
             ("page-phone", "nodes", "dark", NARROW),
             ("page-services", "services", "light", WIDE),
-            ("page-findings", "findings", "light", WIDE),
         ):
             with opened(browser, f"{url}#{view}", viewport=size, color_scheme=scheme) as page:
                 page.wait_for_selector("svg.swarm .task, tbody tr")
