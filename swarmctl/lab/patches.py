@@ -7,6 +7,7 @@ Each function is one patch and says when it can be removed. The process that ser
 from __future__ import annotations
 
 import contextvars
+import json
 from collections.abc import Callable, Collection
 from ipaddress import ip_network
 from typing import Any
@@ -22,6 +23,8 @@ from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.vpcs import VPCs
+from moto.logs.exceptions import InvalidParameterException
+from moto.logs.responses import LogsResponse
 
 from swarmctl.lab.host.computer import Computer
 from swarmctl.reading.texts import clean, one_line
@@ -62,6 +65,8 @@ def apply(computer: Computer) -> None:
     _console_output_is_the_machines(computer.console)
     _taken_addresses_are_refused(computer.conflict)
     _more_machines_than_fit_are_refused(computer.no_room)
+    _log_events_of_a_prefix_in_order_of_time()
+    _retentions_are_those_of_cloudwatch()
 
 
 def set_state(instance: Any, name: str, reason: str = "") -> None:
@@ -305,3 +310,48 @@ def _more_machines_than_fit_are_refused(no_room: Callable[[int, Collection[str]]
 
     InstanceResponse.run_instances = run  # type: ignore[method-assign]  # patch
     InstanceResponse.start_instances = start  # type: ignore[method-assign]  # patch
+
+
+def _log_events_of_a_prefix_in_order_of_time() -> None:
+    """FilterLogEvents ignores ``logStreamNamePrefix``, and gives one stream after the other.
+
+    Can be removed when ``LogsResponse.filter_log_events`` reads the prefix and AWS's default order.
+    """
+
+    def filter_log_events(self: Any) -> str:
+        group, prefix = self._get_param("logGroupName"), self._get_param("logStreamNamePrefix")
+        names = self._get_param("logStreamNames", [])
+        if prefix and group in self.logs_backend.groups:
+            streams = self.logs_backend.groups[group].streams
+            names = [name for name in streams if name.startswith(prefix)] or ["\0none"]
+        asked = ("startTime", "endTime", "limit", "nextToken", "filterPattern")
+        events, token, searched = self.logs_backend.filter_log_events(
+            group, names, *(self._get_param(name) for name in asked), interleaved=True
+        )
+        return json.dumps({"events": events, "nextToken": token, "searchedLogStreams": searched})
+
+    LogsResponse.filter_log_events = filter_log_events  # type: ignore[method-assign]  # patch
+
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+_RETENTIONS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
+)  # fmt: skip
+
+
+def _retentions_are_those_of_cloudwatch() -> None:
+    """PutRetentionPolicy takes any number.
+
+    Can be removed when moto refuses those that CloudWatch refuses.
+    """
+    original = LogsResponse.put_retention_policy
+
+    def put_retention_policy(self: Any) -> str:
+        days = self._get_param("retentionInDays")
+        if days not in _RETENTIONS:
+            allowed = f"Member must satisfy enum value set: {list(_RETENTIONS)}"
+            raise InvalidParameterException(None, allowed, "retentionInDays", days)
+        return original(self)
+
+    LogsResponse.put_retention_policy = put_retention_policy  # type: ignore[method-assign]  # patch

@@ -1,7 +1,8 @@
-"""CloudWatch Logs in the lab: a role writes to the streams that its policy names, and no others."""
+"""CloudWatch Logs in the lab, as on AWS: who may write, what is found, what is refused."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,3 +65,32 @@ def test_a_role_writes_to_its_groups_only_and_nothing_else_waits_for_it(
             call(**more)
     for name in (GROUP, "/swarmctl/other/web"):
         operator.delete_log_group(logGroupName=name)
+
+
+def test_events_are_found_by_the_beginning_of_their_streams_name_in_order(endpoint: str) -> None:
+    """Broken: the lines of one service have those of all others among them."""
+    logs, now = service("logs", endpoint), int(time.time() * 1000)
+    logs.create_log_group(logGroupName=GROUP)
+    for stream, moments in (("web.1", (1, 4)), ("web.2", (2, 3)), ("webs.1", (5,))):
+        logs.create_log_stream(logGroupName=GROUP, logStreamName=stream)
+        told = [{"timestamp": now + at, "message": f"{stream} {at}"} for at in moments]
+        logs.put_log_events(logGroupName=GROUP, logStreamName=stream, logEvents=told)
+
+    def found(prefix: str) -> list[str]:
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=GROUP, logStreamNamePrefix=prefix, PaginationConfig={"PageSize": 1}
+        )
+        return [event["message"] for page in pages for event in page["events"]]
+
+    assert found("web.") == ["web.1 1", "web.2 2", "web.2 3", "web.1 4"]
+    assert found("api.") == []
+    logs.delete_log_group(logGroupName=GROUP)
+
+
+def test_a_retention_that_cloudwatch_does_not_have_is_refused(endpoint: str) -> None:
+    logs = service("logs", endpoint)
+    logs.create_log_group(logGroupName=GROUP)
+    logs.put_retention_policy(logGroupName=GROUP, retentionInDays=1096)
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        logs.put_retention_policy(logGroupName=GROUP, retentionInDays=2)
+    logs.delete_log_group(logGroupName=GROUP)
