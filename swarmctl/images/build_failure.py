@@ -17,6 +17,10 @@ LOG_LINES = 25  # of the log that are shown
 STEP = re.compile(r"(?:Step (?P<step>\d+)/\d+ : |#\d+ \[[^\]]*\d+/\d+\] )(?P<what>.*)")
 
 _LINE = re.compile(r"(?:dockerfile parse error (?:on )?line |^Dockerfile:)(\d+)", re.IGNORECASE)
+_WRAPPERS = re.compile(
+    r"^(?:ERROR: |Error response from daemon: |failed to solve(?: with frontend \S+)?: "
+    r"|rpc error: code = \w+ desc = |failed to create LLB definition: )+"
+)
 _NOISE = re.compile(
     r"DEPRECATED: The legacy builder|BuildKit is currently disabled|environment-variable\.$"
     r"|Sending build context|^ ---> |Removing intermediate container|^-+$|^\s*$"
@@ -27,7 +31,7 @@ def failure(source: ImageSource, dockerfile: str, log: Sequence[str]) -> Swarmct
     """The error of a failed build: the Dockerfile's line, the reason, and the end of the log."""
     said = [line for line in log if not _NOISE.search(line)]
     reason = said[-1] if said else "no message"
-    reason = re.sub(r"^(?:ERROR: |Error response from daemon: |failed to solve: )+", "", reason)
+    reason = _WRAPPERS.sub("", reason)
     where, what = str(source.dockerfile), ""
     if line := _line_of_failure(dockerfile, log):
         where = f"{where}:{line}"
@@ -45,9 +49,18 @@ def _line_of_failure(dockerfile: str, log: Sequence[str]) -> int:
     for text in reversed(log):
         if found := _LINE.search(text):
             return int(found[1])
-    steps = [int(found["step"]) for text in log if (found := STEP.match(text)) and found["step"]]
     known = instructions(dockerfile)
-    return known[steps[-1] - 1].line if steps and steps[-1] <= len(known) else 0
+    last = next((found for text in reversed(log) if (found := STEP.search(text))), None)
+    if last is None:
+        return 0
+    if last["step"]:
+        return known[int(last["step"]) - 1].line if int(last["step"]) <= len(known) else 0
+    # An older BuildKit tells only the instruction.
+    written = last["what"].split()
+    lines = [
+        i.line for i in known if [i.word, *i.rest.split()] == written[: 1 + len(i.rest.split())]
+    ]
+    return lines[-1] if lines else 0
 
 
 def _advice(reason: str, source: ImageSource) -> str:

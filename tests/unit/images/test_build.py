@@ -84,8 +84,15 @@ def test_instructions_have_the_lines_on_which_they_begin() -> None:
             "--------------------",
             'ERROR: failed to solve: process "/bin/sh -c npm ci" did not complete: exit code: 1',
         ],
+        [
+            "#9 [packages 3/3] RUN npm ci",
+            "#9 0.232 npm error code E404",
+            " > [packages 3/3] RUN npm ci:",
+            "  npm error code E404",
+            "ERROR: failed to solve: executor failed running [/bin/sh -c npm ci]: exit code: 1",
+        ],
     ],
-    ids=["docker build", "buildx"],
+    ids=["docker build", "buildx", "buildx with an old Engine"],
 )
 def test_a_failed_instruction_is_shown_with_its_line_and_the_end_of_the_log(log: list[str]) -> None:
     said = failure(SOURCE, DOCKERFILE, log).message
