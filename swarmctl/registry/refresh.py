@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -193,6 +194,9 @@ def _left_alone(service: Json, found: Situation) -> tuple[str, str] | None:
         return f"the stack {stack} is being deployed", "the next refresh renews it"
     if any(mode in spec.get("Mode", {}) for mode in ("ReplicatedJob", "GlobalJob")):
         return "it is a job: an update would run it again", ""
+    # Once its task has ended, the next leader would see another spec, and start it again.
+    if _policy(service).get("Condition") == "none":
+        return "condition: none: its tasks are started only once", ""
     if _has_ended((found.tasks or {}).get(service["ID"], ())):
         return "a task of it has ended: an update would start it again", ""
     return None
@@ -200,8 +204,12 @@ def _left_alone(service: Json, found: Situation) -> tuple[str, str] | None:
 
 def may_end(service: Json) -> bool:
     """Whether Swarm may let an ended task of a service be."""
-    policy = service["Spec"]["TaskTemplate"].get("RestartPolicy") or {}
+    policy = _policy(service)
     return policy.get("Condition", "any") != "any" or bool(policy.get("MaxAttempts"))
+
+
+def _policy(service: Json) -> Json:
+    return service["Spec"]["TaskTemplate"].get("RestartPolicy") or {}
 
 
 def _has_ended(tasks: Iterable[Json]) -> bool:
@@ -266,12 +274,13 @@ def refresh(
     if dry_run:
         return items
     done = [
-        _renew(engine, by_id[item.id], situation) if item.result == Result.DUE else item
+        _renew(engine, item, by_id[item.id], situation) if item.result == Result.DUE else item
         for item in items
     ]
     if not names:
         for config in former.outdated(configs, services):
-            delete(engine, f"/configs/{config['ID']}")
+            with suppress(SwarmctlError):  # the next refresh finds it again
+                delete(engine, f"/configs/{config['ID']}")
     return done
 
 
@@ -292,49 +301,48 @@ def _tasks(engine: Engine, services: Iterable[Json]) -> dict[str, list[Json]]:
     return found
 
 
-def _renew(engine: Engine, service: Json, found: Situation) -> Item:
+def _renew(engine: Engine, item: Item, service: Json, found: Situation) -> Item:
     """Send a service's credentials again; if another client was faster, judge it anew."""
-    item = _item(service, found)
-    for _ in range(_TRIES):
-        assert item is not None
-        if item.result != Result.DUE:
-            return item
-        try:
-            _send(engine, service, found)
-        except EngineError as fault:
-            item = replace(item, result=Result.FAILED, detail=fault.message)
-            if fault.status == 404:
-                return replace(item, detail="it was removed meanwhile")
-            if _OUTDATED not in fault.message:
-                return item
+    now: Item | None = item
+    try:
+        for _ in range(_TRIES):
+            if now is None:
+                return replace(item, result=Result.NOT_DUE, detail="it has another image by now")
+            if now.result != Result.DUE:
+                return now
+            if _sent(engine, service, found):
+                due_in = found.threshold(service["ID"], _login(service, found))
+                return replace(now, result=Result.RENEWED, due_in=due_in)
             service = engine.get(f"/services/{item.id}")
-            item = _item(service, found) or item
-        except SwarmctlError as fault:
-            return replace(item, result=Result.FAILED, detail=fault.message, remedy=fault.hint)
-        else:
-            login = found.logins[item.host]
-            assert isinstance(login, Credentials)
-            threshold = found.threshold(item.id, login)
-            return replace(item, result=Result.RENEWED, due_in=threshold)
-    assert item is not None
+            now = _item(service, found)
+    except SwarmctlError as fault:
+        return replace(item, result=Result.FAILED, detail=fault.message, remedy=fault.hint)
+    again = "run swarmctl registry refresh again"
     return replace(
-        item,
-        result=Result.FAILED,
-        detail="other clients keep updating it",
-        remedy="run swarmctl registry refresh again",
+        item, result=Result.FAILED, detail="other clients keep updating it", remedy=again
     )
 
 
-def _send(engine: Engine, service: Json, found: Situation) -> None:
+def _sent(engine: Engine, service: Json, found: Situation) -> bool:
+    """Update a service; ``False`` if another client was faster.
+
+    Raises:
+        SwarmctlError: the Engine refuses, or no manager answers.
+    """
     if config := former.to_keep(service):
         former.keep(engine, config)
-    spec = renewed.stamped(service["Spec"], found.now)
-    login = found.logins[host_of(renewed.image_of(spec))]
+    version = {"version": str(service["Version"]["Index"])}
+    spec, auth = renewed.stamped(service["Spec"], found.now), _login(service, found).header()
+    try:
+        engine.send("POST", f"/services/{service['ID']}/update", spec, params=version, auth=auth)
+    except EngineError as fault:
+        if _OUTDATED in fault.message:
+            return False
+        raise
+    return True
+
+
+def _login(service: Json, found: Situation) -> Credentials:
+    login = found.logins[host_of(renewed.image_of(service["Spec"]))]
     assert isinstance(login, Credentials)
-    engine.send(
-        "POST",
-        f"/services/{service['ID']}/update",
-        spec,
-        params={"version": str(service["Version"]["Index"])},
-        auth=login.header(),
-    )
+    return login

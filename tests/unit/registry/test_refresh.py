@@ -13,7 +13,7 @@ from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.registry import former, renewed
 from swarmctl.registry.credentials import Credentials, Keyring
 from swarmctl.registry.refresh import Item, Result, refresh
-from swarmctl.swarm.engine import Json
+from swarmctl.swarm.engine import EngineError, Json
 from tests.unit.engine_fake import NOW, FakeEngine, object_spec, service_spec
 
 HOST = "registry.example:5000"
@@ -208,6 +208,46 @@ def test_an_error_of_one_service_stops_no_other() -> None:
     assert "no space left" in found["shop_a"].detail
     assert found["shop_a"].bad
     assert found["shop_b"].result == Result.RENEWED
+
+
+def test_a_service_that_is_removed_meanwhile_stops_no_other() -> None:
+    class Raced(FakeEngine):
+        def send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+            if self.store["services"].pop("services-1", None):
+                raise EngineError("update out of sequence", 500)
+            return super().send(method, path, body, **options)
+
+        def get(self, path: str, **filters: list[str]) -> Any:
+            if path == "/services/services-1":
+                raise EngineError("service services-1 not found", 404)
+            return super().get(path, **filters)
+
+    engine = FakeEngine()
+    add(engine, "a"), add(engine, "b")
+    engine.__class__ = Raced
+    found = run(engine)
+    assert (found["shop_a"].result, found["shop_b"].result) == (Result.FAILED, Result.RENEWED)
+
+
+def test_a_service_whose_tasks_are_started_only_once_is_left_alone() -> None:
+    engine = Tasks()
+    engine.tasks = []
+    add(engine)["Spec"]["TaskTemplate"]["RestartPolicy"] = {"Condition": "none"}
+    assert run(engine)["shop_web"].result == Result.LEFT_ALONE
+
+
+def test_a_service_that_changed_its_registry_meanwhile_is_not_touched() -> None:
+    class Raced(FakeEngine):
+        def send(self, method: str, path: str, body: Any = None, **options: Any) -> Any:
+            service["Version"] = {"Index": 99}
+            service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] = "httpd:2.4"
+            return super().send(method, path, body, **options)
+
+    engine = FakeEngine()
+    service = add(engine)
+    engine.__class__ = Raced
+    assert run(engine)["shop_web"].result == Result.NOT_DUE
+    assert service["Version"] == {"Index": 99}
 
 
 def test_a_registry_that_gives_no_token_is_said_for_each_of_its_services() -> None:
