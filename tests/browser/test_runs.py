@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,14 @@ def test_two_runs_stand_side_by_side_on_the_same_axes_in_the_same_colours(
         assert len(faults) == 2
         assert faults[0] == faults[1]
         expect(page.get_by_text("undo plan")).to_have_count(2)
+        page.set_viewport_size({"width": 380, "height": 760})
+        for chart in page.locator("svg.chart").all():  # it is drawn anew each second
+            words = chart.locator("text[text-anchor]")
+            expect(words.last).to_have_text("healthy")
+            boxes = [word.bounding_box() for word in words.all()]
+            for one, other in combinations(filter(None, boxes), 2):
+                beside = one["x"] + one["width"] <= other["x"]
+                assert beside or one["y"] + one["height"] <= other["y"], boxes
 
 
 def test_a_run_in_progress_is_followed_until_it_has_ended(

@@ -1,5 +1,5 @@
 // The runs of swarmctl chaos; one in progress is followed, two can be seen side by side.
-import { ask, h, name, problem, s, table } from '../dom.js';
+import { ask, cut, h, name, problem, s, table } from '../dom.js';
 
 export const title = 'Runs';
 
@@ -81,18 +81,23 @@ function drawn(run, frame) {
       ...run.undo.steps.flatMap((step) => pair(step.action, `${step.node}: ${step.by_hand}`)),
       ...run.probes.flatMap((probe) =>
         pair(`probes of ${probe.service}`, `${probe.lost} of ${probe.sent} lost, median ${probe.median_ms.toFixed(0)} ms`)),
-      ...run.marks.slice(-12).flatMap((mark) => pair(`${mark.at_s.toFixed(1)} s`, mark.text))));
+      ...run.marks.slice(-12).flatMap((mark) => pair(since(run, mark.at_s), mark.text))));
 }
 
+// As in the report: seconds since the fault; before there is one, since the run began.
+function since(run, at) {
+  const passed = at - (run.fault_s ?? 0);
+  return `${passed < 0 ? '' : '+'}${passed.toFixed(1)} s`;
+}
 const text = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
 const pair = (term, words) => [h('dt', {}, name(term)), h('dd', {}, name(words))];
 
 // A strip for each service: how many of its replicas served.
 function chart(run, { services, limits: { left, right, most } }) {
-  const [width, high, label] = [560, 30, 150];
+  const [width, high, label] = innerWidth < 640 ? [340, 30, 110] : [560, 30, 150];
   const x = (at) => label + ((at - left) / (right - left)) * (width - label - 8);
   const fault = run.fault_s ?? 0;
-  const found = s('svg', { viewBox: `0 0 ${width} ${services.length * (high + 8) + 24}`, class: 'chart', role: 'img',
+  const found = s('svg', { viewBox: `0 0 ${width} ${services.length * (high + 8) + 40}`, class: 'chart', role: 'img',
     'aria-label': `Serving replicas during ${run.summary.id}` });
   services.forEach((service, row) => {
     const base = (row + 1) * (high + 8);
@@ -108,15 +113,19 @@ function chart(run, { services, limits: { left, right, most } }) {
       found.append(s('polygon', { class: `area c${run.colours[service]}`,
         points: `${points[0][0].toFixed(1)},${base} ${path} ${end},${base}` }));
     }
-    found.append(s('text', { x: 0, y: base - 8 }, service.length > 22 ? `${service.slice(0, 21)}…` : service));
+    found.append(s('text', { x: 0, y: base - 8 }, cut(service, label / 7)));
   });
   const bottom = services.length * (high + 8);
-  for (const [key, word] of [['t_down', 'Down'], ['t_healthy', 'healthy']]) {
-    const at = run.phases[key];
-    if (at != null) found.append(s('line', { class: 'moment', x1: x(at), x2: x(at), y1: 0, y2: bottom }),
-      s('text', { x: x(at), y: bottom + 16, 'text-anchor': 'middle' }, word));
+  const moments = [['fault', run.fault_s == null ? null : 0], ['Down', run.phases.t_down], ['healthy', run.phases.t_healthy]];
+  let free = 0; // from here to the right the line of words is free
+  for (const [word, at] of moments) {
+    if (at == null) continue;
+    const [middle, half] = [x(at), word.length * 3.5];
+    const line = middle - half < free ? 1 : 0;
+    if (!line) free = middle + half + 6;
+    found.append(
+      s('line', { class: `moment ${word}`, x1: middle, x2: middle, y1: 0, y2: bottom + 14 * line }),
+      s('text', { x: Math.min(middle, width - half), y: bottom + 16 + 14 * line, 'text-anchor': 'middle' }, word));
   }
-  if (run.fault_s != null) found.append(s('line', { class: 'moment fault', x1: x(0), x2: x(0), y1: 0, y2: bottom }),
-    s('text', { x: x(0), y: bottom + 16, 'text-anchor': 'middle' }, 'fault'));
   return found;
 }
