@@ -202,6 +202,7 @@ def test_never_asks_no_registry() -> None:
 def test_credentials_come_from_the_docker_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    images._keyring.cache_clear()
     entry = base64.b64encode(b"me:secret").decode()
     config = {"auths": {"registry.example:5000": {"auth": entry}}}
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -211,6 +212,10 @@ def test_credentials_come_from_the_docker_configuration(
     assert (sent["username"], sent["password"]) == ("me", "secret")
     assert sent["serveraddress"] == "registry.example:5000"
     assert header("httpd:2.4") == ""
+    # Without --with-registry-auth: for the registry of the stack's own images only.
+    assert images.local_credentials("registry.example:5000")("registry.example:5000/app:1")
+    assert images.local_credentials("")("registry.example:5000/app:1") == ""
+    images._keyring.cache_clear()
 
 
 # --- what the docker CLI says ---------------------------------------------------------------------
