@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,17 +13,26 @@ from botocore.exceptions import ClientError
 from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.resources import resources
 from swarmctl.lab.api import Api
-from tests.unit.lab.conftest import client
-from tests.unit.lab.test_roles import Role, service
+from tests.unit.lab.test_roles import service
 
 GROUP = "/swarmctl/shop/web"
 
 
 @pytest.fixture
-def role(api: Api, endpoint: str) -> Iterator[Role]:
-    made = Role(api, endpoint)
-    yield made
-    client(endpoint).terminate_instances(InstanceIds=[made.instance["InstanceId"]])
+def writer(api: Api, endpoint: str) -> Iterator[Any]:
+    """A node's client, whose role may write to the groups of the cluster ``shop``."""
+    iam = service("iam", endpoint)
+    iam.create_role(RoleName="writer", AssumeRolePolicyDocument="{}")
+    statement = {
+        "Effect": "Allow",
+        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+        "Resource": "arn:*:logs:eu-central-1:*:log-group:/swarmctl/shop/*",
+    }
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName="writer", PolicyName="logs", PolicyDocument=document)
+    yield service("logs", endpoint, api._keys.of_role("writer", "i-1"))
+    iam.delete_role_policy(RoleName="writer", PolicyName="logs")
+    iam.delete_role(RoleName="writer")
 
 
 def test_streams_and_groups_are_judged_by_their_arns() -> None:
@@ -39,27 +49,18 @@ def test_streams_and_groups_are_judged_by_their_arns() -> None:
 
 
 def test_a_role_writes_to_its_groups_only_and_nothing_else_waits_for_it(
-    role: Role, endpoint: str
+    writer: Any, endpoint: str
 ) -> None:
     operator = service("logs", endpoint)
     for name in (GROUP, "/swarmctl/other/web"):
         operator.create_log_group(logGroupName=name, tags={"swarmctl:cluster": "shop"})
-    role.may(
-        {
-            "Sid": "write",
-            "Effect": "Allow",
-            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-            "Resource": "arn:*:logs:eu-central-1:*:log-group:/swarmctl/shop/*",
-        }
-    )
-    logs = role.client("logs")
-    logs.create_log_stream(logGroupName=GROUP, logStreamName="web.1")
+    writer.create_log_stream(logGroupName=GROUP, logStreamName="web.1")
     told = [{"timestamp": 1, "message": "x"}]
-    logs.put_log_events(logGroupName=GROUP, logStreamName="web.1", logEvents=told)
+    writer.put_log_events(logGroupName=GROUP, logStreamName="web.1", logEvents=told)
     for call, more in (
-        (logs.create_log_stream, {"logGroupName": "/swarmctl/other/web", "logStreamName": "a"}),
-        (logs.create_log_group, {"logGroupName": "/swarmctl/shop/new", "tags": {"a": "b"}}),
-        (logs.delete_log_group, {"logGroupName": GROUP}),
+        (writer.create_log_stream, {"logGroupName": "/swarmctl/other/web", "logStreamName": "a"}),
+        (writer.create_log_group, {"logGroupName": "/swarmctl/shop/new", "tags": {"a": "b"}}),
+        (writer.delete_log_group, {"logGroupName": GROUP}),
     ):
         with pytest.raises(ClientError, match="AccessDeniedException"):
             call(**more)
