@@ -52,7 +52,7 @@ def answers(source: Source, poller: Poller, balancer: Balancer, runs: Path) -> M
         return as_json(view, cluster=source.cluster, manager=manager)
 
     def discovery(_: Query) -> dict[str, Any]:
-        found = catalogue(now()[0])
+        found = catalogue(source.with_ports(now()[0]))
         behind = balancer.ask(found.routes)
         body = catalogue_as_json(found, found.endpoints, behind.urls)
         return {**body, "targets": behind.health, "fault": behind.fault}

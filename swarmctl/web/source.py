@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import docker.errors
 
 from swarmctl.audit.check import Check
+from swarmctl.discovery.forgotten.ask_nodes import Whole
 from swarmctl.discovery.source import LiveSource
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.overview import Machine
 from swarmctl.swarm.parse import parse_swarm
+from swarmctl.swarm.shell import Shells
 from swarmctl.swarm.snapshot import take_snapshot
 
 if TYPE_CHECKING:
     from swarmctl.cloud.instances import Instance
+    from swarmctl.cluster import Target
 
 INSTANCES_EVERY_S = 5.0
 
@@ -53,6 +56,10 @@ class Source(Protocol):
         """The instances, asked for now; as last seen if EC2 does not answer."""
         ...
 
+    def with_ports(self, swarm: Swarm) -> Swarm:
+        """The snapshot with the ports that only the nodes know, after an election."""
+        ...
+
     def checks(self) -> Sequence[Check]:
         """What ``swarmctl audit`` finds now; raises ``SwarmctlError`` when no manager answers."""
         ...
@@ -61,9 +68,14 @@ class Source(Protocol):
 class WebSource(LiveSource):
     """A Swarm that stays reachable, with its instances."""
 
+    _whole: Whole | None = None
     _asked_at = 0.0
     _asking: threading.Thread | None = None
     _instances: tuple[Instance, ...] = ()
+
+    def __init__(self, target: Target, resolve: Callable[[], Target]) -> None:
+        super().__init__(target, resolve)
+        self._ports = threading.Lock()  # one viewer asks the nodes at a time
 
     @property
     def address(self) -> str:
@@ -93,6 +105,18 @@ class WebSource(LiveSource):
         """See :class:`Source`."""
         self._ask()
         return self._instances or self.target.instances
+
+    def with_ports(self, swarm: Swarm) -> Swarm:
+        """See :class:`Source`; nobody is asked unless a port is missing."""
+        with self._ports:
+            self._whole = self._whole or Whole(self.shell())
+            return self._whole(swarm)
+
+    def __exit__(self, *fault: object) -> None:
+        with self._ports:
+            if self._whole and isinstance(self._whole.shell, Shells):
+                self._whole.shell.close()
+        super().__exit__(*fault)
 
     def checks(self) -> tuple[Check, ...]:
         """See :class:`Source`."""

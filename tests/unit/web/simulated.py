@@ -6,7 +6,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -100,6 +100,7 @@ class Simulated:
     fault: str = ""
     address: str = "10.0.0.0"
     cluster: str = "swarm_app"
+    ports: dict[str, Task] = field(default_factory=dict)  # by task: with what its node knows
 
     def snapshot(self) -> Swarm:
         """The Swarm as the test has set it."""
@@ -114,6 +115,10 @@ class Simulated:
         return ()
 
     machines_now = machines
+
+    def with_ports(self, swarm: Swarm) -> Swarm:
+        """With the ports that a test has put there."""
+        return replace(swarm, tasks=tuple(self.ports.get(t.id, t) for t in swarm.tasks))
 
     def checks(self) -> tuple[Check, ...]:
         """One of each kind; as of a real audit, it fails with the Swarm."""

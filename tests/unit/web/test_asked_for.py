@@ -47,6 +47,18 @@ def test_names_are_those_of_discovery_list(url: str, source: Simulated) -> None:
     assert (found["urls"], found["targets"], found["fault"]) == ({}, {}, "")
 
 
+def test_a_port_that_the_managers_forgot_is_asked_of_its_node(url: str, source: Simulated) -> None:
+    """Broken: after an election the page says that a service cannot be reached."""
+    first, *rest = source.found.services
+    dynamic = replace(first, ports=(Port("tcp", 80, 0, "host"),))
+    source.found = replace(source.found, services=(dynamic, *rest))
+    assert requests.get(f"{url}api/discovery", timeout=SECONDS).json()["endpoints"] == []
+    known = source.found.tasks[0]
+    source.ports = {known.id: replace(known, ports=(Port("tcp", 80, 32768, "host"),))}
+    (found,) = requests.get(f"{url}api/discovery", timeout=SECONDS).json()["endpoints"]
+    assert (found["task"], found["port"]) == (known.id, 32768)
+
+
 @pytest.fixture
 def balanced() -> tuple[World, Edition]:
     """A service with two targets, behind a load balancer."""
