@@ -119,11 +119,14 @@ def names(values: Mapping[str, Any], prefix: str = "") -> list[str]:
 def unknown_overrides(
     stack: Path, files: Sequence[Path], overrides: Mapping[str, Any]
 ) -> list[str]:
-    """A remark about each ``--set`` name that no values file has: it is probably misspelt."""
+    """A remark about each ``--set`` name that no values file has: it is probably misspelt.
+
+    Not below ``images``, which every stack may have: what is wrong there is an error.
+    """
     known = names(layered(stack, files))
     return [
         f"--set {name}: values.yml has no such value"
         + (f"; did you mean {near}?" if (near := nearest(name, known)) else "")
         for name in overrides
-        if name not in known
+        if name not in known and not name.startswith("images.")
     ]

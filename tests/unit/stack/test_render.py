@@ -179,6 +179,7 @@ def test_a_misspelt_set_gives_a_note(tmp_path: Path) -> None:
     assert unknown_overrides(make(tmp_path), (), {"web.replica": 1, "publish": "host"}) == [
         "--set web.replica: values.yml has no such value; did you mean web.replicas?"
     ]
+    assert unknown_overrides(tmp_path / "shop", (), {"images.web.tag": "3f9c"}) == []
 
 
 @pytest.mark.parametrize(
