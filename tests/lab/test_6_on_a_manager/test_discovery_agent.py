@@ -87,7 +87,9 @@ def test_the_timer_on_the_managers_renews_pull_credentials_with_their_role(
     for manager in (f"{CLUSTER}_mgr1", f"{CLUSTER}_mgr3"):
         timer = lab.ssh(manager, f"systemctl is-active {unit}.timer")
         assert timer.stdout.strip() == "active"
-        done = lab.ssh(manager, f"sudo systemctl start {unit}; journalctl -eu {unit} | tail -20")
+        done = lab.ssh(
+            manager, f"sudo systemctl start {unit}; sudo journalctl -eu {unit} | tail -20"
+        )
         shown = lab.ssh(manager, f"systemctl show --property=Result --value {unit}")
         assert shown.stdout.strip() == "success", done.stdout
 
