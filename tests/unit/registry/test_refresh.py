@@ -4,69 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
-from swarmctl.registry import former, renewed
-from swarmctl.registry.credentials import Credentials, Keyring
-from swarmctl.registry.refresh import Item, Result, refresh
+from swarmctl.registry import renewed
+from swarmctl.registry.refresh import Result
 from swarmctl.swarm.engine import EngineError, Json
-from tests.unit.engine_fake import NOW, FakeEngine, object_spec, service_spec
-
-HOST = "registry.example:5000"
-IMAGE = f"{HOST}/team/web:1"
-AT = datetime.fromisoformat(NOW)
-
-
-class FakeKeyring(Keyring):
-    """Knows one registry, whose credentials are good for 12 hours."""
-
-    def __init__(self, fault: SwarmctlError | None = None) -> None:
-        super().__init__()
-        self.fault = fault
-
-    def find(self, host: str, *, docker: bool = True) -> Credentials | None:
-        del docker
-        if self.fault:
-            raise self.fault
-        if host != HOST:
-            return None
-        return Credentials(HOST, "AWS", "s3cret", expires_at=AT + timedelta(hours=12))
-
-
-class Tasks(FakeEngine):
-    """Has tasks, too."""
-
-    tasks: list[Json]
-
-    def get(self, path: str, **filters: list[str]) -> Any:
-        if path == "/tasks":
-            return [task for task in self.tasks if task["ServiceID"] in filters["service"]]
-        return super().get(path, **filters)
-
-
-def add(engine: FakeEngine, name: str = "web", image: str = IMAGE, **more: Any) -> Json:
-    """A service that exists; its JSON may be changed."""
-    labels = more.pop("labels", {})
-    spec = service_spec(name, image=image, **more)
-    spec["Labels"] |= labels
-    return engine.store["services"][engine.add("services", spec)]
-
-
-def labels(hours_ago: float, host: str = HOST) -> dict[str, str]:
-    at = AT - timedelta(hours=hours_ago)
-    return {renewed.RENEWED: at.isoformat(), renewed.HOST: host}
-
-
-def run(engine: FakeEngine, *names: str, **options: Any) -> dict[str, Item]:
-    fault = options.pop("fault", None)
-    return {
-        item.service: item
-        for item in refresh(engine, names, keyring=lambda: FakeKeyring(fault), **options)
-    }
+from tests.unit.engine_fake import FakeEngine, object_spec
+from tests.unit.registry.refreshing import AT, HOST, FakeKeyring, Tasks, add, labels, run
 
 
 def updates(engine: FakeEngine) -> list[str]:
@@ -101,6 +49,31 @@ def test_credentials_are_renewed_before_half_of_their_life(hours: float, result:
     engine = FakeEngine()
     add(engine, labels=labels(hours))
     assert run(engine)["shop_web"].result == result
+
+
+@pytest.mark.parametrize(
+    ("life", "hours", "result"),
+    [
+        (2, 0.7, Result.NOT_DUE),
+        (2, 1.1, Result.RENEWED),
+        (0, 4, Result.NOT_DUE),  # a password: as if it lasted for 12 hours
+        (0, 6.1, Result.RENEWED),
+    ],
+)
+def test_their_life_is_what_the_registry_says(life: float, hours: float, result: Result) -> None:
+    engine = FakeEngine()
+    add(engine, labels=labels(hours))
+    assert run(engine, life=life)["shop_web"].result == result
+
+
+def test_it_is_known_when_they_are_due_next() -> None:
+    engine = FakeEngine()
+    add(engine, labels=labels(1))
+    first = run(engine)["shop_web"].due_in
+    renewed_one = run(engine, older_than=timedelta(hours=0))["shop_web"]
+    assert first is not None
+    assert timedelta(hours=3.5) <= first <= timedelta(hours=5)
+    assert (renewed_one.result, renewed_one.due_in) == (Result.RENEWED, timedelta())
 
 
 def test_services_become_due_at_different_times_and_none_later_than_half_of_their_life() -> None:
@@ -145,6 +118,32 @@ def test_the_state_of_an_update_is_not_cleared(state: str) -> None:
     assert updates(engine) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "state", "words"),
+    [
+        (
+            "web",
+            "paused",
+            "its update is paused (deploy it again, or go back: swarmctl stack rollback shop "
+            "shop_web)",
+        ),
+        ("web", "updating", "it is being updated (the next refresh renews it)"),
+        ("", "rollback_paused", "its rollback is paused (docker service update or rollback alone)"),
+    ],
+)
+def test_it_says_why_a_service_is_left_alone_and_what_to_do(
+    name: str, state: str, words: str
+) -> None:
+    engine = FakeEngine()
+    service = add(engine, labels=labels(7))
+    service["UpdateStatus"] = {"State": state}
+    if not name:  # of no stack
+        service["Spec"]["Name"] = "alone"
+        del service["Spec"]["Labels"]["com.docker.stack.namespace"]
+    (item,) = run(engine).values()
+    assert item.line().endswith(f" are 7 h 0 min old: {words}")
+
+
 def test_a_paused_service_whose_credentials_have_ended_is_an_error() -> None:
     engine = FakeEngine()
     add(engine, labels=labels(13))["UpdateStatus"] = {"State": "paused"}
@@ -172,10 +171,16 @@ def test_a_stack_that_is_being_deployed_is_left_alone() -> None:
 def test_a_job_is_not_run_again() -> None:
     engine = FakeEngine()
     add(engine)["Spec"]["Mode"] = {"ReplicatedJob": {}}
-    assert run(engine)["shop_web"].result == Result.LEFT_ALONE
+    item = run(engine)["shop_web"]
+    assert item.result == Result.LEFT_ALONE
+    assert item.line().endswith(": it is a job: an update would run it again")
     assert updates(engine) == []
 
 
+@pytest.mark.parametrize(
+    "policy", [{"Condition": "on-failure"}, {"Condition": "any", "MaxAttempts": 3}]
+)
+@pytest.mark.parametrize("place", ["Slot", "NodeID"])
 @pytest.mark.parametrize(
     ("tasks", "result"),
     [
@@ -186,17 +191,19 @@ def test_a_job_is_not_run_again() -> None:
     ],
 )
 def test_an_ended_task_is_not_started_again(
-    tasks: list[tuple[int, str, str]], result: Result
+    tasks: list[tuple[int, str, str]], result: Result, place: str, policy: Json
 ) -> None:
     engine = Tasks()
     service = add(engine)
-    service["Spec"]["TaskTemplate"]["RestartPolicy"] = {"Condition": "on-failure"}
+    service["Spec"]["TaskTemplate"]["RestartPolicy"] = policy
     engine.tasks = [
-        {"ServiceID": service["ID"], "Slot": s, "DesiredState": d, "Status": {"State": state}}
+        {"ServiceID": service["ID"], place: s, "DesiredState": d, "Status": {"State": state}}
         for s, d, state in tasks
     ]
     item = run(engine)["shop_web"]
     assert (item.result, item.bad) == (result, False)
+    if result == Result.LEFT_ALONE:
+        assert item.line().endswith(": a task of it has ended: an update would start it again")
 
 
 def test_an_error_of_one_service_stops_no_other() -> None:
@@ -312,85 +319,10 @@ def test_no_line_shows_a_password() -> None:
     add(engine)
     (item,) = run(engine).values()
     assert "s3cret" not in item.line() + repr(item)
-    assert HOST in item.line()
-
-
-# --- the former version ---
-
-
-def changed(engine: FakeEngine) -> Json:
-    """A service that was changed once."""
-    service = add(engine)
-    spec = json.loads(json.dumps(service["Spec"]))
-    spec["TaskTemplate"]["ContainerSpec"]["Env"] = ["NEW=1"]
-    version = {"version": str(service["Version"]["Index"])}
-    engine.send("POST", f"/services/{service['ID']}/update", spec, params=version)
-    return service
-
-
-def kept(engine: FakeEngine) -> list[Json]:
-    return [config for config in engine.get("/configs") if former.is_kept(config)]
-
-
-def test_the_former_version_survives_refreshes() -> None:
-    engine = FakeEngine()
-    service = changed(engine)
-    first = json.loads(json.dumps(service["PreviousSpec"]))
-    assert former.find(service, ()) == first
-    for _ in range(2):
-        run(engine, older_than=timedelta())
-        assert former.find(service, engine.get("/configs")) == first
-    assert len(kept(engine)) == 1
-
-
-def test_a_service_that_was_never_changed_has_no_former_version() -> None:
-    engine = FakeEngine()
-    service = add(engine)
-    for _ in range(2):
-        run(engine, older_than=timedelta())
-    assert former.find(service, engine.get("/configs")) is None
-    assert kept(engine) == []
-
-
-def test_the_next_change_replaces_the_former_version() -> None:
-    engine = FakeEngine()
-    service = changed(engine)
-    run(engine)
-    spec = json.loads(json.dumps(service["Spec"]))
-    spec["TaskTemplate"]["ContainerSpec"]["Env"] = ["NEW=2"]
-    version = {"version": str(service["Version"]["Index"])}
-    engine.send("POST", f"/services/{service['ID']}/update", spec, params=version)
-    for _ in range(2):
-        run(engine, older_than=timedelta())
-    found = former.find(service, engine.get("/configs"))
-    assert found
-    assert found["TaskTemplate"]["ContainerSpec"]["Env"] == ["NEW=1"]
-    assert len(kept(engine)) == 1
-
-
-def test_a_removed_services_former_version_is_removed() -> None:
-    engine = FakeEngine()
-    service = changed(engine)
-    run(engine)
-    del engine.store["services"][service["ID"]]
-    run(engine)
-    assert kept(engine) == []
-
-
-def test_the_former_version_is_kept_before_the_update_that_loses_it() -> None:
-    engine = FakeEngine()
-    changed(engine)
-    engine.sent.clear()
-    run(engine)
-    assert [sent.rpartition("/")[2] for sent in engine.sent] == ["create", "update"]
-
-
-def test_values_that_another_manager_leaves_out_make_no_other_version() -> None:
-    spec = service_spec("web")
-    other = {**spec, "EndpointSpec": {"Ports": None}, "RollbackConfig": None}
-    assert former.digest(spec) == former.digest(other)
-    assert former.digest(spec) != former.digest({**spec, "EndpointSpec": {"Mode": "dnsrr"}})
-    assert former.digest(spec) == former.digest(renewed.stamped(spec, datetime.now(UTC)))
+    assert item.line() == f"shop_web: renewed; credentials for {HOST} were of unknown age"
+    engine.time = (AT + timedelta(seconds=90)).isoformat()
+    (item,) = run(engine).values()
+    assert item.line() == f"shop_web: not due; credentials for {HOST} are 1 min 30 s old"
 
 
 def _encoded(content: Json) -> str:
