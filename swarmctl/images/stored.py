@@ -10,6 +10,7 @@ from typing import Any
 
 from swarmctl.images.home import Home
 from swarmctl.images.source import image_names
+from swarmctl.registry import former
 from swarmctl.registry.reference import Reference, parse
 
 PREVIOUS = " (previous)"  # after a service's name: the version that a rollback starts
@@ -50,7 +51,10 @@ def repositories_of(home: Home, stacks: Iterable[Path], *, complete: bool) -> li
 
 
 def stored_images(
-    home: Home, repositories: Iterable[str], services: Iterable[Mapping[str, Any]] = ()
+    home: Home,
+    repositories: Iterable[str],
+    services: Iterable[Mapping[str, Any]] = (),
+    configs: Iterable[dict[str, Any]] = (),
 ) -> list[Stored]:
     """The images of some repositories, the newest of each first.
 
@@ -58,11 +62,13 @@ def stored_images(
         home: the registry.
         repositories: their names; one that does not exist has no images.
         services: as the Engine API lists them.
+        configs: the same, read after the services: those of a refresh have former versions.
 
     Raises:
         EcrError, RegistryError: the registry refused, or does not answer.
     """
-    used = list(_uses(services))
+    kept = ({"Spec": {"Name": s["Name"]}, "PreviousSpec": s} for s in former.specs(configs))
+    used = list(_uses([*services, *kept]))
     found: list[Stored] = []
     for repository in sorted(set(repositories)):
         for image in _images(home, repository):
@@ -120,8 +126,9 @@ def unused(images: Iterable[Stored], keep: int) -> list[Stored]:
     seen: dict[str, int] = {}
     found: list[Stored] = []
     for image in images:
-        # Without a tag it may be a part of another one: the lifecycle policy removes it.
-        if not image.tags:
+        # Without a tag it may be a part of another one: the lifecycle policy removes it. Without
+        # a time it may be the newest.
+        if not image.tags or image.pushed is None:
             continue
         seen[image.repository] = seen.get(image.repository, 0) + 1
         if seen[image.repository] > keep and not image.used_by:

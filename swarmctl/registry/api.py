@@ -51,7 +51,7 @@ class RegistryError(SwarmctlError):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """An image of one platform.
+    """What the registry knows of an image.
 
     Attributes:
         size: bytes of all layers and the configuration, compressed.
@@ -111,9 +111,17 @@ class Registry:
         return sorted(tags)
 
     def manifest(self, repository: str, digest: str) -> Manifest | None:
-        """The size and age of an image; ``None`` if it is not there, or is of many platforms."""
-        answer = self._send("GET", repository, f"manifests/{digest}", _MANIFESTS)
+        """The size and age of an image; ``None`` if it is not there.
+
+        One of many platforms has the size of all, and the age of the newest.
+        """
+        answer = self._send("GET", repository, f"manifests/{digest}", (*_LISTS, *_MANIFESTS))
         found = _json(answer) if answer is not None else {}
+        if "manifests" in found:
+            listed = [e["digest"] for e in found["manifests"] if e.get("mediaType") in _MANIFESTS]
+            parts = [part for each in listed if (part := self.manifest(repository, each))]
+            times = [part.created for part in parts if part.created]
+            return Manifest(sum(part.size for part in parts), max(times, default=None))
         if "config" not in found:
             return None
         size = sum(int(part["size"]) for part in (found["config"], *found["layers"]))
@@ -211,6 +219,8 @@ class Registry:
             return ""
         asked = parse_dict_header(rest)  # type: ignore[no-untyped-call]  # the stubs lack it
         query = {"service": asked.get("service") or "", "scope": scope}
+        own = urlsplit(str(asked.get("realm"))).netloc == _server(self.host)
+        verify = self._certificates if own else None
         try:
             if known and known.identity_token:
                 form = {"grant_type": "refresh_token", "refresh_token": known.identity_token}
@@ -218,11 +228,16 @@ class Registry:
                     str(asked["realm"]),
                     data={**form, **query, "client_id": "swarmctl"},
                     timeout=_TIMEOUT_S,
+                    verify=verify,
                 )
             else:
                 login = (known.username, known.password) if known else None
                 answer = self._session.get(
-                    str(asked["realm"]), params=query, auth=login, timeout=_TIMEOUT_S
+                    str(asked["realm"]),
+                    params=query,
+                    auth=login,
+                    timeout=_TIMEOUT_S,
+                    verify=verify,
                 )
         except (requests.RequestException, KeyError) as fault:
             raise RegistryError(

@@ -86,5 +86,7 @@ def _stored(there: Home, stacks: list[str] | None, target: Target) -> list[Store
     names = stacks or stack_names()
     repositories = repositories_of(there, [find_stack(name) for name in names], complete=not stacks)
     with target.failover() as swarm:
-        services: Any = SwarmEngine(swarm).get("/services") or ()
-    return stored_images(there, repositories, services)
+        engine = SwarmEngine(swarm)
+        services: Any = engine.get("/services") or ()
+        configs: Any = engine.get("/configs") or ()
+    return stored_images(there, repositories, services, configs)

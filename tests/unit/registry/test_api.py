@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import requests
 
+from swarmctl.registry import api
 from swarmctl.registry.api import Registry, RegistryError, is_loopback
 from swarmctl.registry.credentials import Credentials
 from swarmctl.registry.reference import Reference, parse
@@ -140,6 +142,59 @@ def test_the_size_of_an_image_is_that_of_its_layers(server: Server) -> None:
     assert found.size == 321
     assert found.created
     assert found.created.isoformat() == "2026-01-01T10:00:00.123456+00:00"
+
+
+def test_an_image_of_many_platforms_has_the_size_of_all_and_the_age_of_the_newest(
+    server: Server,
+) -> None:
+    kind = "application/vnd.oci.image.manifest.v1+json"
+    documents = {
+        "manifests/sha256:index": {
+            "manifests": [{"digest": f"sha256:{n}", "mediaType": kind} for n in (1, 2)]
+        },
+        "manifests/sha256:1": {"config": {"digest": "c1", "size": 1}, "layers": [{"size": 10}]},
+        "manifests/sha256:2": {"config": {"digest": "c2", "size": 1}, "layers": [{"size": 20}]},
+        "blobs/c1": {"created": "2026-01-01T10:00:00Z"},
+        "blobs/c2": {"created": "2026-01-02T10:00:00Z"},
+    }
+    server.answer = lambda path, _: (
+        200,
+        {},
+        json.dumps(documents[path.removeprefix("/v2/team/app/")]).encode(),
+    )
+    found = Registry(server.host).manifest("team/app", "sha256:index")
+    assert found
+    assert found.size == 32
+    assert found.created
+    assert found.created.day == 2
+
+
+@pytest.mark.parametrize(
+    ("realm", "trusted"), [("reg.example:5000", "ca.crt"), ("auth.example", None)]
+)
+def test_a_registry_s_own_certificate_is_trusted_for_its_own_tokens_only(
+    realm: str, trusted: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_certificates", lambda _: "ca.crt")
+    trust: dict[str, str | None] = {}
+
+    def answer(
+        _: requests.Session, method: str, url: str, verify: str | None, **options: object
+    ) -> requests.Response:
+        trust[url] = verify
+        found = requests.Response()
+        found.url, found._content = url, b'{"token": "t"}'
+        found.status_code = 200 if "/token" in url else 401
+        found.headers["WWW-Authenticate"] = f'Bearer realm="https://{realm}/token"'
+        return found
+
+    monkeypatch.setattr(requests.Session, "request", answer)
+    with pytest.raises(RegistryError):
+        Registry("reg.example:5000").tags("team/app")
+    assert trust == {
+        "https://reg.example:5000/v2/team/app/tags/list": "ca.crt",
+        f"https://{realm}/token": trusted,
+    }
 
 
 def test_a_refusal_has_the_registry_s_own_words(server: Server) -> None:
