@@ -10,7 +10,7 @@ from swarmctl.cloud.ecr import Ecr
 from swarmctl.errors import UsageError
 from swarmctl.registry.api import Registry
 from swarmctl.registry.credentials import Credentials, Keyring
-from swarmctl.registry.reference import Reference, parse
+from swarmctl.registry.reference import DOCKER_HUB, Reference, parse
 
 ECR = "ecr"
 VARIABLE = "SWARMCTL_REGISTRY"
@@ -47,10 +47,11 @@ class Home:
 
     def copy_of(self, image: Reference) -> Reference:
         """The name of this registry's copy of an image."""
-        path = image.repository
-        if image.digest:
-            return self.image(MIRROR, path, image.tag or image.digest[7:19], image.digest)
-        return self.image(MIRROR, path, image.tag or "latest")
+        hub = image.host == DOCKER_HUB
+        path = image.repository if hub else f"{image.host}/{image.repository}"
+        # Not by its digest: that of many platforms is not that of the copy, which has one.
+        tag = image.digest.partition(":")[2][:12] or image.tag or "latest"
+        return self.image(MIRROR, path, tag)
 
     def credentials(self) -> Credentials | None:
         """A login to it; a token of ECR is renewed before it ends.
@@ -101,7 +102,7 @@ def find_home(
             f"{setting!r} is no registry",
             "write ecr, or a host with its port and a path: registry.example:5000/team",
         )
-    path = found.repository.removesuffix("/image").removesuffix("image")
+    path = found.repository.removesuffix("image").rstrip("/")
     return Home(found.host, "/".join(filter(None, [path, _component(cluster)])), None, keyring)
 
 

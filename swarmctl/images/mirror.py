@@ -78,12 +78,17 @@ def _pull(client: docker.DockerClient, image: Reference, platform: str) -> str:
     name = f"{mirrored}/{image.repository}" if mirrored and image.host == DOCKER_HUB else image.name
     login = Keyring().find(mirrored if name != image.name and mirrored else image.host)
     try:
-        client.images.pull(
+        # Not client.images.pull: when a pull breaks off, it gives the image that was there before.
+        for event in client.api.pull(
             name,
             tag=image.version,
+            stream=True,
+            decode=True,
             platform=platform or None,
             auth_config=login.auth_config() if login else {},
-        )
+        ):
+            if "error" in event:
+                raise docker.errors.DockerException(str(event["error"]))
     except (docker.errors.DockerException, requests.RequestException) as fault:
         raise SwarmctlError(
             f"{name}:{image.version} cannot be pulled: {one_line(str(fault), 400)}",

@@ -85,6 +85,7 @@ def test_a_registry_is_named_with_its_path_or_as_ecr() -> None:
         "team/swarm_app/shop/api",
     )
     assert find_home("reg.example", "a").repository("shop", "api") == "a/shop/api"
+    assert find_home("reg.example/my-image", "a").repository("s", "b") == "my-image/a/s/b"
 
     class OneEcr:
         def token(self) -> Token:
