@@ -72,7 +72,7 @@ def build(
     """
     platforms.require_known(source.platform)
     client = client or local_engine()
-    text = source.dockerfile.read_text()
+    text = source.dockerfile.read_text("utf-8", "replace")
     arguments = build_arguments(source, text, os.environ)
     with tempfile.TemporaryDirectory(prefix="swarmctl-build-") as folder:
         identity = Path(folder) / "id"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from swarmctl.registry.reference import DOCKER_HUB, parse
 
+_FROM = re.compile(r"(?:--\S+\s+)*\$\{?(\w+)\}?(?:\s|\Z)")
 _ARG = re.compile(r"(?P<name>\w+)=[\"']?(?P<value>[^\"'\s]+)")
 
 
@@ -46,15 +47,19 @@ def _instructions(text: str) -> Iterator[Instruction]:
 
 
 def base_arguments(text: str) -> dict[str, str]:
-    """The arguments before the first ``FROM`` whose default is an image of Docker Hub: its path.
+    """The arguments that are the whole name of a base image of Docker Hub by default: its path.
 
-    ``ARG BASE=node:20`` gives ``{"BASE": "library/node:20"}``.
+    ``ARG BASE=node:20`` and ``FROM ${BASE}`` give ``{"BASE": "library/node:20"}``.
     """
+    known = instructions(text)
+    bases = {match[1] for i in known if i.word == "FROM" and (match := _FROM.match(i.rest))}
     found: dict[str, str] = {}
-    for instruction in _instructions(text):
+    for instruction in known:
         if instruction.word == "FROM":
             break
         if instruction.word == "ARG" and (match := _ARG.match(instruction.rest)):
+            if match["name"] not in bases:  # such as a version: FROM node:${VERSION}
+                continue
             image = parse(match["value"])
             if image and image.host == DOCKER_HUB and not image.digest:
                 found[match["name"]] = f"{image.repository}:{image.tag or 'latest'}"

@@ -40,6 +40,8 @@ def local_engine() -> docker.DockerClient:
             client = docker.from_env(timeout=_TIMEOUT_S)
         else:
             context = ContextAPI.get_context(os.environ.get("DOCKER_CONTEXT") or None)
+            if context is None:
+                raise ValueError("there is no such Docker context: docker context ls")
             client = docker.DockerClient(context.Host, tls=context.TLSConfig, timeout=_TIMEOUT_S)
         client.ping()
     except (docker.errors.DockerException, OSError, ValueError) as fault:

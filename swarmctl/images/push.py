@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import docker
@@ -49,8 +50,8 @@ def push(
     if there:
         return there
     name = target.name
-    client.api.tag(local, name, target.tag)
     try:
+        client.api.tag(local, name, target.tag)
         login = home.credentials()
         events = client.api.push(
             name,
@@ -64,7 +65,8 @@ def push(
     except (docker.errors.DockerException, requests.RequestException) as fault:
         raise refused(target, str(fault)) from fault
     finally:
-        client.api.remove_image(f"{name}:{target.tag}", noprune=True)
+        with suppress(docker.errors.DockerException, requests.RequestException):  # or it is gone
+            client.api.remove_image(f"{name}:{target.tag}", noprune=True)
 
 
 def _digest(events: Iterable[Mapping[str, Any]], target: Reference) -> str:

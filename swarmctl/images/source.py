@@ -184,7 +184,7 @@ def _files(root: Path) -> Iterator[str]:
     from docker.utils.build import exclude_paths  # takes long to import
 
     ignore = root / IGNORE
-    patterns = ignore.read_text().splitlines() if ignore.is_file() else []
+    patterns = ignore.read_text("utf-8", "surrogateescape").splitlines() if ignore.is_file() else []
     ignored = [line.strip() for line in patterns if line.strip() and not line.startswith("#")]
     for path in sorted(exclude_paths(str(root), [*ignored, PREPARE], DOCKERFILE)):
         full = root / path

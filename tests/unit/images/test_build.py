@@ -60,6 +60,12 @@ def test_base_images_of_docker_hub_come_from_the_mirror_if_there_is_one() -> Non
     assert build_arguments(SOURCE, DOCKERFILE, {}) == {}
 
 
+def test_an_argument_that_is_only_a_part_of_a_base_image_s_name_is_left_alone() -> None:
+    first = "ARG VERSION=20\nARG BASE=httpd:2.4\nFROM node:${VERSION}\n"
+    text = f"{first}FROM --platform=linux/arm64 $BASE\n"
+    assert base_arguments(text) == {"BASE": "library/httpd:2.4"}
+
+
 def test_instructions_have_the_lines_on_which_they_begin() -> None:
     found = [(i.line, i.word) for i in instructions(DOCKERFILE)]
     assert found == [(2, "ARG"), (3, "ARG"), (4, "FROM"), (5, "RUN"), (9, "COPY"), (10, "RUN")]
@@ -147,4 +153,15 @@ def test_an_engine_that_does_not_answer_is_named(
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/docker")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
     with pytest.raises(SwarmctlError, match="the Docker Engine of this machine does not answer"):
+        engine.local_engine()
+
+
+def test_a_context_of_docker_that_does_not_exist_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/docker")
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONTEXT", "nosuch")
+    with pytest.raises(SwarmctlError, match="no such Docker context"):
         engine.local_engine()
