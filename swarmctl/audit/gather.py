@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import docker.errors
+
 from swarmctl.audit.ask_nodes import ask_nodes
 from swarmctl.audit.facts import Facts, NodeFacts
 from swarmctl.cluster import Target
@@ -47,13 +49,19 @@ def gather(target: Target, wanted: Wanted) -> Facts:
 
     Raises:
         UsageError: a stack is unknown.
-        SwarmctlError: no manager answers.
+        SwarmctlError: no manager answers, or what answers is a proxy that passes on little.
     """
-    with target.connect() as client:
-        raw = take_snapshot(client)
-        cluster: Mapping[str, Any] = client.ask(client.docker.api.inspect_swarm)
-        autolock = _autolock(cluster)
-        stored = _stored(client, wanted) if autolock else None
+    try:
+        with target.connect() as client:
+            raw = take_snapshot(client)
+            cluster: Mapping[str, Any] = client.ask(client.docker.api.inspect_swarm)
+            autolock = _autolock(cluster)
+            stored = _stored(client, wanted) if autolock else None
+    except docker.errors.APIError as fault:
+        raise SwarmctlError(
+            f"the Engine refuses to say what an audit has to know (HTTP {fault.status_code})",
+            "swarmctl audit on your own machine asks the managers themselves",
+        ) from fault
     swarm = parse_swarm(raw)
     services = chosen(swarm, wanted.stacks)
     told, images = _nodes(target, live_hosts(swarm))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 # Width of tables without a terminal: wide enough that no column is cut in a pipe.
 PIPE_WIDTH = 200
+
+# JSON may have them as they are, and a terminal obeys them as it does escape sequences; and what
+# cannot be written at all. (ECMA-48, C1; the controls before the space are always escaped.)
+_OBEYED = re.compile(r"[\x7f-\x9f\ud800-\udfff]")
 
 MAX_ERROR = 5000  # characters; no message of ours is as long, an answer that it quotes may be
 
@@ -81,9 +86,15 @@ def emit(text: str) -> None:
     sys.stdout.flush()
 
 
-def emit_json(data: Any) -> None:
-    """Print a result on stdout as indented JSON; keys keep their order."""
-    emit(json.dumps(data, indent=2, sort_keys=False, ensure_ascii=False))
+def emit_json(data: Any, indent: int | None = 2) -> None:
+    """Print a result on stdout as JSON; keys keep their order.
+
+    Args:
+        data: the result.
+        indent: spaces; ``None``: all on one line.
+    """
+    text = json.dumps(data, indent=indent, sort_keys=False, ensure_ascii=False)
+    emit(_OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def error(message: str, hint: str = "") -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -181,7 +180,7 @@ def _printer(as_json: bool, replicas: list[str]) -> Callable[[Line], None]:
     from swarmctl.logs.line import as_data
 
     if as_json:
-        return lambda line: console.emit(json.dumps(as_data(line), ensure_ascii=False))
+        return lambda line: console.emit_json(as_data(line), indent=None)
     from swarmctl.cli.show.logs import Painter
 
     painter = Painter(replicas)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from rich.text import Text
 
 from swarmctl.audit.check import Check
+from swarmctl.reading.texts import clean
 
 
 def audit_lines(checks: Iterable[Check], accepted: Collection[str] = ()) -> Text:
@@ -24,8 +25,9 @@ def audit_lines(checks: Iterable[Check], accepted: Collection[str] = ()) -> Text
 def _lines(checks: Iterable[Check], accepted: Collection[str], width: int) -> Iterator[Text]:
     for check in checks:
         sign, style = _sign(check, accepted)
-        line = Text.assemble((f"{sign} ", style), (f"{check.name:{width}}  ", "bold"), check.detail)
-        yield line.append(f"  → {check.remedy}", "cyan") if check.remedy else line
+        detail = clean(check.detail)  # it quotes nodes and registries
+        line = Text.assemble((f"{sign} ", style), (f"{check.name:{width}}  ", "bold"), detail)
+        yield line.append(f"  → {clean(check.remedy)}", "cyan") if check.remedy else line
 
 
 def _sign(check: Check, accepted: Collection[str]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import docker.errors
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -140,7 +141,7 @@ def test_the_json_has_each_line_with_its_remedy(
     assert next(c for c in checks if c["name"] == "network")["ok"] is None
 
 
-def test_a_node_that_does_not_answer_is_unknown_and_fails_nothing(
+def test_a_node_that_does_not_refusedis_unknown_and_fails_nothing(
     audited: Audited, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Nodes, "run", lambda *_: (_ for _ in ()).throw(SwarmctlError("no answer")))
@@ -165,3 +166,29 @@ def test_the_stored_unlock_key_is_compared_and_never_printed(
     assert "SWMKEY" not in captured.out + captured.err
     file.write_text("")
     assert audited(*known, autolock=True) == 2
+
+
+def test_an_engine_that_refuses_is_an_error_in_words(
+    audited: Audited, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: through the proxy of stacks/web, the audit ends with a traceback."""
+    audited()
+    refused: Any = SimpleNamespace(status_code=403)
+    refusal = docker.errors.APIError("403 Forbidden", refused)
+    monkeypatch.setattr(gather, "_autolock", lambda _: (_ for _ in ()).throw(refusal))
+    assert cli.main(["audit"]) == 1
+    assert "refuses to say what an audit has to know (HTTP 403)" in capsys.readouterr().err
+
+
+def test_what_a_node_says_is_nothing_that_a_terminal_obeys(
+    audited: Audited, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = SwarmctlError("n: \x1b]0;title\x07\x1b[2J\x9b2Jno")
+    monkeypatch.setattr(Nodes, "run", lambda *_: (_ for _ in ()).throw(said))
+    for form in ("table", "json"):
+        audited("--format", form)
+        out = capsys.readouterr().out
+        assert not {"\x1b", "\x9b"} & set(out)
+    assert "n: \x1b]0;title\x07\x1b[2J\x9b2Jno" in {
+        check["detail"].partition("not known: ")[2] for check in json.loads(out)["checks"]
+    }

@@ -21,6 +21,11 @@ def test_a_time_without_a_zone_is_refused() -> None:
         parse_time("2026-01-31T12:00:00")
 
 
+def test_a_time_before_the_first_year_is_refused() -> None:
+    with pytest.raises(ValueError, match="out of range"):
+        parse_time("0001-01-01T00:00:00+14:00")
+
+
 @pytest.mark.parametrize("text", ["", "0001-01-01T00:00:00Z", "soon"])
 def test_an_unset_time_is_none(text: str) -> None:
     assert time_or_none(text) is None
