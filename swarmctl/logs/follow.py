@@ -36,6 +36,8 @@ _BACK = timedelta(minutes=5)
 _TICK_S = 0.25
 # What was seen is remembered for as long as it may be answered again.
 _REMEMBERED = 100_000
+# Lines that wait for a terminal that was stopped, or a slow pipe; then their sources wait.
+_AHEAD = 10_000
 
 Said = Callable[[str], None]
 
@@ -57,7 +59,7 @@ class Follower:
     services: Sequence[Service]
     chosen: Chosen
     note: Said
-    _arrived: queue.SimpleQueue[Line] = field(default_factory=queue.SimpleQueue)
+    _arrived: queue.Queue[Line] = field(default_factory=lambda: queue.Queue(_AHEAD))
     _over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _names: Names = field(default_factory=lambda: Names({}, {}, {}))
@@ -133,10 +135,11 @@ class Follower:
         seen: dict[str, datetime] = {}
         fault = ""
         while not self._over.is_set():
+            connected = False
             try:
                 with connect(self.endpoints, request_timeout=_SILENCE_S) as client:
                     self._clients[service.id] = client
-                    fault = ""
+                    connected, fault = True, ""
                     had = dict(seen)  # what comes again after a change of manager
                     begin = max((since, *(at - _BACK for at in had.values())))
                     with closing(follow(client, service, begin, _SILENCE_S)) as records:
@@ -147,8 +150,10 @@ class Follower:
                             writer = self._writer(client, record.task, service.name)
                             if writer and self.chosen.has(writer):
                                 self._arrived.put(engine_line(writer, record))
-            except NotNowError:  # nothing was written, or the manager is gone
-                continue
+            except NotNowError as why:  # nothing was written, or the manager is gone
+                if not connected:
+                    fault = self._said(str(why), fault)
+                self._over.wait(_AGAIN_S)
             except (SwarmctlError, BrokenAnswerError) as why:
                 fault = self._said(str(why), fault)
                 self._over.wait(_AGAIN_S)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from swarmctl.errors import SwarmctlError
 from swarmctl.logs.cloudwatch import Regions, lines_since, millis
 from swarmctl.logs.engine import ask_each
 from swarmctl.logs.line import Line
@@ -64,6 +65,7 @@ def losses(
 
     Raises:
         LogsError: CloudWatch could not be read: nothing can be said.
+        SwarmctlError: there is no such task.
     """
     names, where = Names.of(swarm), places(swarm, services, chosen)
     live = {node.id for node in swarm.nodes if node.live}
@@ -72,6 +74,12 @@ def losses(
         for task in swarm.tasks
         if task.id in where.in_cloud and task.node_id in live and chosen.has(names.writer(task))
     ]
+    if not tasks:
+        raise SwarmctlError(
+            "nothing could be compared: no task that was asked for has the log driver awslogs and "
+            "is on a node that is up",
+            "docs/logs.md tells how to send a stack's logs to CloudWatch",
+        )
     until = datetime.now(UTC) - UNDER_WAY
     answers = ask_each(client, tasks, names, since=since, tail=None)
     stored = [

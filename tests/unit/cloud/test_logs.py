@@ -49,6 +49,11 @@ def test_the_last_events_are_looked_for_backwards_until_the_token_repeats(stub: 
     assert [e.text for e in stub.api.last_events("g", "s", 3)] == ["b", "c"]
 
 
+def test_no_last_events_are_not_asked_for(stub: Any) -> None:
+    """Broken: ``logs -n 0 --follow`` says that CloudWatch cannot be read."""
+    assert stub.api.last_events("g", "s", 0) == []
+
+
 def test_the_latest_stream_is_first_by_whatever_cloudwatch_has_noticed(stub: Any) -> None:
     streams = [
         {"logStreamName": "old", "creationTime": 1, "lastEventTimestamp": 9},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from swarmctl.logs.follow import Follower
 from swarmctl.logs.frames import Record
 from swarmctl.logs.line import Line
 from swarmctl.logs.where import Chosen
-from swarmctl.swarm.ssh import ManagerError
+from swarmctl.swarm.ssh import ManagerError, NotNowError
 from tests.unit.logs.test_where import CLOUD, FILE, TASK, shop
 
 STREAM = f"web.3.{TASK}/{'n' * 25}"
@@ -129,3 +130,33 @@ def test_a_later_task_is_known_and_a_new_manager_repeats_nothing(
     assert [line.replica for line in found if line.task == "gone"] == ["web.?"]
     assert asked[0] == start
     assert notes[0] == "mgr1: the connection broke"
+
+
+def test_managers_without_a_leader_are_asked_again_after_a_while_and_it_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Broken: they are logged in to without a pause, and the user sees nothing."""
+    said, waited = list[str](), threading.Event()
+
+    def connect(*_: Any, **__: Any) -> Any:
+        if len(tries) == 3:
+            follower.close()
+        tries.append(1)
+        raise NotNowError("mgr1: the managers have no leader")
+
+    tries: list[int] = []
+    swarm = shop(FILE)
+    none: Any = None
+    follower = Follower((), none, swarm.services, Chosen(), said.append)
+    monkeypatch.setattr(following, "connect", connect)
+    monkeypatch.setattr(follower._over, "wait", lambda _: waited.set())
+    assert list(follower.lines(swarm, datetime.now(UTC), [], datetime.now(UTC))) == []
+    assert said == ["mgr1: the managers have no leader"]
+    assert waited.is_set()
+
+
+def test_a_terminal_that_was_stopped_lets_the_sources_wait() -> None:
+    """Broken: while nobody reads, the lines of a busy service fill the memory."""
+    none: Any = None
+    follower = Follower((), none, (), Chosen(), print)
+    assert follower._arrived.maxsize == following._AHEAD

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from swarmctl.errors import SwarmctlError
 from swarmctl.logs import lost as module
 from swarmctl.logs.engine import Answer
 from swarmctl.logs.line import Line
@@ -15,8 +16,7 @@ from swarmctl.logs.where import Chosen
 from tests.unit.logs.test_read import Group
 from tests.unit.logs.test_where import CLOUD, FILE, shop
 
-NOW = datetime.now(UTC)
-OLD = NOW - timedelta(minutes=5)
+OLD = datetime.now(UTC) - timedelta(minutes=5)
 
 
 def line(text: str, at: datetime = OLD, task: str = "live") -> Line:
@@ -36,7 +36,7 @@ def test_only_tasks_that_write_to_the_cloud_are_compared_and_only_what_had_time_
 ) -> None:
     swarm = shop(CLOUD, live=("wkr1", CLOUD), dead=("wkr2", CLOUD), file=("wkr1", FILE))
     by_id = {task.id: task for task in swarm.tasks}
-    told = (line("kept"), line("gone"), line(""), line("under way", NOW))
+    told = (line("kept"), line("gone"), line(""), line("under way", datetime.now(UTC)))
 
     def ask(client: Any, tasks: Any, *_: Any, **options: Any) -> list[Answer]:
         assert [task.id for task in tasks] == ["live"]
@@ -51,3 +51,11 @@ def test_only_tasks_that_write_to_the_cloud_are_compared_and_only_what_had_time_
     assert (found.written, [each.text for each in found.lost]) == (2, ["gone"])
     assert (found.replica, found.node) == ("web.1", "wkr1")
     assert found.fault == "no answer within 8 s"
+
+
+def test_that_nothing_could_be_compared_is_not_that_nothing_is_lost() -> None:
+    """Broken: a check that no line was lost passes for a service that writes to no CloudWatch."""
+    swarm = shop(FILE, live=("wkr1", FILE))
+    client: Any = None
+    with pytest.raises(SwarmctlError, match="nothing could be compared"):
+        losses(client, lambda _: client, swarm, swarm.services, Chosen(), OLD)
