@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,8 @@ from swarmctl.web.source import Source
 
 # A reading that is asked for takes at most so long: then the last one is the answer.
 FRESH_S = 3.0
+# What is older is no answer.
+STALE_S = 10.0
 
 
 def answers(source: Source, poller: Poller, balancer: Balancer, runs: Path) -> Mapping[str, Ask]:
@@ -44,6 +47,8 @@ def answers(source: Source, poller: Poller, balancer: Balancer, runs: Path) -> M
         reading = poller.fresh(FRESH_S)
         if reading.swarm is None or reading.fault:
             raise SwarmctlError(reading.fault or "no manager has answered yet")
+        if (age := time.time() - reading.at) > STALE_S:  # nobody had looked; now none answers
+            raise SwarmctlError(f"no manager has answered for {age:.0f} s")
         return reading.swarm, reading.manager
 
     def swarm(_: Query) -> dict[str, Any]:

@@ -109,7 +109,8 @@ class Feed:
                 queue.put_nowait(message)
             except asyncio.QueueFull:
                 self._readers.discard(queue)
-                queue.get_nowait()  # room for the end
+                while not queue.empty():  # it may never read them
+                    queue.get_nowait()
                 queue.put_nowait(None)
 
 

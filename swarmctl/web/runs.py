@@ -12,6 +12,7 @@ from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.journal.runs import Runs
 from swarmctl.chaos.report.history import summaries
 from swarmctl.chaos.report.run_summary import summarize
+from swarmctl.reading.names import unknown
 
 # So many of the newest runs are listed.
 LISTED = 200
@@ -31,7 +32,10 @@ def one_run(folder: Path, run_id: str) -> dict[str, Any]:
     Raises:
         SwarmctlError: there is no such run, or it cannot be read.
     """
-    journal = Runs(folder).load(run_id)
+    runs = Runs(folder)
+    if run_id not in (known := runs.ids()):  # nor any other path
+        raise unknown("run", run_id, known)
+    journal = runs.load(run_id)
     return {"summary": asdict(summarize(journal)), **_drawn(journal)}
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import requests
@@ -15,10 +18,13 @@ from swarmctl.cloud.load_balancer import ElbApi
 from swarmctl.discovery.as_json import as_json
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.edition import Edition
+from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.model import Port
+from swarmctl.web.answers import answers
+from swarmctl.web.app import Query
 from swarmctl.web.balancer import Balanced, Balancer
 from swarmctl.web.findings import AGAIN_S, Findings
-from swarmctl.web.poller import LONGEST_S, pause
+from swarmctl.web.poller import LONGEST_S, Reading, pause
 from tests.unit.load_balancer.balanced import CLUSTER, World, edition, http, runs
 from tests.unit.web.simulated import Simulated, served, swarm
 
@@ -130,3 +136,19 @@ def test_a_large_swarm_is_read_less_often_but_never_too_rarely() -> None:
     assert pause(0.5, used=0.04) == pytest.approx(1.0)
     assert pause(0.5, used=10) == LONGEST_S
     assert pause(5.0, used=10) == 5.0
+
+
+def test_an_old_reading_is_no_answer(source: Simulated, tmp_path: Path) -> None:
+    """Broken: after an hour without viewers, silent managers' state of then is told as now's."""
+    long_ago = Reading(source.found, time.time() - 3600, "10.0.0.0")
+    poller: Any = SimpleNamespace(fresh=lambda _: long_ago)
+    ask = answers(source, poller, Balancer(""), tmp_path)
+    for path in ("/api/swarm", "/api/discovery"):
+        with pytest.raises(SwarmctlError, match="no manager has answered for 3600 s"):
+            ask[path](Query({}, {}))
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "%2e%2e", "%00"])
+def test_a_name_that_is_no_run_is_refused(url: str, name: str) -> None:
+    answer = requests.get(f"{url}api/runs/{name}", timeout=SECONDS)
+    assert answer.status_code in (400, 404)
