@@ -8,7 +8,7 @@ import docker
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.lab.support import CLUSTER, STACK, Cluster, Lab
+from tests.lab.support import CLUSTER, NAME, STACK, Cluster, Lab
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -111,7 +111,7 @@ def test_the_password_is_a_secret_and_in_no_file_or_tag(lab: Lab, cluster: Clust
 
 def test_a_second_lab_up_on_the_same_lab_says_that_it_is_up(lab: Lab) -> None:
     """Broken: two labs use the same network."""
-    done = lab.swarmctl("lab", "up", "--name", "test")
+    done = lab.swarmctl("lab", "up", "--name", NAME)
     assert done.returncode == 0
     assert "already up" in done.stderr
 
