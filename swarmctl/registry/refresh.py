@@ -23,7 +23,7 @@ from swarmctl.reading.commands import word
 from swarmctl.reading.names import unknown
 from swarmctl.registry import former, renewed
 from swarmctl.registry.credentials import Credentials, Keyring
-from swarmctl.registry.reference import host_of
+from swarmctl.registry.reference import DOCKER_HUB, host_of
 from swarmctl.swarm import lock
 from swarmctl.swarm.engine import Engine, EngineError, Json, delete
 from swarmctl.swarm.model import STACK_LABEL
@@ -161,7 +161,8 @@ def _item(service: Json, found: Situation) -> Item | None:
     spec = service["Spec"]
     host, name = host_of(renewed.image_of(spec)), str(spec["Name"])
     login, age = found.logins.get(host), renewed.age(spec, found.now)
-    if login is None:
+    # Most images of Docker Hub need no login: nobody's own goes to the nodes unasked.
+    if login is None or (host == DOCKER_HUB and age is None):
         return None
     if isinstance(login, SwarmctlError):
         failed = Item(service["ID"], name, host, Result.FAILED, age)

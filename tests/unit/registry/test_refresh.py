@@ -11,7 +11,8 @@ import pytest
 
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.registry import renewed
-from swarmctl.registry.refresh import Result
+from swarmctl.registry.credentials import Credentials
+from swarmctl.registry.refresh import Result, Situation, plan
 from swarmctl.swarm.engine import EngineError, Json
 from tests.unit.engine_fake import FakeEngine, object_spec
 from tests.unit.registry.refreshing import AT, HOST, FakeKeyring, Tasks, add, labels, run
@@ -102,6 +103,17 @@ def test_services_of_registries_without_credentials_are_not_touched() -> None:
     add(engine, image="httpd:2.4")
     assert run(engine) == {}
     assert updates(engine) == []
+
+
+def test_a_login_to_docker_hub_goes_only_to_services_that_were_deployed_with_it() -> None:
+    engine = FakeEngine()
+    add(engine, image="httpd:2.4")
+    add(engine, "own", image="team/own:1", labels=labels(7, "docker.io"))
+    items = plan(
+        engine.store["services"].values(),
+        Situation({"docker.io": Credentials("docker.io", "me", "s3cret")}, AT),
+    )
+    assert [item.service for item in items] == ["shop_own"]
 
 
 @pytest.mark.parametrize("state", ["updating", "paused", "rollback_started", "rollback_paused"])
