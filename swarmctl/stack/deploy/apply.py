@@ -37,6 +37,9 @@ def apply(
     Raises:
         SwarmctlError: the Engine refuses a request; the requests before it have been carried out.
     """
+    services = plan.of("services", CREATE, UPDATE)
+    # Before anything is changed: a registry may give none.
+    auths = {c.name: credentials(renewed.image_of(c.spec or {})) for c in services}
     for change in plan.of("networks", CREATE):
         _create(engine, change, change.spec)
     for kind in ("secrets", "configs"):
@@ -44,14 +47,14 @@ def apply(
             _check_secret(engine, change, current)
         for change in plan.of(kind, CREATE):
             _create(engine, change, change.spec)
-    services = plan.of("services", CREATE, UPDATE)
     if not services and not plan.of("services", REMOVE):
         return
     known = read_current(engine, plan.stack).known  # again: now with the new secrets and configs
     for name in port_holders_to_remove(plan, current):
         delete(engine, f"/services/{current.services[name]['ID']}")
     for change in services:
-        _apply_service(engine, change, current.services.get(change.name), known, credentials)
+        there = current.services.get(change.name)
+        _apply_service(engine, change, there, known, auths[change.name])
 
 
 def _apply_service(
@@ -59,11 +62,10 @@ def _apply_service(
     change: Change,
     there: Json | None,
     known: Mapping[str, Mapping[str, Json]],
-    credentials: Credentials,
+    auth: str,
 ) -> None:
     assert change.spec is not None
     spec = _with_ids(change.spec, known)
-    auth = credentials(renewed.image_of(spec))
     if auth:
         spec = renewed.stamped(spec, lock.manager_time(engine))
     elif there:  # Swarm keeps the credentials that the service has

@@ -117,7 +117,8 @@ def fill_in(
     environment = _environment(stack, values, attached)
     questions: set[tuple[str, str]] = set()
 
-    def answer(function: str, argument: str) -> str:
+    def answer(function: str, name: object) -> str:
+        argument = str(name)
         if (function, argument) not in images:
             questions.add((function, argument))
         return images.get((function, argument), argument)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from swarmctl.errors import SwarmctlError
 from swarmctl.registry import renewed
 from swarmctl.stack.deploy.apply import apply
 from swarmctl.stack.deploy.current import read_current
@@ -46,4 +49,23 @@ def test_the_note_alone_is_no_change() -> None:
     deploy(engine)
     engine.sent.clear()
     deploy(engine)
+    assert engine.sent == []
+
+
+def test_a_registry_that_gives_no_login_stops_a_deploy_before_anything_is_changed() -> None:
+    engine = FakeEngine()
+    names = {"shop_api": "httpd:2.4", "shop_web": IMAGE}
+    services = {
+        name: service_spec(name.removeprefix("shop_"), image=image) for name, image in names.items()
+    }
+    current = read_current(engine, "shop")
+    plan = plan_changes(DesiredStack("shop", services=services), current)
+
+    def credentials(image: str) -> str:
+        if image == IMAGE:
+            raise SwarmctlError("no token")
+        return ""
+
+    with pytest.raises(SwarmctlError, match="no token"):
+        apply(plan, current, engine, credentials)
     assert engine.sent == []

@@ -131,3 +131,8 @@ def test_a_rendered_stack_can_be_read_by_its_user_alone(tmp_path: Path) -> None:
     target.chmod(0o400)
     output.write(output.Rendered("b\n"), target)
     assert target.stat().st_mode & 0o777 == 0o400
+
+
+def test_the_name_of_an_image_is_text_whatever_a_value_is(tmp_path: Path) -> None:
+    folder = stack(tmp_path, "# {{ image(5) }} {{ mirrored(2.4) }}\n")
+    assert template.fill_in(folder, {}, {}).questions == {("image", "5"), ("mirrored", "2.4")}
