@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from swarmctl import colours
+from swarmctl.chaos.fault.kind import Options
 from swarmctl.chaos.journal.journal import Journal
 from swarmctl.chaos.journal.phases import phases
-from swarmctl.chaos.journal.runs import Runs
-from swarmctl.chaos.report.history import summaries
-from swarmctl.chaos.report.run_summary import summarize
+from swarmctl.chaos.journal.runs import JOURNAL_NAME, Runs
+from swarmctl.chaos.report.run_summary import RunSummary, summarize
+from swarmctl.errors import SwarmctlError
 from swarmctl.reading.names import unknown
 
 # So many of the newest runs are listed.
@@ -20,10 +22,20 @@ LISTED = 200
 
 def run_list(folder: Path) -> dict[str, Any]:
     """The newest runs, newest first, and what could not be read."""
-    left_out: list[str] = []
-    found = summaries(Runs(folder), left_out.append)
-    newest = [asdict(run) for run in reversed(found)][:LISTED]
-    return {"directory": str(folder.resolve()), "runs": newest, "left_out": left_out}
+    runs, found, left_out = Runs(folder), list[dict[str, Any]](), list[str]()
+    for name in reversed(runs.ids()[-LISTED:]):
+        try:
+            at = (runs.directory(name) / JOURNAL_NAME).stat()
+            found.append(asdict(_summary(runs, name, (at.st_mtime_ns, at.st_size))))
+        except (SwarmctlError, OSError) as fault:
+            left_out.append(f"left out: {fault}")
+    return {"directory": str(folder.resolve()), "runs": found, "left_out": left_out}
+
+
+# Viewers ask every second; a journal may have a megabyte, and is seldom another.
+@lru_cache(2 * LISTED)
+def _summary(runs: Runs, name: str, _version: tuple[int, int]) -> RunSummary:
+    return summarize(runs.load(name))
 
 
 def one_run(folder: Path, run_id: str) -> dict[str, Any]:
@@ -49,7 +61,18 @@ def _drawn(journal: Journal) -> dict[str, Any]:
         "samples": [asdict(sample) for sample in journal.samples],
         "colours": colours.places({name for one in journal.samples for name in one.services}),
         "probes": [asdict(probe) for probe in journal.probes],
-        "undo": asdict(journal.undo),
+        "undo": _undo(journal),
         "blind": [list(stretch) for stretch in journal.blind],
         "verdict": asdict(journal.verdict) if journal.verdict else None,
     }
+
+
+def _undo(journal: Journal) -> dict[str, Any]:
+    """The undo plan without a command of the user's: it may hold a password."""
+    command, usual = Options.of(journal.parameters).replace_with, Options().replace_with
+
+    def shown(text: str) -> str:
+        return text.replace(command, "--replace-with") if command != usual else text
+
+    steps = tuple(replace(step, by_hand=shown(step.by_hand)) for step in journal.undo.steps)
+    return asdict(replace(journal.undo, steps=steps, detail=shown(journal.undo.detail)))
