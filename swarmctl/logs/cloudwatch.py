@@ -15,6 +15,7 @@ from swarmctl.logs.where import Chosen, Names, Source
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 MOST_STREAMS = 60
 _AT_ONCE = 6
+_STREAMS_A_CALL = 100  # FilterLogEvents
 
 
 class CloudLogs(Protocol):
@@ -82,7 +83,7 @@ def last_lines(
 def lines_since(
     api: CloudLogs, source: Source, names: Names, chosen: Chosen, since: datetime
 ) -> Iterator[Line]:
-    """All lines of a source since a moment, in order of time."""
+    """All lines of a source since a moment; see :func:`events_since`."""
     for event in events_since(api, source, since):
         line = line_of(event, source, names)
         if chosen.has(names.of_stream(event.stream, source.service)):
@@ -90,10 +91,10 @@ def lines_since(
 
 
 def events_since(api: CloudLogs, source: Source, since: datetime) -> Iterator[Event]:
-    """All events of a source since a moment, in order of time."""
-    return api.events(
-        source.group, millis(since), prefix=source.prefix, streams=source.streams[:100]
-    )
+    """All events of a source since a moment; of each hundred streams in order of time."""
+    for begin in range(0, max(1, len(source.streams)), _STREAMS_A_CALL):
+        streams = source.streams[begin : begin + _STREAMS_A_CALL]
+        yield from api.events(source.group, millis(since), prefix=source.prefix, streams=streams)
 
 
 def line_of(event: Event, source: Source, names: Names) -> Line:

@@ -10,7 +10,7 @@ import pytest
 
 from swarmctl.cloud.logs import Event, LogsError, Stream
 from swarmctl.logs import read as reading
-from swarmctl.logs.cloudwatch import MOST_STREAMS, last_lines
+from swarmctl.logs.cloudwatch import MOST_STREAMS, events_since, last_lines
 from swarmctl.logs.engine import Answer
 from swarmctl.logs.line import Line, as_data
 from swarmctl.logs.read import read
@@ -121,6 +121,23 @@ def test_of_many_streams_the_latest_are_read_and_the_rest_is_said() -> None:
     assert len(lines) == len(group.asked) == MOST_STREAMS
     assert "web.1." + "0" * 25 not in group.asked
     assert "the 3 oldest were not read" in left
+
+
+def test_more_streams_than_a_call_may_name_are_asked_for_in_several() -> None:
+    """Broken: the lines of a hundred containers are shown as those of all."""
+    asked: list[Sequence[str]] = []
+
+    class Strict(Group):
+        def events(
+            self, group: str, since: int, *, prefix: str = "", streams: Sequence[str] = ()
+        ) -> Iterator[Event]:
+            asked.append(streams)
+            yield from (Event(1, stream, "x") for stream in streams)
+
+    source = Source("", "g", "web", "", tuple(f"{n:03}" for n in range(101)))
+    since = datetime.fromtimestamp(0, UTC)
+    assert len(list(events_since(Strict(), source, since))) == 101
+    assert [len(streams) for streams in asked] == [100, 1]
 
 
 def test_names_of_containers_are_asked_for_as_they_are() -> None:
