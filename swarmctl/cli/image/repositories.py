@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from swarmctl.cli import console
 from swarmctl.cli.image.options import others
+from swarmctl.errors import RefusedError
 
 app = typer.Typer(no_args_is_help=True, help="Make or remove the cluster's repositories in ECR.")
 
@@ -63,13 +65,34 @@ def create(
 
 
 @app.command()
-def remove(cluster: Cluster, dry_run: DryRun = False) -> None:
-    """Remove the cluster's repositories with all images in them."""
+def remove(
+    cluster: Cluster,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Remove the cluster's repositories with all images in them, those that services use, too."""
     from swarmctl.cloud.ecr import Ecr
     from swarmctl.cloud.ecr_repositories import remove_repositories
     from swarmctl.reading.names import cluster_name
 
-    _show(remove_repositories(Ecr(), cluster_name(cluster), dry_run=dry_run), dry_run=dry_run)
+    ecr, name = Ecr(), cluster_name(cluster)
+    lines = remove_repositories(ecr, name, dry_run=True)
+    if lines and not dry_run:
+        if not yes:
+            _confirm(lines, name)
+        lines = remove_repositories(ecr, name)
+    _show(lines, dry_run=dry_run)
+
+
+def _confirm(lines: list[str], cluster: str) -> None:
+    repositories = ", ".join(line.rpartition(" ")[2] for line in lines)
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            f"all images in {repositories} would be lost",
+            f"swarmctl image repository remove --cluster {cluster} --yes",
+        )
+    if not typer.confirm(f"Remove {repositories} and all images in them?", err=True):
+        raise RefusedError("nothing was removed")
 
 
 def _show(lines: list[str], *, dry_run: bool) -> None:
