@@ -81,18 +81,16 @@ class Follower:
         """
         self._learn(swarm)
         self._shown = Counter(_key(line) for line in shown if line.at >= since - _LATE)
-        jobs: list[Callable[[], None]] = [
-            partial(self._engine, service, since)
-            for service in self.services
-            if self._where.asks_nodes(service)
-        ]
-        late = max(since - _LATE, earliest)
-        jobs += [partial(self._cloud, source, late) for source in self._where.sources]
-        for job in jobs:  # daemons: the process does not wait for a silent node at its end
-            threading.Thread(target=job, daemon=True).start()
+        for service in self.services:
+            if self._where.asks_nodes(service):
+                _start(partial(self._engine, service, since))
+        late, begun = max(since - _LATE, earliest), set[Source]()
         window = Window(CLOUD_WINDOW if self._where.sources else ENGINE_WINDOW)
         try:
             while not self._over.is_set():
+                for source in {*self._where.sources} - begun:  # an update may have another driver
+                    _start(partial(self._cloud, source, late))
+                    begun.add(source)
                 self._take(window)
                 for line in window.ready(datetime.now(UTC)):
                     if self._shown[_key(line)] > 0:
@@ -181,6 +179,11 @@ class Follower:
         if words != before and not self._over.is_set():
             self.note(words)
         return words
+
+
+def _start(job: Callable[[], None]) -> None:
+    # A daemon: the process does not wait for a silent node at its end.
+    threading.Thread(target=job, daemon=True).start()
 
 
 def _key(line: Line) -> tuple[str, datetime, str]:

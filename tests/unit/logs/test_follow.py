@@ -18,6 +18,7 @@ from swarmctl.logs.follow import Follower
 from swarmctl.logs.frames import Record
 from swarmctl.logs.line import Line
 from swarmctl.logs.where import Chosen
+from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.ssh import ManagerError, NotNowError
 from tests.unit.logs.test_where import CLOUD, FILE, TASK, shop
 
@@ -43,6 +44,23 @@ class Growing:
     def event(self, number: int) -> Event:
         at = millis(self.start + timedelta(milliseconds=number))
         return Event(at, STREAM, f"line {number}", str(number))
+
+
+class Client:
+    """A manager with a snapshot."""
+
+    def __init__(self, swarm: Swarm) -> None:
+        self.swarm = swarm
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def close(self) -> None: ...
+
+    def snapshot(self) -> Swarm:
+        return self.swarm
 
 
 def line(event: Event) -> Line:
@@ -102,18 +120,7 @@ def test_a_later_task_is_known_and_a_new_manager_repeats_nothing(
         yield record(99, "gone")
         raise ManagerError("mgr1: the connection broke")
 
-    class Client:
-        def __enter__(self) -> Client:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def close(self) -> None: ...
-
-        def snapshot(self) -> Any:
-            return after
-
-    monkeypatch.setattr(following, "connect", lambda *_, **__: Client())
+    monkeypatch.setattr(following, "connect", lambda *_, **__: Client(after))
     monkeypatch.setattr(following, "follow", follow)
     monkeypatch.setattr(following, "_AGAIN_S", 0.01)
     monkeypatch.setattr(following, "ENGINE_WINDOW", timedelta(0))
@@ -160,3 +167,28 @@ def test_a_terminal_that_was_stopped_lets_the_sources_wait() -> None:
     none: Any = None
     follower = Follower((), none, (), Chosen(), print)
     assert follower._arrived.maxsize == following._AHEAD
+
+
+def test_a_task_that_writes_to_the_cloud_from_an_update_on_is_followed_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Broken: when a stack gets ``logging: awslogs``, its lines end without a word."""
+    before, after = shop(FILE), shop(CLOUD, late=("wkr1", CLOUD))
+    start = datetime.now(UTC)
+    group: Any = Growing(start, already=2)
+
+    def follow(*_: Any) -> Iterator[Record]:
+        yield Record(start, {"com.docker.swarm.task.id": "late"}, "stdout", "of the node's copy")
+        raise ManagerError("mgr1: the connection broke")
+
+    monkeypatch.setattr(following, "connect", lambda *_, **__: Client(after))
+    monkeypatch.setattr(following, "follow", follow)
+    monkeypatch.setattr(following, "ENGINE_WINDOW", timedelta(0))
+    follower = Follower((), lambda _: group, before.services, Chosen(), lambda _: None)
+    limit = threading.Timer(5, follower.close)
+    limit.start()
+    lines = follower.lines(before, start, [], start)
+    with closing(lines):  # type: ignore[type-var]  # a generator
+        found = [line.text for line in islice(lines, 3)]
+    limit.cancel()
+    assert found == ["line 0", "line 1", "line 2"]
