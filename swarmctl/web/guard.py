@@ -62,6 +62,8 @@ class Guard:
             return None
         if self._loopback and not _own_name(headers.get("host", "")):
             return Response("this page is served to 127.0.0.1, ::1 and localhost only", 403)
+        if _from_elsewhere(headers):
+            return Response("pages of other sites get nothing from here", 403)
         if self._expected and not hmac.compare_digest(_given(headers), self._expected):
             return Response(
                 f"the user is {USER}, the password was given to swarmctl web",
@@ -69,6 +71,15 @@ class Guard:
                 {"WWW-Authenticate": 'Basic realm="swarmctl", charset="UTF-8"'},
             )
         return None
+
+
+def _from_elsewhere(headers: Headers) -> bool:
+    """Whether a page of another site asks: it could not read the answer, but let us work for it.
+
+    A link to here is no such thing. https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site
+    """
+    site, mode = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-mode", "")
+    return site not in ("none", "same-origin") and mode != "navigate"
 
 
 def _given(headers: Headers) -> bytes:

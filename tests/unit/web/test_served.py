@@ -218,6 +218,15 @@ def test_runs_that_are_not_there_are_an_error_and_not_a_file(url: str) -> None:
         assert answer.status_code in (400, 404), name
 
 
+def test_a_page_of_another_site_cannot_let_it_work(url: str) -> None:
+    """Broken: any page that the operator opens starts audits of all nodes."""
+    elsewhere = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+    own, link = {"Sec-Fetch-Site": "same-origin"}, {**elsewhere, "Sec-Fetch-Mode": "navigate"}
+    for headers, status in ((elsewhere, 403), (own, 200), (link, 200)):
+        answer = requests.get(f"{url}api/findings", headers=headers, timeout=SECONDS)
+        assert answer.status_code == status
+
+
 def test_a_viewer_does_not_keep_the_process_alive(
     source: Simulated, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
