@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.errors import RefusedError
 
 app = typer.Typer(
     no_args_is_help=True, help="Make or remove the log groups of the cluster's stacks."
@@ -43,16 +45,33 @@ def create(
 
 
 @app.command()
-def remove(cluster: Cluster, dry_run: DryRun = False) -> None:
+def remove(
+    cluster: Cluster,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    dry_run: DryRun = False,
+) -> None:
     """Delete the log groups that carry the cluster's tag, with all their events."""
     from swarmctl.cloud.logs import Logs
     from swarmctl.logs.groups import remove as delete
     from swarmctl.reading.names import cluster_name
 
-    _show(
-        [f"{name}: deleted" for name in delete(Logs(), cluster_name(cluster), dry_run=dry_run)],
-        dry_run,
-    )
+    api, name = Logs(), cluster_name(cluster)
+    groups = delete(api, name, dry_run=True)
+    if groups and not dry_run:
+        if not yes:
+            _confirm(groups, name)
+        groups = delete(api, name)
+    _show([f"{group}: deleted" for group in groups], dry_run)
+
+
+def _confirm(groups: list[str], cluster: str) -> None:
+    if not sys.stdin.isatty():
+        raise RefusedError(
+            f"all events in {', '.join(groups)} would be lost",
+            f"swarmctl log-group remove --cluster {cluster} --yes",
+        )
+    if not typer.confirm(f"Delete {', '.join(groups)} and all events in them?", err=True):
+        raise RefusedError("nothing was deleted")
 
 
 def _show(lines: list[str], dry_run: bool) -> None:

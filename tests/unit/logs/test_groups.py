@@ -7,6 +7,7 @@ from typing import Any, cast
 import jinja2
 import pytest
 
+from swarmctl.cli import log_group
 from swarmctl.cloud.logs import Group, Logs
 from swarmctl.errors import RefusedError, UsageError
 from swarmctl.lab.access.policies import Verdict, judge
@@ -90,6 +91,18 @@ def test_only_the_clusters_own_groups_are_deleted() -> None:
     assert remove(logs, "shop", dry_run=True) == [WEB]
     assert cloud.deleted == []
     assert remove(logs, "shop") == [WEB]
+    assert cloud.deleted == [WEB]
+
+
+def test_events_are_deleted_only_after_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = Cloud(web=(7, "shop"))
+    monkeypatch.setattr("swarmctl.cloud.logs.Logs", lambda: cloud)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    with pytest.raises(RefusedError, match="all events in /swarmctl/shop/web would be lost"):
+        log_group.remove("shop")
+    log_group.remove("shop", dry_run=True)
+    assert cloud.deleted == []
+    log_group.remove("shop", yes=True)
     assert cloud.deleted == [WEB]
 
 
