@@ -43,6 +43,7 @@ class Facts:
         now: the managers' time.
         nodes: by hostname, what live nodes told; those that did not answer are in ``silent``.
         silent: by hostname, why a live node did not answer.
+        asked: whether the nodes could be asked at all: not with ``--host``.
         autolock: whether managers stay locked after a restart.
         unlock_key_stored: whether the user has the key; ``None``: not told.
         rotation: whether a rotation of the root certificate is under way.
@@ -57,6 +58,7 @@ class Facts:
     now: datetime
     nodes: Mapping[str, NodeFacts] = field(default_factory=dict)
     silent: Mapping[str, str] = field(default_factory=dict)
+    asked: bool = True
     autolock: bool | None = None
     unlock_key_stored: bool | None = None
     rotation: bool | None = None

@@ -71,6 +71,7 @@ def gather(target: Target, wanted: Wanted) -> Facts:
         now=parse_time(swarm.taken_at),
         nodes=told,
         silent=images.silent,
+        asked=bool(target.instances),
         autolock=autolock,
         unlock_key_stored=stored,
         rotation=cluster.get("RootRotationInProgress"),

@@ -48,7 +48,8 @@ def _line_of_failure(dockerfile: str, log: Sequence[str]) -> int:
     """The line of the instruction that failed; 0 if the log does not tell."""
     for text in reversed(log):
         if found := _LINE.search(text):
-            return int(found[1])
+            line = int(found[1])
+            return line if line <= len(dockerfile.splitlines()) else 0
     known = instructions(dockerfile)
     last = next((found for text in reversed(log) if (found := STEP.search(text))), None)
     if last is None:

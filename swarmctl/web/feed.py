@@ -66,6 +66,8 @@ class Feed:
     def close(self) -> None:
         """End every stream."""
         for queue in self._readers:
+            if queue.full():
+                queue.get_nowait()
             queue.put_nowait(None)
 
     async def stream(self, last_id: str = "") -> AsyncIterator[bytes]:

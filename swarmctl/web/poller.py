@@ -138,10 +138,12 @@ class Poller:
         at, before = time.time(), self.reading
         try:
             swarm = self._source.snapshot()
-        except SwarmctlError as fault:
+            drawn = document(swarm, self._source.machines())
+        except Exception as fault:  # noqa: BLE001  # without its reader the page would freeze for ever
+            words = fault.message if isinstance(fault, SwarmctlError) else repr(fault)
             since = before.failing_since or at
-            self.reading = Reading(before.swarm, before.at, before.manager, fault.message, since)
+            self.reading = Reading(before.swarm, before.at, before.manager, words, since)
             self._tell(self.reading.status())
             return
         self.reading = Reading(swarm, at, self._source.address)
-        self._publish(document(swarm, self._source.machines()), self.reading.status())
+        self._publish(drawn, self.reading.status())

@@ -15,7 +15,8 @@ FINE = "every image is on every node that may run it"
 
 def check(facts: Facts) -> Iterator[Check]:
     """A replica that has to pull is lost if the registry, or its credentials, are gone."""
-    known = pulls(facts.swarm, facts.services, unknown=False)
+    kept = [s for s in facts.services if not s.is_job and facts.swarm.wanted(s)]
+    known = pulls(facts.swarm, kept, unknown=False)
     absent: dict[tuple[str, str], list[str]] = {}
     for pull in known:
         for service in pull.services:
@@ -23,7 +24,7 @@ def check(facts: Facts) -> Iterator[Check]:
     for (service, image), nodes in sorted(absent.items()):
         detail = f"{service}: would have to pull {image.partition('@')[0]} on {', '.join(nodes)}"
         yield Check(NAME, False, detail, f"swarmctl image prefetch {word(service)}")
-    unknown = {p.node for p in pulls(facts.swarm, facts.services)} - {p.node for p in known}
+    unknown = {p.node for p in pulls(facts.swarm, kept)} - {p.node for p in known}
     for node in sorted(unknown):
         detail = f"{node}: its images are not known: {facts.silent.get(node, 'it was not asked')}"
         yield Check(NAME, None, detail, "swarmctl status --deep")

@@ -1,4 +1,4 @@
-"""Nodes that are listed and not up."""
+"""Nodes that are listed and not up, or that all keep silent."""
 
 from __future__ import annotations
 
@@ -19,3 +19,7 @@ def check(facts: Facts) -> Iterator[Check]:
             since = f" since {node.updated_at[:16]}" if node.updated_at else ""
             remedy = f"start its machine, or: docker node rm {word(node.id)}"
             yield Check(NAME, True, f"{node.name} is {node.state}{since}", remedy)
+    # Else the audit would pass because nothing was heard.
+    if facts.asked and facts.silent and not facts.nodes:
+        host, why = min(facts.silent.items())
+        yield Check(NAME, False, f"no node answers; {host}: {why}", "swarmctl status --deep")

@@ -55,18 +55,18 @@ def prune(
     ] = False,
     registry: RegistryOption = "",
     cluster: ClusterOption = None,
-    host: HostOption = None,
 ) -> None:
     """Remove images that no service uses, nor would use after a rollback.
 
-    The newest of each image stay, used or not: they are what a deploy can go back to.
+    The newest of each image stay, used or not: they are what a deploy can go back to. The cluster's
+    own managers are asked: to another Swarm's services all of its images would look unused.
     """
     from swarmctl.cluster import resolve
     from swarmctl.images.stored import remove, unused
     from swarmctl.reading.quantities import written_size
 
     there = home(registry, cluster)
-    found = unused(_stored(there, stacks, resolve(cluster, host)), keep)
+    found = unused(_stored(there, stacks, resolve(cluster)), keep)
     if not dry_run:
         remove(there, found)
     for image in found:

@@ -102,7 +102,7 @@ def audited(monkeypatch: pytest.MonkeyPatch) -> Audited:
         client = SimpleNamespace(docker=SimpleNamespace(api=api), ask=lambda call: call())
         answers = {"m1": answer(), "m2": answer(), "m3": third or answer(images="")}
         target = SimpleNamespace(
-            connect=lambda: nullcontext(client), shell=lambda: Nodes(answers), instances=()
+            connect=lambda: nullcontext(client), shell=lambda: Nodes(answers), instances=(object(),)
         )
         monkeypatch.setattr(cluster, "resolve", lambda *_: target)
         monkeypatch.setattr(gather, "take_snapshot", lambda _: raw)
@@ -141,12 +141,14 @@ def test_the_json_has_each_line_with_its_remedy(
     assert next(c for c in checks if c["name"] == "network")["ok"] is None
 
 
-def test_a_node_that_does_not_refusedis_unknown_and_fails_nothing(
+def test_an_audit_of_nodes_that_all_keep_silent_fails(
     audited: Audited, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Nodes, "run", lambda *_: (_ for _ in ()).throw(SwarmctlError("no answer")))
-    assert audited() == 0
-    assert capsys.readouterr().out.count("not known: no answer") == 9  # 3 nodes, 3 checks
+    assert audited() == 1
+    out = capsys.readouterr().out
+    assert out.count("not known: no answer") == 9  # 3 nodes, 3 checks
+    assert "no node answers; m1: no answer" in out
 
 
 def test_the_stored_unlock_key_is_compared_and_never_printed(

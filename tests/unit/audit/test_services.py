@@ -39,6 +39,11 @@ def test_an_image_that_is_absent_where_a_replica_may_go() -> None:
     assert found(images, facts(absent)) == []
 
 
+def test_what_has_no_replicas_needs_no_image() -> None:
+    raw = swarm(nodes("a b"), [(service("web", 0), {})]) | {"images": {"id-a": [], "id-b": []}}
+    assert found(images, facts(raw)) == []
+
+
 def test_a_node_that_was_not_asked_is_not_known_to_lack_an_image() -> None:
     silent = web() | {"images": {"id-a": HTTPD, "id-b": HTTPD}}
     given = facts(silent, silent={"c": "c: no answer"})

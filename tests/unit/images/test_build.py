@@ -115,6 +115,11 @@ def test_a_misspelt_instruction_is_shown_with_its_line() -> None:
     assert "unknown instruction: FRMO" in said
 
 
+def test_a_line_that_the_dockerfile_does_not_have_is_not_looked_for() -> None:
+    said = failure(SOURCE, DOCKERFILE, ["Dockerfile:9999", "no space left on device"]).message
+    assert said.startswith("stacks/shop/images/api/Dockerfile: no space left on device")
+
+
 def test_a_base_image_that_cannot_be_pulled_names_the_mirror() -> None:
     log = [
         "Step 3/6 : FROM ${BASE} AS packages",

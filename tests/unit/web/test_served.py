@@ -112,6 +112,20 @@ def test_a_page_without_a_manager_keeps_what_it_has_and_says_since_when(
     assert requests.get(f"{url}api/swarm", timeout=SECONDS).status_code == 503
 
 
+def test_a_reader_that_fails_by_itself_says_so_and_reads_on(
+    url: str, source: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stream(url) as answer:
+        found = events(answer)
+        next_of(found, "snapshot")
+        with monkeypatch.context() as broken:
+            broken.setattr(source, "machines", lambda: 1 / 0)
+            assert next(d for kind, _, d in found if kind == "status" and d["fault"])
+        source.found = killed(source.found, "n1")
+        _, change = next_of(found, "delta")
+        assert change["status"]["fault"] == ""
+
+
 def test_the_swarm_is_read_once_for_all_viewers_and_not_without_one(
     tmp_path: Path,
 ) -> None:
