@@ -49,6 +49,9 @@ def brief(journal: Journal) -> dict[str, Any]:
     found = {name: value for name, value in asdict(journal).items() if name in _BRIEF}
     # A command may hold a password, and it is never taken from the Swarm.
     options = {k: v for k, v in journal.parameters.items() if k != "replace_with"}
+    if command := str(journal.parameters.get("replace_with") or ""):
+        for step in found["undo"]["steps"]:
+            step["by_hand"] = step["by_hand"].replace(command, "the command of --replace-with")
     return {**found, "parameters": options}
 
 

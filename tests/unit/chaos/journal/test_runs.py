@@ -154,8 +154,15 @@ def test_an_undo_plan_from_the_swarm_is_checked_like_a_journal() -> None:
 
 
 def test_a_command_is_not_stored_in_the_swarm() -> None:
-    run = replace(journal(), parameters={"level": 5, "replace_with": "make -e password=hunter2"})
+    command = "make -e password=hunter2"
+    step = UndoStep("replace-instance", "wkr2", "n2", "i-2", f"{command}; docker node rm n2")
+    run = replace(
+        journal(),
+        parameters={"level": 5, "replace_with": command},
+        undo=Undo("planned", (step,)),
+    )
     assert brief(run)["parameters"] == {"level": 5}
+    assert "docker node rm n2" in str(brief(run)["undo"])
     assert "hunter2" not in str(brief(run))
 
 
