@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from swarmctl.cli import console
-from swarmctl.errors import RefusedError
+from swarmctl.cli.consent import require_consent
+from swarmctl.cli.options import YesOption
 
 app = typer.Typer(
     no_args_is_help=True, help="Make or remove the log groups of the cluster's stacks."
@@ -47,7 +47,7 @@ def create(
 @app.command()
 def remove(
     cluster: Cluster,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: YesOption = False,
     dry_run: DryRun = False,
 ) -> None:
     """Delete the log groups that carry the cluster's tag, with all their events."""
@@ -59,19 +59,10 @@ def remove(
     groups = delete(api, name, dry_run=True)
     if groups and not dry_run:
         if not yes:
-            _confirm(groups, name)
+            command = f"swarmctl log-group remove --cluster {name} --yes"
+            require_consent(groups, "all events", command)
         groups = delete(api, name)
     _show([f"{group}: deleted" for group in groups], dry_run)
-
-
-def _confirm(groups: list[str], cluster: str) -> None:
-    if not sys.stdin.isatty():
-        raise RefusedError(
-            f"all events in {', '.join(groups)} would be lost",
-            f"swarmctl log-group remove --cluster {cluster} --yes",
-        )
-    if not typer.confirm(f"Delete {', '.join(groups)} and all events in them?", err=True):
-        raise RefusedError("nothing was deleted")
 
 
 def _show(lines: list[str], dry_run: bool) -> None:

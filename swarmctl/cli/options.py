@@ -62,6 +62,7 @@ RegistryOption = Annotated[
         help="Where the cluster's images are: ecr, or a registry's name.",
     ),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 DeployedArgument = Annotated[
     str,
     typer.Argument(

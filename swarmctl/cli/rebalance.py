@@ -11,7 +11,7 @@ import typer
 
 from swarmctl.cli import completion, console
 from swarmctl.cli.moving import CloudMapOption, LoadBalancerOption, mover
-from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
+from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson, YesOption
 from swarmctl.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def rebalance(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the moves; change nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: YesOption = False,
     timeout: Annotated[
         float,
         typer.Option(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from swarmctl.cli import console
+from swarmctl.cli.consent import require_consent
 from swarmctl.cli.image.options import others
-from swarmctl.errors import RefusedError
+from swarmctl.cli.options import YesOption
 
 app = typer.Typer(no_args_is_help=True, help="Make or remove the cluster's repositories in ECR.")
 
@@ -67,7 +67,7 @@ def create(
 @app.command()
 def remove(
     cluster: Cluster,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    yes: YesOption = False,
     dry_run: DryRun = False,
 ) -> None:
     """Remove the cluster's repositories with all images in them, those that services use, too."""
@@ -79,24 +79,16 @@ def remove(
     lines = remove_repositories(ecr, name, dry_run=True)
     if lines and not dry_run:
         if not yes:
-            _confirm(lines, name)
+            repositories = [line.rpartition(" ")[2] for line in lines]
+            command = f"swarmctl image repository remove --cluster {name} --yes"
+            require_consent(repositories, "all images", command)
         lines = remove_repositories(ecr, name)
     _show(lines, dry_run=dry_run)
-
-
-def _confirm(lines: list[str], cluster: str) -> None:
-    repositories = ", ".join(line.rpartition(" ")[2] for line in lines)
-    if not sys.stdin.isatty():
-        raise RefusedError(
-            f"all images in {repositories} would be lost",
-            f"swarmctl image repository remove --cluster {cluster} --yes",
-        )
-    if not typer.confirm(f"Remove {repositories} and all images in them?", err=True):
-        raise RefusedError("nothing was removed")
 
 
 def _show(lines: list[str], *, dry_run: bool) -> None:
     for line in lines:
         console.emit(line)
     done = "would be made" if dry_run else "made"
-    console.note(f"{len(lines)} changes {done}" if lines else "nothing to change")
+    changes = "1 change" if len(lines) == 1 else f"{len(lines)} changes"
+    console.note(f"{changes} {done}" if lines else "nothing to change")

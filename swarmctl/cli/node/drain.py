@@ -9,7 +9,14 @@ import typer
 
 from swarmctl.cli import completion, console
 from swarmctl.cli.moving import CloudMapOption, LoadBalancerOption, mover
-from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson, time_option
+from swarmctl.cli.options import (
+    ClusterOption,
+    Format,
+    HostOption,
+    TableOrJson,
+    YesOption,
+    time_option,
+)
 from swarmctl.errors import RefusedError, SwarmctlError, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +31,6 @@ NodesArgument = Annotated[
         autocompletion=completion.nodes,
     ),
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 TimeoutOption = Annotated[float, time_option("--timeout", "Time for replicas to run elsewhere.")]
 
 
