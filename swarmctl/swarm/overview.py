@@ -9,10 +9,13 @@ it as tables, or prints :func:`as_json`, whose form is stable::
                 "tasks": {SERVICE: N}}],
      "services": [{"name", "stack", "mode", "image", "wanted", "running", "missing", "update",
                    "nodes": {NODE: N}, "reasons": [TEXT],
-                   "ports": [{"protocol", "target", "published", "mode", "node"}]}]}
+                   "ports": [{"protocol", "target", "published", "mode", "node"}]}],
+     "not_members": [{"name", "id", "state", "az"}]}
 
-``status --deep`` adds ``"network": [{"place", "what", "remedy", "severity"}]``, empty when all is
-well; the severity is ``error`` or ``warning``.
+``not_members`` are machines of the cluster that run and are no node of the Swarm; with one of them
+the Swarm is not healthy. ``status --deep`` adds
+``"network": [{"place", "what", "remedy", "severity"}]``, empty when all is well; the severity is
+``error`` or ``warning``.
 
 ``running`` counts tasks on live nodes only (for a job: completed ones); ``node`` of a port is
 ``""`` for the routing mesh, which answers on every node.
@@ -100,12 +103,23 @@ class ServiceView:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """A machine of the cluster that runs and is no node of the Swarm."""
+
+    name: str
+    id: str
+    state: str
+    az: str
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The whole Swarm."""
 
     healthy: bool
     nodes: tuple[NodeView, ...]
     services: tuple[ServiceView, ...]
+    not_members: tuple[Stranger, ...] = ()
 
 
 def overview(swarm: Swarm, machines: Iterable[Machine] = ()) -> Overview:
@@ -117,12 +131,23 @@ def overview(swarm: Swarm, machines: Iterable[Machine] = ()) -> Overview:
     """
     by_name = {machine.name: machine for machine in machines}
     on = _on_nodes(swarm)
+    strangers = _strangers(swarm, by_name.values())
     return Overview(
-        healthy=swarm.healthy,
+        healthy=swarm.healthy and not strangers,
         nodes=tuple(
             _node(node, by_name.get(node.hostname), on.get(node.id, {})) for node in swarm.nodes
         ),
         services=tuple(_service(swarm, service) for service in swarm.services),
+        not_members=strangers,
+    )
+
+
+def _strangers(swarm: Swarm, machines: Iterable[Machine]) -> tuple[Stranger, ...]:
+    members = {node.hostname for node in swarm.nodes}
+    return tuple(
+        Stranger(m.name, m.id, m.state, m.az)
+        for m in sorted(machines, key=lambda machine: machine.name)
+        if m.state in ("pending", "running") and m.name not in members
     )
 
 

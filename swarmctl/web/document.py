@@ -43,6 +43,7 @@ def document(swarm: Swarm, machines: Iterable[Machine] = ()) -> Document:
     names = {service.id: service.name for service in swarm.services}
     return {
         "nodes": {n.id: _node(n, nodes[n.id]) for n in view.nodes},
+        "strangers": {m.id: {"name": _text(m.name), "state": m.state} for m in view.not_members},
         "services": {s.name: _service(s, places[s.name]) for s in view.services},
         "tasks": {
             task.id: _task(task, state, names[task.service_id])

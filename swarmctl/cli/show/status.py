@@ -30,7 +30,7 @@ def status_tables(view: Overview, manager: str, width: int) -> RenderableType:
     ]
     services = view.services
     parts.append(_services(services, width) if services else Text("no services", style="dim"))
-    if lines := list(_remarks(view.services)):
+    if lines := list(_remarks(view)):
         parts += [Text(), *lines]
     return Group(*parts)
 
@@ -62,7 +62,7 @@ def status_screen(view: Overview, manager: str, console: Console) -> RenderableT
 def _important_first(view: Overview) -> Iterator[Text]:
     well = [node for node in view.nodes if _is_well(node)]
     yield from (_line(_node_cells(node)) for node in view.nodes if node not in well)
-    yield from _remarks(view.services)
+    yield from _remarks(view)
     for service in sorted(view.services, key=lambda service: not service.missing):
         yield _line((service.name, _running(service), _counts(service.nodes)))
     yield from (_line(_node_cells(node)) for node in well)
@@ -148,9 +148,15 @@ def _running(service: ServiceView) -> Text:
     return Text(f"{service.running}/{service.wanted}", style=style)
 
 
-def _remarks(services: Iterable[ServiceView]) -> Iterator[Text]:
-    """A line for each missing replica's reason and each unfinished update."""
-    for service in services:
+def _remarks(view: Overview) -> Iterator[Text]:
+    """A line for each machine outside, each missing replica's reason and each unfinished update."""
+    for machine in view.not_members:
+        words = (
+            f"{machine.id} is {machine.state} and no node of the Swarm; it joins with: "
+            "ansible-playbook playbooks/site.yml"
+        )
+        yield Text.assemble((f"{machine.name}: ", "bold"), (words, "red"), overflow="fold")
+    for service in view.services:
         notes = list(service.reasons)
         if service.missing and not notes:
             notes = [f"{service.missing} not created yet"]

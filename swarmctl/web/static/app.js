@@ -43,13 +43,15 @@ function update() {
 }
 
 function health() {
-  const { nodes: all, services: wanted } = store.document;
+  const { nodes: all, services: wanted, strangers } = store.document;
   const down = Object.values(all).filter((node) => node.state !== 'ready');
   const missing = Object.values(wanted)
     .filter((service) => !service.mode.endsWith('-job'))
     .reduce((sum, service) => sum + service.missing, 0);
+  const outside = Object.keys(strangers).length;
   const words = [];
   if (down.length) words.push(`${down.length} ${down.length > 1 ? 'nodes are' : 'node is'} not ready`);
+  if (outside) words.push(`${outside} ${outside > 1 ? 'machines are no nodes' : 'machine is no node'} of the Swarm`);
   if (missing) words.push(`${missing} ${missing > 1 ? 'replicas are' : 'replica is'} missing`);
   const text = !store.loaded ? 'reading the Swarm …' : words.join(', ') || 'healthy';
   const place = element('health');

@@ -1,5 +1,5 @@
 // The document as the server has it: a snapshot, then differences (swarmctl/web/changes.py).
-export const empty = () => ({ nodes: {}, services: {}, tasks: {} });
+export const empty = () => ({ nodes: {}, strangers: {}, services: {}, tasks: {} });
 
 export function applied(document, changes) {
   const after = { ...document };

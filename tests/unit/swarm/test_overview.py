@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from rich.console import Console
+
+from swarmctl.cli.show.status import status_tables
 from swarmctl.cloud.instances import Instance
 from swarmctl.swarm.overview import as_json, overview
 from tests.unit.engine_json import node, service, swarm, task
@@ -57,10 +61,29 @@ def test_a_node_shows_its_instance_and_only_what_serves_on_it() -> None:
     assert (view.instance.state, view.instance.az) == ("stopped", "eu-central-1b")
 
 
+def test_a_machine_that_runs_and_is_no_node_is_named_and_the_swarm_is_not_healthy() -> None:
+    well = swarm([node("mgr1", "manager", leader=True), node("wkr1")], [], [])
+    machines = [
+        Instance(f"i-{name}", name, "worker", state, "10.42.1.5", "", "eu-central-1b", "a", "c")
+        for name, state in (("mgr1", "running"), ("wkr1", "running"), ("wkr2", "stopped"))
+    ]
+    assert overview(well, machines).healthy
+    joining = replace(machines[2], state="running")
+    view = overview(well, [*machines[:2], joining])
+    assert not view.healthy
+    assert [(m.name, m.id, m.az) for m in view.not_members] == [("wkr2", "i-wkr2", "eu-central-1b")]
+    text = Console(width=200)
+    with text.capture() as shown:
+        text.print(status_tables(view, "10.42.0.4", 200))
+    assert "wkr2: i-wkr2 is running and no node of the Swarm" in shown.get()
+
+
 def test_the_json_has_the_documented_form() -> None:
     view = overview(swarm(NODES, [service("web")], [task("web", "wkr1", 1)]))
     data = json.loads(json.dumps(as_json(view, cluster="swarm_app", manager="10.42.0.4")))
-    assert list(data) == ["version", "healthy", "cluster", "manager", "nodes", "services"]
+    assert list(data) == [
+        "version", "healthy", "cluster", "manager", "nodes", "services", "not_members",
+    ]  # fmt: skip
     assert list(data["nodes"][0]) == [
         "name", "id", "role", "state", "availability", "leader", "reachability", "address",
         "engine", "labels", "message", "instance", "tasks",
