@@ -77,6 +77,15 @@ def test_the_page_comes_back_after_the_server_has_gone(
         context.close()
 
 
+def test_a_page_whose_script_did_not_arrive_is_loaded_again(browser: Browser, url: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.route("**/layout.js", lambda route: route.abort(), times=1)
+    page.goto(url)
+    expect(page.locator(".task").first).to_be_visible()
+    context.close()
+
+
 def test_filters_leave_what_they_name(browser: Browser, url: str) -> None:
     with opened(browser, url) as page:
         page.fill("#service", "part1")

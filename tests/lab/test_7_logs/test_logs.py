@@ -16,9 +16,11 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 GROUP = f"/swarmctl/{CLUSTER}/{STACK}"
 STACKS = [{"name": STACK, "logging": "awslogs", "secrets": ["three_tier_db_password"]}]
 SERVICE = "numbers"
+# Not on the fourth worker, which other tests make: a run that does not know it gives it no rights.
 CREATE = f"""
 docker service create --detach --quiet --name {SERVICE} --replicas 3 --restart-delay 1s \\
   --constraint node.role==worker --constraint node.hostname!={CLUSTER}_wkr1 \\
+  --constraint node.hostname!={CLUSTER}_wkr4 \\
   --log-driver awslogs --log-opt awslogs-region=eu-central-1 --log-opt awslogs-group={GROUP} \\
   --log-opt awslogs-endpoint=ENDPOINT --log-opt awslogs-create-group=false \\
   --log-opt mode=non-blocking --log-opt max-buffer-size=4m \\
