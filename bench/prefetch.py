@@ -21,7 +21,7 @@ from bench.support import BIN, CIDR, ROOT, command, lab
 
 STACK = ROOT / "bench" / "prefetch.yml"
 SERVICE = "bench_web"
-SIZES = ["-e", f"vpc_cidr={CIDR}", "-e", "managers=1", "-e", "workers=3", "-e", "stacks=[]"]
+SIZES = ["-e", f"vpc_cidr={CIDR}", "-e", "managers=1", "-e", "workers=3", "-e", '{"stacks": []}']
 _SWARMCTL = str(BIN / "swarmctl")
 
 
