@@ -31,7 +31,7 @@ def _since(text: str | datetime) -> datetime:
     from swarmctl.cli.options import parse_seconds
     from swarmctl.reading.times import parse_time
 
-    with suppress(ValueError):
+    with suppress(ValueError):  # then it is how long ago
         return parse_time(str(text))
     return datetime.now(UTC) - timedelta(seconds=parse_seconds(str(text)))
 
@@ -171,7 +171,7 @@ def _removed(name: str, cluster: str, regions: Callable[[str], Logs]) -> tuple[S
     from swarmctl.logs.groups import prefix
     from swarmctl.logs.where import removed
 
-    with suppress(CloudError):
+    with suppress(CloudError):  # the error is then that there is no such service
         return removed(name, [group.name for group in regions("").groups(prefix(cluster))])
     return ()
 

@@ -115,7 +115,7 @@ def _frame(page: Page) -> Image.Image:
 
 
 def _tell(path: Path) -> None:
-    print(f"{path}: {path.stat().st_size / 1024:.0f} kB")  # noqa: T201
+    print(f"{path}: {path.stat().st_size / 1024:.0f} kB")  # noqa: T201  # a command, its output
 
 
 if __name__ == "__main__":

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.support import opened
-from tests.unit.web.simulated import Simulated, killed, served, swarm
+from tests.unit.web.simulated import Simulated, killed, swarm
 
 FOCUS = """() => {
   const on = document.activeElement;
@@ -20,12 +17,6 @@ FOCUS = """() => {
 @pytest.fixture
 def source() -> Simulated:
     return Simulated(swarm(nodes=3, services=1, replicas=2))
-
-
-@pytest.fixture
-def url(source: Simulated, tmp_path: Path) -> Iterator[str]:
-    with served(source, tmp_path) as found:
-        yield found
 
 
 def test_a_screen_reader_is_told_what_the_picture_shows(

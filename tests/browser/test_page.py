@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +19,6 @@ VIEWS = ("nodes", "services", "whatif", "runs", "findings")
 @pytest.fixture
 def source() -> Simulated:
     return Simulated(swarm(nodes=5, services=3, replicas=4))
-
-
-@pytest.fixture
-def url(source: Simulated, tmp_path: Path) -> Iterator[str]:
-    with served(source, tmp_path) as found:
-        yield found
 
 
 def test_a_killed_workers_replicas_move_to_their_new_nodes(

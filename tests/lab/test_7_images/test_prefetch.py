@@ -14,25 +14,12 @@ import pytest
 from swarmctl.wait import wait_for
 from tests.lab.helpers.private_registry import PrivateRegistry, private_registry
 from tests.lab.support import CLUSTER, Cluster, Lab, healthy
+from tests.lab.test_7_images.spare_worker import COMPOSE
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 STACK, SERVICE = "kept", "kept_web"
 WORKERS = tuple(f"{CLUSTER}_wkr{n}" for n in (1, 2, 3))
-
-# Two replicas on three workers, one a node: when one dies, its replica has one place to go.
-COMPOSE = """\
-services:
-  web:
-    image: {image}
-    deploy:
-      replicas: 2
-      endpoint_mode: dnsrr
-      restart_policy: {{delay: 1s}}
-      placement:
-        max_replicas_per_node: 1
-        constraints: [node.role == worker, node.hostname != swarm_app_wkr4]
-"""
 
 
 @dataclass(frozen=True)

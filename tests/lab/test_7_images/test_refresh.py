@@ -15,6 +15,7 @@ from swarmctl.wait import wait_for
 from tests.lab.helpers.agent import running_agent
 from tests.lab.helpers.ecr import Repository, repository
 from tests.lab.support import CLUSTER, Cluster, Lab, healthy
+from tests.lab.test_7_images.spare_worker import COMPOSE
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
@@ -22,21 +23,6 @@ STACK, SERVICE = "fresh", "fresh_web"
 WORKERS = tuple(f"{CLUSTER}_wkr{n}" for n in (1, 2, 3))
 MANAGER = f"{CLUSTER}_mgr1"
 LIFE = "30s"
-
-# Two replicas on three workers, one a node: when one dies, its replica has one place to go.
-COMPOSE = """\
-services:
-  web:
-    image: {image}
-    deploy:
-      replicas: 2
-      endpoint_mode: dnsrr
-      restart_policy: {{delay: 1s}}
-      update_config: {{monitor: 2s}}
-      placement:
-        max_replicas_per_node: 1
-        constraints: [node.role == worker, node.hostname != swarm_app_wkr4]
-"""
 
 
 @dataclass(frozen=True)
