@@ -139,7 +139,7 @@ class Controller:
             try:
                 work()
                 done = True
-            except Exception as error:
+            except Exception as error:  # one machine's; the rest go on
                 foreseen = isinstance(error, (SwarmctlError, DockerException, RequestException))
                 words = f"{instance.name} ({instance.id}): {error} {getattr(error, 'hint', '')}"
                 log.error(words, exc_info=not foreseen)
@@ -159,7 +159,7 @@ class Controller:
         """
         try:
             machine.stop(self._client, self._lab, instance.id, force=True)
-        except Exception:
+        except Exception:  # its state is recorded all the same
             log.exception("cannot stop the machine of %s", instance.id)
         state = "stopped" if instance.launched else "terminated"
         self._move(instance, state, f"Server.InternalError: {error}")

@@ -95,7 +95,7 @@ class LoadBalancers:
                 self._changed.clear()
                 try:
                     self._pass(self._api.view(), pool)
-                except Exception:
+                except Exception:  # the next pass finds what is left to do
                     log.exception("a pass over the load balancers failed")
 
     def _pass(self, view: View, pool: ThreadPoolExecutor) -> None:

@@ -143,7 +143,7 @@ def _in_use(runs: Runs) -> str:
         with runs.lock():
             return ""
     except RefusedError:
-        with suppress(OSError):
+        with suppress(OSError):  # it is held all the same, by somebody unknown
             return path.read_text(encoding="utf-8").strip() or "unknown"
         return "unknown"
     except SwarmctlError:  # a directory we may not write to

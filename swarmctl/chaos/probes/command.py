@@ -60,7 +60,8 @@ class Command:
             try:
                 tail, ended = _follow(process.pid, stream.fileno(), until, stop)
             finally:
-                # Not reaped yet, so the process group id cannot have been reused.
+                # Not reaped yet, so the process group id cannot have been reused. Nothing may be
+                # left of the group, or only what runs as another user.
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, signal.SIGKILL)
                 code = _reap(process)

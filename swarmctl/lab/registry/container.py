@@ -28,7 +28,7 @@ def start(client: docker.DockerClient, lab: str, image: str) -> str:
         Its address on this computer.
     """
     name = container_name(lab)
-    with contextlib.suppress(NotFound):
+    with contextlib.suppress(NotFound):  # there was no earlier attempt
         client.containers.get(name).remove(force=True, v=True)
     # Chosen here: the Engine would choose another one at each start of the container.
     with socket.create_server(("127.0.0.1", 0)) as server:

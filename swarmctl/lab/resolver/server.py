@@ -153,7 +153,7 @@ class _Connection(socketserver.BaseRequestHandler):
         if not self.server.resolver.admits(self.client_address[0]):
             return
         self.request.settimeout(_IDLE)
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the client is silent or gone: nobody to answer
             while head := _exactly(self.request, 2):
                 packet = _exactly(self.request, struct.unpack("!H", head)[0])
                 self.server.resolver.reply(packet, self._send, udp=False)

@@ -62,7 +62,7 @@ def carry_out(log: RunLog, fault: Fault, effect: Effect, snapshot: Callable[[], 
         lost = "; ".join(fault.lost.values())
         steps = [step for step in journal.undo.steps if step.node not in fault.lost]
         _await_ready(log, steps, effect, snapshot)
-    except Exception as error:
+    except Exception as error:  # of any kind: the journal says it, then it is raised
         message = error.message if isinstance(error, SwarmctlError) else repr(error)
         journal.undo = replace(journal.undo, state="failed", detail=message)
         log.try_save()
