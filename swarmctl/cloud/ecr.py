@@ -85,11 +85,6 @@ class Ecr:
             pages = self._api.get_paginator("describe_repositories").paginate()
             return [repository for page in pages for repository in page["repositories"]]
 
-    def repositories(self, prefix: str) -> list[str]:
-        """The names of the repositories that begin with ``prefix``, sorted."""
-        names = (str(repository["repositoryName"]) for repository in self.described())
-        return sorted(name for name in names if name.startswith(prefix))
-
     def images(self, repository: str) -> list[StoredImage]:
         """The images of a repository, the newest first; none if there is no such repository."""
         try:

@@ -179,18 +179,23 @@ def _owner(ecr: Ecr, repository: dict[str, Any]) -> str:
     return next((str(t["Value"]) for t in tags if t["Key"] == CLUSTER_TAG), "")
 
 
+def owned(ecr: Ecr, cluster: str) -> list[str]:
+    """The names of the cluster's repositories: a name that begins like theirs is not enough.
+
+    Raises:
+        EcrError: a call failed.
+    """
+    return sorted(r["repositoryName"] for r in ecr.described() if _owner(ecr, r) == cluster)
+
+
 def remove_repositories(ecr: Ecr, cluster: str, *, dry_run: bool = False) -> list[str]:
     """Remove the cluster's repositories with their images; returns the changes.
 
     Raises:
         EcrError: a call failed.
     """
-    lines: list[str] = []
-    for repository in ecr.described():
-        name = repository["repositoryName"]
-        if _owner(ecr, repository) != cluster:
-            continue
-        lines.append(f"- repository {name}")
-        if not dry_run:
+    names = owned(ecr, cluster)
+    if not dry_run:
+        for name in names:
             ecr.call("delete_repository", repositoryName=name, force=True)
-    return lines
+    return [f"- repository {name}" for name in names]

@@ -29,12 +29,14 @@ class Home:
         prefix: of the repositories' names: ``team/swarm_app``.
         ecr: its API, if it is an ECR.
         keyring: has the registry's credentials.
+        cluster: in the tags of its repositories in an ECR.
     """
 
     host: str
     prefix: str
     ecr: Ecr | None = None
     keyring: Keyring = field(default_factory=Keyring)
+    cluster: str = ""
 
     def repository(self, stack: str, image: str) -> str:
         """The repository of a stack's image."""
@@ -95,7 +97,7 @@ def find_home(
     keyring = keyring or Keyring()
     if setting == ECR:
         api = ecr()
-        return Home(api.token().host, _component(cluster), api, keyring)
+        return Home(api.token().host, _component(cluster), api, keyring, cluster)
     found = parse(f"{setting.strip('/')}/image")
     if found is None or found.host not in setting or found.tag:
         raise UsageError(

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from swarmctl.cloud.ecr_repositories import owned
 from swarmctl.images.home import Home
 from swarmctl.images.source import image_names
 from swarmctl.registry import former
@@ -40,11 +41,12 @@ def repositories_of(home: Home, stacks: Iterable[Path], *, complete: bool) -> li
     Args:
         home: the registry.
         stacks: the stacks' folders.
-        complete: also those of copies, and of images that no folder describes any more.
+        complete: also those of copies, and of images that no folder describes any more. In an ECR
+            only repositories with the cluster's tag.
     """
     folders = [(stack.resolve().name, image_names(stack)) for stack in stacks]
     if home.ecr:
-        there = home.ecr.repositories(f"{home.prefix}/")
+        there = [n for n in owned(home.ecr, home.cluster) if n.startswith(f"{home.prefix}/")]
         prefixes = tuple(home.repository(stack, "x").removesuffix("x") for stack, _ in folders)
         return there if complete else [name for name in there if name.startswith(prefixes)]
     return [home.repository(stack, image) for stack, images in folders for image in images]

@@ -21,7 +21,7 @@ from swarmctl.images.mirror import no_copies
 from swarmctl.images.names import BUILT, MIRRORED, MissingImageError, local_names, registry_names
 from swarmctl.images.push import PushError, push, refused
 from swarmctl.images.source import image_sources
-from swarmctl.images.stored import Stored, stored_images, unused
+from swarmctl.images.stored import Stored, repositories_of, stored_images, unused
 from swarmctl.registry.api import Registry
 from swarmctl.registry.credentials import Credentials, Keyring
 from swarmctl.registry.reference import Reference
@@ -384,3 +384,13 @@ def test_another_cluster_s_repository_is_left_alone() -> None:
     assert fake.changes == []
     assert remove_repositories(cast(Ecr, fake), "other") == ["- repository a/b"]
     assert fake.there == {}
+
+
+def test_a_repository_without_the_clusters_tag_is_not_looked_at() -> None:
+    """Its images are used by services that nobody has asked for: they would be pruned."""
+    names = ("swarm_app/shop/api", "swarm_app/shop/web", "other/shop/api")
+    fake = FakeRepositories("swarm_app", *names)
+    home = Home("reg.example", "swarm_app", cast(Ecr, fake), cluster="swarm_app")
+    assert repositories_of(home, [], complete=True) == list(names[:2])
+    fake.cluster = "somebody-else"
+    assert repositories_of(home, [], complete=True) == []
