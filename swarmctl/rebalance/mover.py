@@ -100,7 +100,7 @@ class Mover:
         def change(spec: Json) -> Json:
             now = _replicas(spec)
             if now == replicas:
-                return spec
+                return marked(spec, "")
             if now not in (self._wanted, self._wanted + 1):
                 raise NotMovedError(f"another client has scaled it to {now} meanwhile")
             mode = {"Replicated": {**spec["Mode"]["Replicated"], "Replicas": replicas}}
@@ -123,18 +123,19 @@ class Mover:
             deadline = max(deadline, self._context.clock.now() + _GRACE)
             self._wait(f"the new replica of {self._name} to run", self._can_lose_one, deadline)
             self._scale(self._wanted)
-        except DeadlineExceededError as fault:
-            raise NotPutBackError(
-                f"{words}; not scaled back, because Swarm would remove a replica that serves, not "
-                f"the new one ({fault.message})",
-                "let it start elsewhere: docker node update --availability pause NODE; once it "
-                f"runs, {by_hand}",
-            ) from fault
         except SwarmctlError as fault:
-            if not self._changed_by_others():
-                words = words.replace(" has ", " may have ", 1)
-                raise NotPutBackError(f"{words}: {fault.message}", by_hand) from fault
-            self._unmark()
+            if self._changed_by_others():
+                self._unmark()
+                return
+            if isinstance(fault, DeadlineExceededError):
+                raise NotPutBackError(
+                    f"{words}; not scaled back, because Swarm would remove a replica that serves, "
+                    f"not the new one ({fault.message})",
+                    "let it start elsewhere: docker node update --availability pause NODE; once it "
+                    f"runs, {by_hand}",
+                ) from fault
+            words = words.replace(" has ", " may have ", 1)
+            raise NotPutBackError(f"{words}: {fault.message}", by_hand) from fault
         finally:
             self._context.interrupts.reverted()
 
@@ -143,8 +144,8 @@ class Mover:
         try:
             there: Json = self._context.engine.get(f"/services/{self._id}")
             return _replicas(there["Spec"]) != self._wanted + 1
-        except EngineError:  # the service is gone
-            return True
+        except EngineError as fault:
+            return fault.status == 404  # the service is gone
         except ManagerError:
             return False
 

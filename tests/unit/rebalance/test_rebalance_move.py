@@ -12,6 +12,7 @@ from swarmctl.rebalance.mover import NotPutBackError
 from swarmctl.rebalance.plan import propose
 from swarmctl.rebalance.precheck import refuse_unless_ready
 from swarmctl.swarm import lock, patience
+from swarmctl.swarm.engine import EngineError
 from swarmctl.swarm.patience import Patient
 from swarmctl.swarm.snapshot import read_swarm
 from tests.unit.rebalance.fake_swarm import FakeSignals, FakeSwarm, StoppedError
@@ -153,17 +154,67 @@ def test_a_stack_that_is_being_deployed_is_left_and_the_next_one_is_not() -> Non
     assert (web.problem, web.moved) == ("", 2)
 
 
+def scale(fake: FakeSwarm, replicas: int) -> None:
+    """As another client does it, who leaves the mark."""
+    entry = fake.named("services", "web")
+    mode, labels = {"Replicated": {"Replicas": replicas}}, {DRAINING_LABEL: "5 id-a"}
+    spec = {**entry["Spec"], "Mode": mode, "Labels": labels}
+    fake._update("services", entry, spec, {"version": str(entry["Version"]["Index"])})
+
+
+def test_whoever_puts_the_number_back_first_leaves_no_mark_and_no_complaint() -> None:
+    fake, signals = FakeSwarm(starts=5), FakeSignals()
+    fake.have("web", {"a": 4})
+    fake.events.append((1.0, lambda: setattr(signals, "came", True)))
+    fake.events.append((3.0, lambda: scale(fake, 4)))
+    with pytest.raises(StoppedError):
+        run(fake, signals)
+    assert fake.replicas("web") == 4
+    labels = fake.get("/services/id-web")["Spec"]["Labels"]
+    assert labels == {}, "the mark would hold again at five replicas"
+
+
+def test_whoever_puts_the_number_back_a_moment_before_us_leaves_no_mark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake, reads = FakeSwarm(target="nowhere"), 0
+    fake.have("web", {"a": 4})
+    get = fake.get
+
+    def late(path: str, **filters: list[str]) -> object:
+        nonlocal reads
+        if path == "/services/id-web" and fake.replicas("web") == 5:
+            reads += 1
+            if reads == 2:  # we have looked whether it is to be put back, and are about to
+                scale(fake, 4)
+        return get(path, **filters)
+
+    monkeypatch.setattr(fake, "get", late)
+    run(fake)
+    assert reads >= 2
+    assert fake.replicas("web") == 4
+    assert fake.named("services", "web")["Spec"]["Labels"] == {}
+
+
+def test_an_engine_that_does_not_say_how_many_there_are_has_not_put_the_number_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake, signals = FakeSwarm(starts=5), FakeSignals()
+    fake.have("web", {"a": 4})
+
+    def fail(path: str, **_: object) -> object:
+        raise EngineError("rpc error: code = Unknown", 500)
+
+    fake.events.append((1.0, lambda: setattr(signals, "came", True)))
+    fake.events.append((1.0, lambda: monkeypatch.setattr(fake, "get", fail)))
+    with pytest.raises(NotPutBackError, match="web may have 5 replicas instead of 4"):
+        run(fake, signals)
+
+
 def test_somebody_elses_number_is_not_overwritten() -> None:
     fake = FakeSwarm(starts=3)
     fake.have("web", {"a": 4})
-
-    def scale() -> None:
-        entry = fake.named("services", "web")
-        mode, labels = {"Replicated": {"Replicas": 9}}, {DRAINING_LABEL: "5 id-a"}
-        spec = {**entry["Spec"], "Mode": mode, "Labels": labels}
-        fake._update("services", entry, spec, {"version": str(entry["Version"]["Index"])})
-
-    fake.events.append((1.0, scale))
+    fake.events.append((1.0, lambda: scale(fake, 9)))
     (result,) = run(fake)
     assert fake.replicas("web") == 9
     assert result.problem
