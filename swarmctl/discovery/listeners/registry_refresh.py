@@ -18,6 +18,7 @@ from swarmctl.swarm.engine import Engine
 # Seconds between two looks; less if credentials are due earlier. Services that were deployed by
 # hand do not tell when theirs are.
 _LONGEST_S, _SHORTEST_S = 300.0, 5.0
+_RETRY_S = 60.0  # after a failure
 
 
 class RegistryRefresh:
@@ -41,6 +42,7 @@ class RegistryRefresh:
     ) -> None:
         self._engine, self._note, self._clock, self._renew = engine, note, clock, renew
         self._next = 0.0
+        self._failed = ""  # what, at the last look
         self._left_alone: set[tuple[str, str]] = set()
 
     @property
@@ -51,8 +53,11 @@ class RegistryRefresh:
     def publish(self, edition: Edition) -> None:
         """Renew what is due; a new edition alone is no reason to look."""
         del edition
-        if self._clock() < self._next:
+        if (wait := self._next - self._clock()) > 0:
+            if self._failed:  # it has not become well meanwhile
+                raise PublishError(self._failed, retry_s=wait)
             return
+        self._failed = ""
         with self._engine() as engine:
             items = self._renew(engine)
         due = [item.due_in.total_seconds() for item in items if item.due_in is not None]
@@ -60,8 +65,8 @@ class RegistryRefresh:
         self._next = self._clock() + wait
         self._say(items)
         if failed := [item.line() for item in items if item.result == Result.FAILED]:
-            self._next = 0.0
-            raise PublishError("; ".join(failed), retry_s=60)
+            self._failed, self._next = "; ".join(failed), self._clock() + _RETRY_S
+            raise PublishError(self._failed, retry_s=_RETRY_S)
 
     def _say(self, items: Sequence[Item]) -> None:
         alone = {(i.service, i.detail): i for i in items if i.result == Result.LEFT_ALONE}

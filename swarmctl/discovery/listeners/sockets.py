@@ -41,7 +41,7 @@ def parse_place(text: str, option: str) -> Place:
         place = Place(str(ipaddress.ip_address(address.strip("[]"))), int(port))
         if 0 <= place.port < 65536:
             return place
-    except ValueError:
+    except ValueError:  # the error below says what it should be
         pass
     raise UsageError(f"{option} {text}: not an address and a port", "write 127.0.0.1:8500")
 

@@ -76,4 +76,18 @@ def test_a_failure_is_tried_again() -> None:
     for _ in range(2):
         with pytest.raises(PublishError, match="no token"):
             bench.look(Result.FAILED, detail="no token")
+        bench.now += 60
     assert bench.looks == 2
+    bench.look(Result.NOT_DUE)
+    bench.look(Result.NOT_DUE)
+    assert bench.looks == 3
+
+
+def test_after_a_failure_a_new_edition_is_no_reason_to_look_either_but_it_has_still_failed() -> (
+    None
+):
+    bench = Bench()
+    for _ in range(3):
+        with pytest.raises(PublishError, match="no token"):
+            bench.look(Result.FAILED, detail="no token")
+    assert bench.looks == 1
