@@ -149,7 +149,10 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         except docker.errors.APIError as fault:
             if fault.status_code != HTTPStatus.FORBIDDEN:
                 raise
-            return str(self.docker.info()["Swarm"]["Cluster"]["ID"])
+            cluster = self.docker.info()["Swarm"].get("Cluster") or {}
+            if "ID" not in cluster:  # only a manager says it
+                raise
+            return str(cluster["ID"])
 
     def _read(self, question: Callable[[], T]) -> T:
         """Like :meth:`ask`, for requests that the Engine has no reason to refuse."""

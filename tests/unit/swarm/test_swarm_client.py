@@ -95,6 +95,15 @@ def test_a_proxy_that_keeps_back_the_join_tokens_is_good_enough(
         assert len(client.snapshot().tasks) == 1
 
 
+def test_behind_such_a_proxy_a_node_that_is_no_manager_is_refused_in_words(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, endpoint = site.add(Careful)
+    monkeypatch.setitem(ANSWERS, "/info", {"Swarm": {"NodeID": "1", "Cluster": None}})
+    with pytest.raises(ManagerError, match="refused"):
+        connect([endpoint])
+
+
 def test_an_answer_that_is_not_as_documented_is_an_error_that_names_the_place(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
