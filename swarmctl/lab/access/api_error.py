@@ -60,5 +60,10 @@ def _send(start_response: Any, kind: str, body: str, error: ApiError | None) -> 
     headers = [("Content-Type", kind), ("Content-Length", str(len(content)))]
     if error:
         headers.append(("x-amzn-errortype", error.code))
-    start_response(f"{status} {responses.get(status, 'Error')}", headers)
+    start_response(status_line(status), headers)
     return [content]
+
+
+def status_line(status: int) -> str:
+    """Number and phrase; a status that the operator has chosen may have none."""
+    return f"{status} {responses.get(status, 'Error')}"

@@ -36,6 +36,7 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 #: Docker accepts these build arguments without a declaration and keeps them out of the image.
 PROXY_VARIABLES = ("http_proxy", "https_proxy", "no_proxy")
 LOG_LINES_IN_ERROR = 25
+PREPARE_TIMEOUT = 600  # seconds
 BLOCK = 1 << 20
 
 Note = Callable[[str], None]
@@ -159,12 +160,21 @@ def _prepare(recipe: Path, folder: str) -> None:
     if not script.exists():
         return
     argv = ["sh", str(script), sys.executable, folder]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode:
-        raise SwarmctlError(
-            f"preparing the image {recipe.name} failed:\n{done.stderr.strip()}",
-            "it needs PyPI, and uv in this environment (`make setup` installs it)",
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=PREPARE_TIMEOUT, check=False
         )
+    except subprocess.TimeoutExpired as error:
+        raise _not_prepared(recipe, f"not done within {PREPARE_TIMEOUT} s") from error
+    if done.returncode:
+        raise _not_prepared(recipe, done.stderr.strip())
+
+
+def _not_prepared(recipe: Path, why: str) -> SwarmctlError:
+    return SwarmctlError(
+        f"preparing the image {recipe.name} failed:\n{why}",
+        "it needs PyPI, and uv in this environment (`make setup` installs it)",
+    )
 
 
 def _proxies(environment: Mapping[str, str]) -> dict[str, str]:

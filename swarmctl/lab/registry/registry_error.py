@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from http import HTTPStatus
 from typing import Any
+
+from swarmctl.lab.access.api_error import status_line
 
 
 class RegistryError(Exception):
@@ -20,7 +21,7 @@ class RegistryError(Exception):
     ) -> None:
         """``code`` is the specification's, for example ``NAME_UNKNOWN``."""
         super().__init__(code, message)
-        self.status = HTTPStatus(status)
+        self.status = status
         self.code = code
         self.message = message
         self.headers = dict(headers or {})
@@ -34,7 +35,7 @@ class RegistryError(Exception):
             "Content-Length": str(len(body)),
             **self.headers,
         }
-        start_response(f"{self.status.value} {self.status.phrase}", list(headers.items()))
+        start_response(status_line(self.status), list(headers.items()))
         return [body]
 
 

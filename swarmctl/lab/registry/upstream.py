@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -129,11 +130,13 @@ def blocks(environ: Mapping[str, Any]) -> Iterator[bytes]:
     """The body of a client's request (WSGI), block by block.
 
     Raises:
-        RegistryError: the client has gone.
+        RegistryError: the client has gone, or its length is none.
     """
     if not has_body(environ):
         return
-    given = environ.get("CONTENT_LENGTH")
+    given = str(environ.get("CONTENT_LENGTH") or "")
+    if given and not re.fullmatch(r"[0-9]{1,18}", given):
+        raise broken_off()
     left = int(given) if given else None
     while left != 0:
         try:

@@ -15,6 +15,7 @@ import docker.errors
 import pytest
 
 from swarmctl.errors import SwarmctlError
+from swarmctl.lab.image import build
 from swarmctl.lab.image.build import _proxies
 from swarmctl.lab.image.ensure import Images, ensure_images
 from swarmctl.lab.image.recipes import RECIPES, ImageTags, build_context, image_tags
@@ -149,6 +150,18 @@ def test_a_failed_build_shows_the_end_of_its_log() -> None:
 
     with pytest.raises(SwarmctlError, match=r"node failed: .* 100\nE: Unable to locate"):
         ensure_images(engine(fake), lambda _: None)
+
+
+def test_a_recipe_whose_script_does_not_end_is_a_failure_in_words(
+    recipes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(build, "PREPARE_TIMEOUT", 0.2)
+    (recipes / "httpd/prepare").write_text("exec sleep 30")
+
+    with pytest.raises(SwarmctlError, match=r"httpd failed:\nnot done within 0\.2 s"):
+        build.build_image(
+            engine(FakeEngine(set())), recipes / "httpd", "one", "two", lambda _: None
+        )
 
 
 def test_failures_of_both_halves_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:

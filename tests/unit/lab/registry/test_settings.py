@@ -63,6 +63,8 @@ def test_a_fault_of_the_registry_leaves_the_api_alone(mine: str, ecr: Any, regis
     control.fail(mine, 60, 503, "registry")
     try:
         assert error(client("GET", ""))[:2] == (503, "UNAVAILABLE")
+        control.fail(mine, 60, 520, "registry")  # a status without a phrase of its own
+        assert error(client("GET", ""))[:2] == (520, "UNAVAILABLE")
         control.fail(mine, 60, 0, "registry")
         assert error(client("GET", ""))[:2] == (429, "TOOMANYREQUESTS")
         ecr.describe_repositories()

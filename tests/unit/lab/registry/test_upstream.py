@@ -43,8 +43,10 @@ def test_what_was_not_stored_is_not_listed(
     [
         {"CONTENT_LENGTH": "10", "wsgi.input": io.BytesIO(b"abc")},
         {"wsgi.input_terminated": True, "wsgi.input": None},
+        {"CONTENT_LENGTH": "ten", "wsgi.input": io.BytesIO(b"abc")},
+        {"CONTENT_LENGTH": "-1", "wsgi.input": io.BytesIO(b"abc")},
     ],
-    ids=["too short", "reset"],
+    ids=["too short", "reset", "no number", "negative"],
 )
 def test_a_layer_whose_client_goes_away_is_not_taken_for_a_whole_one(
     environ: dict[str, Any],
