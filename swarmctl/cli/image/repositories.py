@@ -44,10 +44,12 @@ def create(
     from swarmctl.reading.names import cluster_name
     from swarmctl.stack.render.source import choose_source
 
-    there = find_home("ecr", cluster_name(cluster))
+    name, choices = cluster_name(cluster), [choose_source(stack) for stack in stacks]
+    if not mirror and not any(image_names(c.folder) for c in choices if c.folder):
+        return  # nobody without images needs rights in ECR
+    there = find_home("ecr", name)
     names, copies = set(), set()
-    for stack in stacks:
-        choice = choose_source(stack)
+    for choice in choices:
         folder = choice.folder
         if folder is not None:
             names |= {there.repository(folder.name, image) for image in image_names(folder)}

@@ -1,14 +1,16 @@
-"""``swarmctl image repository remove``: all images of a cluster are not lost by a slip."""
+"""``swarmctl image repository``: no call for nothing, and no images lost by a slip."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from swarmctl.cli.image.repositories import remove
+from swarmctl.cli.image.repositories import create, remove
 from swarmctl.cloud import ecr, ecr_repositories
 from swarmctl.errors import RefusedError
+from swarmctl.images import home
 
 
 def test_repositories_are_removed_only_after_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,3 +33,24 @@ def test_repositories_are_removed_only_after_a_yes(monkeypatch: pytest.MonkeyPat
     assert removed == []
     remove("swarm_app", yes=True)
     assert removed == ["swarm_app"]
+
+
+def test_stacks_without_images_need_no_rights_in_ecr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def find_home(setting: str, cluster: str) -> object:
+        asked.append(cluster)
+        raise RefusedError(setting)
+
+    monkeypatch.setattr(home, "find_home", find_home)
+    (tmp_path / "docker-compose.yml.j2").write_text("services: {}\n")
+    create([str(tmp_path)], "swarm_app")
+    assert asked == []
+    image = tmp_path / "images" / "api"
+    image.mkdir(parents=True)
+    (image / "Dockerfile").write_text("FROM scratch\n")
+    with pytest.raises(RefusedError):
+        create([str(tmp_path)], "swarm_app")
+    assert asked == ["swarm_app"]
