@@ -111,5 +111,7 @@ def _running(engine: Engine, service: str, enough: int) -> tuple[bool | None, st
     except ManagerError as fault:  # an election
         return None, fault.message
     found = swarm.service_by_name(service)
-    running = swarm.running(found) if found else enough
+    if found is None or found.replicas != enough:  # removed, put back, or scaled by another client
+        return True, ""
+    running = swarm.running(found)
     return (True if running >= enough else None), f"{running} run"

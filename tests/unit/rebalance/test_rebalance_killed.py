@@ -38,6 +38,22 @@ def test_of_a_service_that_another_client_has_scaled_only_the_mark_goes() -> Non
     assert (fake.replicas("web"), labels(fake), notes) == (9, {"mine": "1"}, [])
 
 
+def test_nobody_waits_for_an_extra_replica_that_another_client_has_taken_away() -> None:
+    """Broken: after two minutes the revert fails, of a service that is as it was."""
+    fake, notes = left({"a": 4, "": 1}), list[str]()
+    fake.tasks[-1]["Status"]["State"] = "pending"
+
+    def put_back() -> None:
+        entry = fake.named("services", "web")
+        mode = {"Replicated": {"Replicas": 4}}
+        spec, version = {**entry["Spec"], "Mode": mode}, str(entry["Version"]["Index"])
+        fake._update("services", entry, spec, {"version": version})
+
+    fake.events.append((3.0, put_back))
+    scale_back(fake, {"id-web": 4}, notes.append, fake.pause)
+    assert (fake.replicas("web"), labels(fake), notes) == (4, {"mine": "1"}, [])
+
+
 def test_a_service_that_is_gone_is_passed_over_and_one_without_a_mark_is_not_touched() -> None:
     fake = FakeSwarm()
     fake.have("web", {"a": 4})
