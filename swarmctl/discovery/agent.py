@@ -78,8 +78,7 @@ class Agent:
     def start(self, seconds: float = START_S) -> None:
         """Poll for the first time, when the ports that the managers forgot are known.
 
-        Else the first edition would call services gone that serve, and a load balancer would send
-        them nothing.
+        Else the first edition would name no endpoint of services that serve.
 
         Args:
             seconds: to wait for these ports at most.
