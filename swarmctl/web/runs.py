@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from swarmctl import colours
-from swarmctl.chaos.fault.kind import Options
-from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.journal.journal import Journal, shown_undo
 from swarmctl.chaos.journal.phases import phases
 from swarmctl.chaos.journal.runs import JOURNAL_NAME, Runs
 from swarmctl.chaos.report.run_summary import RunSummary, summarize
@@ -61,18 +60,7 @@ def _drawn(journal: Journal) -> dict[str, Any]:
         "samples": [asdict(sample) for sample in journal.samples],
         "colours": colours.places({name for one in journal.samples for name in one.services}),
         "probes": [asdict(probe) for probe in journal.probes],
-        "undo": _undo(journal),
+        "undo": asdict(shown_undo(journal)),
         "blind": [list(stretch) for stretch in journal.blind],
         "verdict": asdict(journal.verdict) if journal.verdict else None,
     }
-
-
-def _undo(journal: Journal) -> dict[str, Any]:
-    """The undo plan without a command of the user's: it may hold a password."""
-    command, usual = Options.of(journal.parameters).replace_with, Options().replace_with
-
-    def shown(text: str) -> str:
-        return text.replace(command, "--replace-with") if command != usual else text
-
-    steps = tuple(replace(step, by_hand=shown(step.by_hand)) for step in journal.undo.steps)
-    return asdict(replace(journal.undo, steps=steps, detail=shown(journal.undo.detail)))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from swarmctl.chaos.fault.selection import WORKER, Selection
+from swarmctl.chaos.journal.journal import REPLACE_WITH
 from swarmctl.errors import UsageError
 
 # How long a fault lasts that leaves its nodes in the Swarm, unless the user decides otherwise.
@@ -41,7 +42,7 @@ class Options:
     sever: str = "all"
     level: int | None = None
     delay_ms: int = 200
-    replace_with: str = "ansible-playbook playbooks/site.yml"
+    replace_with: str = REPLACE_WITH
 
     def parameters(self, taken: Sequence[str]) -> dict[str, Any]:
         """The options that a fault takes, as a journal keeps them."""

@@ -8,13 +8,16 @@ All times ending in ``_s`` are seconds since ``started_at``.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from swarmctl.chaos.journal.listeners import ListenerRecord
 from swarmctl.prediction.record import PredictionRecord
 
 SCHEMA = 1
+
+# The command that replaces a terminated machine, unless the user names another.
+REPLACE_WITH = "ansible-playbook playbooks/site.yml"
 
 # Service name → node hostname → replicas serving there.
 Placement = dict[str, dict[str, int]]
@@ -330,3 +333,14 @@ class Journal:
     def moments(self, kind: str) -> tuple[float, ...]:
         """When each mark of that kind was made."""
         return tuple(mark.at_s for mark in self.marks if mark.kind == kind)
+
+
+def shown_undo(journal: Journal) -> Undo:
+    """The undo plan as others may see it: a command of the user's own may hold a password."""
+    command = str(journal.parameters.get("replace_with") or REPLACE_WITH)
+
+    def shown(text: str) -> str:
+        return text if command == REPLACE_WITH else text.replace(command, "--replace-with")
+
+    steps = tuple(replace(step, by_hand=shown(step.by_hand)) for step in journal.undo.steps)
+    return replace(journal.undo, steps=steps, detail=shown(journal.undo.detail))

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from swarmctl.chaos.journal.journal import Journal
+from swarmctl.chaos.journal.journal import Journal, shown_undo
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.files import PRIVATE, locked, write_whole
 from swarmctl.reading.names import unknown
@@ -49,10 +49,7 @@ def brief(journal: Journal) -> dict[str, Any]:
     found = {name: value for name, value in asdict(journal).items() if name in _BRIEF}
     # A command may hold a password, and it is never taken from the Swarm.
     options = {k: v for k, v in journal.parameters.items() if k != "replace_with"}
-    if command := str(journal.parameters.get("replace_with") or ""):
-        for step in found["undo"]["steps"]:
-            step["by_hand"] = step["by_hand"].replace(command, "the command of --replace-with")
-    return {**found, "parameters": options}
+    return {**found, "parameters": options, "undo": asdict(shown_undo(journal))}
 
 
 def from_brief(raw: Any) -> Journal:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from swarmctl.chaos.journal.journal import (
+    REPLACE_WITH,
     Journal,
     Mark,
     Recovery,
@@ -162,7 +163,9 @@ def test_a_command_is_not_stored_in_the_swarm() -> None:
         undo=Undo("planned", (step,)),
     )
     assert brief(run)["parameters"] == {"level": 5}
-    assert "docker node rm n2" in str(brief(run)["undo"])
+    assert brief(run)["undo"]["steps"][0]["by_hand"] == "--replace-with; docker node rm n2"
+    usual = replace(run, parameters={"replace_with": REPLACE_WITH})
+    assert brief(usual)["undo"] == asdict(usual.undo)
     assert "hunter2" not in str(brief(run))
 
 
