@@ -40,6 +40,7 @@ ACCOUNT = "123456789012"  # moto's; the owner that "self" means
 DEBIAN = "136693071363"  # the account that publishes Debian's AMIs
 GOLDEN_AMI = "ami-0debde13d0c4e0001"
 BARE_AMI = "ami-0debde13000000001"
+OLDER_ENGINE_AMI = "ami-0debde13d0c4e0000"
 
 _AWAY = ("shutting-down", "stopped", "terminated")  # no machine of theirs asks for anything
 
@@ -325,7 +326,7 @@ def _rules(rule: Any) -> Iterator[Rule]:
 
 
 def _write_amis(folder: Path) -> Path:
-    """The two AMIs of the lab, in the form moto loads them."""
+    """The AMIs of the lab, in the form moto loads them."""
     common = {
         "state": "available",
         "public": True,
@@ -350,6 +351,12 @@ def _write_amis(folder: Path) -> Path:
         "name": "debian-13-amd64-swarmctl-lab",
         "description": "Debian 13 without Docker Engine",
     }
+    older = {
+        "ami_id": OLDER_ENGINE_AMI,
+        "owner_id": ACCOUNT,
+        "name": "swarmctl-lab-debian-13-docker-20.10",
+        "description": "Debian 13 with the Docker Engine of Debian 12",
+    }
     path = folder / "amis.json"
-    path.write_text(json.dumps([common | golden, common | bare]))
+    path.write_text(json.dumps([common | ami for ami in (golden, bare, older)]))
     return path

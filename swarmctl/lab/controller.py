@@ -19,9 +19,9 @@ from requests.exceptions import RequestException
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab import machine, network
-from swarmctl.lab.api import BARE_AMI, GOLDEN_AMI, Api, Ec2Instance, View
+from swarmctl.lab.api import BARE_AMI, GOLDEN_AMI, OLDER_ENGINE_AMI, Api, Ec2Instance, View
 from swarmctl.lab.firewall import compile_rules
-from swarmctl.lab.image.ensure import Images
+from swarmctl.lab.image.ensure import Images, ensure_older_engine
 from swarmctl.lab.vpc_services import VpcServices
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Controller:
         self._api = api
         self._changed = changed
         self._finished = threading.Event()
-        self._networks = threading.Lock()
+        self._networks, self._building = threading.Lock(), threading.Lock()
         self._busy: set[str] = set()
         self._firewalls: dict[str, str] = {}  # by instance id, as last applied
 
@@ -206,15 +206,12 @@ class Controller:
         machine.start(self._client, self._lab, instance.id)
 
     def _spec(self, instance: Ec2Instance, view: View) -> machine.MachineSpec:
-        image = self._images.get(instance.image)
-        if image is None:
-            raise SwarmctlError(f"the lab has no AMI {instance.image}; it has {list(self._images)}")
         return machine.MachineSpec(
             lab=self._lab,
             instance=instance.id,
             # EC2's default; the playbooks set other names.
             hostname=f"ip-{instance.ip.replace('.', '-')}",
-            image=image,
+            image=self._image(instance.image),
             network=self.network_of(instance.vpc),
             ip=instance.ip,
             mirror_ip=network.mirror_ip(view.vpcs[instance.vpc]),
@@ -223,6 +220,15 @@ class Controller:
             firewall=self._rules(instance, view),
             resolv_conf=self._services.resolv_conf(instance.vpc, view.vpcs[instance.vpc]),
         )
+
+    def _image(self, ami: str) -> str:
+        with self._building:
+            if ami == OLDER_ENGINE_AMI and ami not in self._images:
+                self._images[ami] = ensure_older_engine(self._client, log.info)
+        if ami not in self._images:
+            known = [*self._images, OLDER_ENGINE_AMI]
+            raise SwarmctlError(f"the lab has no AMI {ami}; it has {', '.join(known)}")
+        return self._images[ami]
 
     def _rules(self, instance: Ec2Instance, view: View) -> str:
         """Security groups, and the way to the services of the VPC."""

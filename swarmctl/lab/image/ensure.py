@@ -67,6 +67,19 @@ def ensure_images(client: docker.DockerClient, note: Note) -> Images:
     return images
 
 
+def ensure_older_engine(client: docker.DockerClient, note: Note) -> str:
+    """Build the golden image with the older Engine, which few labs need; returns its reference.
+
+    Raises:
+        SwarmctlError: see :func:`ensure_images`, which has made what it is built on.
+    """
+    wanted = image_tags(base_image=os.environ.get(BASE_IMAGE_VARIABLE) or None)
+    if wanted.node_older not in _existing(client):
+        recipe = RECIPES / "node_older"
+        build_image(client, recipe, wanted.node_older, wanted.node_bare, note)
+    return wanted.node_older
+
+
 def _existing(client: docker.DockerClient) -> set[str]:
     # Not client.images.list(): it inspects every image one by one.
     tags: set[str] = set()

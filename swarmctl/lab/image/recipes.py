@@ -55,6 +55,7 @@ class ImageTags:
     base: str
     node_bare: str
     node: str
+    node_older: str
     load_balancer: str
     httpd: str
     nodejs: str
@@ -78,6 +79,7 @@ def image_tags(recipes: Path = RECIPES, base_image: str | None = None) -> ImageT
         base=base,
         node_bare=node_bare,
         node=built("node", node_bare),
+        node_older=built("node_older", node_bare),
         load_balancer=built("load_balancer", base),
         registry_server=registry_server,
         registry=image_tag("mirror", registry_server, *served),

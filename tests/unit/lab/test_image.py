@@ -17,7 +17,7 @@ import pytest
 from swarmctl.errors import SwarmctlError
 from swarmctl.lab.image import build
 from swarmctl.lab.image.build import _proxies
-from swarmctl.lab.image.ensure import Images, ensure_images
+from swarmctl.lab.image.ensure import Images, ensure_images, ensure_older_engine
 from swarmctl.lab.image.recipes import RECIPES, ImageTags, build_context, image_tags
 
 
@@ -43,7 +43,7 @@ def test_a_changed_machine_rebuilds_the_machines_and_nothing_else(recipes: Path)
     unit = recipes / "node_bare/files/etc/systemd/system/lab-user-data.service"
     unit.write_text(unit.read_text() + "# changed\n")
 
-    assert differing(image_tags(), image_tags(recipes)) == {"node_bare", "node"}
+    assert differing(image_tags(), image_tags(recipes)) == {"node_bare", "node", "node_older"}
 
 
 def test_a_changed_application_also_changes_the_registry_that_holds_it(recipes: Path) -> None:
@@ -206,3 +206,14 @@ def test_proxies_of_the_environment_reach_the_builds() -> None:
     environment = {"http_proxy": "http://proxy:3128", "https_proxy": "", "HOME": "/root"}
 
     assert _proxies(environment) == {"http_proxy": "http://proxy:3128"}
+
+
+def test_the_older_engine_is_built_only_when_it_is_asked_for() -> None:
+    wanted = image_tags()
+    fake = FakeEngine({wanted.node_bare})
+
+    assert ensure_older_engine(engine(fake), lambda _: None) == wanted.node_older
+    fake.api.tags.add(wanted.node_older)
+    ensure_older_engine(engine(fake), lambda _: None)
+
+    assert fake.api.built == [wanted.node_older]
