@@ -174,10 +174,10 @@ def swarm_missing_labels(
         node_labels: labels by group, short name (``wkr1``) or full name; the later wins.
         host: the node's name.
         groups: its groups.
-        standard: labels of every node.
+        standard: labels of every node; empty ones are left out.
         present: the node's labels in the Swarm.
     """
-    wanted = dict(standard)
+    wanted = {key: value for key, value in standard.items() if value}
     for key in (*groups, host.rsplit("_", 1)[-1], host):
         wanted |= node_labels.get(key) or {}
     text = {key: str(value) for key, value in wanted.items()}

@@ -155,3 +155,4 @@ def test_a_nodes_own_label_wins_over_its_groups() -> None:
     missing = filters.swarm_missing_labels(labels, *arguments, {"az": "a", "tier": "old"})
     assert missing == ["tier=app", "disk=ssd", "n=1"]
     assert filters.swarm_missing_labels({}, *arguments, None) == ["az=a"]
+    assert filters.swarm_missing_labels({}, "c_wkr2", [], {"az": ""}, None) == []
