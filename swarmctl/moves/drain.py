@@ -89,8 +89,8 @@ def _drain(plan: DrainPlan, context: Context, wait: bool) -> Drained:
     waited = withdraw(context)
     context.interrupts.check()
     for node in plan.nodes:
-        context.note(f"{node.name}: drained; its tasks move")
-        _set(context, node, availability="drain")
+        if _set(context, node, availability="drain"):
+            context.note(f"{node.name}: drained; its tasks move")
     surge.put_back(context)
     if wait:
         _await_elsewhere(context, plan, ids)

@@ -133,4 +133,5 @@ def _remarks(nodes: tuple[Node, ...]) -> list[str]:
         for n in managers
     ]
     found += [f"{n.name} is {n.state}" for n in nodes if not n.live]
+    found += [f"{n.name} is drained already" for n in nodes if n.availability == "drain"]
     return found

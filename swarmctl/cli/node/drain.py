@@ -80,8 +80,8 @@ def drain(
         done = None
         if format_ is Format.TABLE or dry_run:
             _show(plan, None, format_)
+        refuse_if_objected(plan, force=force)
         if not dry_run:
-            refuse_if_objected(plan, force=force)
             names = ", ".join(node.name for node in plan.nodes)
             if not yes and not typer.confirm(f"Drain {names}?", err=True):
                 console.note("nothing was changed")

@@ -87,6 +87,7 @@ def test_what_would_be_lost_is_refused_unless_it_is_forced(
     fake: DrainSwarm, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.have("pinned", {"a": 1}, constraints=["node.hostname==a"])
+    assert main(["node", "drain", "a", "--dry-run"]) == 3
     assert main(["node", "drain", "a", "--yes"]) == 3
     assert "--force" in capsys.readouterr().err
     assert fake.availability("a") == "active"
