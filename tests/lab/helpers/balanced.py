@@ -168,7 +168,7 @@ class Watch:
     def _run(self) -> None:
         there: set[Place] = set()
         groups = self.balancer.groups().values()
-        while not self._stop.wait(0.05):
+        while not self._stop.wait(0.5):  # the account may read ten times a second, the agent too
             asked = [(self.balancer.targets_of(arn), time.time()) for arn in groups]
             now = {place for places, _ in asked for place in places}
             seen_at = asked[-1][1]
