@@ -111,6 +111,7 @@ class Api:
 
             from swarmctl.lab import patches
             from swarmctl.lab.balancer import patches as balancer_patches
+            from swarmctl.lab.interfaces import patches as interface_patches
             from swarmctl.lab.registry import patches as registry_patches
             from swarmctl.lab.resolver import cloud_map_patches, route53_patches
 
@@ -119,11 +120,13 @@ class Api:
             self.registry = Gateway(ACCOUNT, Tokens(), self._traffic, self._lock)
             self._reports: dict[str, dict[str, Report]] = {}
             patches.apply(computer)
+            interface_patches.apply()
             balancer_patches.apply(self._reports)
             registry_patches.apply(self.registry)
             cloud_map_patches.apply()
             route53_patches.apply()
         self._patches = patches
+        self._interfaces = interface_patches
         self._changed = changed
         self._app = DomainDispatcherApplication(create_backend_app)
         # By VPC, until a request changes something; facts by the instance's address.
@@ -260,6 +263,8 @@ class Api:
                         if state == "terminated" and was != "shutting-down":
                             instance.terminate()  # gives back its volume and address
                         self._patches.set_state(instance, state, reason)
+                        if state == "terminated":
+                            self._interfaces.detach(instance)
                         instance.reboot_requested = False
                         instance.launched = instance.launched or state == "running"
             self._forget()

@@ -1,0 +1,1 @@
+"""Network interfaces that outlive their instance, as EC2 has them."""
