@@ -110,7 +110,7 @@ def test_a_deleted_interface_gives_back_its_address(ec2: "EC2Client", subnet: st
 
 
 def test_a_template_that_tags_interfaces_needs_a_new_one(ec2: "EC2Client", interface: str) -> None:
-    tags: "Sequence[TagTypeDef]" = [{"Key": "a", "Value": "b"}]
+    tags: Sequence[TagTypeDef] = [{"Key": "a", "Value": "b"}]
     ec2.create_launch_template(
         LaunchTemplateName="tagging",
         LaunchTemplateData={
@@ -124,7 +124,7 @@ def test_a_template_that_tags_interfaces_needs_a_new_one(ec2: "EC2Client", inter
 def test_an_elastic_ip_stays_with_the_interface_and_is_no_way_to_the_machine(
     api: Api, ec2: "EC2Client", interface: str
 ) -> None:
-    tags: "Sequence[TagTypeDef]" = [{"Key": "a", "Value": "b"}]
+    tags: Sequence[TagTypeDef] = [{"Key": "a", "Value": "b"}]
     made = ec2.allocate_address(
         Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}]
     )
