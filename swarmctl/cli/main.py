@@ -35,6 +35,7 @@ from swarmctl.cli import (
     snapshot,
     stack,
     status,
+    upgrade,
     web,
 )
 from swarmctl.errors import Exit, SwarmctlError
@@ -54,6 +55,7 @@ app.add_typer(image.app, name="image")
 app.add_typer(registry.app, name="registry")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(node.app, name="node")
+app.add_typer(upgrade.app, name="upgrade")
 app.add_typer(snapshot.app)
 app.add_typer(logs.app)
 app.add_typer(log_group.app, name="log-group")

@@ -17,11 +17,13 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from swarmctl.discovery.leaving import DRAINING_LABEL, is_draining
 from swarmctl.errors import RefusedError
 from swarmctl.moves import surge
 from swarmctl.moves.context import Context
+from swarmctl.moves.earlier import forgotten
 from swarmctl.moves.plan import DrainPlan
 from swarmctl.moves.withdraw import announce, withdraw
 from swarmctl.swarm import lock
@@ -146,14 +148,23 @@ def _missing(swarm: Swarm) -> dict[str, int]:
     return {name: count for name, count in found.items() if count}
 
 
-def activate(nodes: Sequence[Node], context: Context) -> tuple[str, ...]:
+def activate(
+    nodes: Sequence[Node], context: Context, *, as_before: bool = False
+) -> tuple[str, ...]:
     """Make nodes active again, and undo what a drain that was stopped left behind.
+
+    Args:
+        nodes: any.
+        context: the Swarm, publishers.
+        as_before: give each the availability that :mod:`swarmctl.moves.earlier` remembers; one of
+            which nothing is remembered stays as it is.
 
     Returns:
         The names of the nodes that were changed.
     """
     with _locked(context, "activate"):
-        changed = tuple(n.name for n in nodes if _set(context, n, availability="active", since=""))
+        change = partial(forgotten, given_back=as_before)
+        changed = tuple(n.name for n in nodes if change_node(context.engine, n.id, change))
         if not any(is_draining(n) for n in context.engine.snapshot().nodes):
             surge.put_back(context)
         for publisher in context.publishers:
@@ -161,21 +172,19 @@ def activate(nodes: Sequence[Node], context: Context) -> tuple[str, ...]:
         return changed
 
 
-def _set(context: Context, node: Node, *, availability: str = "", since: str | None = None) -> bool:
-    """Change a node's availability, and its label: ``""`` removes it; whether anything was."""
+def _set(context: Context, node: Node, *, availability: str = "", since: str = "") -> None:
+    """Change a node's availability, or write its label."""
 
     def change(spec: Json) -> Json:
         before = spec.get("Labels") or {}
         labels = dict(before)
         if since:
             labels.setdefault(DRAINING_LABEL, since)
-        elif since == "":
-            labels.pop(DRAINING_LABEL, None)
         wanted = {**spec, "Labels": labels, "Availability": availability or spec["Availability"]}
         same = labels == before and wanted["Availability"] == spec["Availability"]
         return spec if same else wanted
 
-    return change_node(context.engine, node.id, change)
+    change_node(context.engine, node.id, change)
 
 
 def refuse_if_objected(plan: DrainPlan, *, force: bool) -> None:

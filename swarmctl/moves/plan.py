@@ -9,7 +9,7 @@ from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.endpoint import Endpoint
 from swarmctl.prediction.predict import predict
 from swarmctl.prediction.prediction import Prediction
-from swarmctl.prediction.predictor import Predictor
+from swarmctl.prediction.predictor import Bounds, Predictor
 from swarmctl.swarm.model import Service, Swarm
 from swarmctl.swarm.node import Node
 
@@ -40,17 +40,18 @@ class DrainPlan:
     remarks: tuple[str, ...]
 
 
-def plan_drain(swarm: Swarm, ids: Collection[str]) -> DrainPlan:
+def plan_drain(swarm: Swarm, ids: Collection[str], bounds: Bounds | None = None) -> DrainPlan:
     """The plan for these nodes.
 
     Args:
         swarm: a snapshot.
         ids: of the nodes.
+        bounds: of the search for outcomes.
     """
     nodes = tuple(node for node in swarm.nodes if node.id in ids)
     names = {node.name for node in nodes}
     voteless = _without_votes(swarm, ids)
-    prediction = predict(voteless, ids)
+    prediction = predict(voteless, ids, bounds)
     warnings = tuple(n for n in prediction.warnings if n.kind not in _SAID)
     unplaced = _unplaced(prediction, Predictor(voteless).waiting_now())
     # Those without room get none elsewhere: their objection is said already.

@@ -37,6 +37,8 @@ DEFAULT_RESTART_DELAY = 5.0
 # Swarm's default for update_config.monitor, in seconds (daemon/cluster/convert, defaults).
 DEFAULT_UPDATE_MONITOR = 5.0
 
+_ENGINE_SOCKETS = ("/var/run/docker.sock", "/run/docker.sock")
+
 # (protocol, published port)
 HostPort = tuple[str, int]
 
@@ -70,9 +72,16 @@ class Mount:
     driver: str = ""
 
     @property
+    def engine_socket(self) -> bool:
+        """Whether it is the Engine's socket, which every node has."""
+        return self.kind == "bind" and self.source in _ENGINE_SOCKETS
+
+    @property
     def stays_behind(self) -> bool:
         """Whether what it holds is on one node only."""
-        return self.kind == "bind" or (self.kind == "volume" and self.driver in ("", "local"))
+        if self.kind == "bind":
+            return not self.engine_socket
+        return self.kind == "volume" and self.driver in ("", "local")
 
 
 @dataclass(frozen=True, slots=True)

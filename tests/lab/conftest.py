@@ -7,38 +7,20 @@ and is removed at the end.
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 
 import docker
 import pytest
 
-from swarmctl.lab import lab as labs
-from tests.lab.support import BIN, NAME, ROOT, Cluster, Lab, Playbook
+from tests.lab.helpers.own_lab import lab_of_its_own
+from tests.lab.support import NAME, Cluster, Lab, Playbook
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
     """The tests' own lab, removed before and after them."""
-    _swarmctl("lab", "down", "--name", NAME)
-    _swarmctl("lab", "up", "--name", NAME)
-    try:
-        variables = labs.environment(NAME)
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ANSIBLE_"))}
-        env = clean | variables | {
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_NOCOLOR": "1",
-        }  # fmt: skip
-        env.pop("PYTHONDONTWRITEBYTECODE", None)
-        yield Lab(env, labs.ec2_client(NAME))
-    finally:
-        _swarmctl("lab", "down", "--name", NAME)
-
-
-def _swarmctl(*words: str) -> None:
-    subprocess.run([str(BIN / "swarmctl"), *words], check=True, cwd=ROOT, timeout=1800)
+    with lab_of_its_own(NAME) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

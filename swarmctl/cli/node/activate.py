@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from swarmctl.cli import console
 from swarmctl.cli.moving import CloudMapOption, LoadBalancerOption, mover
 from swarmctl.cli.node.drain import NodesArgument, TimeoutOption
@@ -10,6 +14,13 @@ from swarmctl.cli.options import ClusterOption, HostOption
 
 def activate(
     nodes: NodesArgument,
+    as_before: Annotated[
+        bool,
+        typer.Option(
+            "--as-before",
+            help="Give each node the availability that `drain --remember` noted.",
+        ),
+    ] = False,
     timeout: TimeoutOption = 120,
     load_balancer: LoadBalancerOption = True,
     cloud_map: CloudMapOption = None,
@@ -29,8 +40,10 @@ def activate(
         swarm = context.engine.snapshot()
         ids = lost_nodes(swarm, nodes, None)
         chosen = [node for node in swarm.nodes if node.id in ids]
-        changed = carry_out(chosen, context)
+        changed = carry_out(chosen, context, as_before=as_before)
+        after = {node.id: node.availability for node in context.engine.snapshot().nodes}
     for node in chosen:
-        console.emit(f"{node.name}: {'active' if node.name in changed else 'was active already'}")
+        now = after.get(node.id, "removed")
+        console.emit(f"{node.name}: {now if node.name in changed else f'was {now} already'}")
     if changed:
         console.note("to fill them again: swarmctl rebalance")

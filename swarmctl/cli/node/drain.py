@@ -47,6 +47,14 @@ def drain(
         bool,
         typer.Option("--wait/--no-wait", help="Wait until every replica serves elsewhere."),
     ] = True,
+    remember: Annotated[
+        bool,
+        typer.Option(
+            "--remember",
+            help="Note each node's availability in a label first, for `activate --as-before`; a "
+            "node that is drained already stays as it is.",
+        ),
+    ] = False,
     timeout: TimeoutOption = 120,
     load_balancer: LoadBalancerOption = True,
     cloud_map: CloudMapOption = None,
@@ -68,6 +76,8 @@ def drain(
     from swarmctl.cluster import resolve
     from swarmctl.moves.drain import drain as carry_out
     from swarmctl.moves.drain import refuse_if_objected
+    from swarmctl.moves.earlier import remember as note_availability
+    from swarmctl.moves.earlier import stays_drained
     from swarmctl.moves.plan import plan_drain
     from swarmctl.prediction.lost_nodes import lost_nodes
     from swarmctl.reading.commands import word
@@ -76,7 +86,10 @@ def drain(
     target = resolve(cluster, host)
     with mover(target, cluster, cloud_map, timeout, load_balancer=load_balancer) as (context, _):
         swarm = read_swarm(context.engine)
-        plan = plan_drain(swarm, lost_nodes(swarm, nodes, None))
+        ids = lost_nodes(swarm, nodes, None)
+        chosen = [node for node in swarm.nodes if node.id in ids]
+        kept = {node.id for node in chosen if remember and stays_drained(node)}
+        plan = plan_drain(swarm, [id_ for id_ in ids if id_ not in kept])
         done = None
         if format_ is Format.TABLE or dry_run:
             _show(plan, None, format_)
@@ -86,6 +99,8 @@ def drain(
             if not yes and not typer.confirm(f"Drain {names}?", err=True):
                 console.note("nothing was changed")
                 return
+            if remember:
+                note_availability(chosen, context)
             try:
                 done = carry_out(plan, context, wait=wait)
             except RefusedError:

@@ -1,0 +1,11 @@
+"""``swarmctl upgrade``: its commands, in the order of ``--help``."""
+
+from __future__ import annotations
+
+import typer
+
+from swarmctl.cli.upgrade import finish, plan
+
+app = typer.Typer(no_args_is_help=True, help="What playbooks/upgrade.yml asks about an upgrade.")
+app.command()(plan.plan)
+app.command()(finish.finish)

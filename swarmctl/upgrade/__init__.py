@@ -1,0 +1,1 @@
+"""Upgrading the Engine of every node: which nodes together, in which order, and their return."""
