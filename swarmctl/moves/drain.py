@@ -172,8 +172,8 @@ def activate(
         return changed
 
 
-def _set(context: Context, node: Node, *, availability: str = "", since: str = "") -> None:
-    """Change a node's availability, or write its label."""
+def _set(context: Context, node: Node, *, availability: str = "", since: str = "") -> bool:
+    """Change a node's availability, or write its label; whether anything was changed."""
 
     def change(spec: Json) -> Json:
         before = spec.get("Labels") or {}
@@ -184,7 +184,7 @@ def _set(context: Context, node: Node, *, availability: str = "", since: str = "
         same = labels == before and wanted["Availability"] == spec["Availability"]
         return spec if same else wanted
 
-    change_node(context.engine, node.id, change)
+    return change_node(context.engine, node.id, change)
 
 
 def refuse_if_objected(plan: DrainPlan, *, force: bool) -> None:
