@@ -1,6 +1,8 @@
-"""The plan of a drain, and what was done."""
+"""The plan of a drain, and what was done; the plan of an upgrade."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from rich.text import Text
 
@@ -8,6 +10,8 @@ from swarmctl.cli import console
 from swarmctl.cli.show.prediction import prediction_tables
 from swarmctl.moves.drain import Drained
 from swarmctl.moves.plan import DrainPlan
+from swarmctl.upgrade.plan import Step, UpgradePlan
+from swarmctl.upgrade.survey import Surveyed
 
 
 def show_plan(plan: DrainPlan) -> None:
@@ -32,3 +36,32 @@ def show_drained(done: Drained) -> None:
     console.emit(f"{names}: drained; {done.left} tasks left there")
     for service, count in done.missing.items():
         console.emit(f"{service}: {count} replicas do not serve")
+
+
+def show_upgrade(plan: UpgradePlan, survey: Mapping[str, Surveyed]) -> None:
+    """Print the steps, in order, with what moves where, on stdout."""
+    for number, step in enumerate(plan.steps, 1):
+        heading = Text(f"{number}. {_nodes(step, survey)}")
+        if step.drain.prediction.loss.moved:
+            console.out().print(prediction_tables(step.drain.prediction, heading))
+        else:
+            console.out().print(heading)
+    if plan.current:
+        console.emit(f"skipped, nothing to do: {', '.join(plan.current)}")
+    for text in plan.remarks:
+        console.emit(text)
+    for text in plan.objections:
+        console.emit(f"! {text}")
+
+
+def _nodes(step: Step, survey: Mapping[str, Surveyed]) -> str:
+    return ", ".join(
+        f"{node.name} ({'the leader, ' if node.leader else ''}{_change(survey[node.hostname])})"
+        for node in step.nodes
+    )
+
+
+def _change(node: Surveyed) -> str:
+    same = node.installed == node.target
+    engine = f"Engine {node.running}" if same else f"Engine {node.running} → {node.engine}"
+    return f"{engine}, {node.os_packages} other packages" if node.os_packages else engine

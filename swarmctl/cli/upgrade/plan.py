@@ -48,9 +48,9 @@ def plan(
 
         console.emit_json(as_json(found))
         return
-    from swarmctl.cli.show.upgrade import show_plan
+    from swarmctl.cli.show.node import show_upgrade
 
-    show_plan(found, surveyed)
+    show_upgrade(found, surveyed)
 
 
 def _text(source: str) -> str:
