@@ -32,6 +32,7 @@ from swarmctl.cli import (
     node,
     rebalance,
     registry,
+    rotation,
     snapshot,
     stack,
     status,
@@ -56,6 +57,8 @@ app.add_typer(registry.app, name="registry")
 app.add_typer(chaos.app, name="chaos")
 app.add_typer(node.app, name="node")
 app.add_typer(upgrade.app, name="upgrade")
+app.add_typer(rotation.rotate, name="rotate")
+app.add_typer(rotation.lock, name="autolock")
 app.add_typer(snapshot.app)
 app.add_typer(logs.app)
 app.add_typer(log_group.app, name="log-group")

@@ -58,6 +58,7 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         *,
         connect_timeout: float = CONNECT_TIMEOUT,
         request_timeout: float = REQUEST_TIMEOUT,
+        member: bool = True,
     ) -> None:
         """Connect to this manager and no other.
 
@@ -65,6 +66,7 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
             endpoint: the manager.
             connect_timeout: seconds for each step of logging in, and for the first request.
             request_timeout: seconds a request may wait for bytes.
+            member: whether it must be in a Swarm now; a locked manager is not yet.
 
         Raises:
             ManagerError: it cannot be used; the message has its address.
@@ -78,7 +80,7 @@ class SwarmClient(AbstractContextManager["SwarmClient"]):
         self._workers = ThreadPoolExecutor(max_workers=3, thread_name_prefix="snapshot")
         try:
             self.docker = self._read(lambda: self._open_docker(connect_timeout, request_timeout))
-            self._cluster_id = self._read(self._swarm_id)
+            self._cluster_id = self._read(self._swarm_id) if member else ""
         except SwarmctlError:
             self.close()
             raise

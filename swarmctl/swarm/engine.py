@@ -105,7 +105,21 @@ def change_service(engine: Engine, service_id: str, change: Change) -> bool:
     return _change(engine, f"/services/{service_id}", change)
 
 
-def _change(engine: Engine, path: str, change: Change) -> bool:
+def change_swarm(engine: Engine, change: Change, *rotate: str) -> bool:
+    """Change the Swarm's own spec, which the Engine replaces as a whole; see :func:`_change`.
+
+    Args:
+        engine: the Swarm.
+        change: from its spec to the changed one.
+        rotate: what gets a new value as well: ``rotateWorkerToken``, ``rotateManagerToken``,
+            ``rotateManagerUnlockKey``. It is sent even if the spec stays as it is.
+    """
+    return _change(engine, "/swarm", change, dict.fromkeys(rotate, "true"))
+
+
+def _change(
+    engine: Engine, path: str, change: Change, more: Mapping[str, str] | None = None
+) -> bool:
     """Send a changed spec with the version that was read; read it again if another was faster.
 
     Returns:
@@ -118,11 +132,11 @@ def _change(engine: Engine, path: str, change: Change) -> bool:
         there = engine.get(path)
         spec = there["Spec"]
         changed = change(spec)
-        if changed is spec:
+        if changed is spec and not more:
             return False
         try:
-            version = {"version": str(there["Version"]["Index"])}
-            engine.send("POST", f"{path}/update", changed, params=version)
+            params = {"version": str(there["Version"]["Index"]), **(more or {})}
+            engine.send("POST", f"{path}/update", changed, params=params)
         except EngineError as error:
             # Another client was faster, or an election hid that it is done.
             if "out of sequence" not in error.message or attempt == _CHANGES - 1:

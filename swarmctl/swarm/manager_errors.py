@@ -68,6 +68,11 @@ def not_ready(endpoint: Endpoint, explanation: str) -> ManagerError:
             f"{endpoint}: it is not a manager of a Swarm",
             "name a manager, or create the Swarm: ansible-playbook playbooks/swarm.yml",
         )
+    if "needs to be unlocked" in explanation:
+        return ManagerError(
+            f"{endpoint}: the manager has restarted and is locked",
+            "unlock it: swarmctl node unlock --all",
+        )
     if any(word in explanation for word in ("leader", "quorum", "raft")):
         return NotNowError(
             f"{endpoint}: the managers have no leader",

@@ -1,0 +1,50 @@
+"""``swarmctl node unlock``: give the unlock key to managers that have restarted."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from swarmctl.cli import completion, console
+from swarmctl.cli.options import ClusterOption, TimeoutOption
+from swarmctl.errors import UsageError
+
+
+def unlock(
+    nodes: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NODE]...",
+            help="Full or short names of managers.",
+            autocompletion=completion.nodes,
+            show_default=False,
+        ),
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All managers that run.")] = False,
+    timeout: TimeoutOption = 60,
+    cluster: ClusterOption = None,
+) -> None:
+    """Unlock managers that have restarted with autolock on, with the stored key.
+
+    A manager that is not locked stays as it is. If most managers are locked, unlock them together
+    (--all): each becomes ready only when a majority is. Exit codes: 0 none is locked; 1 one still
+    is.
+    """
+    if bool(nodes) == all_:
+        raise UsageError("name managers, or give --all")
+    from swarmctl.autolock.store import store_of
+    from swarmctl.autolock.unlock import unlock as carry_out
+    from swarmctl.cluster import resolve
+    from swarmctl.reading.names import unknown
+
+    target = resolve(cluster)
+    managers = {n: e for n, e in target.nodes().items() if e in target.endpoints}
+    chosen = {}
+    for name in nodes or managers:
+        found = next((n for n in managers if n == name or n.endswith(f"_{name}")), None)
+        if found is None:
+            raise unknown("manager", name, managers)
+        chosen[found] = managers[found]
+    for name, state in carry_out(chosen, store_of(target.cluster).read, timeout).items():
+        console.emit(f"{name}: {state if state == 'unlocked' else f'not locked ({state})'}")

@@ -1,0 +1,20 @@
+"""``swarmctl rotate`` and ``swarmctl autolock``."""
+
+from __future__ import annotations
+
+import typer
+
+from swarmctl.cli.rotation import autolock, swarm
+
+rotate = typer.Typer(
+    no_args_is_help=True, help="Give new values to tokens, certificates, keys and secrets."
+)
+rotate.command("tokens")(swarm.tokens)
+rotate.command("ca")(swarm.ca)
+rotate.command("unlock-key")(swarm.unlock_key)
+
+lock = typer.Typer(
+    no_args_is_help=True, help="Managers that are locked after a restart; their unlock key."
+)
+lock.command("on")(autolock.on)
+lock.command("off")(autolock.off)

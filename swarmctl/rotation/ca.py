@@ -1,0 +1,118 @@
+"""A new root certificate, and new certificates for all nodes.
+
+SwarmKit ends a rotation only when every node in its list has a certificate of the new root
+(ca/reconciler.go), so a node that is down keeps it from ending for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+
+from swarmctl.errors import RefusedError, SwarmctlError
+from swarmctl.rotation.spec import CA, kept
+from swarmctl.swarm.engine import Engine, Json, change_swarm
+from swarmctl.swarm.ssh import ManagerError
+from swarmctl.wait import wait_for
+
+
+def rotate(
+    engine: Engine, *, timeout: float, dry_run: bool, note: Callable[[str], None]
+) -> list[str]:
+    """Give the Swarm a new root certificate, and wait until every node has one of it.
+
+    A rotation that is under way is not begun again: only its end is waited for.
+
+    Args:
+        engine: the Swarm.
+        timeout: seconds for all nodes.
+        dry_run: change nothing.
+        note: for progress.
+
+    Returns:
+        What was, or would be, changed.
+
+    Raises:
+        RefusedError: a node is not ready, or an external CA signs; nothing was changed.
+        DeadlineExceededError: a node has no new certificate yet; the same command waits again.
+    """
+    cluster, nodes = engine.get("/swarm"), engine.get("/nodes")
+    _refuse_unless_it_ends(cluster, nodes)
+    under_way = bool(cluster.get("RootRotationInProgress"))
+    if dry_run:
+        begin = "under way: its end would be waited for" if under_way else "new"
+        return [f"root certificate: {begin}", f"certificates of {len(nodes)} nodes: new"]
+    if under_way:
+        note("a rotation of the root certificate is under way: waiting for its end")
+    else:
+        with kept(engine, *CA):
+            change_swarm(engine, _force)  # the Swarm's answer comes when the rotation has begun
+    wait_for(
+        "every node to have a certificate of the new root",
+        lambda: _ended(engine),
+        timeout=timeout,
+        interval=1.0,
+    )
+    root = _digest(engine.get("/swarm"))
+    if not under_way and root == _digest(cluster):
+        raise SwarmctlError(
+            "the rotation has ended, and the root certificate is the same as before"
+        )
+    return [
+        f"root certificate: new (SHA-256 {root[:16]}…)",
+        f"certificates of {len(nodes)} nodes: new",
+        "join tokens: new, because they hold the digest of the root certificate",
+    ]
+
+
+def _refuse_unless_it_ends(cluster: Json, nodes: Sequence[Json]) -> None:
+    """Refuse what would never end, or is not the Swarm's to do."""
+    if (cluster["Spec"].get("CAConfig") or {}).get("ExternalCAs"):
+        raise RefusedError(
+            "an external CA signs this Swarm's certificates: it is rotated there",
+            "docker swarm ca --rotate --ca-cert FILE --external-ca …",
+        )
+    down = [_name(node) for node in nodes if node["Status"]["State"] != "ready"]
+    if down:
+        raise RefusedError(
+            f"not ready: {', '.join(down)}. A rotation ends only when every node in the list has a "
+            "new certificate",
+            "start them again, or remove those that are gone: docker node rm NODE (a manager is "
+            "demoted first)",
+        )
+
+
+def _force(spec: Json) -> Json:
+    """As ``docker swarm ca --rotate`` (docker/cli cli/command/swarm/ca.go)."""
+    ca = dict(spec.get("CAConfig") or {})
+    ca.pop("SigningCACert", None)
+    ca.pop("SigningCAKey", None)
+    return {**spec, "CAConfig": {**ca, "ForceRotate": int(ca.get("ForceRotate", 0)) + 1}}
+
+
+def _ended(engine: Engine) -> tuple[bool | None, str]:
+    try:
+        cluster, nodes = engine.get("/swarm"), engine.get("/nodes")
+    except ManagerError as fault:  # the managers connect to each other anew
+        return None, fault.message
+    wanted = _tls(cluster)
+    left = [_name(n) for n in nodes if _tls(n.get("Description") or {}) != wanted]
+    if left:
+        return None, f"{len(left)} of {len(nodes)} nodes have an old one: {', '.join(left[:8])}"
+    if cluster.get("RootRotationInProgress"):
+        return None, "every node has one, the managers have not finished"
+    return True, ""
+
+
+def _tls(entry: Json) -> tuple[str, str]:
+    """Which root a node trusts, or a Swarm gives out, and who signs."""
+    info = entry.get("TLSInfo") or {}
+    return str(info.get("TrustRoot", "")).strip(), str(info.get("CertIssuerPublicKey", ""))
+
+
+def _digest(cluster: Json) -> str:
+    return hashlib.sha256(_tls(cluster)[0].encode()).hexdigest()
+
+
+def _name(node: Json) -> str:
+    return str((node.get("Description") or {}).get("Hostname") or node["ID"])
