@@ -41,6 +41,9 @@ class Store(Protocol):
     def read(self) -> tuple[str, ...]:
         """The keys, the newest first; none if nothing is stored."""
 
+    def exists(self) -> bool:
+        """Whether anything is stored; the keys are not decrypted."""
+
     def write(self, keys: Sequence[str]) -> None:
         """Replace all that is stored."""
 
@@ -97,20 +100,27 @@ class ParameterStore:
 
     def read(self) -> tuple[str, ...]:
         """See :class:`Store`."""
+        return tuple(self._value(decrypt=True).split())
+
+    def exists(self) -> bool:
+        """See :class:`Store`."""
+        return bool(self._value(decrypt=False))
+
+    def _value(self, *, decrypt: bool) -> str:
         try:
             with errors_in_words(API):
-                answer = self._api.get_parameter(Name=self._name, WithDecryption=True)
+                answer = self._api.get_parameter(Name=self._name, WithDecryption=decrypt)
         except CloudError as fault:
             if fault.code == "ParameterNotFound":
-                return ()
+                return ""
             raise
-        return tuple(str(answer["Parameter"]["Value"]).split())
+        return str(answer["Parameter"]["Value"])
 
     def write(self, keys: Sequence[str]) -> None:
         """See :class:`Store`."""
         # Tags can only be given to a new parameter, and only an old one can be overwritten.
         tags = [{"Key": CLUSTER_TAG, "Value": self._cluster}]
-        new: dict[str, Any] = {"Overwrite": True} if self.read() else {"Tags": tags}
+        new: dict[str, Any] = {"Overwrite": True} if self.exists() else {"Tags": tags}
         with errors_in_words(API):
             self._api.put_parameter(
                 Name=self._name,
@@ -161,6 +171,10 @@ class VaultFile:
                 f"cannot read the unlock key in {self._path}: {_first_line(fault)}",
                 f"it is encrypted with Ansible Vault: check the password in ${PASSWORD_FILE}",
             ) from fault
+
+    def exists(self) -> bool:
+        """See :class:`Store`."""
+        return self._path.exists()
 
     def write(self, keys: Sequence[str]) -> None:
         """See :class:`Store`."""

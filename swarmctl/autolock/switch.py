@@ -61,7 +61,7 @@ def turn_off(
     lines = ["managers: not autolocked"] if autolocked(engine) else []
     gone = f"unlock key: removed from {store.where}"
     if dry_run:
-        return [*lines, *([gone] if store.read() else [])]
+        return [*lines, *([gone] if store.exists() else [])]
     change_swarm(engine, _autolock(on=False))
     wait_for_managers(shell, managers, "", CONFIRM_S)
     return [*lines, *([gone] if store.remove() else [])]

@@ -21,7 +21,11 @@ _STARTING = ("pending", "error")
 
 
 def unlock(
-    nodes: Mapping[str, Endpoint], keys: Callable[[], Sequence[str]], timeout: float
+    nodes: Mapping[str, Endpoint],
+    keys: Callable[[], Sequence[str]],
+    timeout: float,
+    *,
+    dry_run: bool = False,
 ) -> dict[str, str]:
     """Unlock the managers among these nodes that are locked.
 
@@ -31,16 +35,23 @@ def unlock(
         nodes: how to reach them, by name.
         keys: to try one after the other; called for each node that is locked.
         timeout: seconds until each of them must be back in its Swarm.
+        dry_run: only look.
 
     Returns:
-        By name: ``unlocked``, or the state it was in: ``active`` or ``inactive``.
+        By name: ``unlocked``, or the state it was in: ``active``, ``inactive``; ``locked`` with
+        ``dry_run``.
 
     Raises:
         SwarmctlError: a node cannot be reached, no key opens it, or it is not back in time; the
             others are unlocked all the same.
     """
+
+    def one(name: str, where: Endpoint) -> str:
+        with SwarmClient(where, request_timeout=timeout, member=False) as client:
+            return _state(client) if dry_run else _unlock(client, name, keys, timeout)
+
     with ThreadPoolExecutor(max_workers=max(len(nodes), 1)) as pool:
-        attempts = {n: pool.submit(_unlock, n, where, keys, timeout) for n, where in nodes.items()}
+        attempts = {name: pool.submit(one, name, where) for name, where in nodes.items()}
     failed = [f for attempt in attempts.values() if (f := attempt.exception())]
     for fault in failed:
         if not isinstance(fault, SwarmctlError):
@@ -56,25 +67,28 @@ def unlock(
     return {name: attempt.result() for name, attempt in attempts.items()}
 
 
-def _unlock(name: str, where: Endpoint, keys: Callable[[], Sequence[str]], timeout: float) -> str:
+def _unlock(
+    client: SwarmClient, name: str, keys: Callable[[], Sequence[str]], timeout: float
+) -> str:
     """Unlock one; ``unlocked``, or the state it was in."""
-    with SwarmClient(where, request_timeout=timeout, member=False) as client:
-        tried = False
+    tried = False
 
-        def look() -> tuple[str | None, str]:
-            nonlocal tried
-            state = str(client.ask(client.docker.api.info)["Swarm"]["LocalNodeState"])
-            if state == _LOCKED:
-                if tried:  # the right key was refused before it could take effect
-                    return None, state
-                _send(client, name, keys())
-                tried = True
-                return None, "unlocked, not back in the Swarm yet"
-            if state in _STARTING:
-                return None, f"its Engine is {state}: a majority of the managers must run"
-            return ("unlocked" if tried else state), state
+    def look() -> tuple[str | None, str]:
+        nonlocal tried
+        state = _state(client)
+        if state == _LOCKED and not tried:
+            _send(client, name, keys())
+            tried = True
+            return None, "unlocked, not back in the Swarm yet"
+        if state == _LOCKED or state in _STARTING:
+            return None, f"its Engine is {state}; a majority of the managers must run"
+        return ("unlocked" if tried else state), state
 
-        return wait_for(f"{name} to be in its Swarm", look, timeout=timeout, interval=0.5)
+    return wait_for(f"{name} to be in its Swarm", look, timeout=timeout, interval=0.5)
+
+
+def _state(client: SwarmClient) -> str:
+    return str(client.ask(client.docker.api.info)["Swarm"]["LocalNodeState"])
 
 
 def _send(client: SwarmClient, name: str, keys: Sequence[str]) -> None:

@@ -23,6 +23,9 @@ def unlock(
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="All managers that run.")] = False,
     timeout: TimeoutOption = 60,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show which are locked; change nothing.")
+    ] = False,
     cluster: ClusterOption = None,
 ) -> None:
     """Unlock managers that have restarted with autolock on, with the stored key.
@@ -46,5 +49,7 @@ def unlock(
         if found is None:
             raise unknown("manager", name, managers)
         chosen[found] = managers[found]
-    for name, state in carry_out(chosen, store_of(target.cluster).read, timeout).items():
-        console.emit(f"{name}: {state if state == 'unlocked' else f'not locked ({state})'}")
+    keys = store_of(target.cluster).read
+    for name, state in carry_out(chosen, keys, timeout, dry_run=dry_run).items():
+        words = {"unlocked": "unlocked", "locked": "would be unlocked"}
+        console.emit(f"{name}: {words.get(state, f'not locked ({state})')}")

@@ -18,3 +18,4 @@ lock = typer.Typer(
 )
 lock.command("on")(autolock.on)
 lock.command("off")(autolock.off)
+lock.command("forget")(autolock.forget)

@@ -54,3 +54,18 @@ def off(dry_run: DryRunOption = False, cluster: ClusterOption = None) -> None:
         engine = SwarmEngine(swarm)
         lines = turn_off(engine, store, shell, managers_of(target), dry_run=dry_run)
     show(lines, dry_run=dry_run)
+
+
+def forget(
+    cluster: Annotated[
+        str, typer.Option("--cluster", metavar="NAME", help="Of a cluster that is removed.")
+    ],
+    dry_run: DryRunOption = False,
+) -> None:
+    """Remove the stored key of a cluster that does not exist any more; teardown.yml does it."""
+    from swarmctl.autolock.store import store_of
+    from swarmctl.reading.names import cluster_name
+
+    store = store_of(cluster_name(cluster))
+    there = store.exists() if dry_run else store.remove()
+    show([f"unlock key: removed from {store.where}"] if there else [], dry_run=dry_run)
