@@ -179,6 +179,36 @@ class Cloud:
             if i["State"]["Name"] not in ("pending", "running")
         }
 
+    def replace_key_pair(self, cluster: str, public_key: str) -> list[str]:
+        """Give the cluster's key pairs this key, under the same names; those that had another one.
+
+        EC2 can neither change nor rename a key pair: it is deleted and imported. Instances are not
+        touched; launch templates name it, so instances that are made later get the new key.
+        """
+        with self._in_words():
+            answer = self._ec2.describe_key_pairs(
+                Filters=[{"Name": f"tag:{CLUSTER_TAG}", "Values": [cluster]}],
+                IncludePublicKey=True,
+            )
+            found = {p["KeyName"]: p.get("PublicKey", "").split() for p in answer["KeyPairs"]}
+            blob = public_key.split()[1]
+            # None at all: an earlier call was stopped between the two steps.
+            old = [name for name, words in found.items() if blob not in words]
+            old = old if found else [f"{cluster}_key"]
+            for name in old:
+                self._ec2.delete_key_pair(KeyName=name)
+                self._ec2.import_key_pair(
+                    KeyName=name,
+                    PublicKeyMaterial=public_key.encode(),
+                    TagSpecifications=[
+                        {
+                            "ResourceType": "key-pair",
+                            "Tags": [{"Key": CLUSTER_TAG, "Value": cluster}],
+                        }
+                    ],
+                )
+        return old
+
     def _in_words(self) -> AbstractContextManager[None]:
         return errors_in_words(f"EC2 in {self.region}", with_code=False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.rotation import autolock, swarm
+from swarmctl.cli.rotation import autolock, keys, swarm
 
 rotate = typer.Typer(
     no_args_is_help=True, help="Give new values to tokens, certificates, keys and secrets."
@@ -12,6 +12,7 @@ rotate = typer.Typer(
 rotate.command("tokens")(swarm.tokens)
 rotate.command("ca")(swarm.ca)
 rotate.command("unlock-key")(swarm.unlock_key)
+rotate.command("ssh-key")(keys.ssh_key)
 
 lock = typer.Typer(
     no_args_is_help=True, help="Managers that are locked after a restart; their unlock key."
