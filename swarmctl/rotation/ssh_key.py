@@ -1,7 +1,7 @@
 """A new SSH key for the cluster's nodes.
 
-Both keys are accepted until the new one has been tried on every node and recorded. The files show how
-far a rotation is that was stopped::
+Both keys are accepted until the new one has been tried on every node and recorded. The files show
+how far a rotation is that was stopped::
 
     id_ed25519.new      a key that the nodes are being given
     id_ed25519          the key that is in use
