@@ -27,7 +27,7 @@ def test_a_key_that_nobody_stored_is_stored() -> None:
     swarm, store = FakeSwarm(), FakeStore()
     turn_on(swarm, FakeStore(), dry_run=False)
     assert turn_on(swarm, store, dry_run=True) == ["unlock key: kept in the store"]
-    assert store.keys == ()
+    assert not store.keys
     assert turn_on(swarm, store, dry_run=False) == ["unlock key: kept in the store"]
     assert store.keys == ("key1",)
 
