@@ -187,6 +187,8 @@ class Controller:
                 self._firewalls.pop(instance.id, None)
                 why = "Server.InternalError: its machine was removed, but not through this API"
                 self._move(instance, "terminated", why)
+            case "ended" if machine.rebooting(self._client, self._lab, instance.id):
+                self._boot(instance)  # it runs all the time, for EC2
             case "ended":
                 self._move(instance, "stopped", "Instance initiated")
             case "reboot":

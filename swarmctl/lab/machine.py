@@ -6,6 +6,7 @@ Uses only the Engine API; needs no root on the host.
 from __future__ import annotations
 
 import io
+import signal
 import socket
 import tarfile
 import threading
@@ -233,6 +234,19 @@ def remove(client: docker.DockerClient, lab: str, instance: str) -> None:
         client.api.remove_container(container_name(lab, instance), force=True, v=True)
     except NotFound:
         return
+
+
+def rebooting(client: docker.DockerClient, lab: str, instance: str) -> bool:
+    """Whether a machine that has ended by itself was told to reboot, not to halt.
+
+    The kernel ends the first process of a container that calls reboot(2) with SIGHUP for a reboot,
+    and with SIGINT for a halt (reboot_pid_ns in kernel/pid_namespace.c).
+    """
+    try:
+        found = client.api.inspect_container(container_name(lab, instance))
+    except NotFound:
+        return False
+    return int(found["State"]["ExitCode"]) == 128 + signal.SIGHUP
 
 
 def set_firewall(client: docker.DockerClient, lab: str, instance: str, rules: str) -> None:

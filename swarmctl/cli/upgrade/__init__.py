@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.upgrade import finish, plan
+from swarmctl.cli.upgrade import finish, plan, rehearsal
 
 app = typer.Typer(no_args_is_help=True, help="What playbooks/upgrade.yml asks about an upgrade.")
 app.command()(plan.plan)
 app.command()(finish.finish)
+app.command()(rehearsal.rehearsal)

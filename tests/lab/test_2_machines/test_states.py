@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from swarmctl.lab.api import GOLDEN_AMI
 from swarmctl.lab.machine import container_name
+from swarmctl.wait import wait_for
 from tests.lab.support import NAME, Lab
 from tests.lab.test_2_machines.conftest import reaches
 
@@ -23,6 +24,24 @@ def test_a_paused_machine_can_be_stopped_and_started(
     lab.ec2.stop_instances(InstanceIds=[instance])
     reaches(lab, instance, "stopped")
     lab.ec2.start_instances(InstanceIds=[instance])
+    reaches(lab, instance, "running")
+
+
+def test_a_machine_that_reboots_itself_runs_all_the_time(
+    lab: Lab, instance: str, engine: docker.DockerClient
+) -> None:
+    """Broken: a reboot after an upgrade of the kernel ends as a stopped instance."""
+    machine = engine.containers.get(container_name(NAME, instance))
+    before = machine.attrs["State"]["StartedAt"]
+    machine.exec_run(["systemctl", "reboot"], detach=True)
+
+    def again() -> tuple[bool | None, str]:
+        machine.reload()
+        state = machine.attrs["State"]
+        up = state["Running"] and state["StartedAt"] != before
+        return (True if up else None), str(state)
+
+    wait_for("the machine to boot again", again, timeout=60)
     reaches(lab, instance, "running")
 
 
