@@ -40,9 +40,9 @@ def rehearsal(
             swarm = read_swarm(SwarmEngine(failover))
     folder.mkdir(parents=True, exist_ok=True)
     # JSON is YAML, and needs no care for quotes.
-    for file, content in (
-        ("settings.json", settings(swarm, name)),
-        ("docker-compose.yml", compose(swarm)),
-    ):
+    files = {"settings.json": settings(swarm, name)}
+    if swarm.services:
+        files["docker-compose.yml"] = compose(swarm)
+    for file, content in files.items():
         write_whole(folder / file, json.dumps(content, indent=1) + "\n", PRIVATE)
     console.note(f"{folder}: {len(swarm.nodes)} nodes, {len(swarm.services)} services")
