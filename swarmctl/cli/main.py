@@ -22,6 +22,7 @@ from typer.main import get_command
 
 from swarmctl.cli import (
     audit,
+    backup,
     chaos,
     console,
     discovery,
@@ -59,6 +60,7 @@ app.add_typer(node.app, name="node")
 app.add_typer(upgrade.app, name="upgrade")
 app.add_typer(rotation.rotate, name="rotate")
 app.add_typer(rotation.lock, name="autolock")
+app.add_typer(backup.app, name="backup")
 app.add_typer(snapshot.app)
 app.add_typer(logs.app)
 app.add_typer(log_group.app, name="log-group")

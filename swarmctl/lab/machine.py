@@ -87,21 +87,7 @@ def create(client: docker.DockerClient, spec: MachineSpec) -> None:
     """Create a machine, ready for its first start; replace what an earlier attempt has left."""
     name = container_name(spec.lab, spec.instance)
     remove(client, spec.lab, spec.instance)
-    host = client.api.create_host_config(
-        cap_add=["ALL"],
-        # Not every host can grant it, and a node does not need it.
-        cap_drop=["SYS_RESOURCE"],
-        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
-        device_cgroup_rules=["a *:* rwm"],
-        tmpfs={"/run": "", "/tmp": "exec"},  # noqa: S108 - paths inside the machine
-        extra_hosts={MIRROR_NAME: spec.mirror_ip},
-        binds=_kernel_modules(),
-        # For the registry's address, which is on loopback and leads elsewhere.
-        sysctls={"net.ipv4.conf.all.route_localnet": "1"},
-    )
-    # Not known to the SDK's create_host_config.
-    host["CgroupnsMode"] = "private"
-    host["MaskedPaths"] = host["ReadonlyPaths"] = []  # systempaths=unconfined, for the CLI
+    host = machine_host(client, extra_hosts={MIRROR_NAME: spec.mirror_ip})
     endpoint = client.api.create_endpoint_config(ipv4_address=spec.ip)
     container = client.api.create_container(
         spec.image,
@@ -124,6 +110,31 @@ def create(client: docker.DockerClient, spec: MachineSpec) -> None:
     if spec.user_data:
         files.append(("var/lib/lab/user-data", spec.user_data, 0o700, 0))
     client.api.put_archive(container["Id"], "/", tar(files))
+
+
+def machine_host(client: docker.DockerClient, **more: Any) -> Any:
+    """What a container needs to be a machine with systemd and an Engine.
+
+    Args:
+        client: this computer's Engine.
+        more: further arguments of the SDK's ``create_host_config``.
+    """
+    host = client.api.create_host_config(
+        cap_add=["ALL"],
+        # Not every host can grant it, and a node does not need it.
+        cap_drop=["SYS_RESOURCE"],
+        security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+        device_cgroup_rules=["a *:* rwm"],
+        tmpfs={"/run": "", "/tmp": "exec"},  # noqa: S108 - paths inside the machine
+        binds=_kernel_modules(),
+        # For the registry's address, which is on loopback and leads elsewhere.
+        sysctls={"net.ipv4.conf.all.route_localnet": "1"},
+        **more,
+    )
+    # Not known to the SDK's create_host_config.
+    host["CgroupnsMode"] = "private"
+    host["MaskedPaths"] = host["ReadonlyPaths"] = []  # systempaths=unconfined, for the CLI
+    return host
 
 
 def start(client: docker.DockerClient, lab: str, instance: str) -> None:

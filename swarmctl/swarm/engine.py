@@ -117,6 +117,11 @@ def change_swarm(engine: Engine, change: Change, *rotate: str) -> bool:
     return _change(engine, "/swarm", change, dict.fromkeys(rotate, "true"))
 
 
+def change_config(engine: Engine, config_id: str, change: Change) -> bool:
+    """Change a config's labels: Swarm refuses other changes of its spec; see :func:`_change`."""
+    return _change(engine, f"/configs/{config_id}", change)
+
+
 def _change(
     engine: Engine, path: str, change: Change, more: Mapping[str, str] | None = None
 ) -> bool:

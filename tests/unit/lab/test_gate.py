@@ -51,6 +51,22 @@ def test_other_services_are_signed_for_too(endpoint: str) -> None:
     assert sts.get_caller_identity()["Account"] == "123456789012"
 
 
+def test_a_file_of_any_content_can_be_put_into_a_bucket(endpoint: str) -> None:
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name="eu-central-1",
+        aws_access_key_id=KEY_ID,
+        aws_secret_access_key=SECRET,
+    )
+    s3.create_bucket(
+        Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    content = b"\x00&a=1&a=2&Action=x&\xff"
+    s3.put_object(Bucket="kept", Key="a/b.age", Body=content)
+    assert s3.get_object(Bucket="kept", Key="a/b.age")["Body"].read() == content
+
+
 @pytest.mark.parametrize(
     ("key_id", "secret", "code"),
     [("lab", "lab", "AuthFailure"), (KEY_ID, "lab", "SignatureDoesNotMatch")],

@@ -1,0 +1,104 @@
+"""``swarmctl backup restore``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.backup.check import recorded_swarm
+from swarmctl.cli.backup.options import (
+    IdentityOption,
+    NameArgument,
+    StoreOption,
+    UnlockKeyOption,
+    reached,
+    unlock_key,
+)
+from swarmctl.cli.options import ClusterOption, YesOption
+from swarmctl.errors import Exit, RefusedError
+
+if TYPE_CHECKING:
+    from swarmctl.backup.manifest import Manifest
+    from swarmctl.cluster import Target
+
+
+def restore(
+    name: NameArgument,
+    identity: IdentityOption,
+    where: StoreOption = "",
+    unlock_key_file: UnlockKeyOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what speaks against it.")
+    ] = False,
+    finish: Annotated[
+        bool,
+        typer.Option("--finish", help="When the nodes have joined again: remove old entries."),
+    ] = False,
+    yes: YesOption = False,
+    cluster: ClusterOption = None,
+) -> int:
+    """Restore the Swarm on an empty manager that has the address of the backup's.
+
+    Everything is checked first; a refusal (exit code 3) means that nothing was touched. A restore
+    that was interrupted goes on when it is called again. playbooks/restore.yml calls it.
+    """
+    from swarmctl.backup import age
+    from swarmctl.backup.archive import check_archive, fetched
+    from swarmctl.backup.refusals import other_cluster, refusals, target_of
+    from swarmctl.backup.restore import restore as put
+    from swarmctl.backup.restore import survey, tidy
+    from swarmctl.backup.store.store import open_store
+    from swarmctl.cluster import resolve
+    from swarmctl.swarm.engine import SwarmEngine
+
+    keys, store, key = age.identities(identity), open_store(where), unlock_key(unlock_key_file)
+    target = resolve(cluster)
+    manifest = store.find(target.cluster, name)
+    if finish:
+        return _finish(target, manifest)
+    if reason := other_cluster(manifest, target.cluster, recorded_swarm(target.cluster)):
+        raise RefusedError(reason)
+    if manifest.autolock and not key:
+        raise RefusedError(
+            "the Swarm was autolocked: its state is useless without its unlock key",
+            "give the key of that time: --unlock-key-file FILE (-e restore_unlock_key_file=FILE)",
+        )
+    with fetched(store, manifest.archive) as path, reached(target) as nodes:
+        check_archive(path, manifest, keys)
+        machines = survey(nodes, target.instances)
+        if reasons := refusals(manifest, machines):
+            raise RefusedError("nothing was touched: " + "; ".join(reasons))
+        machine = target_of(manifest, machines)
+        assert machine is not None  # else it is refused
+        if dry_run:
+            console.emit(f"{manifest.name} can be restored on {machine.name} ({machine.address})")
+            return int(Exit.OK)
+        if not yes and not typer.confirm(f"Restore {manifest.name} on {machine.name}?", err=True):
+            console.note("nothing was changed")
+            return int(Exit.OK)
+        put(nodes, machine, manifest, path, keys, key, console.note)
+        with _only(target, machine.name).failover() as swarm:
+            tidy(SwarmEngine(swarm), manifest, console.note)
+    console.emit(f"{manifest.name}: {machine.name} leads the Swarm {manifest.swarm_id} again")
+    return int(Exit.OK)
+
+
+def _only(target: Target, name: str) -> Target:
+    """The restored manager and no other."""
+    from swarmctl.cluster import Target
+
+    return Target((target.nodes()[name],), target.cluster, target.instances, target.cloud)
+
+
+def _finish(target: Target, manifest: Manifest) -> int:
+    from swarmctl.backup.restore import finish
+    from swarmctl.swarm.engine import SwarmEngine
+
+    with target.failover() as swarm, reached(target) as nodes:
+        missing = finish(SwarmEngine(swarm), nodes, manifest, console.note)
+    for name in missing:
+        console.emit(f"{name} has not come back; its entry stays: docker node rm --force {name}")
+    console.emit(f"{manifest.name}: restored")
+    return int(Exit.OK)

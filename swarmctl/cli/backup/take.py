@@ -1,0 +1,81 @@
+"""``swarmctl backup take``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from swarmctl.cli import console
+from swarmctl.cli.backup.options import NodeOption, OnlyOption, StoreOption, reached
+from swarmctl.cli.options import ClusterOption
+from swarmctl.errors import RefusedError
+
+
+def take(
+    to: StoreOption = "",
+    recipient: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipient", metavar="KEY", help="A public key: age1… or ssh-ed25519 …; repeatable."
+        ),
+    ] = None,
+    node: NodeOption = "",
+    stop_the_only_manager: OnlyOption = False,
+    keep: Annotated[
+        int,
+        typer.Option(
+            "--keep",
+            min=0,
+            metavar="N",
+            help="Remove all but the newest N backups of this cluster, and the newest proven one. "
+            "0: keep all.",
+        ),
+    ] = 0,
+    cluster: ClusterOption = None,
+) -> None:
+    """Copy the state of a manager whose Engine is stopped for some seconds, encrypted.
+
+    A manager that runs tasks is refused: drain it first (playbooks/backup.yml does).
+    """
+    from swarmctl.backup import age, last
+    from swarmctl.backup.choose import choose_manager
+    from swarmctl.backup.store.retention import to_remove
+    from swarmctl.backup.store.store import open_store
+    from swarmctl.backup.take import look
+    from swarmctl.backup.take import take as copy
+    from swarmctl.cluster import resolve
+    from swarmctl.swarm import lock
+    from swarmctl.swarm.engine import SwarmEngine
+    from swarmctl.swarm.patience import Patient
+
+    recipients = recipient or []
+    keys, store = age.recipients(recipients), open_store(to)
+    store.files.names()  # fails now, not when the Engine has been stopped
+    target = resolve(cluster)
+    with target.failover() as swarm, target.failover() as second, reached(target) as nodes:
+        engine = Patient(SwarmEngine(swarm), 60.0, console.note)
+        owner = lock.this_process("backup")
+        renewer = SwarmEngine(second)
+        with lock.held(engine, lock.CHAOS, lock.LIVE_S, owner, console.note, renewer=renewer):
+            choice = choose_manager(engine.snapshot(), node, only=stop_the_only_manager)
+            if choice.drain and not stop_the_only_manager:
+                raise RefusedError(
+                    f"{choice.tasks} tasks run on {choice.node.hostname}, and would stop",
+                    f"swarmctl node drain {choice.node.hostname}; playbooks/backup.yml does it",
+                )
+            look(nodes, choice)
+            manifest = copy(
+                engine, nodes, choice, target.cluster, keys, recipients, store, console.note
+            )
+        store.keep(manifest)
+        last.record(engine, manifest, store.where)
+    for name in to_remove(
+        names := store.backups(target.cluster), keep, [n for n in names if store.proof(n)]
+    ):
+        store.remove(name)
+        console.note(f"removed {name}: {keep} newer ones are kept")
+    console.emit(
+        f"{manifest.name}: {manifest.archive.size / 1e6:.1f} MB, {len(manifest.objects)} objects, "
+        f"Engine of {manifest.node.name} down for {manifest.engine_down_s:.1f} s"
+    )

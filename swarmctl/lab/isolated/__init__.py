@@ -1,0 +1,1 @@
+"""A machine of no lab: it is on no network."""
