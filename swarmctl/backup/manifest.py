@@ -62,19 +62,21 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class VolumeCopy:
+class DataCopy:
     """The data of a service.
 
     Attributes:
         name: as in the settings.
         service: whose it is.
         volume: the volume that was copied; ``""``: the output of a command was.
+        node: where it was.
         file: where it is.
     """
 
     name: str
     service: str
     volume: str
+    node: str
     file: File
 
 
@@ -96,7 +98,7 @@ class Manifest:
         availability: of each node, by id: the one that was stopped may be recorded as drained.
         recipients: the public keys for which it was encrypted.
         engine_down_s: seconds for which the Engine of the node did not answer.
-        volumes: data of services.
+        data: data of services.
         version: of this form.
     """
 
@@ -113,13 +115,13 @@ class Manifest:
     recipients: tuple[str, ...]
     engine_down_s: float
     changed: tuple[str, ...] = ()
-    volumes: tuple[VolumeCopy, ...] = ()
+    data: tuple[DataCopy, ...] = ()
     version: int = VERSION
 
     @property
     def files(self) -> tuple[File, ...]:
         """All encrypted files."""
-        return (self.archive, *(copy.file for copy in self.volumes))
+        return (self.archive, *(copy.file for copy in self.data))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +125,10 @@ def take(
     keys: Sequence[Key],
     recipients: Sequence[str],
     store: Store,
+    moment: datetime,
     note: Callable[[str], None],
 ) -> Manifest:
-    """Copy the state of a manager into a store. The manifest is not kept yet: volumes may follow.
+    """Copy the state of a manager into a store; its manifest is not kept yet.
 
     Args:
         engine: the Swarm, through whichever manager answers.
@@ -137,6 +138,7 @@ def take(
         keys: for which to encrypt.
         recipients: the same keys, as text.
         store: where to.
+        moment: the name's.
         note: called with a line for each step.
 
     Raises:
@@ -149,7 +151,6 @@ def take(
     autolock = bool((swarm["Spec"].get("EncryptionConfig") or {}).get("AutoLockManagers"))
     key = str(engine.get("/swarm/unlockkey")["UnlockKey"]) if autolock else ""
     before, availability = objects_of(engine), availability_of(engine)
-    moment = datetime.now(UTC)
     name = name_of(cluster, moment)
     try:
         note(f"{node.hostname}: the Engine is stopped while the state is copied")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.backup import check, key, list_, plan, prove, restore, take
+from swarmctl.cli.backup import check, key, list_, load, plan, prove, restore, take
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,3 +18,4 @@ app.command()(plan.plan)
 app.command()(take.take)
 app.command()(prove.prove)
 app.command()(restore.restore)
+app.command()(load.load)

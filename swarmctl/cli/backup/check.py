@@ -30,7 +30,7 @@ def check(
         raise RefusedError(reason)
     with fetched(store, manifest.archive) as path:
         check_archive(path, manifest, keys)
-    for copy in manifest.volumes:
+    for copy in manifest.data:
         with fetched(store, copy.file) as path, age.decrypted(path, keys, copy.file.name):
             pass
     console.emit(f"{manifest.name}: whole, and the key fits")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -32,6 +35,12 @@ def take(
             "0: keep all.",
         ),
     ] = 0,
+    data: Annotated[
+        bool,
+        typer.Option(
+            "--data", help="Copy data of services first: read backup_volumes as JSON from stdin."
+        ),
+    ] = False,
     cluster: ClusterOption = None,
 ) -> None:
     """Copy the state of a manager whose Engine is stopped for some seconds, encrypted.
@@ -40,7 +49,8 @@ def take(
     """
     from swarmctl.backup import age, last
     from swarmctl.backup.choose import choose_manager
-    from swarmctl.backup.store.retention import to_remove
+    from swarmctl.backup.data import copy_all, sources
+    from swarmctl.backup.store.retention import name_of, to_remove
     from swarmctl.backup.store.store import open_store
     from swarmctl.backup.take import look
     from swarmctl.backup.take import take as copy
@@ -51,6 +61,7 @@ def take(
 
     recipients = recipient or []
     keys, store = age.recipients(recipients), open_store(to)
+    wanted = sources(sys.stdin.read()) if data else ()
     store.files.names()  # fails now, not when the Engine has been stopped
     target = resolve(cluster)
     with target.failover() as swarm, target.failover() as second, reached(target) as nodes:
@@ -65,17 +76,32 @@ def take(
                     f"swarmctl node drain {choice.node.hostname}; playbooks/backup.yml does it",
                 )
             look(nodes, choice)
-            manifest = copy(
-                engine, nodes, choice, target.cluster, keys, recipients, store, console.note
-            )
-        store.keep(manifest)
+            moment = datetime.now(UTC)
+            name = name_of(target.cluster, moment)
+            try:
+                copies = copy_all(engine.snapshot(), nodes, wanted, name, keys, store, console.note)
+                manifest = copy(
+                    engine,
+                    nodes,
+                    choice,
+                    target.cluster,
+                    keys,
+                    recipients,
+                    store,
+                    moment,
+                    console.note,
+                )
+                store.keep(replace(manifest, data=copies))
+            except BaseException:  # also Ctrl-C: files without a manifest are no backup
+                store.remove(name)
+                raise
         last.record(engine, manifest, store.where)
-    for name in to_remove(
-        names := store.backups(target.cluster), keep, [n for n in names if store.proof(n)]
-    ):
-        store.remove(name)
-        console.note(f"removed {name}: {keep} newer ones are kept")
+    names = store.backups(target.cluster)
+    for old in to_remove(names, keep, [n for n in names if (p := store.proof(n)) and p.proven]):
+        store.remove(old)
+        console.note(f"removed {old}: {keep} newer ones are kept")
     console.emit(
         f"{manifest.name}: {manifest.archive.size / 1e6:.1f} MB, {len(manifest.objects)} objects, "
+        f"{len(copies)} of data, "
         f"Engine of {manifest.node.name} down for {manifest.engine_down_s:.1f} s"
     )
