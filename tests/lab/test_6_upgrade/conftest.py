@@ -11,7 +11,7 @@ from swarmctl.wait import wait_for
 from tests.lab.helpers.agent import running_agent
 from tests.lab.helpers.balanced import Balancer, load_balancer
 from tests.lab.helpers.own_lab import lab_of_its_own
-from tests.lab.support import NAME, Lab, healthy
+from tests.lab.support import BIN, NAME, Lab, Playbook, healthy
 
 STACK = "shop"
 # An Engine of this age wants a version in the compose file.
@@ -40,12 +40,25 @@ services:
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """Three managers and three workers with the older Engine; no stack."""
+def sizes() -> tuple[int, int]:
+    """Managers and workers."""
+    return 3, 3
+
+
+@pytest.fixture(scope="module")
+def lab(sizes: tuple[int, int]) -> Iterator[Lab]:
+    """A Swarm with the older Engine; no stack. Managers run tasks: their moves are seen, too."""
+    options = [f"managers={sizes[0]}", f"workers={sizes[1]}", f"ami_id={OLDER_ENGINE_AMI}"]
+    options += ['{"stacks": [], "swarm_managers_run_tasks": true}']
     with lab_of_its_own(f"{NAME}-upgrade") as running:
-        sizes = ("-e", "managers=3", "-e", "workers=3", "-e", '{"stacks": []}')
-        running.playbook("site", *sizes, "-e", f"ami_id={OLDER_ENGINE_AMI}").ok()
+        running.playbook("site", *(word for o in options for word in ("-e", o))).ok()
         yield running
+
+
+def upgrade(lab: Lab, *words: str) -> Playbook:
+    """Run the playbook, which takes its time."""
+    done = lab.run(str(BIN / "ansible-playbook"), "playbooks/upgrade.yml", *words, timeout=1500)
+    return Playbook(done.returncode, done.stdout + done.stderr)
 
 
 @pytest.fixture(scope="module")
