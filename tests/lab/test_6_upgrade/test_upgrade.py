@@ -102,8 +102,7 @@ def test_three_kills_and_a_drained_node_and_no_request_is_lost(
         ):
             killed_at(lab, step)
         last = upgrade(lab).ok()
-    record_property("sent", requests.sent)
-    print(f"{requests.sent} requests, lost: {requests.lost}")
+    record_property("requests", f"{requests.sent}, lost: {len(requests.lost)}")
 
     assert requests.lost == []
     assert requests.sent > 60 * RATE
