@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swarmctl.cluster import Target, named
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
@@ -36,6 +36,7 @@ from swarmctl.stack.deploy.plan import CHECK, CREATE, REMOVE, UPDATE, DeployPlan
 from swarmctl.stack.deploy.proof import Health, answering, wait_for_answers
 from swarmctl.stack.deploy.specs import normal
 from swarmctl.stack.render.source import StackChoice, StackSource
+from swarmctl.stack.render.spare_managers import spare_managers
 from swarmctl.stack.settings import settle
 from swarmctl.swarm import lock
 from swarmctl.swarm.connect import Failover
@@ -244,11 +245,7 @@ def make_plan(
     options: DeployOptions,
     note: Callable[[str], None],
 ) -> DeployPlan:
-    """Let a manager's docker CLI translate the compose file, and compare the result.
-
-    Raises:
-        UsageError: docker refuses the compose file, or a config has other content.
-    """
+    """Let a manager's docker CLI translate the compose file, and compare the result."""
     wanted = again(
         lambda: swarm.ask(lambda manager: _translate(manager.endpoint, source, options)),
         options.wait,
@@ -256,6 +253,8 @@ def make_plan(
     )
     for line in wanted.notes:
         note(f"docker: {line}")
+    nodes = again(lambda: engine.get("/nodes") or (), options.wait)
+    wanted = replace(wanted, services=spare_managers(wanted.services, nodes))
     mode, credentials = options.resolve, options.credentials()
     exact = images.resolve_images(wanted, current, engine, mode, credentials, note)
     return plan_changes(exact, current, prune=options.prune)

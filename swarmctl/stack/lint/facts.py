@@ -5,6 +5,7 @@ from __future__ import annotations
 from swarmctl.stack.compose.view import Definition, Mount, Service, Stack
 from swarmctl.stack.lint.rule import Context
 from swarmctl.stack.lint.snapshot import Snapshot
+from swarmctl.stack.render.spare_managers import kept_off_managers
 from swarmctl.swarm.constraints import Constraint, parse, parse_all
 from swarmctl.swarm.model import Service as RunningService
 from swarmctl.swarm.node import Node
@@ -33,7 +34,14 @@ def constraints(service: Service) -> tuple[Constraint, ...]:
 def eligible(service: Service, snapshot: Snapshot) -> tuple[Node, ...]:
     """The nodes that may get tasks and satisfy all of the service's constraints."""
     required = constraints(service)
-    return tuple(node for node in snapshot.nodes if all(c.holds(node) for c in required))
+    found = tuple(node for node in snapshot.nodes if all(c.holds(node) for c in required))
+    return tuple(n for n in found if not n.manager) if kept_off(service, snapshot) else found
+
+
+def kept_off(service: Service, snapshot: Snapshot) -> bool:
+    """Whether a deploy keeps a service off the managers."""
+    texts = (text for text, _ in service.constraints)
+    return not service.is_global and kept_off_managers(texts, snapshot.swarm.nodes)
 
 
 def _ties(constraint: Constraint, replicas: int) -> bool:

@@ -105,6 +105,8 @@ def on_managers(stack: Stack, swarm: Context) -> Iterator[Hit]:
     for service in stack.services:
         if service.is_global or facts.names_role(service) or facts.pin(service, swarm):
             continue
+        if swarm.snapshot and facts.kept_off(service, swarm.snapshot):
+            continue
         words = f"tasks of {service.name!r} may run on managers; add node.role == worker"
         required = facts.constraints(service)
         if active and not any(all(c.holds(node) for c in required) for node in active):
