@@ -63,11 +63,11 @@ def drain(plan: DrainPlan, context: Context, *, wait: bool = True) -> Drained:
             (at the end) the nodes are drained.
         SwarmctlError: a publisher could not withdraw the endpoints; nothing was stopped.
     """
-    with _locked(context, "drain"):
+    with locked(context, "drain"):
         return _drain(plan, context, wait)
 
 
-def _locked(context: Context, doing: str) -> AbstractContextManager[None]:
+def locked(context: Context, doing: str) -> AbstractContextManager[None]:
     """No experiment and no other move meanwhile; a killed process does not hold it long."""
     owner = lock.this_process(doing)
     engine, note, renewer = context.engine, context.note, context.renewer
@@ -162,7 +162,7 @@ def activate(
     Returns:
         The names of the nodes that were changed.
     """
-    with _locked(context, "activate"):
+    with locked(context, "activate"):
         change = partial(forgotten, given_back=as_before)
         changed = tuple(n.name for n in nodes if change_node(context.engine, n.id, change))
         if not any(is_draining(n) for n in context.engine.snapshot().nodes):

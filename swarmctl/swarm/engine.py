@@ -86,10 +86,10 @@ class Engine(Protocol):
         """At most ``limit`` bytes of an answer that is not JSON (logs)."""
 
 
-def delete(engine: Engine, path: str) -> None:
+def delete(engine: Engine, path: str, **params: str) -> None:
     """Remove an object. It is no error if it does not exist."""
     try:
-        engine.send("DELETE", path, repeat=True)
+        engine.send("DELETE", path, params=params, repeat=True)
     except EngineError as fault:
         if fault.status != 404:
             raise

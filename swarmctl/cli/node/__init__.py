@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from swarmctl.cli.node import activate, drain, trust, unlock
+from swarmctl.cli.node import activate, drain, reap, remove, trust, unlock
 
 app = typer.Typer(no_args_is_help=True, help="The machines of a cluster.")
 app.command()(drain.drain)
 app.command()(activate.activate)
+app.command()(remove.remove)
+app.command()(reap.reap)
 app.command()(trust.trust)
 app.command()(unlock.unlock)

@@ -17,7 +17,16 @@ from tests.unit.ansible.filters import load_filters
 
 ROOT = Path(__file__).resolve().parents[3]
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if (path / "tasks").is_dir())
-PLAYBOOKS = ("site", "provision", "swarm", "deploy", "teardown")
+PLAYBOOKS = (
+    "site",
+    "provision",
+    "swarm",
+    "deploy",
+    "teardown",
+    "shrink",
+    "replace_node",
+    "reap_nodes",
+)
 
 
 def load(path: Path) -> Any:

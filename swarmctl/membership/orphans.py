@@ -1,0 +1,72 @@
+"""Entries of machines that do not exist any more: pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from swarmctl.cloud.instances import Instance
+from swarmctl.reading.times import parse_time
+from swarmctl.swarm.node import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A node that is down, and whether its entry may go.
+
+    Attributes:
+        node: the entry.
+        orphan: whether its machine does not exist any more.
+        why: or why not.
+    """
+
+    node: Node
+    orphan: bool
+    why: str
+
+
+def find_orphans(
+    nodes: Sequence[Node], instances: Sequence[Instance], now: datetime, grace: timedelta
+) -> tuple[Finding, ...]:
+    """What is known of every node that is down.
+
+    An instance belongs to an entry when it has its address, or its name; but when another entry
+    with that address or name is not down, the machine has joined anew, and the old entry is left
+    over.
+
+    Args:
+        nodes: all entries of the Swarm.
+        instances: all machines of the cluster, whatever their state, without terminated ones.
+        now: the managers' time.
+        grace: how long an entry must have been as it is: EC2 and Swarm hear of news at other times.
+    """
+    down = [node for node in nodes if node.state == "down"]
+    heirs = [node for node in nodes if node.state != "down"]
+    return tuple(_finding(node, heirs, instances, now, grace) for node in down)
+
+
+def _finding(
+    node: Node,
+    heirs: Sequence[Node],
+    instances: Sequence[Instance],
+    now: datetime,
+    grace: timedelta,
+) -> Finding:
+    since = now - parse_time(node.updated_at)
+    if since < grace:
+        left = int((grace - since).total_seconds()) + 1
+        return Finding(
+            node, False, f"down for less than {grace.total_seconds():g} s; {left} s left"
+        )
+    heir = next((h for h in heirs if _same(h, node.hostname, node.address)), None)
+    if heir:
+        return Finding(node, True, f"its machine is a member as {heir.id}")
+    machine = next((i for i in instances if _same(node, i.name, i.private_ip)), None)
+    if machine:
+        return Finding(node, False, f"its instance {machine.id} is {machine.state}")
+    return Finding(node, True, f"no instance has its name or its address {node.address}")
+
+
+def _same(node: Node, name: str, address: str) -> bool:
+    return node.hostname == name or (bool(address) and node.address == address)

@@ -1,0 +1,63 @@
+"""Whose machine does not exist any more."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from swarmctl.cloud.instances import Instance
+from swarmctl.membership.orphans import Finding, find_orphans
+from swarmctl.swarm.parse import parse_swarm
+from tests.unit.engine_json import node
+
+NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+GRACE = timedelta(minutes=10)
+
+
+def down(name: str, address: str, minutes: float = 60, **more: Any) -> dict[str, Any]:
+    at = (NOW - timedelta(minutes=minutes)).isoformat()
+    return node(name, state="down", addr=address, **more) | {"UpdatedAt": at}
+
+
+def instance(name: str, address: str, state: str = "running") -> Instance:
+    return Instance(f"i-{name}", name, "worker", state, address, "", "", "", "a")
+
+
+def found(nodes: list[dict[str, Any]], *instances: Instance) -> list[Finding]:
+    swarm = parse_swarm({"nodes": nodes, "services": [], "tasks": []})
+    return list(find_orphans(swarm.nodes, instances, NOW, GRACE))
+
+
+def test_an_entry_without_a_machine_may_go() -> None:
+    (one,) = found([down("a_wkr1", "10.0.0.9"), node("a_wkr2", addr="10.0.0.8")])
+    assert one.orphan
+    assert "no instance has its name or its address 10.0.0.9" in one.why
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        instance("a_wkr1", "10.0.0.9"),
+        instance("a_wkr1", "10.0.0.7", "stopped"),
+        instance("a_other", "10.0.0.9", "pending"),
+    ],
+)
+def test_a_machine_that_exists_keeps_its_entry(machine: Instance) -> None:
+    """Broken: a node that is rebooting or stopped is thrown out of the Swarm."""
+    (one,) = found([down("a_wkr1", "10.0.0.9")], machine)
+    assert not one.orphan
+    assert machine.id in one.why
+
+
+def test_the_old_entry_of_a_machine_that_joined_anew_may_go() -> None:
+    old = down("a_wkr1", "10.0.0.9") | {"ID": "old"}
+    (one,) = found([old, node("a_wkr1", addr="10.0.0.9")], instance("a_wkr1", "10.0.0.9"))
+    assert (one.orphan, one.node.id) == (True, "old")
+
+
+def test_an_entry_stays_for_the_time_of_grace() -> None:
+    (one,) = found([down("a_wkr1", "10.0.0.9", minutes=9)])
+    assert not one.orphan
+    assert "61 s left" in one.why
