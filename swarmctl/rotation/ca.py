@@ -2,6 +2,10 @@
 
 SwarmKit ends a rotation only when every node in its list has a certificate of the new root
 (ca/reconciler.go), so a node that is down keeps it from ending for ever.
+
+Seen with Engine 26.1: when a node trusts the new root, the managers forget which of its ports its
+tasks were given (``mode: host`` without a number). The tasks go on serving, but whoever finds them
+through the Swarm does not any more, until they are restarted.
 """
 
 from __future__ import annotations
@@ -11,13 +15,18 @@ from collections.abc import Callable, Sequence
 
 from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.rotation.spec import CA, kept
-from swarmctl.swarm.engine import Engine, Json, change_swarm
+from swarmctl.swarm.engine import Engine, Json, change_service, change_swarm
 from swarmctl.swarm.ssh import ManagerError
 from swarmctl.wait import wait_for
 
 
 def rotate(
-    engine: Engine, *, timeout: float, dry_run: bool, note: Callable[[str], None]
+    engine: Engine,
+    *,
+    timeout: float,
+    restart: bool,
+    dry_run: bool,
+    note: Callable[[str], None],
 ) -> list[str]:
     """Give the Swarm a new root certificate, and wait until every node has one of it.
 
@@ -25,7 +34,8 @@ def rotate(
 
     Args:
         engine: the Swarm.
-        timeout: seconds for all nodes.
+        timeout: seconds for all nodes, and for each service that is restarted.
+        restart: restart the services whose tasks have ports that a node has chosen.
         dry_run: change nothing.
         note: for progress.
 
@@ -33,15 +43,26 @@ def rotate(
         What was, or would be, changed.
 
     Raises:
-        RefusedError: a node is not ready, or an external CA signs; nothing was changed.
+        RefusedError: a node is not ready, an external CA signs, or services would have to be
+            restarted; nothing was changed.
         DeadlineExceededError: a node has no new certificate yet; the same command waits again.
     """
     cluster, nodes = engine.get("/swarm"), engine.get("/nodes")
     _refuse_unless_it_ends(cluster, nodes)
     under_way = bool(cluster.get("RootRotationInProgress"))
+    services = [s for s in engine.get("/services") or () if _chosen_ports(s)]
+    names = ", ".join(s["Spec"]["Name"] for s in services)
+    if services and not restart:
+        raise RefusedError(
+            f"the managers would forget the ports that nodes have chosen for {names}: discovery "
+            "and load balancers would not find them until they are restarted",
+            "allow a rolling restart afterwards: --restart-services; or publish fixed ports",
+        )
+    restarted = [f"rolling restart: {names}"] if services else []
     if dry_run:
         begin = "under way: its end would be waited for" if under_way else "new"
-        return [f"root certificate: {begin}", f"certificates of {len(nodes)} nodes: new"]
+        lines = [f"root certificate: {begin}", f"certificates of {len(nodes)} nodes: new"]
+        return [*lines, *restarted]
     if under_way:
         note("a rotation of the root certificate is under way: waiting for its end")
     else:
@@ -58,11 +79,43 @@ def rotate(
         raise SwarmctlError(
             "the rotation has ended, and the root certificate is the same as before"
         )
+    for service in services:
+        note(f"restarting {service['Spec']['Name']}, as its update_config says")
+        _restart(engine, service, timeout)
     return [
         f"root certificate: new (SHA-256 {root[:16]}…)",
         f"certificates of {len(nodes)} nodes: new",
         "join tokens: new, because they hold the digest of the root certificate",
+        *restarted,
     ]
+
+
+def _chosen_ports(service: Json) -> bool:
+    ports = (service["Spec"].get("EndpointSpec") or {}).get("Ports") or ()
+    return any(p.get("PublishMode") == "host" and not p.get("PublishedPort") for p in ports)
+
+
+def _restart(engine: Engine, service: Json, timeout: float) -> None:
+    """Replace the tasks as the service's ``update_config`` says, and wait for the end."""
+
+    def force(spec: Json) -> Json:
+        template = spec["TaskTemplate"]
+        count = int(template.get("ForceUpdate", 0)) + 1
+        return {**spec, "TaskTemplate": {**template, "ForceUpdate": count}}
+
+    def ended() -> tuple[bool | None, str]:
+        try:
+            status = engine.get(f"/services/{service['ID']}").get("UpdateStatus") or {}
+        except ManagerError as fault:
+            return None, fault.message
+        state = str(status.get("State", "not begun"))
+        if state not in ("completed", "updating", "not begun"):
+            raise SwarmctlError(f"{name}: {state}: {status.get('Message', '')}")
+        return (True if state == "completed" else None), f"its update is {state}"
+
+    name = service["Spec"]["Name"]
+    change_service(engine, service["ID"], force)
+    wait_for(f"{name} to be restarted", ended, timeout=timeout, interval=1.0)
 
 
 def _refuse_unless_it_ends(cluster: Json, nodes: Sequence[Json]) -> None:

@@ -12,6 +12,7 @@ rotate = typer.Typer(
 rotate.command("tokens")(swarm.tokens)
 rotate.command("ca")(swarm.ca)
 rotate.command("unlock-key")(swarm.unlock_key)
+rotate.command("secrets")(keys.secrets)
 rotate.command("ssh-key")(keys.ssh_key)
 
 lock = typer.Typer(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
+from typing import Annotated
+
+import typer
 
 from swarmctl.cli import console
 from swarmctl.cli.options import ClusterOption, HostOption, TimeoutOption
@@ -28,6 +31,14 @@ def tokens(
 
 def ca(
     timeout: TimeoutOption = 300,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            "--restart-services",
+            help="Restart the services with ports that nodes have chosen: a new root makes the "
+            "managers forget them.",
+        ),
+    ] = False,
     dry_run: DryRunOption = False,
     cluster: ClusterOption = None,
     host: HostOption = None,
@@ -45,7 +56,9 @@ def ca(
 
     with resolve(cluster, host).failover() as swarm:
         engine = Patient(SwarmEngine(swarm), _PATIENCE_S, console.note)
-        lines = rotation.rotate(engine, timeout=timeout, dry_run=dry_run, note=console.note)
+        lines = rotation.rotate(
+            engine, timeout=timeout, restart=restart, dry_run=dry_run, note=console.note
+        )
     show(lines, dry_run=dry_run)
 
 

@@ -13,6 +13,7 @@ from swarmctl.stack.render.source import StackChoice, StackSource
 from swarmctl.stack.render.values import layered
 from swarmctl.stack.settings import record
 from swarmctl.stack.settings.record import Recorded
+from swarmctl.stack.settings.versions import with_versions
 from swarmctl.swarm.engine import Engine
 
 Note = Callable[[str], None]
@@ -48,6 +49,7 @@ def load(
         if recorded:
             last = record.read(engine, choice.name, choice.folder)
             settings = with_recorded(choice.name, settings, last, note)
+        settings = with_versions(choice.folder, choice.given, settings, engine, note)
         settings = with_publish(choice.name, choice.folder, settings, kernels, note)
     source = choice.load(settings, images)
     for line in source.notes:

@@ -34,7 +34,7 @@ def rotate_key(swarm: FakeSwarm, store: FakeStore, *, dry_run: bool = False) -> 
 
 
 def rotate_ca(swarm: FakeSwarm, *, dry_run: bool = False) -> list[str]:
-    return ca.rotate(swarm, timeout=0, dry_run=dry_run, note=lambda _: None)
+    return ca.rotate(swarm, timeout=0, restart=False, dry_run=dry_run, note=lambda _: None)
 
 
 def test_new_tokens_change_no_setting() -> None:
@@ -67,6 +67,15 @@ def test_a_new_root_keeps_all_other_settings() -> None:
 def test_a_root_is_not_rotated_while_a_node_is_down() -> None:
     swarm = FakeSwarm(nodes={"mgr1": "ready", "wkr1": "down"})
     with pytest.raises(RefusedError, match="wkr1"):
+        rotate_ca(swarm)
+    assert swarm.sent == []
+
+
+def test_a_root_is_not_rotated_where_chosen_ports_would_be_forgotten() -> None:
+    ports = [{"PublishMode": "host", "TargetPort": 80}]
+    service = {"ID": "s", "Spec": {"Name": "shop_web", "EndpointSpec": {"Ports": ports}}}
+    swarm = FakeSwarm(services=[service])
+    with pytest.raises(RefusedError, match="shop_web"):
         rotate_ca(swarm)
     assert swarm.sent == []
 
