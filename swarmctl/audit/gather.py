@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ import docker.errors
 
 from swarmctl.audit.ask_nodes import ask_nodes
 from swarmctl.audit.facts import Facts, NodeFacts
+from swarmctl.autolock.store import store_of
 from swarmctl.cluster import Target
 from swarmctl.errors import SwarmctlError
 from swarmctl.network.check import check_network
@@ -56,7 +57,7 @@ def gather(target: Target, wanted: Wanted) -> Facts:
             raw = take_snapshot(client)
             cluster: Mapping[str, Any] = client.ask(client.docker.api.inspect_swarm)
             autolock = _autolock(cluster)
-            stored = _stored(client, wanted) if autolock else None
+            stored = _stored(client, wanted, target.cluster) if autolock else None
     except docker.errors.APIError as fault:
         raise SwarmctlError(
             f"the Engine refuses to say what an audit has to know (HTTP {fault.status_code})",
@@ -96,11 +97,23 @@ def _autolock(cluster: Mapping[str, Any]) -> bool | None:
     return None if encryption is None else bool(encryption.get("AutoLockManagers"))
 
 
-def _stored(client: SwarmClient, wanted: Wanted) -> bool | None:
-    if not wanted.unlock_key:
-        return wanted.unlock_key_stored or None
-    answer = client.ask(client.docker.api.get_unlock_key)
-    return hmac.compare_digest(str(answer["UnlockKey"]).encode(), wanted.unlock_key.encode())
+def _stored(client: SwarmClient, wanted: Wanted, cluster: str) -> bool | None:
+    """Whether a key that the user gave, or that is stored for the cluster, is the Swarm's."""
+    if wanted.unlock_key_stored and not wanted.unlock_key:
+        return True
+    given = (wanted.unlock_key,) if wanted.unlock_key else _kept(cluster)
+    if not given:
+        return None
+    key = str(client.ask(client.docker.api.get_unlock_key)["UnlockKey"]).encode()
+    return any(hmac.compare_digest(key, one.encode()) for one in given)
+
+
+def _kept(cluster: str) -> tuple[str, ...]:
+    """The stored keys; none where the store cannot be asked: then it is not known."""
+    if cluster:
+        with suppress(SwarmctlError):
+            return store_of(cluster).read()
+    return ()
 
 
 def _issuer(entry: Mapping[str, Any]) -> str:

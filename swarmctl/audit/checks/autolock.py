@@ -12,7 +12,7 @@ FINE = "managers that restart rejoin: they are not locked, or the key is stored"
 
 
 def check(facts: Facts) -> Iterator[Check]:
-    """Nobody but the user knows whether the key is kept outside the Swarm."""
+    """Where the key is stored by other means than ours, only the user knows."""
     if facts.autolock is None:
         yield Check(
             NAME, None, "the managers do not tell whether they are autolocked", "docker info"
@@ -23,9 +23,9 @@ def check(facts: Facts) -> Iterator[Check]:
             None,
             "managers are autolocked: one that restarts waits for the key, and nothing tells where "
             "it is stored",
-            "store the output of `docker swarm unlock-key -q` outside the Swarm; then give "
-            "--unlock-key-file FILE, or --unlock-key-stored",
+            "store it: swarmctl autolock on; or, if you keep it elsewhere, give "
+            "--unlock-key-file FILE or --unlock-key-stored",
         )
     elif facts.autolock and not facts.unlock_key_stored:
         detail = "managers are autolocked, and the stored key is not the Swarm's"
-        yield Check(NAME, False, detail, "store it anew: docker swarm unlock-key -q")
+        yield Check(NAME, False, detail, "store it anew: swarmctl autolock on")

@@ -75,6 +75,14 @@ _LOGS = {
 }
 
 
+# https://docs.aws.amazon.com/general/latest/gr/ssm.html
+_SSM = {
+    "DeleteParameter": Rate(5, 5),
+    "GetParameter": Rate(40, 40),
+    "PutParameter": Rate(3, 3),
+}
+
+
 def bucket(call: Call) -> tuple[str, Rate]:
     """The name of the bucket that a call takes from, and its rate."""
     match call.service:
@@ -92,6 +100,8 @@ def bucket(call: Call) -> tuple[str, Rate]:
             return call.service, _ROUTE_53
         case "logs" if call.action in _LOGS:
             return call.name, _LOGS[call.action]
+        case "ssm" if call.action in _SSM:
+            return call.name, _SSM[call.action]
         case "ecr" | "registry" if call.action in _ECR:
             return f"ecr:{call.action}", _ECR[call.action]
     return call.service, _UNDOCUMENTED

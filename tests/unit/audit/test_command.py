@@ -22,6 +22,7 @@ from swarmctl.audit import gather
 from swarmctl.audit.ask_nodes import ask_nodes
 from swarmctl.cli import main as cli
 from swarmctl.errors import SwarmctlError
+from tests.unit.autolock.swarm_fake import FakeStore
 from tests.unit.engine_json import node, service, task
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -80,7 +81,13 @@ Audited = Callable[..., int]
 
 
 @pytest.fixture
-def audited(monkeypatch: pytest.MonkeyPatch) -> Audited:
+def stored() -> FakeStore:
+    """The cluster's stored unlock keys."""
+    return FakeStore()
+
+
+@pytest.fixture
+def audited(monkeypatch: pytest.MonkeyPatch, stored: FakeStore) -> Audited:
     """Run the command on three managers and one service; the third manager lacks its image."""
 
     def run(*words: str, autolock: bool = False, third: str = "") -> int:
@@ -102,8 +109,12 @@ def audited(monkeypatch: pytest.MonkeyPatch) -> Audited:
         client = SimpleNamespace(docker=SimpleNamespace(api=api), ask=lambda call: call())
         answers = {"m1": answer(), "m2": answer(), "m3": third or answer(images="")}
         target = SimpleNamespace(
-            connect=lambda: nullcontext(client), shell=lambda: Nodes(answers), instances=(object(),)
+            connect=lambda: nullcontext(client),
+            shell=lambda: Nodes(answers),
+            instances=(object(),),
+            cluster="shop",
         )
+        monkeypatch.setattr(gather, "store_of", lambda _: stored)
         monkeypatch.setattr(cluster, "resolve", lambda *_: target)
         monkeypatch.setattr(gather, "take_snapshot", lambda _: raw)
         return cli.main(["audit", *words])
@@ -152,7 +163,7 @@ def test_an_audit_of_nodes_that_all_keep_silent_fails(
 
 
 def test_the_stored_unlock_key_is_compared_and_never_printed(
-    audited: Audited, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    audited: Audited, stored: FakeStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n")
@@ -166,6 +177,11 @@ def test_the_stored_unlock_key_is_compared_and_never_printed(
     captured = capsys.readouterr()
     assert "nothing tells where it is stored" in captured.out
     assert "SWMKEY" not in captured.out + captured.err
+    stored.keys = (KEY,)
+    assert audited(autolock=True, third=answer()) == 0
+    assert "not locked, or the key is stored" in capsys.readouterr().out
+    stored.keys = ("SWMKEY-1-old",)
+    assert audited(autolock=True, third=answer()) == 1
     file.write_text("")
     assert audited(*known, autolock=True) == 2
 
