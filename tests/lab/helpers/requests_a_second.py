@@ -24,11 +24,11 @@ class Requests:
     sent: int = 0
     lost: list[str] = field(default_factory=list)
 
-    def send(self, host: str, path: str) -> None:
+    def send(self, host: str, path: str, port: int = 80) -> None:
         """Send one; a status of 400 or more is lost, too."""
         began = time.time()
         try:
-            connection = http.client.HTTPConnection(host, 80, timeout=TIMEOUT_S)
+            connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
             connection.request("GET", path)
             answer = connection.getresponse()
             answer.read()
@@ -42,20 +42,21 @@ class Requests:
 
 
 @contextmanager
-def requests_a_second(host: str, path: str, rate: float) -> Iterator[Requests]:
+def requests_a_second(host: str, path: str, rate: float, port: int = 80) -> Iterator[Requests]:
     """Send them until the block ends; at its end, all of them have been answered or are lost.
 
     Args:
-        host: an address; port 80.
+        host: an address.
         path: of each request.
         rate: requests a second.
+        port: at that address.
     """
     found, stop = Requests(), threading.Event()
 
     def send_all() -> None:
         began, under_way = time.monotonic(), list[threading.Thread]()
         while not stop.wait(max(0.0, began + found.sent / rate - time.monotonic())):
-            one = threading.Thread(target=found.send, args=(host, path), daemon=True)
+            one = threading.Thread(target=found.send, args=(host, path, port), daemon=True)
             one.start()
             found.sent += 1
             under_way = [each for each in under_way if each.is_alive()] + [one]
