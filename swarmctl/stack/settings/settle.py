@@ -49,9 +49,11 @@ def load(
         if recorded:
             last = record.read(engine, choice.name, choice.folder)
             settings = with_recorded(choice.name, settings, last, note)
-        settings = with_versions(choice.folder, choice.given, settings, engine, note)
         settings = with_publish(choice.name, choice.folder, settings, kernels, note)
-    source = choice.load(settings, images)
+    used = settings
+    if choice.folder:  # not recorded: the labels of the secrets tell it
+        used = with_versions(choice.folder, choice.given, settings, engine, note)
+    source = choice.load(used, images)
     for line in source.notes:
         note(line)
     return settings, source
