@@ -73,20 +73,31 @@ def target_of(manifest: Manifest, machines: Iterable[Machine]) -> Machine | None
     return next((m for m in found if m.state == "running"), None)
 
 
-def refusals(manifest: Manifest, machines: Iterable[Machine]) -> tuple[str, ...]:
+def refusals(
+    manifest: Manifest, machines: Iterable[Machine], *, create: bool = False
+) -> tuple[str, ...]:
     """Every reason why a backup may not be restored now.
 
     Args:
         manifest: of the backup.
         machines: all machines of the cluster, with what their Engines tell.
+        create: whether machines that are missing will be created first.
     """
-    return tuple(_refusals(manifest, tuple(machines)))
+    return tuple(_refusals(manifest, tuple(machines), create))
 
 
-def _refusals(manifest: Manifest, machines: tuple[Machine, ...]) -> Iterator[str]:
+def _refusals(manifest: Manifest, machines: tuple[Machine, ...], create: bool) -> Iterator[str]:
     target = target_of(manifest, machines)
     address = manifest.node.address
-    if target is None:
+    if target is None and create:
+        for machine in machines:
+            if machine.role == "manager" and machine.state in ("stopped", "stopping"):
+                yield (
+                    f"{machine.name} ({machine.address}) is {machine.state}, and would be started "
+                    "with its old state when missing machines are created. Terminate its instance; "
+                    f"or, if its address is {address}, start it and run there: {LEAVE}"
+                )
+    elif target is None:
         others = ", ".join(f"{m.name} ({m.state}): {m.address}" for m in machines)
         yield (
             f"no running machine has {address}, the address of the backup's manager "

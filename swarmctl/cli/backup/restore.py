@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +33,12 @@ def restore(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show what speaks against it.")
     ] = False,
+    create: Annotated[
+        bool,
+        typer.Option(
+            "--create", help="With --dry-run: machines that are missing will be created first."
+        ),
+    ] = False,
     finish: Annotated[
         bool,
         typer.Option("--finish", help="When the nodes have joined again: remove old entries."),
@@ -54,7 +61,7 @@ def restore(
     from swarmctl.swarm.engine import SwarmEngine
 
     keys, store, key = age.identities(identity), open_store(where), unlock_key(unlock_key_file)
-    target = resolve(cluster)
+    target = _any_state(cluster) if create else resolve(cluster)
     manifest = store.find(target.cluster, name)
     if finish:
         return _finish(target, manifest)
@@ -65,13 +72,16 @@ def restore(
             "the Swarm was autolocked: its state is useless without its unlock key",
             "give the key of that time: --unlock-key-file FILE (-e restore_unlock_key_file=FILE)",
         )
-    with fetched(store, manifest.archive) as path, reached(target) as nodes:
+    with fetched(store, manifest.archive) as path, ExitStack() as ends:
         check_archive(path, manifest, keys)
-        machines = survey(nodes, target.instances)
-        if reasons := refusals(manifest, machines):
+        nodes = ends.enter_context(reached(target)) if target.instances else None
+        machines = survey(nodes, target.instances) if nodes else ()
+        if reasons := refusals(manifest, machines, create=create):
             raise RefusedError("nothing was touched: " + "; ".join(reasons))
         machine = target_of(manifest, machines)
-        assert machine is not None  # else it is refused
+        if machine is None or nodes is None:
+            console.emit(f"{manifest.name}: no machine has the address {manifest.node.address} yet")
+            return int(Exit.OK)
         if dry_run:
             console.emit(f"{manifest.name} can be restored on {machine.name} ({machine.address})")
             return int(Exit.OK)
@@ -81,8 +91,22 @@ def restore(
         put(nodes, machine, manifest, path, keys, key, console.note)
         with _only(target, machine.name).failover() as swarm:
             tidy(SwarmEngine(swarm), manifest, console.note)
+    for stopped in (m for m in machines if m.role == "manager" and m.state == "stopped"):
+        console.emit(
+            f"{stopped.name} is stopped, and has the old state: terminate its instance before it "
+            "is started again"
+        )
     console.emit(f"{manifest.name}: {machine.name} leads the Swarm {manifest.swarm_id} again")
     return int(Exit.OK)
+
+
+def _any_state(cluster: str | None) -> Target:
+    """The cluster, also when none of its managers runs or none of its machines exists."""
+    from swarmctl.cloud.instances import Cloud
+    from swarmctl.cluster import Target, name_only
+
+    ec2, name = Cloud(), name_only(cluster)
+    return Target((), name, ec2.instances(name), ec2)
 
 
 def _only(target: Target, name: str) -> Target:
