@@ -1,0 +1,89 @@
+"""Three managers and two workers in a lab of their own, with a database and a web server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from swarmctl.wait import wait_for
+from tests.lab.helpers.own_lab import lab_of_its_own
+from tests.lab.support import BIN, NAME, Lab, Playbook, healthy
+
+SIZES = ("-e", "managers=3", "-e", "workers=2")
+COMPOSE = """\
+services:
+  web:
+    image: httpd:2.4
+    ports: [{target: 80, published: 80, mode: host}]
+    healthcheck: {test: "bash -c '</dev/tcp/127.0.0.1/80'", interval: 1s, retries: 3}
+    deploy:
+      replicas: 2
+      placement: {constraints: [node.role == worker], max_replicas_per_node: 1}
+      restart_policy: {delay: 1s}
+"""
+DATA = [
+    {
+        "name": "messages",
+        "service": "three_tier_db",
+        "dump": 'pg_dump --clean --if-exists -U "$POSTGRES_USER" "$POSTGRES_DB"',
+        "load": 'psql -q -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" "$POSTGRES_DB"',
+    }
+]
+
+
+@dataclass(frozen=True)
+class Backups:
+    """Where the backups are, and the keys.
+
+    Attributes:
+        lab: the lab with the Swarm.
+        store: where they are kept.
+        key: a file with the private key.
+        settings: a file with the settings.
+        folder: for other files.
+    """
+
+    lab: Lab
+    store: str
+    key: Path
+    settings: Path
+    folder: Path
+
+    def playbook(self, name: str, *words: str) -> Playbook:
+        """Run a playbook with the settings."""
+        given = ("-e", f"@{self.settings}", *SIZES, *words)
+        path = f"playbooks/{name}.yml"
+        done = self.lab.run(str(BIN / "ansible-playbook"), path, *given, timeout=1500)
+        return Playbook(done.returncode, done.stdout + done.stderr)
+
+    def with_key(self, name: str, *words: str) -> Playbook:
+        """Run a playbook that needs the private key."""
+        return self.playbook(name, "-e", f"backup_identity_file={self.key}", *words)
+
+
+@pytest.fixture(scope="module")
+def backups(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backups]:
+    """A Swarm with two stacks, a key pair and a bucket."""
+    folder = tmp_path_factory.mktemp("backups")
+    with lab_of_its_own(f"{NAME}-backup") as lab:
+        lab.playbook("site", *SIZES).ok()
+        (folder / "docker-compose.yml").write_text(COMPOSE)
+        done = lab.swarmctl("stack", "deploy", str(folder / "docker-compose.yml"), "--as=shop")
+        assert done.returncode == 0, done.stderr
+        lab.client("s3").create_bucket(
+            Bucket="backups", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+        )
+        made = lab.swarmctl("backup", "key", "-o", str(folder / "key"))
+        store = "s3://backups/swarm_app"
+        settings = {
+            "backup_to": store,
+            "backup_recipients": [made.stdout.strip()],
+            "backup_volumes": DATA,
+        }
+        (folder / "settings.json").write_text(json.dumps(settings))
+        wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=180, interval=1)
+        yield Backups(lab, store, folder / "key", folder / "settings.json", folder)
