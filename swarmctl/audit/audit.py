@@ -9,6 +9,7 @@ from swarmctl.audit.check import Check
 from swarmctl.audit.checks import (
     addresses,
     autolock,
+    backups,
     ca_rotation,
     capacity,
     certificates,
@@ -39,6 +40,7 @@ CHECKS = cast(
         nodes,
         managers,
         autolock,
+        backups,
         ca_rotation,
         certificates,
         images,

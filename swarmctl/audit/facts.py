@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from swarmctl.backup.last import Last
 from swarmctl.network.finding import Finding
 from swarmctl.swarm.model import Service, Swarm
 
@@ -50,6 +51,7 @@ class Facts:
         issuer: the public key that node certificates are to be issued with.
         issuers: the one that a node's certificate was issued with, by node id.
         token_life: how long pull credentials last, by registry; ``None``: they do not end.
+        backup: the last backup of the Swarm's state; ``None``: none is recorded.
         network: what the check of the network found; ``None``: it was not asked for.
     """
 
@@ -65,4 +67,5 @@ class Facts:
     issuer: str = ""
     issuers: Mapping[str, str] = field(default_factory=dict)
     token_life: Mapping[str, timedelta | None] = field(default_factory=dict)
+    backup: Last | None = None
     network: tuple[Finding, ...] | None = None

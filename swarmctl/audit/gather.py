@@ -14,6 +14,7 @@ import docker.errors
 from swarmctl.audit.ask_nodes import ask_nodes
 from swarmctl.audit.facts import Facts, NodeFacts
 from swarmctl.autolock.store import store_of
+from swarmctl.backup.last import CONFIG, last_of
 from swarmctl.cluster import Target
 from swarmctl.errors import SwarmctlError
 from swarmctl.network.check import check_network
@@ -54,9 +55,11 @@ def gather(target: Target, wanted: Wanted) -> Facts:
     """
     try:
         with target.connect() as client:
+            api: Any = client.docker.api  # a part of it has no types
             raw = take_snapshot(client)
             cluster: Mapping[str, Any] = client.ask(client.docker.api.inspect_swarm)
             autolock = _autolock(cluster)
+            configs = client.ask(lambda: api.configs({"name": CONFIG}))
             stored = _stored(client, wanted, target.cluster) if autolock else None
     except docker.errors.APIError as fault:
         raise SwarmctlError(
@@ -79,6 +82,7 @@ def gather(target: Target, wanted: Wanted) -> Facts:
         issuer=_issuer(cluster),
         issuers={node["ID"]: _issuer(node.get("Description") or {}) for node in raw["nodes"]},
         token_life=_token_life(services),
+        backup=last_of(configs),
         network=check_network(target, swarm) if wanted.network else None,
     )
 

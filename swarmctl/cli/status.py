@@ -16,6 +16,7 @@ from swarmctl.errors import Exit, SwarmctlError, UsageError
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from swarmctl.backup.last import Last
     from swarmctl.cluster import Target
     from swarmctl.network.finding import Finding
     from swarmctl.prefetch.plan import Pull
@@ -81,18 +82,23 @@ def status(
             findings = check_network(target, snapshot)
         pulls = _pulls(snapshot, target) if check else ()
         view = _overview(snapshot, target)
+        last = _last_backup(swarm)
         if format_ is Format.JSON:
             from swarmctl.swarm.overview import as_json
 
             data = as_json(view, cluster=target.cluster, manager=swarm.address)
             network = {"network": [asdict(found) for found in findings]} if deep else {}
             to_pull = {"pulls": [asdict(pull) for pull in pulls]} if check else {}
-            console.emit_json(data | network | to_pull)
+            from swarmctl.cli.backup.last import last_as_json
+
+            backup = {"backup": last_as_json(last)}
+            console.emit_json(data | network | to_pull | backup)
         else:
             from swarmctl.cli.show.status import status_tables
 
             out = console.out()
             out.print(status_tables(view, swarm.address, out.width))
+            _print_backup(last)
             if deep:
                 from swarmctl.cli.show.network import network_findings
 
@@ -107,6 +113,25 @@ def status(
     failed = any(found.severity == "error" for found in findings)
     if check and (failed or not view.healthy):
         raise typer.Exit(int(Exit.FAILED))
+
+
+def _print_backup(last: Last | None) -> None:
+    if last:
+        from swarmctl.cli.backup.last import last_line
+
+        console.out().print()
+        console.out().print(last_line(last), soft_wrap=True)
+
+
+def _last_backup(swarm: Failover) -> Last | None:
+    """``None`` also behind a proxy that does not show configs: the rest is shown all the same."""
+    from swarmctl.backup.record import last_backup
+    from swarmctl.swarm.engine import EngineError, SwarmEngine
+
+    try:
+        return last_backup(SwarmEngine(swarm))
+    except EngineError:
+        return None
 
 
 def _pulls(found: Swarm, target: Target) -> tuple[Pull, ...]:

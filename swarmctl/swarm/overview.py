@@ -17,6 +17,9 @@ the Swarm is not healthy. ``status --deep`` adds
 ``"network": [{"place", "what", "remedy", "severity"}]``, empty when all is well; the severity is
 ``error`` or ``warning``.
 
+The command adds ``"backup": {"name", "at", "where", "proven", "proven_at", "differences"} | null``,
+the last backup that is recorded in the Swarm.
+
 ``running`` counts tasks on live nodes only (for a job: completed ones); ``node`` of a port is
 ``""`` for the routing mesh, which answers on every node.
 """

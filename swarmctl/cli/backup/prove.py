@@ -64,7 +64,7 @@ def prove(
 
 def _tell_the_swarm(cluster: str, manifest: Manifest, proof: Proof) -> None:
     """Record the proof where every operator sees it; how the live Swarm differs is no fault."""
-    from swarmctl.backup import last
+    from swarmctl.backup import record
     from swarmctl.backup.objects import differences, objects_of
     from swarmctl.cluster import resolve
     from swarmctl.swarm.engine import SwarmEngine
@@ -75,7 +75,7 @@ def _tell_the_swarm(cluster: str, manifest: Manifest, proof: Proof) -> None:
             if swarm.cluster_id() != manifest.swarm_id:
                 raise SwarmctlError("it is another Swarm now")
             since = differences(manifest.objects, objects_of(engine))
-            last.record_proof(engine, proof)
+            record.record_proof(engine, proof)
     except SwarmctlError as fault:
         console.note(f"the proof is not recorded in the Swarm: {fault.message}")
         return

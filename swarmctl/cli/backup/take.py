@@ -47,7 +47,7 @@ def take(
 
     A manager that runs tasks is refused: drain it first (playbooks/backup.yml does).
     """
-    from swarmctl.backup import age, last
+    from swarmctl.backup import age, record
     from swarmctl.backup.choose import choose_manager
     from swarmctl.backup.data import copy_all, sources
     from swarmctl.backup.store.retention import name_of, to_remove
@@ -95,7 +95,7 @@ def take(
             except BaseException:  # also Ctrl-C: files without a manifest are no backup
                 store.remove(name)
                 raise
-        last.record(engine, manifest, store.where)
+        record.record(engine, manifest, store.where)
     names = store.backups(target.cluster)
     for old in to_remove(names, keep, [n for n in names if (p := store.proof(n)) and p.proven]):
         store.remove(old)

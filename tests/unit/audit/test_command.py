@@ -104,7 +104,9 @@ def audited(monkeypatch: pytest.MonkeyPatch, stored: FakeStore) -> Audited:
             "Spec": {"EncryptionConfig": {"AutoLockManagers": autolock}},
         }
         api = SimpleNamespace(
-            inspect_swarm=lambda: swarm, get_unlock_key=lambda: {"UnlockKey": KEY}
+            inspect_swarm=lambda: swarm,
+            get_unlock_key=lambda: {"UnlockKey": KEY},
+            configs=lambda filters: [],
         )
         client = SimpleNamespace(docker=SimpleNamespace(api=api), ask=lambda call: call())
         answers = {"m1": answer(), "m2": answer(), "m3": third or answer(images="")}

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from swarmctl.backup.last import last_backup, record, record_proof
 from swarmctl.backup.manifest import Object, Proof
 from swarmctl.backup.objects import differences, digest, objects_of
+from swarmctl.backup.record import last_backup, record, record_proof
 from tests.unit.backup.made import NAME, manifest
 from tests.unit.engine_fake import FakeEngine, object_spec, service_spec
 from tests.unit.engine_json import node

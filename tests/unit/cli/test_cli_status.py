@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -64,6 +65,10 @@ class FakeTarget:
 
     def shell(self) -> FakeTarget | None:
         return None
+
+    def ask(self, question: object) -> SimpleNamespace:
+        """The Engine's configs: none."""
+        return SimpleNamespace(json=list)
 
     def __enter__(self) -> FakeTarget:
         return self
