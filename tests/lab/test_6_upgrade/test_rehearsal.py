@@ -10,6 +10,8 @@ from swarmctl.lab.paths import known_labs
 from tests.lab.support import CLUSTER, Lab
 from tests.lab.test_6_upgrade.conftest import COMPOSE, STACK, upgrade
 
+NODES = [f"{CLUSTER}_{short}" for short in ("mgr1", "wkr1", "wkr2")]
+
 pytestmark = [pytest.mark.long, pytest.mark.timeout(30 * 60)]
 
 
@@ -28,11 +30,15 @@ def test_a_rehearsal_comes_first_and_a_second_run_has_nothing_to_do(
     done = lab.swarmctl("stack", "deploy", str(path), f"--as={STACK}", timeout=400)
     assert done.returncode == 0, done.stderr
 
-    first = upgrade(lab, "-e", "rehearse=true").ok()
+    everything = ("-e", "upgrade_os=true", "-e", "upgrade_reboot=true")
+    boot = "systemctl show --property=UserspaceTimestamp"
+    before = {name: lab.ssh(name, boot).stdout for name in NODES}
+    first = upgrade(lab, "-e", "rehearse=true", *everything).ok()
 
     text = first.output
-    assert text.count(f"{CLUSTER}_wkr1 (Engine 20.10.24+dfsg1 → 26.1.5+dfsg1)") == 2
+    assert text.count(f"{CLUSTER}_wkr1 (Engine 20.10.24+dfsg1 → 26.1.5+dfsg1") == 2
     assert not [name for name in known_labs() if "rehearsal" in name]
-    again = upgrade(lab).ok()
+    assert all(lab.ssh(name, boot).stdout not in ("", then) for name, then in before.items())
+    again = upgrade(lab, "-e", "upgrade_os=true").ok()
     assert again.changed == 0, again.changes
     assert "skipped, nothing to do" in again.output
