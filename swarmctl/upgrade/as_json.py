@@ -2,7 +2,7 @@
 
 {"version": 1, "steps": [{"nodes": [NAME], "begun": [NAME], "moves": {SERVICE: N},
                           "after": {SERVICE: {NAME: N}}}],   # one of the possible outcomes
- "current": [NAME], "objections": [TEXT], "remarks": [TEXT]}
+ "current": [NAME], "objections": [TEXT], "remarks": [TEXT], "short": [SERVICE]}
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ def as_json(plan: UpgradePlan) -> dict[str, Any]:
         "current": list(plan.current),
         "objections": list(plan.objections),
         "remarks": list(plan.remarks),
+        "short": list(plan.short),
     }
 
 

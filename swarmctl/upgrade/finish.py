@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from swarmctl.moves.context import Context
 from swarmctl.moves.drain import activate
@@ -10,13 +10,15 @@ from swarmctl.swarm.model import Swarm
 from swarmctl.upgrade.versions import same_release
 
 
-def finish(engines: Mapping[str, str], context: Context, *, settle: bool) -> tuple[str, ...]:
+def finish(
+    engines: Mapping[str, str], context: Context, short: Collection[str] = ()
+) -> tuple[str, ...]:
     """Wait until the nodes are members again, give back their availability, wait for replicas.
 
     Args:
         engines: the version that each must run, by the node's id.
         context: the Swarm, publishers.
-        settle: whether to wait until every replica serves.
+        short: services that did not serve in full before the upgrade: they are not awaited.
 
     Returns:
         The names of the nodes that were given back.
@@ -35,11 +37,10 @@ def finish(engines: Mapping[str, str], context: Context, *, settle: bool) -> tup
     changed = activate(nodes, context, as_before=True)
 
     def serve() -> tuple[bool | None, str]:
-        seen = missing(context.engine.snapshot())
+        seen = missing(context.engine.snapshot(), short)
         return (None if seen else True), seen
 
-    if settle:
-        context.wait("every replica to serve", serve, context.timeout)
+    context.wait("every replica to serve", serve, context.timeout)
     return changed
 
 
@@ -61,10 +62,10 @@ def not_ready(swarm: Swarm, engines: Mapping[str, str]) -> str:
     return ", ".join(seen)
 
 
-def missing(swarm: Swarm) -> str:
+def missing(swarm: Swarm, short: Collection[str]) -> str:
     """The services that do not serve in full, or ``""``; jobs are ignored: they end."""
     return ", ".join(
         f"{count} replicas of {s.name} do not serve"
         for s in swarm.services
-        if not s.is_job and (count := swarm.missing(s))
+        if not s.is_job and s.name not in short and (count := swarm.missing(s))
     )

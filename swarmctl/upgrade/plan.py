@@ -48,12 +48,14 @@ class UpgradePlan:
         current: names of the nodes that are skipped.
         objections: why it would lose something, or could not finish.
         remarks: what is worth knowing.
+        short: names of services that do not serve in full now.
     """
 
     steps: tuple[Step, ...]
     current: tuple[str, ...]
     objections: tuple[str, ...]
     remarks: tuple[str, ...]
+    short: tuple[str, ...]
 
 
 def plan_upgrade(swarm: Swarm, survey: Mapping[str, Surveyed], batch: int) -> UpgradePlan:
@@ -70,7 +72,8 @@ def plan_upgrade(swarm: Swarm, survey: Mapping[str, Surveyed], batch: int) -> Up
     steps = tuple(_steps(swarm, todo, max(1, batch)))
     objections = [f"{name} is no live member of the Swarm" for name in survey if name not in found]
     objections += _downgrades(survey)
-    objections += _missing_now(swarm)
+    short = _short(swarm)
+    objections += short.values()
     for step in steps:
         names = ", ".join(node.name for node in step.nodes)
         objections += [
@@ -82,6 +85,7 @@ def plan_upgrade(swarm: Swarm, survey: Mapping[str, Surveyed], batch: int) -> Up
         tuple(n.name for n in found.values() if n.id not in ids),
         tuple(dict.fromkeys(objections)),
         (*_remarks(swarm, survey, todo), *socket_warnings(swarm, survey)),
+        tuple(short),
     )
 
 
@@ -152,13 +156,15 @@ def _downgrades(survey: Mapping[str, Surveyed]) -> list[str]:
     ]
 
 
-def _missing_now(swarm: Swarm) -> Iterator[str]:
+def _short(swarm: Swarm) -> dict[str, str]:
     """Services that do not serve in full, unless a run that was stopped has drained their node."""
     if any(earlier(node) for node in swarm.nodes):
-        return
-    for service in swarm.services:
-        if not service.is_job and (missing := swarm.missing(service)):
-            yield f"{service.name}: {missing} of {swarm.wanted(service)} replicas do not serve now"
+        return {}
+    return {
+        s.name: f"{s.name}: {missing} of {swarm.wanted(s)} replicas do not serve now"
+        for s in swarm.services
+        if not s.is_job and (missing := swarm.missing(s))
+    }
 
 
 def _remarks(swarm: Swarm, survey: Mapping[str, Surveyed], todo: Collection[Node]) -> Iterator[str]:

@@ -17,9 +17,14 @@ def finish(
         list[str],
         typer.Argument(metavar="NODE=VERSION...", help="A node, and the Engine it must run."),
     ],
-    settle: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Wait until every replica serves.")
-    ] = True,
+    short: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--short",
+            metavar="SERVICE",
+            help="It did not serve in full before: do not wait for it; repeatable.",
+        ),
+    ] = None,
     timeout: Annotated[
         float,
         time_option("--timeout", "Time for the nodes, and for the replicas."),
@@ -45,7 +50,7 @@ def finish(
     with mover(target, cluster, cloud_map, timeout, load_balancer=load_balancer) as (context, _):
         swarm = context.engine.snapshot()
         engines = {lost_nodes(swarm, [name], None)[0]: version for name, _, version in pairs}
-        carry_out(engines, context, settle=settle)
+        carry_out(engines, context, short or ())
         after = [node for node in context.engine.snapshot().nodes if node.id in engines]
     for node in after:
         console.emit(f"{node.name}: {node.availability}, Engine {node.engine_version}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,34 @@ def test_what_would_be_lost_is_refused_unless_it_is_forced(
     found = json.loads(capsys.readouterr().out)
     assert found["done"]["missing"] == {"pinned": 1}
     assert found["objections"]
+
+
+def test_a_drain_that_remembers_is_given_back_as_it_was(
+    fake: DrainSwarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.store["nodes"]["id-b"]["Spec"]["Availability"] = "drain"
+    assert main(["node", "drain", "a", "b", "--yes", "--remember"]) == 0
+    assert "b: drained; its tasks move" not in capsys.readouterr().err
+    assert fake.labels("a")["swarmctl.availability-before"] == "active"
+    assert fake.labels("b")["swarmctl.availability-before"] == "drain"
+    assert main(["node", "activate", "a", "b", "--as-before"]) == 0
+    assert "a: active\nb: drain\n" in capsys.readouterr().out
+    assert (fake.availability("a"), fake.availability("b")) == ("active", "drain")
+
+
+def test_the_plan_of_an_upgrade_is_read_from_a_survey_and_printed(
+    fake: DrainSwarm, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    survey = tmp_path / "survey.json"
+    old = {"running": "20.10.24", "installed": "20.10.24-1", "target": "26.1.5-1"}
+    survey.write_text(json.dumps({"a": old, "b": old | {"os_packages": 3}}))
+    assert main(["upgrade", "plan", f"--survey={survey}", "--format=json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [step["nodes"] for step in found["steps"]] == [["a"], ["b"]]
+    assert found["steps"][0]["moves"] == {"web": 2}
+    assert main(["upgrade", "plan", f"--survey={survey}"]) == 0
+    printed = capsys.readouterr().out
+    assert "1. a (Engine 20.10.24 → 26.1.5)" in printed
+    assert "2. b (Engine 20.10.24 → 26.1.5, 3 other packages)" in printed
+    assert main(["upgrade", "plan", "--survey=/nowhere"]) == 1
+    assert main(["upgrade", "finish", "a"]) == 2

@@ -48,7 +48,7 @@ def test_a_node_gets_back_what_it_had(fake: DrainSwarm, before: str) -> None:
     assert fake.availability("a") == "drain"
 
     remember(nodes(fake, "a"), world)  # a run after a kill: the first value counts
-    finish({"id-a": ENGINE}, world, settle=True)
+    finish({"id-a": ENGINE}, world)
 
     assert fake.availability("a") == before
     assert not any(key.startswith("swarmctl") for key in fake.labels("a"))
@@ -58,7 +58,7 @@ def test_what_an_operator_drained_without_loss_keeps_that_label(fake: DrainSwarm
     world = context(fake, Clients(fake))
     drain(plan_drain(read_swarm(fake), ["id-a"]), world)
     remember(nodes(fake, "a"), world)
-    finish({"id-a": ENGINE}, world, settle=True)
+    finish({"id-a": ENGINE}, world)
     assert fake.availability("a") == "drain"
     assert "swarmctl.draining" in fake.labels("a")
     assert EARLIER_LABEL not in fake.labels("a")
@@ -85,7 +85,7 @@ def test_a_node_with_the_old_engine_stays_drained(fake: DrainSwarm) -> None:
     remember(nodes(fake, "a"), world)
     drain(plan_drain(read_swarm(fake), ["id-a"]), world)
     with pytest.raises(DeadlineExceededError, match=r"a runs 26\.1\.5, not 29\.0\.1"):
-        finish({"id-a": "29.0.1"}, world, settle=True)
+        finish({"id-a": "29.0.1"}, world)
     assert fake.availability("a") == "drain"
     assert fake.labels("a")[EARLIER_LABEL] == "active"
 
@@ -94,5 +94,5 @@ def test_replicas_that_do_not_serve_afterwards_stop_the_upgrade(fake: DrainSwarm
     world = context(fake, Clients(fake))
     fake.store["services"]["id-web"]["Spec"]["Mode"]["Replicated"]["Replicas"] = 5
     with pytest.raises(DeadlineExceededError, match="1 replicas of web do not serve"):
-        finish({"id-a": ENGINE}, world, settle=True)
-    finish({"id-a": ENGINE}, world, settle=False)
+        finish({"id-a": ENGINE}, world)
+    finish({"id-a": ENGINE}, world, ["web"])

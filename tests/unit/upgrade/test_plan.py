@@ -140,6 +140,7 @@ def test_an_older_version_is_refused() -> None:
 def test_replicas_that_are_missing_before_the_upgrade_are_an_objection() -> None:
     plan = planned(workers("w1", "w2"), [(service("web", 3), {"w1": 1, "w2": 1})])
     assert "web: 1 of 3 replicas do not serve now" in plan.objections
+    assert plan.short == ("web",)
 
 
 def test_a_node_that_is_left_out_is_named() -> None:
