@@ -22,6 +22,8 @@ from swarmctl.upgrade.versions import numbers
 
 # A batch is looked for among many: a few outcomes show whether its replicas find a place.
 FEW = Bounds(outcomes=200, work=2_000, draws=40)
+# Of each step, for people; the drain itself looks at all.
+SOME = Bounds(outcomes=2_000, work=10_000, draws=100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def _step(swarm: Swarm, nodes: Sequence[Node]) -> Step:
     moving = {n.id for n in now if not stays_drained(n)}
     return Step(
         tuple(sorted(now, key=lambda n: _order(n)[1:])),
-        plan_drain(swarm, moving),
+        plan_drain(swarm, moving, SOME),
         tuple(n.name for n in now if earlier(n)),
     )
 
