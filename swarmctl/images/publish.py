@@ -76,6 +76,12 @@ def push_images(
     return [_publish(source, home, note, commit) for source in sources]
 
 
+def missing_images(sources: Iterable[ImageSource], home: Home) -> list[Reference]:
+    """What :func:`push_images` would build and push. Changes nothing."""
+    wanted = [home.image(s.stack, s.name, build_context(s).tag) for s in sources]
+    return [image for image in wanted if home.api().digest(image) is None]
+
+
 def _publish(source: ImageSource, home: Home, note: Note, commit: str) -> Published:
     wanted = home.image(source.stack, source.name, build_context(source).tag)
     started = time.monotonic()

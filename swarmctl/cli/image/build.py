@@ -60,6 +60,9 @@ def push(
             "commit as a second tag.",
         ),
     ] = "content",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be pushed; change nothing.")
+    ] = False,
     registry: RegistryOption = "",
     cluster: ClusterOption = None,
 ) -> None:
@@ -67,12 +70,16 @@ def push(
 
     Prints the name of each with its digest. A deploy with the same files and values finds them.
     """
-    from swarmctl.images.publish import commit_of, push_images
+    from swarmctl.images.publish import commit_of, missing_images, push_images
     from swarmctl.stack.render.source import choose_source
 
     choice = choose_source(stack, (), values or (), read_assignments(assignments))
     found = sources(choice, only, platform, max_size)
     if not found:
+        return
+    if dry_run:
+        for image in missing_images(found, home(registry, cluster)):
+            console.emit(str(image))
         return
     commit = commit_of(found[0].folder.parents[1]) if tag == "commit" else ""
     for done in push_images(found, home(registry, cluster), console.note, commit):

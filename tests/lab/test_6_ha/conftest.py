@@ -1,4 +1,4 @@
-"""A lab without a cluster, for playbooks that are killed or only checked."""
+"""A lab without a cluster: the first test makes one, with interruptions; the last one removes it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from tests.lab.helpers.own_lab import lab_of_its_own
 from tests.lab.support import NAME, Lab
 
 SIZE = ("-e", "managers=3", "-e", "workers=1")
-STACKS = ("-e", '{"stacks": [{"name": "three_tier", "secrets": ["three_tier_db_password"]}]}')
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     """A lab of its own: nothing is in it."""
     with lab_of_its_own(f"{NAME}-ha") as running:

@@ -48,7 +48,18 @@ def test_a_replaced_manager_has_the_address_of_its_predecessor(lab: Lab) -> None
     after = lab.instance(MANAGERS[2])
     assert after["InstanceId"] != before["InstanceId"]
     assert after["PrivateIpAddress"] == before["PrivateIpAddress"]
+
+
+def test_teardown_says_before_and_afterwards_what_there_is_to_remove(lab: Lab) -> None:
+    """Broken: interfaces and Elastic IPs cost money for ever."""
+    check = lab.playbook("teardown", "--check").ok()
+    assert any("Terminate the instances" in change for change in check.changes)
+    assert any("Release the Elastic IPs" in change for change in check.changes)
+    assert len(lab.ec2.describe_addresses()["Addresses"]) == 3
     lab.playbook("teardown", "-e", "confirm=yes").ok()
     assert lab.ec2.describe_addresses()["Addresses"] == []
-    named = [{"Name": "tag-key", "Values": ["swarmctl:cluster"]}]
-    assert lab.ec2.describe_network_interfaces(Filters=named)["NetworkInterfaces"] == []  # type: ignore[arg-type]  # a filter
+    found = lab.ec2.describe_network_interfaces(
+        Filters=[{"Name": "tag-key", "Values": ["swarmctl:cluster"]}]
+    )
+    assert found["NetworkInterfaces"] == []
+    assert lab.playbook("teardown", "--check").ok().changes == []
