@@ -31,6 +31,18 @@ def audit(
     deep: Annotated[
         bool, typer.Option("--deep", help="Check the network as well, as status --deep does.")
     ] = False,
+    security: Annotated[
+        bool,
+        typer.Option("--security", help="Check instead whether what protects the cluster is set."),
+    ] = False,
+    trust: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--trust",
+            metavar="SERVICE",
+            help="With --security: this service may have the Engine's socket; repeatable.",
+        ),
+    ] = None,
     accept: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,20 +73,27 @@ def audit(
     from swarmctl.audit.audit import NAMES, fails
     from swarmctl.audit.audit import audit as run_checks
     from swarmctl.audit.gather import Wanted, gather
+    from swarmctl.audit.security.checks import CHECKS, audit_security
+    from swarmctl.audit.security.gather import gather as gather_security
     from swarmctl.cluster import resolve
 
+    names = tuple(CHECKS) if security else NAMES
     for name in accept or ():
-        if name not in NAMES:
-            raise unknown("check", name, NAMES)
-    key = _read_key(unlock_key_file) if unlock_key_file else ""
-    wanted = Wanted(stacks or (), deep, key, unlock_key_stored)
-    checks = run_checks(gather(resolve(cluster, host), wanted))
+        if name not in names:
+            raise unknown("check", name, names)
+    if security:
+        checks = audit_security(gather_security(resolve(cluster, host), trust or ()))
+    else:
+        key = _read_key(unlock_key_file) if unlock_key_file else ""
+        wanted = Wanted(stacks or (), deep, key, unlock_key_stored)
+        checks = run_checks(gather(resolve(cluster, host), wanted))
     if format_ is Format.JSON:
         console.emit_json({"checks": [asdict(check) for check in checks]})
     else:
-        from swarmctl.cli.show.audit import audit_lines
+        from swarmctl.cli.show.audit import FAILOVER, SECURITY, audit_lines
 
-        console.out().print(audit_lines(checks, accept or ()), soft_wrap=True)
+        danger = SECURITY if security else FAILOVER
+        console.out().print(audit_lines(checks, accept or (), danger), soft_wrap=True)
     return int(Exit.FAILED if fails(checks, accept or ()) else Exit.OK)
 
 

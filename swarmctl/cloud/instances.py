@@ -62,6 +62,22 @@ class Instance:
         return self.public_ip or self.private_ip
 
 
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """How EC2 protects an instance.
+
+    Attributes:
+        tokens_required: whether instance metadata need a token (IMDSv2).
+        hop_limit: how many hops the token may pass; with 1, it reaches no container.
+        unencrypted: ids of volumes that are not encrypted.
+    """
+
+    id: str
+    tokens_required: bool
+    hop_limit: int
+    unencrypted: tuple[str, ...] = ()
+
+
 class Cloud:
     """The EC2 API of one region. All methods raise ``CloudError`` when a call fails.
 
@@ -110,6 +126,28 @@ class Cloud:
         own = {g.id: g for g in found if g.tags.get(CLUSTER_TAG) == cluster}  # * is a wildcard
         others = sorted(attached - set(own))
         return own | {g.id: g for g in (self._groups(GroupIds=others) if others else ())}
+
+    def protection(self, instances: Iterable[Instance]) -> dict[str, Protection]:
+        """How the instances are protected, by name."""
+        names = {instance.id: instance.name for instance in instances}
+        attached: FilterTypeDef = {"Name": "attachment.instance-id", "Values": list(names)}
+        open_disks: dict[str, list[str]] = {}
+        found = {}
+        with self._in_words():
+            for disks in self._ec2.get_paginator("describe_volumes").paginate(Filters=[attached]):
+                for volume in (v for v in disks["Volumes"] if not v["Encrypted"]):
+                    for use in volume["Attachments"]:
+                        open_disks.setdefault(use["InstanceId"], []).append(volume["VolumeId"])
+            pages = self._ec2.get_paginator("describe_instances").paginate(InstanceIds=list(names))
+            for raw in (i for page in pages for r in page["Reservations"] for i in r["Instances"]):
+                id_, options = raw["InstanceId"], raw.get("MetadataOptions", {})
+                found[names[id_]] = Protection(
+                    id_,
+                    options.get("HttpTokens") == "required",
+                    options.get("HttpPutResponseHopLimit", 1),
+                    tuple(open_disks.get(id_, ())),
+                )
+        return found
 
     def _groups(self, **which: Any) -> list[SecurityGroup]:
         with self._in_words():

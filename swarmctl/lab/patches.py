@@ -115,7 +115,7 @@ def _launch_template_tags_stay_out_of_its_data() -> None:
 
 
 def _launch_template_gives_profile_and_metadata_options() -> None:
-    """moto forgets both, so no machine would have a role, nor IMDSv2 be required.
+    """moto forgets both: no machine would have a role, nor IMDSv2; and it adds a root volume.
 
     Can be removed when ``InstanceBackend.run_instances`` reads them from the template's data.
     """
@@ -135,6 +135,12 @@ def _launch_template_gives_profile_and_metadata_options() -> None:
             name, arn = profile.get("Name"), profile.get("Arn")
         for instance in without if name or arn else ():
             self.associate_iam_instance_profile(instance.id, name, arn)
+        for instance in made.instances if data.get("BlockDeviceMappings") else ():
+            # moto adds a root volume of its own, which is not encrypted.
+            root = instance.block_device_mapping.get("/dev/sda1")
+            if root and len(instance.block_device_mapping) > 1:
+                self.detach_volume(root.volume_id, instance.id, "/dev/sda1")
+                self.delete_volume(root.volume_id)
         return made
 
     InstanceBackend.run_instances = run_instances  # type: ignore[method-assign]  # patch

@@ -9,17 +9,23 @@ from rich.text import Text
 from swarmctl.audit.check import Check
 from swarmctl.reading.texts import clean
 
+FAILOVER = "would keep it from failing over"
+SECURITY = "would let somebody in"
 
-def audit_lines(checks: Iterable[Check], accepted: Collection[str] = ()) -> Text:
+
+def audit_lines(
+    checks: Iterable[Check], accepted: Collection[str] = (), danger: str = FAILOVER
+) -> Text:
     """The lines, and a sum; ``✗`` fails, ``!`` is advice, ``?`` is not known.
 
     Args:
         checks: all of them.
         accepted: names of checks that do not fail.
+        danger: what those that fail would do.
     """
     listed = tuple(checks)
     width = max((len(check.name) for check in listed), default=0)
-    return Text("\n").join([*_lines(listed, accepted, width), _sum(listed, accepted)])
+    return Text("\n").join([*_lines(listed, accepted, width), _sum(listed, accepted, danger)])
 
 
 def _lines(checks: Iterable[Check], accepted: Collection[str], width: int) -> Iterator[Text]:
@@ -38,10 +44,10 @@ def _sign(check: Check, accepted: Collection[str]) -> tuple[str, str]:
     return ("!", "yellow") if check.remedy else ("✓", "green")
 
 
-def _sum(checks: Collection[Check], accepted: Collection[str]) -> Text:
+def _sum(checks: Collection[Check], accepted: Collection[str], danger: str) -> Text:
     wrong = sum(check.ok is False and check.name not in accepted for check in checks)
     unknown = sum(check.ok is None for check in checks)
     tail = f"; {unknown} could not be checked" if unknown else ""
     if wrong:
-        return Text(f"{wrong} would keep it from failing over{tail}", style="bold red")
-    return Text(f"nothing found that would keep it from failing over{tail}", style="bold")
+        return Text(f"{wrong} {danger}{tail}", style="bold red")
+    return Text(f"nothing found that {danger}{tail}", style="bold")

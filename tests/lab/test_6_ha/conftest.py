@@ -1,4 +1,4 @@
-"""A lab without a cluster: the first test makes one, with interruptions; the last one removes it."""
+"""A lab without a cluster: the first test makes one, the last one removes it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,84 @@
+"""What only a node itself can tell of how it is protected."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from swarmctl.audit.security.facts import NodeSecurity
+from swarmctl.errors import SwarmctlError
+from swarmctl.swarm.observe.host_ports import Shell
+
+_TIMEOUT_S = 15.0
+_AT_ONCE = 16
+
+# Sections, each after a line with its name. Of a process with a secret only pid and program are
+# told; [N] keeps the search from finding itself.
+_SCRIPT = r"""
+root=$(docker info --format '{{.DockerRootDir}}') || exit
+echo === socket; stat -Lc '%a %U:%G' /var/run/docker.sock
+echo === members; getent group docker | cut -d: -f4
+echo === tcp; ps -C dockerd -o args= | grep -oE 'tcp://[^ ]+'
+ss -Hltn 'sport = :2375 or sport = :2376' | awk '{print $4}'
+echo === daemon-file; stat -Lc '%a %U:%G' /etc/docker/daemon.json 2>/dev/null
+echo === daemon; cat /etc/docker/daemon.json 2>/dev/null
+keys=$root/swarm/certificates
+echo === keys; stat -c '%a %U %n' "$keys" "$keys/swarm-node.key"
+echo === ssh; sshd -T 2>/dev/null || /usr/sbin/sshd -T 2>/dev/null
+echo === secrets; ps -eo pid=,args= | grep -E 'SWMTK[N]-1-|SWMKE[Y]-1-' | awk '{print $1, $2}'
+true
+"""
+
+
+def ask_nodes(
+    shell: Shell, hosts: Mapping[str, str]
+) -> tuple[dict[str, NodeSecurity], dict[str, str]]:
+    """Ask nodes, all at the same time.
+
+    Args:
+        shell: commands on the nodes.
+        hosts: hostname by node id.
+
+    Returns:
+        By hostname, what those tell that answered; and why others did not.
+    """
+
+    def ask(host: str) -> NodeSecurity | str:
+        try:
+            return node_security(shell.run(host, _SCRIPT, _TIMEOUT_S))
+        except SwarmctlError as fault:
+            return fault.message
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = dict(zip(hosts.values(), pool.map(ask, hosts.values()), strict=True))
+    told = {host: found for host, found in answers.items() if not isinstance(found, str)}
+    return told, {host: why for host, why in answers.items() if isinstance(why, str)}
+
+
+def node_security(output: str) -> NodeSecurity:
+    """What a node's answer says; what cannot be read is left out."""
+    parts = (part.partition("\n") for part in output.split("=== ")[1:])
+    found = {name.strip(): content.strip() for name, _, content in parts}
+    lines = {name: tuple(content.splitlines()) for name, content in found.items()}
+    daemon = _json(found.get("daemon", ""))
+    opened = [h for h in daemon.get("hosts") or () if str(h).startswith("tcp:")]
+    return NodeSecurity(
+        socket=found.get("socket", ""),
+        members=tuple(m for m in found.get("members", "").split(",") if m),
+        tcp=(*lines.get("tcp", ()), *map(str, opened)),
+        daemon_file=found.get("daemon-file", ""),
+        daemon=daemon,
+        keys=lines.get("keys", ()),
+        ssh={k: v for k, _, v in (line.partition(" ") for line in lines.get("ssh", ()))},
+        secrets=lines.get("secrets", ()),
+    )
+
+
+def _json(text: str) -> dict[str, Any]:
+    try:
+        read = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}

@@ -1,0 +1,70 @@
+"""What the checks of security are made from, gathered beforehand: plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from swarmctl.cloud.instances import Protection
+from swarmctl.cloud.rules import Rule
+from swarmctl.swarm.model import Service
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSecurity:
+    """What a node told.
+
+    Attributes:
+        socket: of the Engine: mode, user and group, such as ``660 root:docker``.
+        members: users of the group docker.
+        tcp: where the Engine API is open on TCP.
+        daemon_file: mode, user and group of daemon.json; ``""``: there is none.
+        daemon: its content.
+        keys: mode and user of the Swarm's certificates' directory and of the node's key.
+        ssh: ``sshd``'s effective settings, in lower case.
+        secrets: processes (pid and program) with a token or key of the Swarm in their arguments.
+    """
+
+    socket: str = ""
+    members: tuple[str, ...] = ()
+    tcp: tuple[str, ...] = ()
+    daemon_file: str = ""
+    daemon: Mapping[str, Any] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    ssh: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityFacts:
+    """Everything that is known.
+
+    Attributes:
+        services: the Swarm's.
+        capabilities: what services add to their containers', by name.
+        now: the managers' time.
+        nodes: by hostname, what live nodes told; those that did not answer are in ``silent``.
+        silent: by hostname, why a live node did not answer.
+        autolock: whether managers stay locked after a restart; ``None``: not told.
+        ca_ends: when the Swarm's root certificate ends; ``None``: not told.
+        node_life: how long the nodes' certificates last, seconds; ``None``: not told.
+        machines: by name, what EC2 knows of the instances; ``None``: it could not be asked.
+        rules: by name, the security group rules of the instances.
+        key_file: mode of the cluster's SSH key on this machine; ``""``: it is not here.
+        trusted: names of services that may have the Engine's socket.
+    """
+
+    services: tuple[Service, ...]
+    now: datetime
+    capabilities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    nodes: Mapping[str, NodeSecurity] = field(default_factory=dict)
+    silent: Mapping[str, str] = field(default_factory=dict)
+    autolock: bool | None = None
+    ca_ends: datetime | None = None
+    node_life: float | None = None
+    machines: Mapping[str, Protection] | None = None
+    rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    key_file: str = ""
+    trusted: frozenset[str] = frozenset()
