@@ -19,7 +19,7 @@ from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.snapshot import take_snapshot
 
 # The services of this project that have the Engine's socket: docs/security.md.
-OURS = ("discovery_agent", "web_api", "web_page")
+OURS = ("discovery_agent", "web_proxy")
 
 
 def gather(target: Target, trusted: Collection[str]) -> SecurityFacts:
