@@ -12,6 +12,7 @@ import docker.errors
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.client import SwarmClient
+from swarmctl.swarm.patience import again
 from swarmctl.swarm.ssh import Endpoint
 from swarmctl.wait import wait_for
 
@@ -34,7 +35,7 @@ def unlock(
     Args:
         nodes: how to reach them, by name.
         keys: to try one after the other; called for each node that is locked.
-        timeout: seconds until each of them must be back in its Swarm.
+        timeout: seconds until each of them must answer, and then be back in its Swarm.
         dry_run: only look.
 
     Returns:
@@ -47,7 +48,11 @@ def unlock(
     """
 
     def one(name: str, where: Endpoint) -> str:
-        with SwarmClient(where, request_timeout=timeout, member=False) as client:
+        def connect() -> SwarmClient:
+            return SwarmClient(where, request_timeout=timeout, member=False)
+
+        # It may be booting.
+        with connect() if dry_run else again(connect, timeout) as client:
             return _state(client) if dry_run else _unlock(client, name, keys, timeout)
 
     with ThreadPoolExecutor(max_workers=max(len(nodes), 1)) as pool:

@@ -63,7 +63,7 @@ def _unusable(swarms: Mapping[str, Mapping[str, Any]], hosts: Collection[str]) -
     return [
         f"{host} is {swarms[host]['LocalNodeState']} "
         f"({swarms[host].get('Error') or 'no reason given'}): "
-        "unlock a locked manager with docker swarm unlock; otherwise see journalctl -u docker there"
+        "unlock a locked manager: swarmctl node unlock; otherwise see journalctl -u docker there"
         for host in hosts
         if host in swarms and swarms[host]["LocalNodeState"] not in ("active", "inactive")
     ]
