@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from swarmctl.swarm.node import Node
     from swarmctl.swarm.shell import Shells
 
+_CONNECT_S = 30.0
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -82,6 +84,7 @@ def let_leave(
 def _carry_out(plan: RemovalPlan, target: Target, shells: Shells | None, options: Options) -> None:
     from swarmctl.membership.machine import leave
     from swarmctl.membership.remove import remove
+    from swarmctl.swarm.patience import again
 
     def left(node: Node) -> str:
         if shells is None:
@@ -90,6 +93,8 @@ def _carry_out(plan: RemovalPlan, target: Target, shells: Shells | None, options
 
     options_of_mover = (options.cluster, options.cloud_map, options.timeout)
     staying = _without(target, plan)
+    with staying.failover() as failover:  # perhaps one manager only, and it is busy
+        again(failover.client, _CONNECT_S, note=console.note)
     with mover(staying, *options_of_mover, load_balancer=options.load_balancer) as (context, _):
         try:
             remove(plan, context, left)

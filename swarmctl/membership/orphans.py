@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,9 +31,8 @@ def find_orphans(
 ) -> tuple[Finding, ...]:
     """What is known of every node that is down.
 
-    An instance belongs to an entry when it has its address, or its name; but when another entry
-    with that address or name is not down, the machine has joined anew, and the old entry is left
-    over.
+    An instance belongs to an entry when it has its name, or its address. When another entry of
+    that name is not down, the machine has joined anew, and the old entry is left over.
 
     Args:
         nodes: all entries of the Swarm.
@@ -59,14 +58,17 @@ def _finding(
         return Finding(
             node, False, f"down for less than {grace.total_seconds():g} s; {left} s left"
         )
-    heir = next((h for h in heirs if _same(h, node.hostname, node.address)), None)
+    heir = next((h for h in heirs if h.hostname == node.hostname), None)
     if heir:
         return Finding(node, True, f"its machine is a member as {heir.id}")
-    machine = next((i for i in instances if _same(node, i.name, i.private_ip)), None)
+    members = {h.hostname for h in heirs}
+    machine = next((i for i in instances if _belongs(i, node, members)), None)
     if machine:
         return Finding(node, False, f"its instance {machine.id} is {machine.state}")
     return Finding(node, True, f"no instance has its name or its address {node.address}")
 
 
-def _same(node: Node, name: str, address: str) -> bool:
-    return node.hostname == name or (bool(address) and node.address == address)
+def _belongs(instance: Instance, node: Node, members: Collection[str]) -> bool:
+    """Whether this is the node's machine; not if another member has got its address since."""
+    same_address = instance.private_ip == node.address and instance.name not in members
+    return instance.name == node.hostname or same_address

@@ -10,7 +10,7 @@ import docker.errors
 
 from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.cloud.instances import Cloud
-from swarmctl.cluster import Target, endpoints, find, machines_of, manager_endpoints, on
+from swarmctl.cluster import Target, endpoint, find, manager_endpoints
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.check.find import Choice, behind_load_balancer, in_cloud_map
 from swarmctl.discovery.check.source import Source
@@ -123,7 +123,7 @@ class LiveCluster:
             UsageError: the cluster is unknown, or there are several.
             SwarmctlError: EC2 cannot be asked.
         """
-        ec2 = machines_of(cluster, region)
+        ec2 = Cloud(region)
         return cls(ec2, find(ec2, cluster)[0])
 
     @property
@@ -175,7 +175,8 @@ class LiveCluster:
             opened.close()
 
     def _target(self) -> Target:
-        return on(self.ec2, self.name)
+        instances = self.ec2.instances(self.name)
+        return Target(manager_endpoints(self.name, instances), self.name, instances, self.ec2)
 
     def _keep(self, opened: C) -> C:
         self._opened.append(opened)
@@ -185,4 +186,4 @@ class LiveCluster:
         return manager_endpoints(self.name, self.ec2.instances(self.name))
 
     def _nodes(self) -> dict[str, Endpoint]:
-        return endpoints(self.ec2.instances(self.name))
+        return {i.name: endpoint(i) for i in self.ec2.instances(self.name)}

@@ -57,6 +57,12 @@ def test_the_old_entry_of_a_machine_that_joined_anew_may_go() -> None:
     assert (one.orphan, one.node.id) == (True, "old")
 
 
+def test_an_address_that_another_member_has_got_since_keeps_no_entry() -> None:
+    entries = [down("a_wkr1", "10.0.0.9"), node("a_wkr2", addr="10.0.0.9")]
+    (one,) = found(entries, instance("a_wkr2", "10.0.0.9"))
+    assert one.orphan
+
+
 def test_an_entry_stays_for_the_time_of_grace() -> None:
     (one,) = found([down("a_wkr1", "10.0.0.9", minutes=9)])
     assert not one.orphan

@@ -13,7 +13,6 @@ from swarmctl.cloud.load_balancer import (
     http_listeners,
 )
 from swarmctl.discovery.routes.labels import Route
-from swarmctl.state import outside_aws
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def probed_urls(cluster: str, routes: Iterable[Route], api: ElbApi | None = None
     Raises:
         CloudError: a call failed.
     """
-    every = [] if outside_aws(cluster) else list(routes)
+    every = list(routes)
     api = api or ElbApi() if every else None
     balancer = find_load_balancer(api, cluster) if api else None
     if api is None or balancer is None:
@@ -70,7 +69,7 @@ def shown_urls(
         CloudError: a call failed.
     """
     every = list(routes)
-    if not every or outside_aws(cluster):
+    if not every:
         return {}
     api = api or ElbApi()
     balancer = find_load_balancer(api, cluster)
