@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.reading.names import cluster_name, unknown
-from swarmctl.state import cluster_dir, state_dir
+from swarmctl.state import cluster_dir, outside_aws, state_dir
 from swarmctl.swarm.ssh import Endpoint
 
 if TYPE_CHECKING:
@@ -26,9 +26,16 @@ if TYPE_CHECKING:
     from swarmctl.swarm.shell import Shells
 
 
+# `ssh_jump` of nodes that are reached through a manager.
+MANAGERS = "managers"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A Swarm to connect to. Only ``endpoints`` is set when ``--host`` named it."""
+    """A Swarm to connect to. Only ``endpoints`` is set when ``--host`` named it.
+
+    ``cloud`` is ``None``, too, when its machines are not EC2's.
+    """
 
     endpoints: tuple[Endpoint, ...]
     cluster: str = ""
@@ -51,10 +58,11 @@ class Target:
         """How to reach every running node, by name; with ``--host``, that manager only."""
         if not self.instances:
             return {str(where): where for where in self.endpoints}
-        return {i.name: endpoint(i) for i in self.instances if i.state == "running"}
+        where = endpoints(self.instances)
+        return {i.name: where[i.name] for i in self.instances if i.state == "running"}
 
     def rules(self) -> dict[str, tuple[Rule, ...]]:
-        """The security group rules of every node by name; empty with ``--host``.
+        """The security group rules of every node by name; empty without EC2.
 
         Raises:
             CloudError: the call to EC2 failed.
@@ -75,7 +83,7 @@ class Target:
 
         if not self.instances:
             return None
-        return Shells(lambda: {i.name: endpoint(i) for i in self.instances})
+        return Shells(lambda: endpoints(self.instances))
 
 
 def resolve(
@@ -96,13 +104,39 @@ def resolve(
     """
     if host:
         return Target((parse_host(host),))
-    if cloud is None:
-        from swarmctl.cloud.instances import Cloud
+    return on(cloud() if cloud else machines_of(cluster), cluster)
 
-        cloud = Cloud
-    ec2 = cloud()
+
+def on(ec2: Cloud, cluster: str | None = None) -> Target:
+    """The Swarm on these machines; see :func:`find`."""
     name, instances = find(ec2, cluster)
-    return Target(manager_endpoints(name, instances), name, instances, ec2)
+    endpoints = manager_endpoints(name, instances)
+    return Target(endpoints, name, instances, None if outside_aws(name) else ec2)
+
+
+def machines_of(cluster: str | None = None, region: str | None = None) -> Cloud:
+    """Where a cluster's machines are looked up: EC2, or what the playbooks recorded of others.
+
+    Args:
+        cluster: its name; ``None`` for ``$SWARMCTL_CLUSTER`` or the only one.
+        region: of EC2.
+
+    Raises:
+        CloudError: EC2 cannot be asked.
+    """
+    from swarmctl.cloud.instances import Cloud
+    from swarmctl.cloud.words import CloudError
+    from swarmctl.own_machines import OwnMachines
+
+    own, name = OwnMachines(), cluster or os.environ.get("SWARMCTL_CLUSTER")
+    if name in own.clusters():
+        return own
+    try:
+        return Cloud(region)
+    except CloudError:  # no AWS on this machine
+        if name or not own.clusters():
+            raise
+        return own
 
 
 def named(target: Target, cluster: str | None) -> str:
@@ -131,9 +165,7 @@ def name_only(cluster: str | None = None) -> str:
     """
     if name := cluster or os.environ.get("SWARMCTL_CLUSTER"):
         return cluster_name(name)
-    from swarmctl.cloud.instances import Cloud
-
-    return find(Cloud())[0]
+    return find(machines_of())[0]
 
 
 def find(ec2: Cloud, cluster: str | None = None) -> tuple[str, tuple[Instance, ...]]:
@@ -188,20 +220,64 @@ def manager_endpoints(cluster: str, instances: Iterable[Instance]) -> tuple[Endp
             f"{states or 'no instance is tagged as one'}",
             hint,
         )
-    return tuple(endpoint(instance) for instance in running)
+    return tuple(endpoint(instance, running) for instance in running)
 
 
-def endpoint(instance: Instance) -> Endpoint:
-    """How to reach one instance: the cluster's key, and the host key under the instance's id."""
+def endpoints(instances: Iterable[Instance]) -> dict[str, Endpoint]:
+    """How to reach each of a cluster's instances, by name."""
+    every = tuple(instances)
+    return {instance.name: endpoint(instance, every) for instance in every}
+
+
+def endpoint(instance: Instance, others: Iterable[Instance] = ()) -> Endpoint:
+    """How to reach one instance: the cluster's key, and the host key under the instance's id.
+
+    Args:
+        instance: to be reached.
+        others: of its cluster; the managers among them may be the way to it.
+    """
     folder = cluster_dir(cluster_name(instance.cluster))  # a tag can be set by hand
     return Endpoint(
         address=instance.address,
         user=instance.ssh_user or "root",
         host_key_alias=instance.id,
-        key_file=folder / "id_ed25519",
+        port=instance.ssh_port,
+        key_file=_key_file(instance, folder),
         known_hosts=(folder / "known_hosts",),
         name=instance.name,
+        jumps=_jumps(instance, others, folder),
     )
+
+
+def _jumps(instance: Instance, others: Iterable[Instance], folder: Path) -> tuple[Endpoint, ...]:
+    """The machines that SSH to an instance goes through; see ``ssh_jump`` in group_vars/all.yml."""
+    if instance.ssh_jump == MANAGERS:
+        if instance.role == "manager":
+            return ()
+        return tuple(endpoint(i) for i in others if i.role == "manager" and i.state == "running")
+    if not instance.ssh_jump:
+        return ()
+    user, _, place = instance.ssh_jump.rpartition("@")
+    address, _, port = place.partition(":")
+    key = folder / "id_ed25519"
+    return (
+        Endpoint(
+            address=address,
+            user=user or os.environ.get("USER", "root"),
+            port=int(port or 22),
+            host_key_alias=f"[{address}]:{port}" if port not in ("", "22") else address,
+            key_file=key if key.is_file() else None,
+            own_keys=True,
+            known_hosts=(folder / "known_hosts", Path.home() / ".ssh" / "known_hosts"),
+            name="the jump host",
+        ),
+    )
+
+
+def _key_file(instance: Instance, folder: Path) -> Path | None:
+    if instance.ssh_key is None:
+        return folder / "id_ed25519"
+    return Path(instance.ssh_key).expanduser() if instance.ssh_key else None
 
 
 def parse_host(url: str) -> Endpoint:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from swarmctl.cloud.host_keys import HostKey, host_keys
-from swarmctl.errors import DeadlineExceededError, SwarmctlError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError
 from swarmctl.reading.commands import word
 from swarmctl.reading.files import PRIVATE, locked, write_whole
 from swarmctl.state import cluster_dir
@@ -102,6 +102,46 @@ def record_from_consoles(
             "EC2 forgets the output of earlier boots; an AMI without cloud-init prints no keys: "
             f"{by_hand(missing[0].name)}",
         ) from late
+
+
+def record_from_file(
+    path: Path,
+    instances: Iterable[Instance],
+    say: Callable[[Instance, Sequence[HostKey]], None],
+) -> None:
+    """Record the host keys that another known_hosts file has under the machines' addresses.
+
+    Args:
+        path: the file; hashed names are found, too.
+        instances: those whose keys are wanted.
+        say: is called with each instance and its keys, once they are recorded.
+
+    Raises:
+        UsageError: the file cannot be read, or lacks a machine; the others are recorded.
+        SwarmctlError: the record cannot be written.
+    """
+    import paramiko
+
+    try:
+        known = paramiko.HostKeys(str(path))
+    except OSError as fault:
+        raise UsageError(f"cannot read {path}: {fault.strerror}") from fault
+    lacking = []
+    for instance in instances:
+        port = instance.ssh_port
+        address = instance.address if port == 22 else f"[{instance.address}]:{port}"
+        found = known.lookup(address)
+        if keys := [HostKey(kind, k.get_base64()) for kind, k in (found or {}).items()]:
+            record(instance, keys)
+            say(instance, keys)
+        else:
+            lacking.append(f"{instance.name} ({address})")
+    if lacking:
+        raise UsageError(
+            f"{path} has no host key of {', '.join(lacking)}",
+            "log in once by hand and compare the fingerprint; or give the key that is on the "
+            "machine: swarmctl node trust NODE --key 'ssh-ed25519 AAAA…'",
+        )
 
 
 def by_hand(node: str) -> str:

@@ -5,6 +5,7 @@
 
     clusters/<cluster_name>/id_ed25519      the cluster's SSH key (mode 0600)
     clusters/<cluster_name>/known_hosts     host keys, under the EC2 instance ids of the nodes
+    clusters/<cluster_name>/machines.json   machines that are not EC2's: see own_machines.py
     clusters/<cluster_name>/names.json      names seen in its Swarm, for completion
     labs/<lab>/                             a local AWS: its pid, port, log, and a state of its own
 """
@@ -28,3 +29,13 @@ def cluster_dir(cluster: str) -> Path:
         cluster: a name that ``reading.names.cluster_name`` has passed: it becomes a path.
     """
     return state_dir() / "clusters" / cluster
+
+
+def machines_file(cluster: str) -> Path:
+    """The record of a cluster's machines, if they are not EC2's; see ``own_machines.py``."""
+    return cluster_dir(cluster) / "machines.json"
+
+
+def outside_aws(cluster: str) -> bool:
+    """Whether a cluster's machines are not EC2's: then it has nothing in AWS to look for."""
+    return bool(cluster) and machines_file(cluster).is_file()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 CLUSTER_TAG = "swarmctl:cluster"
 ROLE_TAG = "swarmctl:role"
 SSH_USER_TAG = "swarmctl:ssh-user"
+SSH_JUMP_TAG = "swarmctl:ssh-jump"
 
 # EC2 lists terminated instances for about an hour more.
 _EXISTING = ("pending", "running", "stopping", "stopped")
@@ -51,6 +52,9 @@ class Instance:
     cluster: str
     groups: tuple[str, ...] = ()  # ids of its security groups
     unstoppable: str = ""  # why it cannot be stopped and started again
+    ssh_port: int = 22
+    ssh_key: str | None = None  # a file; "": the user's own keys; None: the cluster's
+    ssh_jump: str = ""  # how SSH gets there: "", "managers" or "user@host[:port]"
 
     @property
     def address(self) -> str:
@@ -279,6 +283,7 @@ def _instance(raw: Mapping[str, Any]) -> Instance:
         cluster=tags.get(CLUSTER_TAG, ""),
         groups=tuple(group["GroupId"] for group in raw.get("SecurityGroups", ())),
         unstoppable=_unstoppable(raw, tags),
+        ssh_jump=tags.get(SSH_JUMP_TAG, ""),
     )
 
 

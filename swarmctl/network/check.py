@@ -49,6 +49,8 @@ def _unnoticed(instance: Instance) -> Finding:
 
 
 def _groups(target: Target) -> Iterator[Finding]:
+    if target.cloud is None and target.instances:
+        return  # machines that are not EC2's
     if target.cloud is None:
         yield _not_checked("security groups and paths between nodes", "--host was given", "omit it")
         return

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import socket
 import subprocess
 import threading
 import time
@@ -21,7 +20,7 @@ import paramiko
 
 from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError
 from swarmctl.reading.names import unknown
-from swarmctl.swarm.ssh import Endpoint, ManagerError, open_ssh
+from swarmctl.swarm.ssh import Endpoint, ManagerError, answers, open_ssh
 
 CONNECT_TIMEOUT_S = 6.0
 REACH_TIMEOUT_S = 0.3
@@ -124,12 +123,7 @@ class Shells:
             endpoint = self._endpoint(node)
         except UsageError:  # terminated: EC2 does not list it any more
             return False
-        if endpoint.local:
-            return True
-        with contextlib.suppress(OSError):  # not reachable: the answer below
-            socket.create_connection((endpoint.address, endpoint.port), REACH_TIMEOUT_S).close()
-            return True
-        return False
+        return endpoint.local or answers(endpoint, REACH_TIMEOUT_S)
 
     def close(self) -> None:
         """End all connections."""

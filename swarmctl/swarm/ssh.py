@@ -26,6 +26,7 @@ from paramiko.pkey import UnknownKeyType
 
 from swarmctl.errors import SwarmctlError
 from swarmctl.reading.commands import word
+from swarmctl.ssh_jump import Jumps
 
 COMMAND = "docker system dial-stdio"
 
@@ -34,6 +35,8 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 # sshd allows ten sessions on a connection by default (MaxSessions); each pooled one is a session.
 MAX_SESSIONS = 8
+# Seconds in which a node behind a jump host, which has to be logged in to first, may answer.
+_THROUGH_S = 2.0
 
 
 class ManagerError(SwarmctlError):
@@ -50,10 +53,11 @@ class Endpoint:
 
     ``address`` is an IP or a name, or ``unix:///path`` for an Engine on this machine. The host key
     must be in one of the ``known_hosts`` files under the name ``host_key_alias``. Without a
-    ``key_file`` the user's own agent and keys are offered. ``clusters`` are folders of clusters:
-    the playbooks record host keys under instance ids, so a host that is only known by its address
-    may have any key that is recorded there; it is then a node of that cluster. ``name`` is for
-    messages.
+    ``key_file`` the user's own agent and keys are offered; with ``own_keys`` beside it, too. A node
+    that is reached through others has ``jumps``, which are tried in order. ``clusters`` are folders
+    of clusters: the playbooks record host keys under instance ids, so a host that is only known by
+    its address may have any key that is recorded there; it is then a node of that cluster. ``name``
+    is for messages.
     """
 
     address: str
@@ -64,6 +68,8 @@ class Endpoint:
     known_hosts: tuple[Path, ...] = ()
     clusters: tuple[Path, ...] = ()
     name: str = ""
+    own_keys: bool = False
+    jumps: tuple[Endpoint, ...] = ()
 
     @property
     def local(self) -> bool:
@@ -136,9 +142,10 @@ def open_ssh(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
 
 
 def _log_in(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
+    own_keys = endpoint.own_keys or endpoint.key_file is None
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(_RefuseUnknown(endpoint))
-    wire = _open_wire(endpoint, timeout)
+    wire = open_wire(endpoint, timeout)
     try:
         for path in endpoint.known_hosts:
             if path.is_file():
@@ -150,8 +157,8 @@ def _log_in(endpoint: Endpoint, timeout: float) -> paramiko.SSHClient:
             sock=wire,
             username=endpoint.user,
             pkey=_load_key(endpoint),
-            allow_agent=endpoint.key_file is None,
-            look_for_keys=endpoint.key_file is None,
+            allow_agent=own_keys,
+            look_for_keys=own_keys,
             timeout=timeout,
             banner_timeout=timeout,
             auth_timeout=timeout,
@@ -192,7 +199,33 @@ def _load_key(endpoint: Endpoint) -> paramiko.PKey | None:
     raise ManagerError(f"{endpoint}: the key {endpoint.key_file} {why}")
 
 
-def _open_wire(endpoint: Endpoint, timeout: float) -> socket.socket:
+def answers(endpoint: Endpoint, timeout: float) -> bool:
+    """Whether a node's SSH port accepts a connection.
+
+    Args:
+        endpoint: the node.
+        timeout: seconds, for each step.
+    """
+    if endpoint.jumps:
+        timeout = max(timeout, _THROUGH_S)
+    try:
+        open_wire(endpoint, timeout).close()
+    except ManagerError:
+        return False
+    return True
+
+
+def open_wire(endpoint: Endpoint, timeout: float) -> socket.socket | paramiko.Channel:
+    """A connection to a node's SSH port, through a jump host where it has one.
+
+    Raises:
+        ManagerError: it does not answer, or no jump host can be used.
+    """
+    if endpoint.jumps:
+        try:
+            return _JUMPS.through(endpoint.jumps, endpoint.address, endpoint.port, timeout)
+        except (OSError, paramiko.SSHException, EOFError) as fault:
+            raise _login_error(endpoint, fault) from fault
     try:
         wire = socket.create_connection((endpoint.address, endpoint.port), timeout)
     except OSError as fault:
@@ -228,6 +261,9 @@ def _login_error(endpoint: Endpoint, fault: Exception) -> ManagerError:
         )
     words = (fault.strerror if isinstance(fault, OSError) else None) or str(fault)
     return ManagerError(f"{endpoint}: {words or type(fault).__name__}")
+
+
+_JUMPS = Jumps(open_ssh)
 
 
 class _Connection(urllib3.connection.HTTPConnection):

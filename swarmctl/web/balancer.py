@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from swarmctl.discovery.routes.labels import Route
 from swarmctl.errors import SwarmctlError
+from swarmctl.state import outside_aws
 
 if TYPE_CHECKING:
     from swarmctl.cloud.load_balancer import ElbApi
@@ -48,7 +49,8 @@ class Balancer:
     def __init__(
         self, cluster: str, api: ElbApi | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._cluster, self._api, self._clock = cluster, api, clock
+        self._cluster = "" if outside_aws(cluster) else cluster
+        self._api, self._clock = api, clock
         self._lock = threading.Lock()
         self._groups: tuple[TargetGroup, ...] = ()
         self._routes: tuple[Route, ...] = ()

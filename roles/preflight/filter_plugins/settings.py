@@ -36,10 +36,9 @@ def setting_errors(settings: Mapping[str, Any]) -> list[str]:
     Args:
         settings: the variables of ``inventory/group_vars/all.yml`` by name.
     """
-    rules = (
-        *(_names, _numbers, _zones, _load_balancer, _discovery, _logs, _engine, _labels, _stacks),
-        _images,
-    )
+    rules = [_numbers, _discovery, _logs, _engine, _stacks, _images]
+    if settings["provision"] == "ec2":
+        rules += [_names, _zones, _load_balancer, _labels]
     return [
         *cluster_name_errors(settings["cluster_name"]),
         *(error for rule in rules for error in rule(settings)),

@@ -10,7 +10,7 @@ import docker.errors
 
 from swarmctl.chaos.world.reconnect import ReconnectingEngine
 from swarmctl.cloud.instances import Cloud
-from swarmctl.cluster import Target, endpoint, find, manager_endpoints
+from swarmctl.cluster import Target, endpoints, find, machines_of, manager_endpoints, on
 from swarmctl.discovery.catalogue import catalogue
 from swarmctl.discovery.check.find import Choice, behind_load_balancer, in_cloud_map
 from swarmctl.discovery.check.source import Source
@@ -123,7 +123,7 @@ class LiveCluster:
             UsageError: the cluster is unknown, or there are several.
             SwarmctlError: EC2 cannot be asked.
         """
-        ec2 = Cloud(region)
+        ec2 = machines_of(cluster, region)
         return cls(ec2, find(ec2, cluster)[0])
 
     @property
@@ -175,8 +175,7 @@ class LiveCluster:
             opened.close()
 
     def _target(self) -> Target:
-        instances = self.ec2.instances(self.name)
-        return Target(manager_endpoints(self.name, instances), self.name, instances, self.ec2)
+        return on(self.ec2, self.name)
 
     def _keep(self, opened: C) -> C:
         self._opened.append(opened)
@@ -186,4 +185,4 @@ class LiveCluster:
         return manager_endpoints(self.name, self.ec2.instances(self.name))
 
     def _nodes(self) -> dict[str, Endpoint]:
-        return {i.name: endpoint(i) for i in self.ec2.instances(self.name)}
+        return endpoints(self.ec2.instances(self.name))

@@ -62,5 +62,7 @@ def in_aws(
     """Where to publish in AWS, by a command's options."""
     from swarmctl.cluster import named
     from swarmctl.discovery.listeners.aws import Aws
+    from swarmctl.state import outside_aws
 
-    return Aws(cloud_map or "", named(target, cluster) if load_balancer else "")
+    name = named(target, cluster) if load_balancer else ""
+    return Aws(cloud_map or "", "" if outside_aws(name) else name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from swarmctl.cli import completion, console
 from swarmctl.cli.options import ClusterOption, time_option
 from swarmctl.errors import UsageError
+from swarmctl.state import outside_aws
 
 if TYPE_CHECKING:
     from swarmctl.cloud.host_keys import HostKey
@@ -35,6 +37,15 @@ def trust(
             "/etc/ssh/ssh_host_ed25519_key.pub; repeatable. The console is not read.",
         ),
     ] = None,
+    known_hosts: Annotated[
+        Path | None,
+        typer.Option(
+            "--known-hosts",
+            metavar="FILE",
+            help="Take the keys from this file, where they are under the nodes' addresses, such as "
+            "~/.ssh/known_hosts. The console is not read.",
+        ),
+    ] = None,
     timeout: Annotated[
         float, time_option("--timeout", "Give up when a console shows no keys for this time.")
     ] = 300,
@@ -42,17 +53,16 @@ def trust(
 ) -> None:
     """Record the SSH host keys that the nodes' consoles show, before anything connects to them.
 
-    The playbooks do it for new machines. Keys that are recorded stay as they are unless the node is
-    named.
+    The playbooks do it for new instances. Keys that are recorded stay as they are unless the node
+    is named.
     """
     from swarmctl import host_keys
-    from swarmctl.cloud.instances import Cloud
-    from swarmctl.cluster import find
+    from swarmctl.cluster import find, machines_of
 
     given = [_parsed(key) for key in keys or ()]
     if given and len(nodes or ()) != 1:
         raise UsageError("--key belongs to one node", "name that node, and no other")
-    ec2 = Cloud()
+    ec2 = machines_of(cluster)
     _, instances = find(ec2, cluster)
     if nodes:
         chosen = [_named(name, instances) for name in nodes]
@@ -63,7 +73,16 @@ def trust(
         host_keys.record(chosen[0], given)
         _show(chosen[0], given)
         return
-    host_keys.record_from_consoles(ec2, chosen, timeout, _show)
+    if known_hosts:
+        host_keys.record_from_file(known_hosts.expanduser(), chosen, _show)
+    elif chosen and outside_aws(chosen[0].cluster):
+        raise UsageError(
+            "machines that are not EC2's have no console to read the keys from",
+            "take those of machines that you have logged in to: --known-hosts ~/.ssh/known_hosts; "
+            "or give one node's: --key 'ssh-ed25519 AAAA…'",
+        )
+    else:
+        host_keys.record_from_consoles(ec2, chosen, timeout, _show)
     if not chosen:
         console.note("the host keys of all running nodes are recorded")
 

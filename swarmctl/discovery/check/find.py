@@ -19,6 +19,7 @@ from swarmctl.discovery.check.target_groups import TargetGroups
 from swarmctl.discovery.listeners.aws import load_balancer
 from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import SwarmctlError
+from swarmctl.state import outside_aws
 
 HTTP_PORT, DNS_PORT = 8500, 8600
 _PARALLEL = 16
@@ -110,8 +111,9 @@ def in_cloud_map(
         namespace: the only one to ask; ``None`` for those with the tag.
         find: replaced in tests.
     """
+    named = (namespace,) if namespace else ()
     try:
-        found = (namespace,) if namespace else find(cluster) if cluster else ()
+        found = named or (() if not cluster or outside_aws(cluster) else find(cluster))
     except SwarmctlError as fault:
         return (NotAsked("Cloud Map", f"cannot be asked for namespaces: {fault.message}"),)
     return tuple(CloudMapSource(partial(CloudMap, name), swarm_id) for name in found)
@@ -126,7 +128,7 @@ def behind_load_balancer(
         cluster: its name; ``""`` for none.
         in_use: see :class:`swarmctl.discovery.check.target_groups.TargetGroups`.
     """
-    if not cluster:
+    if not cluster or outside_aws(cluster):
         return (), ()
     try:
         api = ElbApi()

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+import swarmctl.own_machines  # noqa: F401  it needs the real Cloud, which tests replace
 from swarmctl import cluster
 from swarmctl.cli import main as cli
 from swarmctl.cloud import instances as cloud_instances
@@ -143,7 +144,7 @@ def test_a_new_record_replaces_that_instances_only(known_hosts: Path) -> None:
 @pytest.fixture
 def ec2(monkeypatch: pytest.MonkeyPatch) -> Consoles:
     ec2 = Consoles(wkr1=[console(ONE)], wkr2=[console(ONE)])
-    monkeypatch.setattr(cloud_instances, "Cloud", lambda: ec2)
+    monkeypatch.setattr(cloud_instances, "Cloud", lambda _region=None: ec2)
     monkeypatch.setattr(cluster, "find", lambda ec2, name: (name, ec2.instances(name)))
     return ec2
 

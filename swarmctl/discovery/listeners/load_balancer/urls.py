@@ -13,6 +13,7 @@ from swarmctl.cloud.load_balancer import (
     http_listeners,
 )
 from swarmctl.discovery.routes.labels import Route
+from swarmctl.state import outside_aws
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def probed_urls(cluster: str, routes: Iterable[Route], api: ElbApi | None = None
     Raises:
         CloudError: a call failed.
     """
-    every = list(routes)
+    every = [] if outside_aws(cluster) else list(routes)
     api = api or ElbApi() if every else None
     balancer = find_load_balancer(api, cluster) if api else None
     if api is None or balancer is None:
@@ -69,7 +70,7 @@ def shown_urls(
         CloudError: a call failed.
     """
     every = list(routes)
-    if not every:
+    if not every or outside_aws(cluster):
         return {}
     api = api or ElbApi()
     balancer = find_load_balancer(api, cluster)
