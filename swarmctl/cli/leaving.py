@@ -97,7 +97,7 @@ def _carry_out(plan: RemovalPlan, target: Target, shells: Shells | None, options
         again(failover.client, _CONNECT_S, note=console.note)
     with mover(staying, *options_of_mover, load_balancer=options.load_balancer) as (context, _):
         try:
-            remove(plan, context, left)
+            remove(plan, context, left, force=options.force)
         except RefusedError:
             raise
         except SwarmctlError:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.membership.plan import RemovalPlan, in_raft
 from swarmctl.moves.context import Context
 from swarmctl.moves.drain import drain, locked
@@ -22,13 +22,14 @@ Leave = Callable[[Node], str]  # "" when it has left; else why not yet
 _LEAVE_S = 60.0
 
 
-def remove(plan: RemovalPlan, context: Context, leave: Leave) -> None:
+def remove(plan: RemovalPlan, context: Context, leave: Leave, *, force: bool = False) -> None:
     """Carry out a plan.
 
     Args:
         plan: see :func:`swarmctl.membership.plan.plan_removal`.
         context: the Swarm, by way of managers that stay.
         leave: lets a machine leave; raises a SwarmctlError when it cannot be reached.
+        force: go on when a drain does not end: a sick machine may never stop its tasks.
 
     Raises:
         RefusedError: an experiment or another move is under way.
@@ -37,7 +38,12 @@ def remove(plan: RemovalPlan, context: Context, leave: Leave) -> None:
         SwarmctlError: a manager refused.
     """
     if plan.drain:
-        drain(plan.drain, context)
+        try:
+            drain(plan.drain, context)
+        except DeadlineExceededError as fault:
+            if not force:
+                raise
+            context.note(f"not drained, removed all the same: {fault.message}")
     live = {node.id for node in plan.drain.nodes} if plan.drain else set()
     with locked(context, "remove"):
         for node in plan.nodes:

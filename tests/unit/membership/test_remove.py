@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.membership.plan import entries, plan_removal
 from swarmctl.membership.remove import remove
 from swarmctl.swarm.node import Node
@@ -53,11 +53,17 @@ class Members(DrainSwarm):
         return ""
 
 
-def run(fake: Members, *names: str, signals: FakeSignals | None = None, leave: Any = None) -> None:
+def run(
+    fake: Members,
+    *names: str,
+    signals: FakeSignals | None = None,
+    leave: Any = None,
+    force: bool = False,
+) -> None:
     swarm = read_swarm(fake)
     plan = plan_removal(swarm, entries(swarm, names, absent_ok=True))
     assert plan.refusals == ()
-    remove(plan, context(fake, signals=signals), leave or fake.leave)
+    remove(plan, context(fake, signals=signals), leave or fake.leave, force=force)
 
 
 def test_managers_leave_one_at_a_time_and_only_when_raft_does_not_have_them() -> None:
@@ -75,6 +81,17 @@ def test_a_machine_that_cannot_be_reached_is_removed_all_the_same() -> None:
     fake = Members()
     run(fake, "b", leave=silent)
     assert fake.done == ["rm b"]
+
+
+def test_a_drain_that_does_not_end_stops_the_removal_unless_it_is_forced() -> None:
+    """Broken: a machine that is too sick to stop its tasks can never be replaced."""
+    fake = Members(starts=None)
+    fake.have("web", {"a": 1, "b": 1})
+    with pytest.raises(DeadlineExceededError):
+        run(fake, "a")
+    assert fake.done == []
+    run(fake, "a", force=True)
+    assert fake.done == ["leave a", "rm a"]
 
 
 @pytest.mark.parametrize("after", [0.1, 1.0, 3.0, 4.0, 6.0])
