@@ -65,7 +65,10 @@ def rotate(target: Target, *, dry_run: bool, note: Callable[[str], None]) -> lis
             not; the same command goes on.
     """
     if not target.instances or target.cloud is None:
-        raise RefusedError("only a cluster's key can be rotated", "name it: --cluster NAME")
+        raise RefusedError(
+            "these machines are not in EC2: their SSH key is your own",
+            "rotate it with your own tools, and name the new one in your inventory",
+        )
     if off := [f"{i.name} is {i.state}" for i in target.instances if i.state != "running"]:
         raise RefusedError(
             f"{', '.join(off)}: it would keep the old key",
