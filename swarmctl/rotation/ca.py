@@ -110,7 +110,11 @@ def _restart(engine: Engine, service: Json, timeout: float) -> None:
             return None, fault.message
         state = str(status.get("State", "not begun"))
         if state not in ("completed", "updating", "not begun"):
-            raise SwarmctlError(f"{name}: {state}: {status.get('Message', '')}")
+            raise SwarmctlError(
+                f"the root certificate is new, but {name} was not restarted: {state}: "
+                f"{status.get('Message', '')}",
+                f"restart it, on a manager: docker service update --force {name}",
+            )
         return (True if state == "completed" else None), f"its update is {state}"
 
     name = service["Spec"]["Name"]
