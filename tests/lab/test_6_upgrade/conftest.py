@@ -57,7 +57,7 @@ def lab(sizes: tuple[int, int]) -> Iterator[Lab]:
 
 def upgrade(lab: Lab, *words: str) -> Playbook:
     """Run the playbook, which takes its time."""
-    done = lab.run(str(BIN / "ansible-playbook"), "playbooks/upgrade.yml", *words, timeout=1500)
+    done = lab.run(str(BIN / "ansible-playbook"), "playbooks/upgrade.yml", *words, timeout=2400)
     return Playbook(done.returncode, done.stdout + done.stderr)
 
 

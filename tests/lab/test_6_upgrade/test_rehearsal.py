@@ -12,7 +12,7 @@ from tests.lab.test_6_upgrade.conftest import COMPOSE, STACK, upgrade
 
 NODES = [f"{CLUSTER}_{short}" for short in ("mgr1", "wkr1", "wkr2")]
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(30 * 60)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(60 * 60)]
 
 
 @pytest.fixture(scope="module")
