@@ -101,14 +101,14 @@ def test_entries_of_machines_that_are_gone_are_reaped_and_others_stay(
     waits = lab.playbook("reap_nodes").ok()
     assert waits.changed == 0
     assert "down for less than 600 s" in waits.output
-    shown = lab.playbook("reap_nodes", "--check", "-e", "reap_grace=0").ok()
+    shown = lab.playbook("reap_nodes", "--check", "-e", "reap_grace=1").ok()
     assert shown.changed == 1
-    done = lab.playbook("reap_nodes", "-e", "reap_grace=0").ok()
+    done = lab.playbook("reap_nodes", "-e", "reap_grace=1").ok()
     assert "is stop" in done.output
     names = {n["name"] for n in lab.status()["nodes"]}
     assert f"{CLUSTER}_mgr3" not in names
     assert f"{CLUSTER}_wkr3" in names
-    assert lab.playbook("reap_nodes", "-e", "reap_grace=0").ok().changed == 0
+    assert lab.playbook("reap_nodes", "-e", "reap_grace=1").ok().changed == 0
     sized(lab, 3, 3)
 
 
