@@ -55,7 +55,17 @@ def receive(
 
 def send(endpoint: Endpoint, script: str, give: Callable[[Writer], None], timeout_s: float) -> None:
     """Run a script on a node as root, and write to its standard input; see :func:`receive`."""
-    _piped(endpoint, script, lambda channel: give(_Input(channel)), timeout_s)
+
+    def move(channel: paramiko.Channel) -> None:
+        sink = _Input(channel)
+        try:
+            give(sink)
+        except Exception:
+            if sink.broken:  # whatever the giver makes of it
+                raise sink.broken from None
+            raise
+
+    _piped(endpoint, script, move, timeout_s)
 
 
 def _piped(
@@ -132,9 +142,14 @@ class _Input:
 
     def __init__(self, channel: paramiko.Channel) -> None:
         self._channel = channel
+        self.broken: OSError | None = None
 
     def write(self, data: bytes, /) -> int:
-        self._channel.sendall(data)
+        try:
+            self._channel.sendall(data)
+        except OSError as fault:
+            self.broken = fault
+            raise
         return len(data)
 
     def flush(self) -> None:

@@ -57,7 +57,7 @@ class Backups:
         """Run a playbook with the settings."""
         given = ("-e", f"@{self.settings}", *SIZES, *words)
         path = f"playbooks/{name}.yml"
-        done = self.lab.run(str(BIN / "ansible-playbook"), path, *given, timeout=1500)
+        done = self.lab.run(str(BIN / "ansible-playbook"), path, *given, timeout=2400)
         return Playbook(done.returncode, done.stdout + done.stderr)
 
     def with_key(self, name: str, *words: str) -> Playbook:
@@ -70,20 +70,25 @@ def backups(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backups]:
     """A Swarm with two stacks, a key pair and a bucket."""
     folder = tmp_path_factory.mktemp("backups")
     with lab_of_its_own(f"{NAME}-backup") as lab:
-        lab.playbook("site", *SIZES).ok()
+        kept = Backups(
+            lab, "s3://backups/swarm_app", folder / "key", folder / "settings.json", folder
+        )
+        kept.settings.write_text("{}")
+        kept.playbook("site").ok()
         (folder / "docker-compose.yml").write_text(COMPOSE)
-        done = lab.swarmctl("stack", "deploy", str(folder / "docker-compose.yml"), "--as=shop")
+        done = lab.swarmctl(
+            "stack", "deploy", str(folder / "docker-compose.yml"), "--as=shop", timeout=900
+        )
         assert done.returncode == 0, done.stderr
         lab.client("s3").create_bucket(
             Bucket="backups", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
         )
         made = lab.swarmctl("backup", "key", "-o", str(folder / "key"))
-        store = "s3://backups/swarm_app"
         settings = {
-            "backup_to": store,
+            "backup_to": kept.store,
             "backup_recipients": [made.stdout.strip()],
             "backup_volumes": DATA,
         }
-        (folder / "settings.json").write_text(json.dumps(settings))
+        kept.settings.write_text(json.dumps(settings))
         wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=180, interval=1)
-        yield Backups(lab, store, folder / "key", folder / "settings.json", folder)
+        yield kept

@@ -17,10 +17,10 @@ from tests.lab.support import CLUSTER, Lab, healthy
 from tests.lab.test_6_backup.conftest import Backups
 
 RATE = 20
-HALF_AN_HOUR = 30 * 60
+AN_HOUR = 3600
 MANAGERS = [f"{CLUSTER}_mgr{number}" for number in (1, 2, 3)]
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(HALF_AN_HOUR)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(AN_HOUR)]
 
 
 def listed(backups: Backups) -> list[dict[str, object]]:
