@@ -10,7 +10,7 @@ import threading
 from tests.lab.support import BIN, ROOT, Lab
 
 
-def killed_at(lab: Lab, said: str, playbook: str, *words: str, timeout: float = 600) -> str:
+def killed_at(lab: Lab, said: str, playbook: str, *words: str, timeout: float = 1200) -> str:
     """Run a playbook, and kill it with all its processes at the first line that has ``said``.
 
     Returns:
