@@ -11,15 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-# Sources of rules beside address blocks: every node of the cluster; its load balancer.
+# Sources of rules beside address blocks: a cluster's nodes; its managers; its load balancer.
 NODES = "the nodes"
+MANAGERS = "the managers"
 LOAD_BALANCER = "the load balancer"
 EVERYONE = ("0.0.0.0/0", "::/0")
 MANAGER, WORKER = "manager", "worker"
 
-ADMIN_CIDR, PUBLISHED_PORTS, PUBLISHED_CIDR, LOAD_BALANCER_CIDRS = (
+ADMIN_CIDR, PUBLISHED_PORTS, PUBLISHED_CIDR, LOAD_BALANCER_CIDRS, SSH_JUMP = (
     "swarmctl:admin-cidr", "swarmctl:published-ports", "swarmctl:published-cidr",
-    "swarmctl:load-balancer-cidrs",
+    "swarmctl:load-balancer-cidrs", "swarmctl:ssh-jump",
 )  # fmt: skip
 
 
@@ -91,12 +92,14 @@ class Openings:
         published_cidr: the source of connections to published ports.
         load_balancer_cidrs: sources of connections to the load balancer; none: there is none. With
             one, the nodes' published TCP ports are open to it alone.
+        through_managers: whether SSH to workers comes from the managers instead.
     """
 
     admin_cidr: str
     published_ports: tuple[str, ...] = ()
     published_cidr: str = ""
     load_balancer_cidrs: tuple[str, ...] = ()
+    through_managers: bool = False
 
     def tags(self) -> dict[str, str]:
         """As tags of the groups, so that every operator's machine can compare."""
@@ -106,6 +109,7 @@ class Openings:
             PUBLISHED_PORTS: " ".join(self.published_ports),
             PUBLISHED_CIDR: self.published_cidr,
             **(balancer if self.load_balancer_cidrs else {}),
+            **({SSH_JUMP: "managers"} if self.through_managers else {}),
         }
 
 
@@ -115,7 +119,8 @@ def openings_of(tags: Mapping[str, str]) -> Openings | None:
         return None
     ports = tuple(tags[PUBLISHED_PORTS].split())
     balancer = tuple(tags.get(LOAD_BALANCER_CIDRS, "").split())
-    return Openings(tags[ADMIN_CIDR], ports, tags[PUBLISHED_CIDR], balancer)
+    through = tags.get(SSH_JUMP) == "managers"
+    return Openings(tags[ADMIN_CIDR], ports, tags[PUBLISHED_CIDR], balancer, through)
 
 
 def group_name(cluster: str, role: str) -> str:
@@ -135,7 +140,8 @@ def wanted_rules(role: str, openings: Openings) -> tuple[Rule, ...]:
             for cidr in openings.load_balancer_cidrs
         )
     control = (CONTROL_PLANE, *CATALOGUE) if role == MANAGER else ()
-    ssh = Rule(SSH[0], SSH[1], SSH[1], openings.admin_cidr, "SSH")
+    inside = openings.through_managers and role == WORKER
+    ssh = Rule(SSH[0], SSH[1], SSH[1], MANAGERS if inside else openings.admin_cidr, "SSH")
     return (*DATA_PLANE, ssh, *_published(openings), *control)
 
 

@@ -11,6 +11,7 @@ from swarmctl.cloud.rules import (
     EVERYONE,
     LOAD_BALANCER,
     MANAGER,
+    MANAGERS,
     NODES,
     SSH,
     WORKER,
@@ -50,6 +51,7 @@ def compare_groups(
     }
     sources = {
         NODES: {group.id for role, group in own.items() if role != LOAD_BALANCER},
+        MANAGERS: {group.id for role, group in own.items() if role == MANAGER},
         LOAD_BALANCER: {group.id for role, group in own.items() if role == LOAD_BALANCER},
     }
     for role in (MANAGER, WORKER, LOAD_BALANCER):

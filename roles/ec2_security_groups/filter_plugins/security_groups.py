@@ -8,6 +8,7 @@ from typing import Any
 from swarmctl.cloud.rules import (
     LOAD_BALANCER,
     MANAGER,
+    MANAGERS,
     NODES,
     WORKER,
     Openings,
@@ -23,6 +24,7 @@ def security_groups(
     published_ports: Sequence[Any],
     published_cidr: str,
     load_balancer_cidrs: Sequence[str] = (),
+    ssh_jump: str = "",
 ) -> list[dict[str, Any]]:
     """The groups of load balancer, managers and workers: name, description, rules and tags.
 
@@ -32,12 +34,14 @@ def security_groups(
         published_ports: numbers or ranges, with an optional protocol.
         published_cidr: the source of connections to these ports.
         load_balancer_cidrs: sources of connections to the load balancer; none: no such group.
+        ssh_jump: ``managers``: SSH to workers comes from them.
     """
     openings = Openings(
         str(admin_cidr),
         tuple(map(str, published_ports)),
         str(published_cidr),
         tuple(map(str, load_balancer_cidrs)),
+        ssh_jump == "managers",
     )
     # The managers' group is set first; with group_desc the module creates the workers' group for
     # it, which saves two calls and a pause of 3 s.
@@ -45,6 +49,10 @@ def security_groups(
         NODES: {
             "group_name": [group_name(cluster, role) for role in (MANAGER, WORKER)],
             "group_desc": _DESCRIPTIONS[WORKER],
+        },
+        MANAGERS: {
+            "group_name": group_name(cluster, MANAGER),
+            "group_desc": _DESCRIPTIONS[MANAGER],
         },
         LOAD_BALANCER: {
             "group_name": group_name(cluster, LOAD_BALANCER),

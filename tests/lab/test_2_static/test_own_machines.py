@@ -96,7 +96,7 @@ def test_a_swarm_is_built_and_operated_without_aws(own: Own, tmp_path: Path) -> 
 
     drained = swarmctl("node", "drain", "shop-wkr1", "--yes")
     assert drained.returncode == 0, drained.stderr
-    returned = swarmctl("node", "activate", "shop-wkr1", "--yes")
+    returned = swarmctl("node", "activate", "shop-wkr1")
     assert returned.returncode == 0, returned.stderr
 
     runs = tmp_path / "runs"

@@ -48,7 +48,11 @@ def settings(**changes: Any) -> dict[str, Any]:
         "logs_retention": 30,
         "manager_interfaces": True,
         "managers": 1,
+        "node_overrides": {},
+        "private_nodes": "",
+        "private_subnet_ids": {},
         "provision": "ec2",
+        "subnet_ids": {},
         "published_cidr": "198.51.100.7/32",
         "published_ports": [80, "32768-60999"],
         "registry": "ecr",
@@ -272,3 +276,63 @@ def test_the_groups_tags_say_what_was_opened() -> None:
     (balancer, *_) = groups.security_groups("c", "10.0.0.0/8", [], "10.0.0.0/8", ["0.0.0.0/0"])
     known = openings_of(balancer["tags"])
     assert known == Openings("10.0.0.0/8", (), "10.0.0.0/8", ("0.0.0.0/0",))
+
+
+machines = load_filters("preflight", "machines")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"node_overrides": {"wkr": {}}}, "node_overrides names 'wkr'"),
+        ({"node_overrides": {"wkr1": "t3.large"}}, "a mapping of ami_id"),
+        ({"node_overrides": {"wkr1": {"type": "t3.large"}}}, "wkr1 has 'type'"),
+        ({"node_overrides": {"wkr1": {"instance_type": "large"}}}, "instance_type of wkr1"),
+        ({"node_overrides": {"wkr1": {"ami_id": "debian"}}}, "ami_id of wkr1"),
+        ({"node_overrides": {"wkr1": {"volumes": [{"size": 9}]}}}, "a volume of wkr1"),
+        ({"subnet_ids": {"eu-central-1a": "subnet-01234567"}, "vpc_id": "vpc-01234567"}, "zones"),
+        ({"private_subnet_ids": dict.fromkeys(ZONES, "subnet-01234567")}, "vpc_id is empty"),
+        ({"private_nodes": "all", "ssh_jump": "managers"}, "nothing leads to the managers"),
+    ],
+)
+def test_a_wrong_machine_or_subnet_is_named(changes: dict[str, Any], problem: str) -> None:
+    (error,) = machines.machine_errors(settings(**changes))
+    assert problem in error
+    assert "allowed" in error
+
+
+def test_good_overrides_pass_and_the_nearest_wins() -> None:
+    overrides = {
+        "workers": {"instance_type": "r7i.large", "iam_profile": "x"},
+        "wkr1": {"instance_type": "t4g.large", "ami_id": "ami-01234567"},
+        "swarm_app_wkr1": {"volumes": [{"device": "/dev/sdf", "size": 100}]},
+    }
+    assert machines.machine_errors(settings(node_overrides=overrides)) == []
+    planning = load_filters("ec2_instances", "plan_nodes")
+    found = planning.override_of(overrides, "swarm_app_wkr1", "worker")
+    assert (found["instance_type"], found["iam_profile"]) == ("t4g.large", "x")
+    (disk,) = planning.block_devices(found["volumes"])
+    assert disk["ebs"]["encrypted"] is True
+    assert planning.override_of(overrides, "swarm_app_mgr1", "manager") == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "architecture"),
+    [("t3.small", "x86_64"), ("t4g.small", "arm64"), ("g4dn.xlarge", "x86_64"),
+     ("c7gn.large", "arm64"), ("m7i.large", "x86_64"), ("a1.large", "arm64")],
+)  # fmt: skip
+def test_the_ami_is_looked_up_for_the_types_architecture(kind: str, architecture: str) -> None:
+    assert load_filters("ec2_instances", "plan_nodes").architecture(kind) == architecture
+
+
+def test_ssh_to_private_workers_comes_from_the_managers_alone() -> None:
+    managers, workers = groups.security_groups(
+        "c", "198.51.100.7/32", [], "10.0.0.0/8", ssh_jump="managers"
+    )
+    ssh = [[r for r in g["rules"] if r["from_port"] == 22] for g in (managers, workers)]
+    assert [r["cidr_ip"] for r in ssh[0]] == ["198.51.100.7/32"]
+    assert [r["group_name"] for r in ssh[1]] == ["c_mgr_sg"]
+    assert "cidr_ip" not in ssh[1][0]
+    known = openings_of(workers["tags"])
+    assert known is not None
+    assert known.through_managers
