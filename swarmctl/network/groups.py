@@ -49,9 +49,9 @@ def compare_groups(
         for group in groups.values()
         if group.name == group_name(cluster, role)
     }
-    sources = {
-        NODES: {group.id for role, group in own.items() if role != LOAD_BALANCER},
+    sources = {  # a group of several names is called by the last one
         MANAGERS: {group.id for role, group in own.items() if role == MANAGER},
+        NODES: {group.id for role, group in own.items() if role != LOAD_BALANCER},
         LOAD_BALANCER: {group.id for role, group in own.items() if role == LOAD_BALANCER},
     }
     for role in (MANAGER, WORKER, LOAD_BALANCER):
