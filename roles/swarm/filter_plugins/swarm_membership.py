@@ -11,6 +11,9 @@ from typing import Any
 
 LEAVE = "docker swarm leave --force"
 
+# An attempt to join that failed or timed out, or a certificate that is not accepted any more.
+OUTSIDE = ("error", "pending")
+
 
 def swarm_membership(
     infos: Mapping[str, Mapping[str, Any]],
@@ -36,7 +39,7 @@ def swarm_membership(
     """
     swarms = {host: infos[host]["Swarm"] for host in infos}
     ids = {h: cluster_id(swarms[h]) for h in managers if h in swarms and cluster_id(swarms[h])}
-    errors = _unusable(swarms, play_hosts) + _leaderless(swarms)
+    errors = _unusable(swarms, play_hosts, anew=bool(ids)) + _leaderless(swarms)
     if ids:
         errors += _conflicts(ids, record if not start_anew else None)
     elif not errors:
@@ -59,13 +62,17 @@ def cluster_id(swarm: Mapping[str, Any]) -> str:
     return (swarm.get("Cluster") or {}).get("ID") or ""
 
 
-def _unusable(swarms: Mapping[str, Mapping[str, Any]], hosts: Collection[str]) -> list[str]:
+def _unusable(
+    swarms: Mapping[str, Mapping[str, Any]], hosts: Collection[str], *, anew: bool
+) -> list[str]:
+    """The hosts that can neither join nor stay; ``anew``: they may leave and join this Swarm."""
+    usable = ("active", "inactive", *(OUTSIDE if anew else ()))
     return [
         f"{host} is {swarms[host]['LocalNodeState']} "
         f"({swarms[host].get('Error') or 'no reason given'}): "
         "unlock a locked manager: swarmctl node unlock; otherwise see journalctl -u docker there"
         for host in hosts
-        if host in swarms and swarms[host]["LocalNodeState"] not in ("active", "inactive")
+        if host in swarms and swarms[host]["LocalNodeState"] not in usable
     ]
 
 
@@ -161,27 +168,70 @@ def swarm_node_errors(
     return errors
 
 
-def swarm_missing_labels(
-    node_labels: Mapping[str, Any],
-    host: str,
-    groups: Sequence[str],
-    standard: Mapping[str, Any],
-    present: Mapping[str, str] | None,
+def swarm_broken_managers(
+    nodes: Sequence[Mapping[str, Any]], infos: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:
-    """The labels that a node lacks, as ``key=value``.
+    """Why hosts that are outside may not leave: this Swarm counts them among its managers.
 
     Args:
-        node_labels: labels by group, short name (``wkr1``) or full name; the later wins.
-        host: the node's name.
-        groups: its groups.
-        standard: labels of every node; empty ones are left out.
-        present: the node's labels in the Swarm.
+        nodes: ``docker node inspect`` of all nodes.
+        infos: ``docker info`` of the hosts that this run configures.
     """
-    wanted = {key: value for key, value in standard.items() if value}
-    for key in (*groups, host.rsplit("_", 1)[-1], host):
-        wanted |= node_labels.get(key) or {}
-    text = {key: str(value) for key, value in wanted.items()}
-    return [f"{k}={v}" for k, v in text.items() if (present or {}).get(k) != v]
+    managers = {
+        node["Description"].get("Hostname") for node in nodes if node["Spec"]["Role"] == "manager"
+    }
+    return [
+        f"{host} is {info['Swarm']['LocalNodeState']} "
+        f"({info['Swarm'].get('Error') or 'no reason'}), and "
+        "its Swarm counts it as a manager: it was not told to leave. Replace it "
+        f"(playbooks/replace_node.yml -e node={host}), or see journalctl -u docker there"
+        for host, info in infos.items()
+        if info["Swarm"]["LocalNodeState"] in OUTSIDE and host in managers
+    ]
+
+
+def swarm_left_behind(
+    nodes: Sequence[Mapping[str, Any]], infos: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Ids of workers that are Down and whose host is in the Swarm under another id.
+
+    Args:
+        nodes: ``docker node inspect`` of all nodes, from before the hosts joined.
+        infos: ``docker info`` of the hosts that this run configures.
+    """
+    now = {h: i["Swarm"]["NodeID"] for h, i in infos.items() if i["Swarm"].get("NodeID")}
+    return [
+        node["ID"]
+        for node in nodes
+        if now.get(node["Description"].get("Hostname"), node["ID"]) != node["ID"]
+        and node["Status"]["State"] == "down"
+        and node["Spec"]["Role"] == "worker"
+    ]
+
+
+def swarm_outsiders(
+    infos: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Mapping[str, Any]], address: str
+) -> list[str]:
+    """The hosts that did not get into the Swarm, each with the reason of its last attempt.
+
+    Args:
+        infos: ``docker info`` of the hosts that this run configures.
+        facts: their variables, with the Engine's answers to their attempts.
+        address: the manager's.
+    """
+    return [
+        f"{host} could not join through {address}:2377: {_answer(facts[host])}"
+        for host, info in infos.items()
+        if info["Swarm"]["LocalNodeState"] != "active"
+    ]
+
+
+def _answer(facts: Mapping[str, Any]) -> str:
+    for name in ("swarm_joined_manager", "swarm_joined_worker"):
+        answer = facts.get(name) or {}
+        if "status" in answer:
+            return str((answer.get("json") or {}).get("message") or answer.get("msg"))
+    return "it was not tried"
 
 
 class FilterModule:
@@ -192,5 +242,7 @@ class FilterModule:
         return {
             "swarm_membership": swarm_membership,
             "swarm_node_errors": swarm_node_errors,
-            "swarm_missing_labels": swarm_missing_labels,
+            "swarm_broken_managers": swarm_broken_managers,
+            "swarm_left_behind": swarm_left_behind,
+            "swarm_outsiders": swarm_outsiders,
         }

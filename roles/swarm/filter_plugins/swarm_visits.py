@@ -18,8 +18,8 @@ from typing import Any
 SETTINGS_LABEL = "swarmctl.settings"
 IP_VS_LABEL = "swarmctl.ip_vs"  # read by swarmctl/network/kernels.py
 
-# What decides how a role leaves a node; its README and tests do not.
-_APPLIED = ("defaults", "files", "filter_plugins", "handlers", "tasks", "templates", "vars")
+# The parts of a role that decide how it leaves a node.
+_APPLIED = ("defaults", "files", "handlers", "tasks", "templates", "vars")
 
 
 def swarm_survey(answers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -39,25 +39,31 @@ def swarm_survey(answers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {}
 
 
-def swarm_fingerprint(settings: str, roles: Iterable[str]) -> str:
-    """A short text that differs when a visit would apply something else.
+def swarm_fingerprints(
+    facts: Mapping[str, Mapping[str, Any]], roles: Iterable[str]
+) -> dict[str, str]:
+    """By node a short text that differs when a visit would apply something else.
 
     Args:
-        settings: a node's settings and its machine, as text.
+        facts: the nodes' variables, by name; ``node_settings`` is what a visit applies.
         roles: folders of the roles that are applied.
     """
-    digest = hashlib.sha256(settings.encode())
+    files = hashlib.sha256()
     for role in map(Path, roles):
         for path in sorted(p for part in _APPLIED for p in (role / part).rglob("*")):
             if path.is_file() and path.suffix != ".pyc":
-                digest.update(f"\0{path.relative_to(role)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+                files.update(f"\0{path.relative_to(role)}\0".encode() + path.read_bytes())
+    whole = {
+        host: f"{found['node_settings']}\0{files.hexdigest()}" for host, found in facts.items()
+    }
+    return {host: hashlib.sha256(text.encode()).hexdigest()[:16] for host, text in whole.items()}
 
 
 def swarm_visits(
     survey: Mapping[str, Any],
     record: str | None,
-    hosts: Mapping[str, Mapping[str, str]],
+    facts: Mapping[str, Mapping[str, Any]],
+    fingerprints: Mapping[str, str],
     managers: Iterable[str],
 ) -> dict[str, str]:
     """The nodes to visit, each with the reason.
@@ -65,47 +71,53 @@ def swarm_visits(
     Args:
         survey: what a manager knows; empty when none answered or none was asked.
         record: the recorded id of this cluster's Swarm.
-        hosts: the nodes of this run with ``address`` and ``fingerprint``, both as they should be.
+        facts: the nodes' variables, by name; ``node_private_address`` is where EC2 has them.
+        fingerprints: of what a visit would apply, by node.
         managers: names of the managers.
     """
     if not survey:
-        return dict.fromkeys(hosts, "no manager of a recorded Swarm answered")
+        return dict.fromkeys(facts, "no manager of a recorded Swarm answered")
     swarm = (survey["info"]["Swarm"].get("Cluster") or {}).get("ID")
     if swarm != record:
         reason = f"{survey['manager']} is in Swarm {swarm}, the record says {record}"
-        return dict.fromkeys(hosts, reason)
+        return dict.fromkeys(facts, reason)
     chief = frozenset(managers)
     reasons = {
-        host: _reason(survey["nodes"], host, wanted, "manager" if host in chief else "worker")
-        for host, wanted in hosts.items()
+        host: _reason(
+            [n for n in survey["nodes"] if n["Description"].get("Hostname") == host],
+            "manager" if host in chief else "worker",
+            variables["node_private_address"],
+            fingerprints[host],
+        )
+        for host, variables in facts.items()
     }
     return {host: reason for host, reason in reasons.items() if reason}
 
 
-def _reason(
-    nodes: Iterable[Mapping[str, Any]], host: str, wanted: Mapping[str, str], role: str
-) -> str:
-    """Why a node must be visited; ``""`` when it is as it should be."""
-    entries = [node for node in nodes if node["Description"].get("Hostname") == host]
+def _reason(entries: Sequence[Mapping[str, Any]], role: str, address: str, fingerprint: str) -> str:
+    """Why a node with these entries must be visited; ``""`` when it is as it should be."""
     ready = [node for node in entries if node["Status"]["State"] == "ready"]
     if not entries:
         return "not in the Swarm"
     if len(ready) != 1:
-        states = ", ".join(sorted(node["Status"]["State"] for node in entries))
-        return f"in the Swarm it is {states}"
+        return f"{', '.join(sorted(n['Status']['State'] for n in entries))} in the Swarm"
     (node,) = ready
-    status = node.get("ManagerStatus") or {}
-    address = status.get("Addr", "").rpartition(":")[0] or node["Status"].get("Addr", "")
     if node["Spec"]["Role"] != role:
-        return f"in the Swarm it is a {node['Spec']['Role']}"
-    if role == "manager" and status.get("Reachability") != "reachable":
-        return "the other managers do not reach it"
-    if address != wanted["address"]:
-        return f"the Swarm knows it at {address}, its address is {wanted['address']}"
-    applied = node["Spec"].get("Labels", {}).get(SETTINGS_LABEL)
-    if applied != wanted["fingerprint"]:
-        return "its settings have changed" if applied else "no settings are recorded for it"
+        return f"a {node['Spec']['Role']} in the Swarm"
+    if role == "manager" and (node.get("ManagerStatus") or {}).get("Reachability") != "reachable":
+        return "not reached by the other managers"
+    if (known := _address(node)) != address:
+        return f"known to the Swarm at {known} instead of {address}"
+    applied = (node["Spec"].get("Labels") or {}).get(SETTINGS_LABEL)
+    if applied != fingerprint:
+        return "settings or roles have changed" if applied else "no settings are recorded"
     return ""
+
+
+def _address(node: Mapping[str, Any]) -> str:
+    """A manager's Status.Addr may be 0.0.0.0; its raft address is the one the others use."""
+    raft: str = (node.get("ManagerStatus") or {}).get("Addr", "")
+    return raft.rpartition(":")[0] or str(node["Status"].get("Addr", ""))
 
 
 def swarm_visit_lines(visits: Mapping[str, str], hosts: int, manager: str) -> list[str]:
@@ -140,24 +152,48 @@ def swarm_label_commands(
     return commands
 
 
-def swarm_wanted_labels(
-    host: str,
-    groups: Sequence[str],
-    standard: Mapping[str, Any],
+def swarm_labels(
+    facts: Mapping[str, Mapping[str, Any]],
+    standard: Mapping[str, str],
     node_labels: Mapping[str, Mapping[str, Any] | None],
-) -> dict[str, Any]:
-    """The labels of a node: its own win over its groups', and both over the standard ones.
+) -> dict[str, dict[str, Any]]:
+    """The labels that each node should have.
 
     Args:
-        host: the node's name.
-        groups: its groups.
-        standard: labels of every node.
+        facts: the nodes' variables, by name.
+        standard: labels of every node, with the variable that has the value.
         node_labels: labels by group, short name (``wkr1``) or full name; the later wins.
     """
-    wanted = dict(standard)
-    for key in (*groups, host.rsplit("_", 1)[-1], host):
-        wanted |= node_labels.get(key) or {}
+    wanted = {}
+    for host, variables in facts.items():
+        labels = {label: variables[variable] for label, variable in standard.items()}
+        for key in (*variables["group_names"], host.rsplit("_", 1)[-1], host):
+            labels |= node_labels.get(key) or {}
+        wanted[host] = labels
     return wanted
+
+
+def swarm_with_visits(
+    labels: Mapping[str, Mapping[str, Any]],
+    facts: Mapping[str, Mapping[str, Any]],
+    fingerprints: Mapping[str, str],
+) -> dict[str, dict[str, Any]]:
+    """The labels, and for nodes that this run has visited what the visit left there.
+
+    Args:
+        labels: by node.
+        facts: the nodes' variables; the last task of a visit has set ``swarm_kernel``.
+        fingerprints: of what a visit applies, by node; empty when this one has not applied all.
+    """
+    return {
+        host: dict(found)
+        | (
+            {SETTINGS_LABEL: fingerprints[host], IP_VS_LABEL: kernel["stdout"].strip()}
+            if (kernel := facts[host].get("swarm_kernel")) and host in fingerprints
+            else {}
+        )
+        for host, found in labels.items()
+    }
 
 
 class FilterModule:
@@ -167,9 +203,10 @@ class FilterModule:
         """The filters by name."""
         return {
             "swarm_survey": swarm_survey,
-            "swarm_fingerprint": swarm_fingerprint,
+            "swarm_fingerprints": swarm_fingerprints,
             "swarm_visits": swarm_visits,
             "swarm_visit_lines": swarm_visit_lines,
             "swarm_label_commands": swarm_label_commands,
-            "swarm_wanted_labels": swarm_wanted_labels,
+            "swarm_labels": swarm_labels,
+            "swarm_with_visits": swarm_with_visits,
         }

@@ -145,14 +145,48 @@ def test_nodes_that_are_in_no_swarm_are_not_judged() -> None:
     assert filters.swarm_node_errors([], {"c_wkr1": info()}, MANAGERS) == []
 
 
-def test_a_nodes_own_label_wins_over_its_groups() -> None:
-    labels = {
-        "workers": {"tier": "app", "disk": "hdd"},
-        "wkr1": {"disk": "ssd"},
-        "c_wkr1": {"n": 1},
+@pytest.mark.parametrize("state", ["error", "pending"])
+def test_a_node_that_failed_to_join_may_try_anew_once_a_swarm_is_certain(state: str) -> None:
+    failed = {"c_wkr1": info(state, Error="context deadline exceeded")}
+    members = {host: info(cluster="abc") for host in MANAGERS}
+    assert decide(members | failed)["errors"] == []
+    (error,) = decide(everywhere(info()) | failed)["errors"]
+    assert f"c_wkr1 is {state} (context deadline exceeded)" in error
+
+
+def named(host: str, identifier: str, role: str, state: str = "down") -> dict[str, Any]:
+    return node(identifier, role, state) | {"Description": {"Hostname": host}}
+
+
+def test_a_failed_manager_that_the_swarm_counts_is_not_told_to_leave() -> None:
+    nodes = [named("c_mgr1", "1", "manager"), named("c_wkr1", "2", "worker")]
+    infos = {"c_mgr1": info("error", Error="x"), "c_wkr1": info("error"), "c_mgr2": info("error")}
+    (error,) = filters.swarm_broken_managers(nodes, infos)
+    assert error.startswith("c_mgr1 is error (x), and its Swarm counts it as a manager")
+    assert filters.swarm_broken_managers(nodes, {"c_mgr1": info("active")}) == []
+
+
+def test_only_the_old_entry_of_a_worker_that_joined_anew_is_removed() -> None:
+    infos = {"c_wkr1": info("active", NodeID="new"), "c_wkr2": info("active", NodeID="same")}
+    nodes = [
+        named("c_wkr1", "old", "worker"),
+        named("c_wkr1", "up", "worker", "ready"),
+        named("c_wkr1", "mgr", "manager"),
+        named("c_wkr2", "same", "worker"),
+        named("c_wkr3", "other", "worker"),
+    ]
+    assert filters.swarm_left_behind(nodes, infos) == ["old"]
+    assert filters.swarm_left_behind(nodes, {"c_wkr1": info()}) == [], "it has not joined anew"
+
+
+def test_a_node_that_did_not_get_in_has_the_reason_of_its_last_attempt() -> None:
+    infos = {"c_mgr1": info("active"), "c_wkr1": info(), "c_wkr2": info("error")}
+    timed_out = {"status": 503, "msg": "HTTP 503", "json": {"message": "Timeout was reached"}}
+    facts = {
+        "c_wkr1": {"swarm_joined_manager": {"skipped": True}, "swarm_joined_worker": timed_out},
+        "c_wkr2": {},
     }
-    arguments = ("c_wkr1", ["cluster", "workers"], {"az": "a"})
-    missing = filters.swarm_missing_labels(labels, *arguments, {"az": "a", "tier": "old"})
-    assert missing == ["tier=app", "disk=ssd", "n=1"]
-    assert filters.swarm_missing_labels({}, *arguments, None) == ["az=a"]
-    assert filters.swarm_missing_labels({}, "c_wkr2", [], {"az": ""}, None) == []
+    assert filters.swarm_outsiders(infos, facts, "10.0.0.1") == [
+        "c_wkr1 could not join through 10.0.0.1:2377: Timeout was reached",
+        "c_wkr2 could not join through 10.0.0.1:2377: it was not tried",
+    ]
