@@ -84,7 +84,7 @@ lint: $(READY) ## Run ruff, mypy, yamllint, ansible-lint, shellcheck
 	mypy
 	yamllint --strict .
 	ansible-lint --offline --strict
-	git ls-files | xargs awk 'FNR == 1 && /^#!\/(usr\/)?bin\/(env )?(ba|da)?sh/ { print FILENAME } { nextfile }' | xargs -r shellcheck
+	git ls-files -s | grep -v ^120000 | cut -f2 | xargs awk 'FNR == 1 && /^#!\/(usr\/)?bin\/(env )?(ba|da)?sh/ { print FILENAME } { nextfile }' | xargs -r shellcheck
 
 .PHONY: unit
 unit: $(READY) ## Run the tests that need no Engine
