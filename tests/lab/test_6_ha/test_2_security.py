@@ -33,7 +33,7 @@ def secrets(lab: Lab) -> dict[str, str]:
         role: lab.ssh(MANAGER, f"docker swarm join-token -q {role}").stdout.strip()
         for role in ("manager", "worker")
     }
-    read = "docker exec $(docker ps -qf name={0}_db) cat /run/secrets/{0}_db_password"
+    read = "docker exec $(docker ps -qf name={0}_db) sh -c 'cat /run/secrets/*'"
     node = next(
         n for s in lab.status()["services"] if s["name"] == f"{STACK}_db" for n in s["nodes"]
     )

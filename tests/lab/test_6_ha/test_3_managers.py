@@ -32,12 +32,12 @@ def test_replicas_leave_the_managers_only_where_the_setting_says_so(lab: Lab) ->
     again = lab.playbook("site", *SIZE).ok()
     assert again.changed == 0
 
-    lab.ssh(MANAGERS[1], "sudo docker node update --availability drain self")
+    lab.ssh(MANAGERS[1], f"sudo docker node update --availability drain {MANAGERS[1]}")
     also = lab.playbook("site", *SIZE).ok()
     assert also.changed == 0
     states = {n["name"]: n["availability"] for n in lab.status()["nodes"]}
     assert states[MANAGERS[1]] == "drain", "a run undid the operator's own availability"
-    lab.ssh(MANAGERS[1], "sudo docker node update --availability active self")
+    lab.ssh(MANAGERS[1], f"sudo docker node update --availability active {MANAGERS[1]}")
 
 
 def test_a_replaced_manager_has_the_address_of_its_predecessor(lab: Lab) -> None:
