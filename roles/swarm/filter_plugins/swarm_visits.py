@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 SETTINGS_LABEL = "swarmctl.settings"
-IP_VS_LABEL = "swarmctl.ip_vs"  # read by swarmctl/network/kernels.py
+IP_VS_LABEL = "swarmctl.ip_vs"  # for placement constraints of stacks
 
 # The parts of a role that decide how it leaves a node.
 _APPLIED = ("defaults", "files", "handlers", "tasks", "templates", "vars")
