@@ -8,10 +8,11 @@ import pytest
 
 from swarmctl.wait import wait_for
 from tests.lab.helpers.agent import running_agent
-from tests.lab.helpers.balanced import Balancer, load_balancer, write_stack
+from tests.lab.helpers.balanced import Balancer, write_stack
 from tests.lab.support import Cluster, Lab, Playbook, healthy
 
 STACK, RATE = "shop", 20
+BALANCED = ("-e", "load_balancer_enabled=true")
 
 
 @pytest.fixture(scope="module")
@@ -21,24 +22,33 @@ def balancer(
     """The service, with an agent that keeps the load balancer's targets."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
     folder = tmp_path_factory.mktemp(STACK)
-    with load_balancer(lab) as made, running_agent(lab, folder / "agent.log"):
+    lab.playbook("provision", *BALANCED).ok()
+    elb = lab.client("elbv2")
+    (found,) = elb.describe_load_balancers()["LoadBalancers"]
+    made = Balancer(elb, found["DNSName"])
+    with running_agent(lab, folder / "agent.log"):
         done = lab.swarmctl(
             "stack", "deploy", write_stack(folder, web=3), f"--as={STACK}", timeout=400
         )
         assert done.returncode == 0, done.stderr
-        wait_for("3 targets", lambda: _targets(made), timeout=60)
+        wait_for("3 healthy targets", lambda: _targets(made), timeout=60)
         yield made
         lab.swarmctl("stack", "rm", STACK, "--yes")
+    lab.playbook("provision").ok()  # without a load balancer
 
 
 def _targets(made: Balancer) -> tuple[bool | None, str]:
-    count = len(made.targets().get(f"{STACK}_web", ()))
-    return count == 3 or None, f"{count} of 3"
+    arn = made.groups().get(f"{STACK}_web")
+    if not arn:
+        return None, "no target group"
+    found = made.elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
+    states = [each["TargetHealth"]["State"] for each in found]
+    return states == ["healthy"] * 3 or None, str(states)
 
 
 def counts(managers: int, workers: int) -> tuple[str, ...]:
     """What a playbook is told of the cluster's size."""
-    return "-e", f"managers={managers}", "-e", f"workers={workers}"
+    return "-e", f"managers={managers}", "-e", f"workers={workers}", *BALANCED
 
 
 def sized(lab: Lab, managers: int, workers: int, *more: str) -> Playbook:
