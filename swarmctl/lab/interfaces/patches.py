@@ -59,7 +59,7 @@ def _interfaces_take_addresses_of_their_subnet() -> None:
 
 
 def _instances_use_the_interface_they_are_given() -> None:
-    """An instance with an interface of one's own gets another address, zone and no VPC.
+    """An instance with an interface of one's own gets another address, zone, no VPC and no groups.
 
     Can be removed when ``Instance`` takes them from the interface.
     """
@@ -77,6 +77,7 @@ def _instances_use_the_interface_they_are_given() -> None:
         kwargs |= {"subnet_id": own.subnet.id, "private_ip": own.private_ip_address}
         original(self, ec2_backend, *args, **kwargs)
         self._private_ips.discard(own.private_ip_address)  # which it would give back at its end
+        self.security_groups = list(own.group_set)
 
     Instance.__init__ = init  # type: ignore[method-assign]  # patch
 

@@ -54,13 +54,15 @@ def end(api: Api, ec2: "EC2Client", instance: str) -> None:
     api.move(instance, "terminated", was="shutting-down")
 
 
-def test_an_instance_has_the_address_zone_and_network_of_its_interface(
+def test_an_instance_has_the_address_zone_network_and_groups_of_its_interface(
     api: Api, ec2: "EC2Client", interface: str, subnet: str
 ) -> None:
     instance = run(ec2, interface)
     found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
     assert found["PrivateIpAddress"] == address(ec2, interface)
     assert found["SubnetId"] == subnet
+    own = ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"][0]
+    assert found["SecurityGroups"] == own["Groups"] != []
     assert found["Placement"]["AvailabilityZone"] == "eu-central-1b"
     assert "PublicIpAddress" not in found
     end(api, ec2, instance)
