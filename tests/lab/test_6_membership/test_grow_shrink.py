@@ -21,7 +21,7 @@ def test_a_cluster_grows_and_shrinks_and_no_request_is_lost(
     """Broken: users see errors when nodes come or go; or the Swarm loses its quorum."""
     with requests_a_second(balancer.address, "/", RATE) as requests:
         sized(lab, 3, 3)
-        zones = {n["name"]: n["zone"] for n in lab.status()["nodes"]}
+        zones = {n["name"]: n["labels"]["az"] for n in lab.status()["nodes"]}
         sized(lab, 5, 6)
         assert len(members(lab, "manager")) == 5
         lead_by_another_than(lab, f"{CLUSTER}_mgr1")
@@ -34,7 +34,7 @@ def test_a_cluster_grows_and_shrinks_and_no_request_is_lost(
         last = sized(lab, 1, 2, "-e", "allow_shrink=mgr2,mgr3")
         assert members(lab, "manager") == {"mgr1"}
     record_property("sent", requests.sent)
-    now = {n["name"]: n["zone"] for n in lab.status()["nodes"]}
+    now = {n["name"]: n["labels"]["az"] for n in lab.status()["nodes"]}
     assert now == {name: zones[name] for name in now}
     assert f"{CLUSTER}_mgr3" in last.output
     assert requests.lost == []
