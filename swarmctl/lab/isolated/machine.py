@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,15 +85,14 @@ def isolated_machine(hostname: str, address: str, note: Note) -> Iterator[Isolat
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", hostname):
         raise SwarmctlError(f"{hostname!r} is no host name")
     image = ensure_images(client, note).node
-    for left in client.containers.list(all=True, filters={"label": LABEL, "status": "exited"}):
-        left.remove(force=True, v=True)
+    remove_abandoned(client)
     made = client.api.create_container(
         image,
         hostname=hostname,
         tty=True,
         stop_signal="SIGRTMIN+3",
         volumes=["/var/lib/docker"],
-        labels={LABEL: str(threading.get_native_id())},
+        labels={LABEL: str(os.getpid())},
         host_config=machine_host(client, network_mode="none"),
     )
     container = client.containers.get(made["Id"])
@@ -104,3 +103,20 @@ def isolated_machine(hostname: str, address: str, note: Note) -> Iterator[Isolat
         yield machine
     finally:
         container.remove(force=True, v=True)
+
+
+def remove_abandoned(client: docker.DockerClient) -> None:
+    """Remove machines whose process was killed: they hold what was restored on them."""
+    for left in client.containers.list(all=True, filters={"label": LABEL}):
+        if not _lives(int(left.labels[LABEL])):
+            left.remove(force=True, v=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True
