@@ -19,7 +19,7 @@ def manager_errors(settings: Mapping[str, Any]) -> list[str]:
     Args:
         settings: the variables of ``inventory/group_vars/all.yml`` by name.
     """
-    return [*_zones(settings), *_tasks(settings)]
+    return [*_zones(settings), *run_tasks_errors(settings)]
 
 
 def manager_warnings(settings: Mapping[str, Any]) -> list[str]:
@@ -53,20 +53,21 @@ def _zones(s: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _tasks(s: Mapping[str, Any]) -> Iterator[str]:
-    run_tasks = s["swarm_managers_run_tasks"]
+def run_tasks_errors(settings: Mapping[str, Any]) -> list[str]:
+    """What is wrong with whether they take replicas; also of machines that are not EC2's."""
+    run_tasks = settings["swarm_managers_run_tasks"]
     if str(run_tasks).lower() == "auto":
-        return
+        return []
     try:
         takes = boolean(run_tasks)
     except TypeError:
-        yield f"swarm_managers_run_tasks is {run_tasks!r}; allowed: auto, true or false"
-        return
-    if not takes and int(s["workers"]) == 0:
-        yield (
-            "swarm_managers_run_tasks is false and workers is 0: no node would take a replica; "
-            "allowed: auto, true, or one worker or more"
-        )
+        return [f"swarm_managers_run_tasks is {run_tasks!r}; allowed: auto, true or false"]
+    if takes or int(settings["workers"]) > 0:
+        return []
+    return [
+        "swarm_managers_run_tasks is false and workers is 0: no node would take a replica; "
+        "allowed: auto, true, or one worker or more"
+    ]
 
 
 class FilterModule:
@@ -74,4 +75,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """The filters by name."""
-        return {"manager_errors": manager_errors, "manager_warnings": manager_warnings}
+        return {
+            "manager_errors": manager_errors,
+            "manager_warnings": manager_warnings,
+            "run_tasks_errors": run_tasks_errors,
+        }

@@ -30,7 +30,7 @@ def machine_records(
             "role": "manager" if name in managers else "worker",
             "address": str(known.get("ansible_host") or ""),
             "private_ip": str(known["node_private_address"]) if "ansible_host" in known else "",
-            "port": int(known.get("ansible_port") or 22),
+            "port": known.get("ansible_port") or 22,
             "user": str(known.get("ansible_user") or ""),
             "key": str(known.get("ansible_ssh_private_key_file") or ""),
             "az": str(known["node_zone"]),
@@ -78,6 +78,8 @@ def _hosts(machines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 "which their host keys are recorded; allowed: a name each"
             )
         ids[machine["id"]] = name
+        if not re.fullmatch(r"\d{1,5}", str(machine["port"])):
+            yield f"ansible_port of {name} is {machine['port']!r}; allowed: a number"
         if not machine["user"]:
             yield f"{name} has no ansible_user; allowed: a user who may use sudo without a password"
         try:
@@ -125,6 +127,8 @@ def _needs_aws(settings: Mapping[str, Any]) -> Iterator[str]:
             "registry is ecr, which needs AWS; allowed with provision=none: a registry's name "
             "(registry.example:5000/team), or empty for none"
         )
+    if boolean(settings["swarm_autolock"]) and settings["swarm_unlock_key_store"] == "ssm":
+        yield "swarm_unlock_key_store is ssm, which needs AWS; allowed with provision=none: file"
     for stack in settings["stacks"]:
         if stack.get("logging") == "awslogs":
             yield (

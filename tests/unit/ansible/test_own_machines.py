@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from tests.unit.ansible.test_settings import settings
 own = load_filters("preflight", "own_machines")
 jumps = load_filters("preflight", "ssh_jump")
 
+ROOT = Path(__file__).resolve().parents[3]
 GROUPS = ["m1"]
 
 
@@ -31,7 +35,12 @@ def known(number: int, **more: Any) -> dict[str, Any]:
 
 def errors(hosts: dict[str, dict[str, Any]], **changes: Any) -> list[str]:
     records = own.machine_records(sorted(hosts), hosts, GROUPS)
-    good = {"provision": "none", "registry": ""} | changes
+    good = {
+        "provision": "none",
+        "registry": "",
+        "swarm_autolock": True,
+        "swarm_unlock_key_store": "file",
+    } | changes
     found: list[str] = own.own_machine_errors(settings(**good), records)
     return found
 
@@ -51,6 +60,7 @@ def test_a_good_inventory_passes_and_is_recorded() -> None:
     [
         ({"w1": known(2)}, "group managers has 0 nodes"),
         ({"m1": known(1, ansible_user="")}, "m1 has no ansible_user"),
+        ({"m1": known(1, ansible_port="ssh")}, "ansible_port of m1 is 'ssh'"),
         ({"m1": known(1, node_private_address="host.example")}, "node_private_address of m1"),
         ({"m1": known(1), "w1": known(2, node_private_address="10.0.0.1")}, "have the address 10"),
         ({"m1": known(1), "w1": known(2, node_machine="id1")}, "have the node_machine 'id1'"),
@@ -69,6 +79,7 @@ def test_what_a_machine_lacks_is_named_with_what_is_allowed(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("swarm_unlock_key_store", "ssm"),
         ("load_balancer_enabled", True),
         ("discovery_enabled", True),
         ("registry_refresh_enabled", "true"),
@@ -121,3 +132,34 @@ def test_a_way_is_accepted(jump: str) -> None:
 def test_what_is_no_way_is_refused(jump: str) -> None:
     (error,) = jumps.ssh_jump_errors(jump)
     assert "allowed" in error
+
+
+@pytest.mark.parametrize(
+    ("playbook", "words", "said"),
+    [
+        ("replace_node", ["node=shop_wkr1"], "no machine is created or ended"),
+        ("shrink", ["allow_shrink=true"], "swarmctl node remove NAME --cluster shop"),
+    ],
+)
+def test_what_would_end_machines_is_refused_and_the_machines_are_recorded(
+    playbook: str, words: list[str], said: str, tmp_path: Path
+) -> None:
+    """The example is elsewhere, so the settings come by way of the link beside the playbooks."""
+    inventory = tmp_path / "my-hosts.yml"
+    inventory.write_text((ROOT / "inventory/static.example.yml").read_text())
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ANSIBLE_"))}
+    run = subprocess.run(
+        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory,
+         f"playbooks/{playbook}.yml", "-e", *words],
+        cwd=ROOT,
+        env=kept | {"PYTHONPATH": str(ROOT), "SWARMCTL_STATE": str(tmp_path),
+                    "AWS_EC2_METADATA_DISABLED": "true", "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert said in " ".join(run.stdout.split())
+    record = tmp_path / "clusters/shop/machines.json"
+    assert record.stat().st_mode & 0o777 == 0o600
+    assert {m["name"]: m["private_ip"] for m in json.loads(record.read_text())} == {
+        "shop_mgr1": "10.0.0.11", "shop_wkr1": "10.0.0.12", "shop_wkr2": "10.0.0.13"
+    }  # fmt: skip
