@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from swarmctl.cloud.instances import Instance
+from swarmctl.own_machines import NOT_EC2
 from swarmctl.reading.times import parse_time
 from swarmctl.swarm.node import Node
 
@@ -64,7 +65,9 @@ def _finding(
     members = {h.hostname for h in heirs}
     machine = next((i for i in instances if _belongs(i, node, members)), None)
     if machine:
-        return Finding(node, False, f"its instance {machine.id} is {machine.state}")
+        own = machine.unstoppable == NOT_EC2  # of whose power nothing is known
+        state = "in the inventory" if own else machine.state
+        return Finding(node, False, f"its instance {machine.id} is {state}")
     return Finding(node, True, f"no instance has its name or its address {node.address}")
 
 

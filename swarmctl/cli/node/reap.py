@@ -30,7 +30,7 @@ def reap(
     """Remove the entries of nodes that are down and whose machine does not exist any more.
 
     A machine exists while EC2 lists an instance with the node's name or address, even a stopped
-    one. Managers are demoted first.
+    one; without EC2, while the inventory has it. Managers are demoted first.
     """
 
     def plan(swarm: Swarm, target: Target, _: Shells | None) -> RemovalPlan:

@@ -9,6 +9,7 @@ import pytest
 from swarmctl.backup.manifest import Proof, encoded, manifest_of
 from swarmctl.backup.store.retention import age_in_words, cluster_of, name_of, taken_at, to_remove
 from swarmctl.backup.store.store import open_store
+from swarmctl.cli import main as cli
 from swarmctl.errors import SwarmctlError, UsageError
 from tests.unit.backup.made import NAME, manifest, stored
 
@@ -74,3 +75,11 @@ def test_a_place_that_is_none_is_refused(where: str) -> None:
 def test_ages_in_words() -> None:
     ages = [timedelta(minutes=5), timedelta(hours=5), timedelta(days=3, hours=2)]
     assert [age_in_words(age) for age in ages] == ["5 min", "5 h", "3 days"]
+
+
+def test_a_place_that_cannot_be_used_is_refused_before_the_manager_is_drained(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """playbooks/backup.yml drains after the plan; no Swarm is asked here."""
+    assert cli.main(["backup", "plan", "--to", "s3://B"]) == 2
+    assert "cannot read 's3://B'" in capsys.readouterr().err

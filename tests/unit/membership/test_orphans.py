@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from swarmctl.cloud.instances import Instance
 from swarmctl.membership.orphans import Finding, find_orphans
+from swarmctl.own_machines import NOT_EC2
 from swarmctl.swarm.parse import parse_swarm
 from tests.unit.engine_json import node
 
@@ -67,3 +69,10 @@ def test_an_entry_stays_for_the_time_of_grace() -> None:
     (one,) = found([down("a_wkr1", "10.0.0.9", minutes=9)])
     assert not one.orphan
     assert "61 s left" in one.why
+
+
+def test_a_machine_of_the_inventory_stays_and_nothing_is_claimed_of_its_power() -> None:
+    machine = replace(instance("a_wkr1", "10.0.0.9"), unstoppable=NOT_EC2)
+    (one,) = found([down("a_wkr1", "10.0.0.9"), node("a_wkr2", addr="10.0.0.8")], machine)
+    assert not one.orphan
+    assert one.why == "its instance i-a_wkr1 is in the inventory"
