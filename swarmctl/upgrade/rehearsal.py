@@ -6,16 +6,40 @@ constraints, preferences, limits, reservations and host ports of services. What 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from swarmctl.discovery.leaving import DRAINING_LABEL
-from swarmctl.moves.earlier import EARLIER_LABEL
 from swarmctl.swarm.model import Service, Swarm
 from swarmctl.swarm.node import Node
 
 IMAGE = "httpd:2.4"  # the lab's mirror has it
-_OF_A_MOVE = (DRAINING_LABEL, EARLIER_LABEL)
+# Labels that swarmctl gives a node: the lab's nodes get their own.
+_OURS = "swarmctl."
+# Ansible would run it on this computer.
+_TEMPLATE = re.compile(r"\{[{%#]")
+#: Settings that name what is not in the lab, or that decide nothing about where replicas go.
+IN_THE_LAB: Mapping[str, Any] = {
+    "provision": "ec2",
+    "ami_family": "debian13",
+    "availability_zones": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
+    "node_overrides": {},
+    "admin_cidr": "{{ lookup('ansible.builtin.env', 'SWARMCTL_ADMIN_CIDR') }}",
+    "vpc_cidr": "{{ lookup('ansible.builtin.env', 'SWARMCTL_VPC_CIDR') }}",
+    "vpc_id": "",
+    "subnets": "{{ vpc_cidr | plan_subnets(availability_zones) }}",
+    "subnet_ids": {},
+    "private_nodes": "",
+    "private_subnet_ids": {},
+    "ssh_jump": "",
+    "load_balancer_enabled": False,
+    "discovery_enabled": False,
+    "registry_refresh_enabled": False,
+    "docker_engine_source": "distribution",
+    "docker_engine_daemon_options": {},
+    "swarm_autolock": False,
+    "stacks": [],
+}
 
 
 def settings(swarm: Swarm, cluster: str) -> dict[str, Any]:
@@ -28,10 +52,10 @@ def settings(swarm: Swarm, cluster: str) -> dict[str, Any]:
     managers = [n for n in swarm.nodes if n.live and n.manager]
     workers = [n for n in swarm.nodes if n.live and not n.manager]
     return {
+        **IN_THE_LAB,
         "cluster_name": cluster,
         "managers": len(managers),
         "workers": len(workers),
-        "stacks": [],
         "swarm_managers_run_tasks": any(n.availability == "active" for n in managers),
         "swarm_node_labels": dict(
             (*_labels(managers, f"{cluster}_mgr"), *_labels(workers, f"{cluster}_wkr"))
@@ -43,8 +67,14 @@ def _labels(nodes: Sequence[Node], stem: str) -> Iterator[tuple[str, dict[str, s
     """The labels by the name that a node has in the lab: its own, unless numbers are missing."""
     ordered = sorted(nodes, key=lambda n: (len(n.hostname), n.hostname))
     for number, node in enumerate(ordered, 1):
-        kept = {key: text for key, text in node.labels.items() if key not in _OF_A_MOVE}
-        yield f"{stem}{number}", kept
+        yield (
+            f"{stem}{number}",
+            {
+                key: text
+                for key, text in node.labels.items()
+                if not key.startswith(_OURS) and not _TEMPLATE.search(key + text)
+            },
+        )
 
 
 def compose(swarm: Swarm) -> dict[str, Any]:

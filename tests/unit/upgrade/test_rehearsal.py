@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+import yaml
+
 from swarmctl.moves.earlier import EARLIER_LABEL
 from swarmctl.swarm.parse import parse_swarm
-from swarmctl.upgrade.rehearsal import compose, settings
+from swarmctl.upgrade.rehearsal import IN_THE_LAB, compose, settings
+from tests.unit.ansible.filters import ROOT
 from tests.unit.scheduler.swarms import node, service, swarm
 
 
@@ -14,10 +17,10 @@ def test_nodes_have_their_roles_and_labels_and_not_those_of_a_move() -> None:
     nodes = [
         node("app_mgr1", role="manager", leader=True, availability="drain"),
         node("app_wkr10", labels={"az": "b"}),
-        node("app_wkr2", labels={"az": "a", EARLIER_LABEL: "active"}),
+        node("app_wkr2", labels={"az": "a", EARLIER_LABEL: "active", "swarmctl.settings": "f0"}),
         node("app_wkr3", state="down"),
     ]
-    assert settings(parse_swarm(swarm(nodes, [])), "app") == {
+    assert settings(parse_swarm(swarm(nodes, [])), "app") == dict(IN_THE_LAB) | {
         "cluster_name": "app",
         "managers": 1,
         "workers": 2,
@@ -29,6 +32,17 @@ def test_nodes_have_their_roles_and_labels_and_not_those_of_a_move() -> None:
             "app_wkr2": {"az": "b"},
         },
     }
+
+
+def test_a_label_of_a_node_is_no_template_on_the_computer_of_the_operator() -> None:
+    labels = {"az": "a", "x": "{{ lookup('pipe', 'id') }}", "{% y %}": "", "z": "{a}"}
+    found = settings(parse_swarm(swarm([node("app_wkr1", labels=labels)], [])), "app")
+    assert found["swarm_node_labels"] == {"app_wkr1": {"az": "a", "z": "{a}"}}
+
+
+def test_every_setting_that_a_rehearsal_replaces_exists() -> None:
+    known = yaml.safe_load((ROOT / "inventory/group_vars/all.yml").read_text())
+    assert set(IN_THE_LAB) <= set(known)
 
 
 def test_services_are_placed_by_the_same_rules_and_run_something_else() -> None:
