@@ -2,18 +2,20 @@
 
 {"version": 1, "steps": [{"nodes": [NAME], "begun": [NAME], "moves": {SERVICE: N},
                           "after": {SERVICE: {NAME: N}}}],   # one of the possible outcomes
- "current": [NAME], "objections": [TEXT], "remarks": [TEXT], "short": [SERVICE]}
+ "current": [NAME], "objections": [TEXT], "remarks": [TEXT], "short": [SERVICE],
+ "lines": [TEXT]}   # the same as the table, for whoever shows it
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from swarmctl.upgrade.plan import Step, UpgradePlan
 
 
-def as_json(plan: UpgradePlan) -> dict[str, Any]:
-    """The plan."""
+def as_json(plan: UpgradePlan, lines: Sequence[str] = ()) -> dict[str, Any]:
+    """The plan, and the lines of its table."""
     return {
         "version": 1,
         "steps": [_step(step) for step in plan.steps],
@@ -21,6 +23,7 @@ def as_json(plan: UpgradePlan) -> dict[str, Any]:
         "objections": list(plan.objections),
         "remarks": list(plan.remarks),
         "short": list(plan.short),
+        "lines": list(lines),
     }
 
 

@@ -75,7 +75,8 @@ def plan_upgrade(swarm: Swarm, survey: Mapping[str, Surveyed], batch: int) -> Up
     objections = [f"{name} is no live member of the Swarm" for name in survey if name not in found]
     objections += _downgrades(survey)
     short = _short(swarm)
-    objections += short.values()
+    # A run that was stopped has drained their node: that is no reason against going on.
+    objections += () if any(earlier(node) for node in swarm.nodes) else short.values()
     for step in steps:
         names = ", ".join(node.name for node in step.nodes)
         objections += [
@@ -159,9 +160,7 @@ def _downgrades(survey: Mapping[str, Surveyed]) -> list[str]:
 
 
 def _short(swarm: Swarm) -> dict[str, str]:
-    """Services that do not serve in full, unless a run that was stopped has drained their node."""
-    if any(earlier(node) for node in swarm.nodes):
-        return {}
+    """Services that do not serve in full, with what is missing."""
     return {
         s.name: f"{s.name}: {missing} of {swarm.wanted(s)} replicas do not serve now"
         for s in swarm.services

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -34,23 +36,24 @@ def plan(
     Workers that can be away together without a zone, half of a service's replicas or a place for
     each replica being lost; then the managers one at a time; the leader last of all.
     """
+    from swarmctl.cli.show.node import show_upgrade
     from swarmctl.cluster import resolve
     from swarmctl.swarm.engine import SwarmEngine
     from swarmctl.swarm.snapshot import read_swarm
+    from swarmctl.upgrade.as_json import as_json
     from swarmctl.upgrade.plan import plan_upgrade
     from swarmctl.upgrade.survey import read_survey
 
     surveyed = read_survey(_text(survey))
     with resolve(cluster, host).failover() as failover:
         found = plan_upgrade(read_swarm(SwarmEngine(failover)), surveyed, batch)
-    if format_ is Format.JSON:
-        from swarmctl.upgrade.as_json import as_json
-
-        console.emit_json(as_json(found))
+    if format_ is Format.TABLE:
+        show_upgrade(found, surveyed)
         return
-    from swarmctl.cli.show.node import show_upgrade
-
-    show_upgrade(found, surveyed)
+    with redirect_stdout(io.StringIO()) as shown:
+        show_upgrade(found, surveyed)
+    lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+    console.emit_json(as_json(found, lines))
 
 
 def _text(source: str) -> str:

@@ -123,6 +123,7 @@ def test_the_plan_of_an_upgrade_is_read_from_a_survey_and_printed(
     assert found["steps"][0]["moves"] == {"web": 2}
     assert main(["upgrade", "plan", f"--survey={survey}"]) == 0
     printed = capsys.readouterr().out
+    assert found["lines"] == [line.rstrip() for line in printed.splitlines()]
     assert "1. a (Engine 20.10.24 → 26.1.5)" in printed
     assert "2. b (Engine 20.10.24 → 26.1.5, 3 other packages)" in printed
     assert main(["upgrade", "plan", "--survey=/nowhere"]) == 1

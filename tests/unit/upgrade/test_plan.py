@@ -143,6 +143,14 @@ def test_replicas_that_are_missing_before_the_upgrade_are_an_objection() -> None
     assert plan.short == ("web",)
 
 
+def test_replicas_that_miss_the_node_of_a_stopped_run_are_no_objection_to_going_on() -> None:
+    nodes = workers("w1", "w2")
+    nodes[0]["Spec"] |= {"Availability": "drain", "Labels": {"az": "a", EARLIER_LABEL: "active"}}
+    plan = planned(nodes, [(service("web", 3), {"w2": 2})])
+    assert not any("do not serve now" in text for text in plan.objections)
+    assert plan.short == ("web",), "with force, nobody waits for it: it may have been short before"
+
+
 def test_a_node_that_is_left_out_is_named() -> None:
     found = parse_swarm(swarm(workers("w1", "w2"), []))
     plan = plan_upgrade(found, {"w1": OLD}, 3)
