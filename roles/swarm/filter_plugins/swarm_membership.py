@@ -174,9 +174,11 @@ def swarm_broken_managers(
     """Why hosts that are outside may not leave: this Swarm counts them among its managers.
 
     Args:
-        nodes: ``docker node inspect`` of all nodes.
+        nodes: ``docker node inspect`` of all nodes; none when no manager answered.
         infos: ``docker info`` of the hosts that this run configures.
     """
+    if not nodes:
+        return ["no manager says whom the Swarm counts: no node was told to leave. Run again"]
     managers = {
         node["Description"].get("Hostname") for node in nodes if node["Spec"]["Role"] == "manager"
     }

@@ -164,6 +164,8 @@ def test_a_failed_manager_that_the_swarm_counts_is_not_told_to_leave() -> None:
     (error,) = filters.swarm_broken_managers(nodes, infos)
     assert error.startswith("c_mgr1 is error (x), and its Swarm counts it as a manager")
     assert filters.swarm_broken_managers(nodes, {"c_mgr1": info("active")}) == []
+    (unknown,) = filters.swarm_broken_managers([], infos)
+    assert unknown.startswith("no manager says whom the Swarm counts")
 
 
 def test_only_the_old_entry_of_a_worker_that_joined_anew_is_removed() -> None:
