@@ -21,7 +21,11 @@ def leave(shells: Shells, node: Node) -> str:
     Raises:
         SwarmctlError: it cannot be reached.
     """
-    script = f'[ "$({_ID})" = {word(node.id)} ] || exit 0\ntimeout -k 5 40 docker swarm leave\n'
+    script = (
+        f'own=$({_ID}) || {{ echo "its Engine does not answer" >&2; exit 1; }}\n'
+        f'[ "$own" = {word(node.id)} ] || exit 0\n'
+        "timeout -k 5 40 docker swarm leave\n"
+    )
     try:
         shells.run(node.hostname, script, _TIMEOUT_S)
     except CommandError as fault:
