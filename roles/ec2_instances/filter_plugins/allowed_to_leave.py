@@ -10,7 +10,7 @@ _ALL, _NONE = ("true", "yes"), ("", "false", "no")
 
 def allowed_to_leave(
     surplus: Collection[str], allowed: Any, planned: Collection[str]
-) -> dict[str, list[str]]:
+) -> dict[str, Any]:
     """The nodes to remove, and what is wrong with the wish.
 
     Args:
@@ -20,15 +20,16 @@ def allowed_to_leave(
         planned: full names of the nodes that the settings have.
 
     Returns:
-        ``{"names": […], "errors": […]}``
+        ``{"asked": whether it is a wish at all, "names": […], "errors": […]}``
     """
     text = str(allowed).strip()
     if text.lower() in _NONE:
-        return {"names": [], "errors": []}
+        return {"asked": False, "names": [], "errors": []}
     if text.lower() in _ALL:
-        return {"names": sorted(surplus), "errors": []}
+        return {"asked": True, "names": sorted(surplus), "errors": []}
     wanted = {name.strip() for name in text.split(",")}
     return {
+        "asked": True,
         "names": [name for name in sorted(surplus) if _names(name) & wanted],
         "errors": [
             f"allow_shrink names {name}, one of the {len(planned)} nodes of the settings: "

@@ -38,7 +38,22 @@ def test_a_cluster_grows_and_shrinks_and_no_request_is_lost(
     assert now == {name: zones[name] for name in now}
     assert f"{CLUSTER}_mgr3" in last.output
     assert requests.lost == []
+    assert interfaces(lab) == {f"{CLUSTER}_mgr1"}, "of managers that nobody comes after"
     sized(lab, 1, 3)
+
+
+def interfaces(lab: Lab) -> set[str]:
+    """The names of the managers' network interfaces and Elastic IPs."""
+    ec2 = lab.client("ec2")
+    mine = [
+        {"Name": "tag:swarmctl:cluster", "Values": [CLUSTER]},
+        {"Name": "tag-key", "Values": ["Name"]},
+    ]
+    found = [
+        e["TagSet"] for e in ec2.describe_network_interfaces(Filters=mine)["NetworkInterfaces"]
+    ]
+    found += [e["Tags"] for e in ec2.describe_addresses(Filters=mine)["Addresses"]]
+    return {tag["Value"] for tags in found for tag in tags if tag["Key"] == "Name"}
 
 
 def lead_by_another_than(lab: Lab, name: str) -> None:
