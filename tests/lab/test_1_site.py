@@ -42,6 +42,9 @@ def test_a_second_run_changes_nothing_and_neither_does_a_check(lab: Lab, cluster
         run = lab.playbook("site", *words).ok()
         assert run.changes == []
         assert run.changed == 0
+        said = " ".join(run.output.split())
+        assert f"{CLUSTER}_mgr1 confirms 4 of 4 nodes: no visit" in said
+        assert "to visit:" not in said
 
 
 def test_the_command_line_deploys_what_the_playbook_deployed(lab: Lab, cluster: Cluster) -> None:
