@@ -91,6 +91,10 @@ def rotate(
 
 
 def _chosen_ports(service: Json) -> bool:
+    """Whether it has tasks with such ports. One without tasks, or a job, has no rolling restart."""
+    mode = service["Spec"]["Mode"]
+    if "Global" not in mode and not (mode.get("Replicated") or {}).get("Replicas"):
+        return False
     ports = (service["Spec"].get("EndpointSpec") or {}).get("Ports") or ()
     return any(p.get("PublishMode") == "host" and not p.get("PublishedPort") for p in ports)
 

@@ -35,14 +35,15 @@ if grep -qF {blob} "$file"; then exit 0; fi
 if [ -n "$(tail -c 1 "$file")" ]; then echo >>"$file"; fi
 echo {line} >>"$file"
 """
-# root's file has the key too, where cloud-init forbids root to log in with it.
+# root's file has the key too, where cloud-init forbids root to log in with it. grep's 1: no line is
+# left; 2, a full disk for example: the file stays as it is.
 _REMOVE = """\
 set -eu
 home=$(getent passwd {user} | cut -d: -f6)
 for file in "$home/.ssh/authorized_keys" /root/.ssh/authorized_keys; do
   if ! grep -qsF {blob} "$file"; then continue; fi
   cp -p "$file" "$file.swarmctl"
-  grep -vF {blob} "$file" >"$file.swarmctl" || true
+  grep -vF {blob} "$file" >"$file.swarmctl" || [ $? = 1 ]
   mv "$file.swarmctl" "$file"
 done
 """
@@ -129,7 +130,13 @@ def _public_file(key: Path) -> Path:
 
 
 def _public(key: Path) -> str:
-    return _public_file(key).read_text().strip()
+    file = _public_file(key)
+    try:
+        return file.read_text().strip()
+    except OSError as fault:
+        raise SwarmctlError(
+            f"cannot read {file}: {fault.strerror}", f"ssh-keygen -y -f {key} prints it"
+        ) from fault
 
 
 def _add(user: str, public: str) -> str:
@@ -145,8 +152,14 @@ def _on_all(target: Target, key: Path, script: Callable[[str], str]) -> None:
 
 
 def _require_login(nodes: Mapping[str, Endpoint], key: Path) -> None:
+    """Log in to each node with a key, also on a jump host for which the cluster's key is used."""
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(_log_in, _with_key(nodes, key).values()))
+        list(pool.map(_log_in, (_all_the_way(n, key) for n in _with_key(nodes, key).values())))
+
+
+def _all_the_way(node: Endpoint, key: Path) -> Endpoint:
+    jumps = tuple(replace(j, key_file=key) if j.key_file else j for j in node.jumps)
+    return replace(node, jumps=jumps)
 
 
 def _log_in(node: Endpoint) -> None:

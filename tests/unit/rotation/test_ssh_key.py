@@ -13,7 +13,7 @@ import pytest
 
 from swarmctl.cloud.instances import Instance
 from swarmctl.cluster import Target
-from swarmctl.errors import RefusedError
+from swarmctl.errors import RefusedError, SwarmctlError
 from swarmctl.rotation import ssh_key
 from swarmctl.swarm.ssh import Endpoint
 
@@ -171,3 +171,38 @@ def test_the_scripts_keep_all_other_keys(tmp_path: Path) -> None:
     remove = ssh_key._REMOVE.format(user="admin", blob="OTHER")
     assert run(remove) == "ssh-ed25519 NEW shop_key\n"
     assert run(remove) == "ssh-ed25519 NEW shop_key\n"
+
+
+def test_a_file_of_keys_that_cannot_be_rewritten_stays_whole(tmp_path: Path) -> None:
+    """Broken: the disk is full, and the node's user has no key any more."""
+    file = tmp_path / ".ssh" / "authorized_keys"
+    file.parent.mkdir()
+    file.write_text("ssh-ed25519 OLD me\nssh-ed25519 NEW me\n")
+    grep = tmp_path / "grep"
+    grep.write_text('#!/bin/sh\n[ "$1" != -vF ] || exit 2\nexec /usr/bin/grep "$@"\n')
+    grep.chmod(0o755)
+    script = ssh_key._REMOVE.format(user="admin", blob="OLD")
+    script = script.replace("$(getent passwd admin | cut -d: -f6)", str(tmp_path))
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    assert subprocess.run(["sh", "-s"], input=script, text=True, env=env, check=False).returncode
+    assert file.read_text() == "ssh-ed25519 OLD me\nssh-ed25519 NEW me\n"
+
+
+def test_a_bastion_that_knows_only_the_clusters_key_must_accept_the_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Broken: the new key is recorded, and the way to every node is closed."""
+    tried: list[Endpoint] = []
+    monkeypatch.setattr(ssh_key, "_log_in", tried.append)
+    old, new = Path("id_ed25519"), Path("id_ed25519.new")
+    jumps = (Endpoint("bastion", key_file=old), Endpoint("other", own_keys=True))
+    ssh_key._require_login({"wkr1": Endpoint("10.0.0.1", key_file=old, jumps=jumps)}, new)
+    (node,) = tried
+    assert [e.key_file for e in (node, *node.jumps)] == [new, new, None]
+
+
+def test_a_missing_public_key_is_named_before_anything_changes(world: World) -> None:
+    world.key.with_name("id_ed25519.pub").unlink()
+    with pytest.raises(SwarmctlError, match=r"id_ed25519\.pub: No such file"):
+        world.rotate()
+    assert sorted(p.name for p in world.key.parent.iterdir()) == ["id_ed25519"]
