@@ -6,6 +6,7 @@
     clusters/<cluster_name>/id_ed25519      the cluster's SSH key (mode 0600)
     clusters/<cluster_name>/known_hosts     host keys, under the EC2 instance ids of the nodes
     clusters/<cluster_name>/machines.json   machines that are not EC2's: see own_machines.py
+    clusters/<cluster_name>/unlock_key.vault    managers' unlock key, unless it is in SSM
     clusters/<cluster_name>/names.json      names seen in its Swarm, for completion
     labs/<lab>/                             a local AWS: its pid, port, log, and a state of its own
 """

@@ -76,6 +76,7 @@ def wait_for_managers(
     Raises:
         DeadlineExceededError: the message names the managers that need another key.
     """
+    what = "use the new unlock key" if key else "need no unlock key any more"
     confirmed = set[str]()
 
     def look() -> tuple[bool | None, str]:
@@ -87,7 +88,7 @@ def wait_for_managers(
         reasons = [reason for reason in found.values() if reason]
         return (None if reasons else True), "; ".join(reasons)
 
-    wait_for("every manager to use the new unlock key", look, timeout=timeout, interval=interval)
+    wait_for(f"every manager to {what}", look, timeout=timeout, interval=interval)
 
 
 def _not_yet(shell: Shells, name: str, key: str) -> str:

@@ -61,15 +61,29 @@ def store_of(cluster: str, kind: Kind | None = None) -> Store:
     Raises:
         UsageError: there is a file, and SSM was asked for.
     """
-    path = cluster_dir(cluster) / "unlock_key.vault"
-    if kind == "ssm" and path.exists():
+    file, parameter = _stores(cluster)
+    if kind == "ssm" and file.exists():
         raise UsageError(
-            f"the unlock key of {cluster} is stored in {path}, not in SSM",
+            f"the unlock key of {cluster} is stored in {file.where}, not in SSM",
             "to move it: swarmctl autolock off, then swarmctl autolock on --store ssm",
         )
-    if kind == "file" or (kind is None and path.exists()):
-        return VaultFile(path)
-    return ParameterStore(f"/swarmctl/{cluster}/unlock-key", cluster)
+    return file if kind == "file" or (kind is None and file.exists()) else parameter
+
+
+def forget(cluster: str, *, dry_run: bool) -> list[str]:
+    """Remove a cluster's key from every store; what was, or would be, removed.
+
+    What is not there is not removed: that needs rights which the user may not have.
+    """
+    there = [store for store in _stores(cluster) if store.exists()]
+    for store in there if not dry_run else ():
+        store.remove()
+    return [f"unlock key: removed from {store.where}" for store in there]
+
+
+def _stores(cluster: str) -> tuple[VaultFile, ParameterStore]:
+    file = cluster_dir(cluster) / "unlock_key.vault"
+    return VaultFile(file), ParameterStore(f"/swarmctl/{cluster}/unlock-key", cluster)
 
 
 class ParameterStore:

@@ -111,4 +111,7 @@ def _send(client: SwarmClient, name: str, keys: Sequence[str]) -> None:
         else:
             return
     what = f"none of the {len(keys)} stored keys opens it" if keys else "no key is stored"
-    raise SwarmctlError(f"{name} is locked, and {what}")
+    raise SwarmctlError(
+        f"{name} is locked, and {what} (while another manager is up, `swarmctl autolock on` stores "
+        "the Swarm's key)"
+    )

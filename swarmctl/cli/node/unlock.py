@@ -31,18 +31,20 @@ def unlock(
     """Unlock managers that have restarted with autolock on, with the stored key.
 
     A manager that is not locked stays as it is. If most managers are locked, unlock them together
-    (--all): each becomes ready only when a majority is. Exit codes: 0 none is locked; 1 one still
-    is.
+    (--all): each becomes ready only when a majority is. Exit codes: 0 none is locked any more;
+    1 one still is, or did not answer.
     """
     if bool(nodes) == all_:
         raise UsageError("name managers, or give --all")
     from swarmctl.autolock.store import store_of
+    from swarmctl.autolock.switch import managers_of
     from swarmctl.autolock.unlock import unlock as carry_out
     from swarmctl.cluster import resolve
     from swarmctl.reading.names import unknown
 
     target = resolve(cluster)
-    managers = {n: e for n, e in target.nodes().items() if e in target.endpoints}
+    running = target.nodes()
+    managers = {name: running[name] for name in managers_of(target) if name in running}
     chosen = {}
     for name in nodes or managers:
         found = next((n for n in managers if n == name or n.endswith(f"_{name}")), None)

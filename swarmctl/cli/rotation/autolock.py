@@ -63,9 +63,7 @@ def forget(
     dry_run: DryRunOption = False,
 ) -> None:
     """Remove the stored key of a cluster that does not exist any more; teardown.yml does it."""
-    from swarmctl.autolock.store import store_of
+    from swarmctl.autolock.store import forget as carry_out
     from swarmctl.reading.names import cluster_name
 
-    store = store_of(cluster_name(cluster))
-    there = store.exists() if dry_run else store.remove()
-    show([f"unlock key: removed from {store.where}"] if there else [], dry_run=dry_run)
+    show(carry_out(cluster_name(cluster), dry_run=dry_run), dry_run=dry_run)

@@ -6,7 +6,8 @@ from typing import Any
 import botocore.exceptions
 import pytest
 
-from swarmctl.autolock.store import ParameterStore, VaultFile, store_of
+from swarmctl.autolock import store as stores
+from swarmctl.autolock.store import ParameterStore, VaultFile, forget, store_of
 from swarmctl.errors import SwarmctlError, UsageError
 
 KEYS = ("SWMKEY-1-new", "SWMKEY-1-old")
@@ -17,6 +18,7 @@ class Ssm:
 
     def __init__(self) -> None:
         self.kept: dict[str, Any] = {}
+        self.deletions = 0
 
     def get_parameter(self, **asked: Any) -> Any:
         if asked["Name"] not in self.kept:
@@ -31,6 +33,7 @@ class Ssm:
         self.kept[given["Name"]] = {"Tags": self.kept.get(given["Name"], {}).get("Tags"), **given}
 
     def delete_parameter(self, **asked: Any) -> None:
+        self.deletions += 1
         if self.kept.pop(asked["Name"], None) is None:
             raise self._fault("ParameterNotFound", "DeleteParameter")
 
@@ -87,3 +90,23 @@ def test_the_file_is_used_where_there_is_one(
     assert store_of("shop").where == str(path)
     with pytest.raises(UsageError, match="not in SSM"):
         store_of("shop", "ssm")
+
+
+def test_a_cluster_that_is_removed_leaves_no_key_in_either_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken: a key that was stored in SSM first stays there for ever."""
+    ssm = Ssm()
+    monkeypatch.setenv("SWARMCTL_STATE", str(tmp_path))
+    monkeypatch.setattr(stores, "aws_session", lambda: None)
+    monkeypatch.setattr(stores, "aws_client", lambda *_: ssm)
+    assert forget("shop", dry_run=False) == []
+    assert not ssm.deletions  # which needs a right of its own
+    path = tmp_path / "clusters" / "shop" / "unlock_key.vault"
+    path.parent.mkdir(parents=True)
+    path.write_text("x")
+    ParameterStore("/swarmctl/shop/unlock-key", "shop", ssm).write(KEYS)
+    assert len(forget("shop", dry_run=True)) == 2
+    assert path.exists()
+    assert len(forget("shop", dry_run=False)) == 2
+    assert (path.exists(), ssm.kept) == (False, {})
