@@ -18,7 +18,13 @@ from swarmctl.autolock.switch import shell_of
 from swarmctl.cluster import Target
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.stack.deploy.current import references
-from swarmctl.stack.deploy.deploy import DeployOptions, DeployProgress, connect, deploy
+from swarmctl.stack.deploy.deploy import (
+    DeployOptions,
+    DeployProgress,
+    connect,
+    deploy,
+    preview,
+)
 from swarmctl.stack.render.folders import stack_names, stacks_dir
 from swarmctl.stack.render.settings import Settings
 from swarmctl.stack.render.source import StackChoice
@@ -39,7 +45,8 @@ from swarmctl.stack.settings.versions import (
     versions,
 )
 from swarmctl.swarm import lock
-from swarmctl.swarm.engine import Engine, Json, SwarmEngine, delete
+from swarmctl.swarm.connect import Failover
+from swarmctl.swarm.engine import Engine, Json, SwarmEngine, change_secret, delete
 from swarmctl.swarm.patience import Patient, again
 
 _PATIENCE_S = 30.0
@@ -88,7 +95,8 @@ def rotate(
         What was, or would be, changed.
 
     Raises:
-        UsageError: the stack does not say how, or is not deployed.
+        UsageError: the stack does not say how, is not deployed, or cannot be deployed again as it
+            was; nothing was changed.
         SwarmctlError: a command failed, or the deploy: the former secret is still valid, and the
             same command goes on.
         RefusedError: another process rotates or deploys the stack.
@@ -100,37 +108,57 @@ def rotate(
             f"{choice.name} has no {recipes.FILE}: nothing says how its secrets are rotated",
             "docs/operations/rotate.md has its form",
         )
+    seconds = 2 * options.wait + options.rollback_timeout + 600
     lines: list[str] = []
     with connect(target) as swarm:
+        if choice.name not in _deployed(swarm):
+            raise UsageError(
+                f"the stack {choice.name} is not deployed",
+                f"deploy it first: swarmctl stack deploy {choice.name}",
+            )
+        # What else its files would change is shown; a fault is found before anything changes.
+        others = preview(target, choice, options, lambda _: None)
         engine = Patient(SwarmEngine(swarm), _PATIENCE_S, progress.note)
         last = record.read(engine, choice.name, folder)
         settings = choice.given.over(last.settings if last else Settings())
         for recipe in found:
             name = secret_name(folder, settings, recipe)
             one = Rotation(target, choice, engine, recipe, name)
+            _container(one)
             if dry_run:
                 lines += _preview(one)
                 continue
-            seconds = 2 * options.wait + options.rollback_timeout + 600
             owner = lock.this_process("rotate")
-            subject = lock.Subject(
-                f"swarmctl-rotation-{choice.name}"[:64],
-                f"rotation of {choice.name}",
-                f"the rotation of {choice.name}",
-                f"docker config rm {f'swarmctl-rotation-{choice.name}'[:64]}",
-            )
-            with lock.held(engine, subject, seconds, owner, progress.note):
+            with lock.held(engine, _lock_of(choice.name), seconds, owner, progress.note):
                 lines += _rotate(one, options, progress)
-    return lines
+    return [*lines, *others] if dry_run else lines
 
 
 def rotatable(target: Target) -> list[str]:
-    """The stacks that are deployed and say how their secrets are rotated."""
+    """The stacks that are deployed and say how their secrets are rotated.
+
+    Raises:
+        UsageError: there is none.
+    """
     with connect(target) as swarm:
-        deployed = {service.stack for service in again(swarm.snapshot, _PATIENCE_S).services}
-    return [
-        name for name in stack_names() if name in deployed and recipes.read(stacks_dir() / name)
-    ]
+        deployed = _deployed(swarm)
+    found = [n for n in stack_names() if n in deployed and recipes.read(stacks_dir() / n)]
+    if not found:
+        raise UsageError(
+            f"no stack that is deployed has a {recipes.FILE}: there are no secrets to rotate",
+            "docs/operations/rotate.md has its form",
+        )
+    return found
+
+
+def _lock_of(stack: str) -> lock.Subject:
+    """Not the stack's own lock, which the deploy takes."""
+    name, what = f"swarmctl-rotation-{stack}"[:64], f"rotation of {stack}"
+    return lock.Subject(name, what, f"the {what}", f"docker config rm {name}")
+
+
+def _deployed(swarm: Failover) -> set[str]:
+    return {service.stack for service in again(swarm.snapshot, _PATIENCE_S).services}
 
 
 def _rotate(one: Rotation, options: DeployOptions, progress: DeployProgress) -> list[str]:
@@ -192,14 +220,26 @@ def _make(one: Rotation, current: Version) -> Version:
 
 
 def _label(one: Rotation, version: Version, state: str) -> None:
-    entry = one.engine.get(f"/secrets/{version.id}")
-    spec: Json = {**entry["Spec"], "Labels": {**entry["Spec"]["Labels"], STATE: state}}
-    params = {"version": str(entry["Version"]["Index"])}
-    one.engine.send("POST", f"/secrets/{version.id}/update", spec, params=params)
+    def change(spec: Json) -> Json:
+        return {**spec, "Labels": {**spec["Labels"], STATE: state}}
+
+    change_secret(one.engine, version.id, change)
 
 
 def _run(one: Rotation, command: str, new: int, former: int, value: str = "") -> None:
     """Run a recipe's command in a container of its service; the secret goes to its stdin."""
+    node, container = _container(one)
+    argv = ["docker", "exec", "-i", container, "sh", "-c", command]
+    words = " ".join(map(quote, [*argv, "rotate", suffix(new), suffix(former)]))
+    shell = shell_of(one.target)
+    try:
+        shell.run(node, f"{words} <<'{_END}'\n{value}\n{_END}\n", _COMMAND_S)
+    finally:
+        shell.close()
+
+
+def _container(one: Rotation) -> tuple[str, str]:
+    """Where the recipe's commands run: the hostname of a node, and the id of a container there."""
     service = f"{one.stack}_{one.recipe.service}"
     swarm = again(one.engine.snapshot, _PATIENCE_S)
     hosts = {node.id: node.hostname for node in swarm.nodes if node.live}
@@ -212,17 +252,9 @@ def _run(one: Rotation, command: str, new: int, former: int, value: str = "") ->
     ]
     if not tasks:
         raise SwarmctlError(
-            f"{service} does not run: no container can take the new secret",
-            "nothing was moved; see swarmctl status",
+            f"{service} does not run: no container can take the new secret", "see swarmctl status"
         )
-    argv = ["docker", "exec", "-i", tasks[0].container_id, "sh", "-c", command]
-    words = " ".join(map(quote, [*argv, "rotate", suffix(new), suffix(former)]))
-    shell = shell_of(one.target)
-    try:
-        script = f"{words} <<'{_END}'\n{value}\n{_END}\n"
-        shell.run(hosts[tasks[0].node_id], script, _COMMAND_S)
-    finally:
-        shell.close()
+    return hosts[tasks[0].node_id], tasks[0].container_id
 
 
 def _remove_former(one: Rotation, new: Version) -> list[str]:

@@ -122,6 +122,11 @@ def change_config(engine: Engine, config_id: str, change: Change) -> bool:
     return _change(engine, f"/configs/{config_id}", change)
 
 
+def change_secret(engine: Engine, secret_id: str, change: Change) -> bool:
+    """Change a secret's labels: Swarm refuses other changes of its spec; see :func:`_change`."""
+    return _change(engine, f"/secrets/{secret_id}", change)
+
+
 def _change(
     engine: Engine, path: str, change: Change, more: Mapping[str, str] | None = None
 ) -> bool:
