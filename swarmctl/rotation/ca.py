@@ -3,9 +3,9 @@
 SwarmKit ends a rotation only when every node in its list has a certificate of the new root
 (ca/reconciler.go), so a node that is down keeps it from ending for ever.
 
-Seen with Engine 26.1: when a node trusts the new root, the managers forget which of its ports its
-tasks were given (``mode: host`` without a number). The tasks go on serving, but whoever finds them
-through the Swarm does not any more, until they are restarted.
+A node that trusts the new root renews its session, and the managers forget which ports it has
+chosen for its tasks (``mode: host`` without a number; see swarmctl/discovery/forgotten). The tasks
+go on serving, but whoever asks the Swarm does not find them until they are restarted.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def rotate(
     names = ", ".join(s["Spec"]["Name"] for s in services)
     if services and not restart:
         raise RefusedError(
-            f"the managers would forget the ports that nodes have chosen for {names}: discovery "
-            "and load balancers would not find them until they are restarted",
+            f"the managers would forget the ports that nodes have chosen for {names}: whoever asks "
+            "the Swarm would not find them until they are restarted",
             "allow a rolling restart afterwards: --restart-services; or publish fixed ports",
         )
     restarted = [f"rolling restart: {names}"] if services else []

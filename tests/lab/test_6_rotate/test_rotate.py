@@ -146,6 +146,7 @@ def test_tokens_ca_and_unlock_key_are_rotated_and_nothing_else_changes(
     refused = lab.playbook("rotate", *what)
     assert refused.code != 0
     assert "--restart-services" in refused.output
+    assert tokens(lab) == old  # one is refused: none is begun
     what += ["-e", "restart_services=true"]
     with requests_a_second(steady, "/", RATE) as sent:
         current = tokens(lab)
