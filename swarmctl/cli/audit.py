@@ -77,6 +77,10 @@ def audit(
     from swarmctl.audit.security.gather import gather as gather_security
     from swarmctl.cluster import resolve
 
+    if security and (stacks or deep or unlock_key_file or unlock_key_stored):
+        raise UsageError("--security checks all of the cluster", "leave out the other options")
+    if trust and not security:
+        raise UsageError("--trust belongs to --security")
     names = tuple(CHECKS) if security else NAMES
     for name in accept or ():
         if name not in names:

@@ -7,18 +7,25 @@ from datetime import timedelta
 
 from swarmctl.audit.check import Check
 from swarmctl.audit.security.facts import SecurityFacts
+from swarmctl.cloud.rules import EVERYONE
+from swarmctl.reading.commands import word
 from swarmctl.swarm.model import Service
 
 _ABOVE_SOCKET = ("/var/run", "/run", "/var", "/")
-_ANYWHERE = ("0.0.0.0/0", "::/0")
 # SSH, the Engine API, and Swarm's own ports.
 _CLOSED = (22, 2375, 2376, 2377, 4789, 7946)
 _CA_LATE = timedelta(days=180)
 _NODE_LIFE = timedelta(days=90)
+_LOOPBACK = ("127.", "localhost", "[::1]")
 # Capabilities with which a container is as good as root on its node.
 _STRONG = {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "SYS_RAWIO", "DAC_READ_SEARCH"}
 
+# Settings of sshd that take a password each: PAM asks for it in the second.
+_PASSWORDS = ("passwordauthentication", "kbdinteractiveauthentication")
+
 _MODIFY = "aws ec2 modify-instance-metadata-options"
+
+_CLOSE = "remove that rule of its security group; playbooks/provision.yml mends the cluster's own"
 
 Rule = Callable[[SecurityFacts], Iterator[tuple[bool | None, str, str]]]
 
@@ -28,7 +35,9 @@ def engine_api(facts: SecurityFacts) -> Iterator[tuple[bool | None, str, str]]:
     for node, told in sorted(facts.nodes.items()):
         for where in told.tcp:
             yield False, f"{node}: the Engine API is open at {where}", "remove it from daemon.json"
-        if told.socket and (told.socket.split()[0][-1] != "0" or "root:" not in told.socket):
+        if not told.socket:
+            yield None, f"{node}: it does not tell who may use the Engine's socket", ""
+        elif told.socket.split()[0][-1] != "0" or "root:" not in told.socket:
             remedy = "on it: sudo chmod 660 /var/run/docker.sock; sudo chown root:docker …"
             yield False, f"{node}: the Engine's socket is {told.socket}", remedy
 
@@ -40,15 +49,20 @@ def daemon_json(facts: SecurityFacts) -> Iterator[tuple[bool | None, str, str]]:
         if mode and (int(mode, 8) & 0o022 or "root:root" not in told.daemon_file):
             remedy = "on it: sudo chown root:root /etc/docker/daemon.json; sudo chmod 644 …"
             yield False, f"{node}: /etc/docker/daemon.json is {told.daemon_file}", remedy
-        far = [r for r in told.daemon.get("insecure-registries") or () if "127." not in str(r)]
-        if far:
-            detail = f"{node}: images come unencrypted from {', '.join(map(str, far))}"
+        if told.daemon is None:
+            yield None, f"{node}: /etc/docker/daemon.json cannot be read", ""
+            continue
+        insecure = map(str, told.daemon.get("insecure-registries") or ())
+        if far := [r for r in insecure if not r.startswith(_LOOPBACK)]:
+            detail = f"{node}: images come unencrypted from {', '.join(far)}"
             yield False, detail, "give that registry a certificate"
 
 
 def swarm_keys(facts: SecurityFacts) -> Iterator[tuple[bool | None, str, str]]:
     """The key with which a node proves which member it is."""
     for node, told in sorted(facts.nodes.items()):
+        if not any(line.endswith(".key") for line in told.keys):
+            yield None, f"{node}: it does not tell who may read its key", ""
         for line in told.keys:
             mode, user, path = line.split(" ", 2)
             readable = 0o077 if path.endswith(".key") else 0o022
@@ -60,8 +74,14 @@ def ssh(facts: SecurityFacts) -> Iterator[tuple[bool | None, str, str]]:
     """Only keys open a node."""
     remedy = "in the AMI: /etc/ssh/sshd_config.d/, as its vendor's cloud image has it"
     for node, told in sorted(facts.nodes.items()):
-        if told.ssh.get("passwordauthentication", "no") != "no":
-            yield False, f"{node}: SSH takes passwords", f"PasswordAuthentication no, {remedy}"
+        if not told.ssh:
+            yield None, f"{node}: sshd -T does not tell its settings", ""
+        if any(told.ssh.get(word) == "yes" for word in _PASSWORDS):
+            yield (
+                False,
+                f"{node}: SSH takes passwords",
+                f"PasswordAuthentication and KbdInteractiveAuthentication no, {remedy}",
+            )
         if told.ssh.get("permitrootlogin") == "yes":
             yield (
                 True,
@@ -90,7 +110,8 @@ def services(facts: SecurityFacts) -> Iterator[tuple[bool | None, str, str]]:
 
 def _power(service: Service, added: Iterable[str]) -> Iterator[str]:
     for mount in service.mounts:
-        if mount.engine_socket or (mount.kind == "bind" and mount.source in _ABOVE_SOCKET):
+        above = mount.kind == "bind" and (mount.source.rstrip("/") or "/") in _ABOVE_SOCKET
+        if mount.engine_socket or above:
             yield f"mounts {mount.source}"
     if strong := _STRONG & {name.removeprefix("CAP_") for name in added}:
         yield f"has the capabilities {', '.join(sorted(strong))}"
@@ -104,7 +125,9 @@ def certificates(facts: SecurityFacts) -> Iterator[tuple[bool | None, str, str]]
         detail = f"the Swarm's root certificate ends {facts.ca_ends:%Y-%m-%d}"
         remedy = "ansible-playbook playbooks/rotate.yml -e what=ca"
         yield facts.ca_ends - facts.now > timedelta(days=30), detail, remedy
-    if facts.node_life is not None and facts.node_life > _NODE_LIFE.total_seconds():
+    if facts.node_life is None:
+        yield None, "the managers do not tell how long nodes' certificates last", "docker info"
+    elif facts.node_life > _NODE_LIFE.total_seconds():
         detail = f"certificates of nodes last {facts.node_life / 86400:.0f} days"
         yield False, detail, "docker swarm update --cert-expiry 2160h"
 
@@ -141,18 +164,19 @@ def exposure(facts: SecurityFacts) -> Iterator[tuple[bool | None, str, str]]:
     """Nobody but an operator needs SSH, and nobody but nodes Swarm's ports."""
     for name, rules in sorted(facts.rules.items()):
         for rule in rules:
-            every = rule.protocol == "all" or rule.low < 0
-            reached = [p for p in _CLOSED if every or rule.low <= p <= rule.high]
-            if rule.source in _ANYWHERE and reached:
-                ports = "every port" if every else ", ".join(map(str, reached))
-                yield False, f"{name}: {ports} can be reached from {rule.source}", "admin_cidr"
+            reached = [p for p in _CLOSED if any(rule.covers(how, p) for how in ("tcp", "udp"))]
+            if rule.source in EVERYONE and reached:
+                ports = "every port" if rule.protocol == "all" else ", ".join(map(str, reached))
+                yield False, f"{name}: {ports} can be reached from {rule.source}", _CLOSE
 
 
 def key_file(facts: SecurityFacts) -> Iterator[tuple[bool | None, str, str]]:
     """The cluster's SSH key opens every node, as root."""
-    if facts.key_file and int(facts.key_file, 8) & 0o077:
-        detail = f"the cluster's SSH key on this machine has mode {facts.key_file}"
-        yield False, detail, "chmod 600 it"
+    if not facts.key_files:
+        yield None, "no file with the nodes' SSH key is on this machine", ""
+    for path, mode in facts.key_files.items():
+        if int(mode, 8) & 0o077:
+            yield False, f"the nodes' SSH key in {path} has mode {mode}", f"chmod 600 {word(path)}"
 
 
 # Name → check, what is said when it finds nothing, and of whom the facts are.
@@ -191,6 +215,6 @@ def _lines(name: str, facts: SecurityFacts) -> Iterator[Check]:
         ]
     if source == "machine" and facts.machines is None:
         lines.append(
-            Check(name, None, "EC2 was not asked", "swarmctl audit --security, without --host")
+            Check(name, None, "EC2 was not asked", "if the machines are EC2's: leave out --host")
         )
     yield from lines or [Check(name, True, fine)]

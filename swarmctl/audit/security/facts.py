@@ -14,24 +14,23 @@ from swarmctl.swarm.model import Service
 
 @dataclass(frozen=True, slots=True)
 class NodeSecurity:
-    """What a node told.
+    """What a node told; what is empty it could not tell, unless it says otherwise.
 
     Attributes:
         socket: of the Engine: mode, user and group, such as ``660 root:docker``.
-        members: users of the group docker.
-        tcp: where the Engine API is open on TCP.
+        tcp: where the Engine API is open on TCP; empty: nowhere.
         daemon_file: mode, user and group of daemon.json; ``""``: there is none.
-        daemon: its content.
+        daemon: its content; ``None``: it cannot be read.
         keys: mode and user of the Swarm's certificates' directory and of the node's key.
         ssh: ``sshd``'s effective settings, in lower case.
-        secrets: processes (pid and program) with a token or key of the Swarm in their arguments.
+        secrets: processes (pid and program) with a token or key of the Swarm in their arguments;
+            empty: none.
     """
 
     socket: str = ""
-    members: tuple[str, ...] = ()
     tcp: tuple[str, ...] = ()
     daemon_file: str = ""
-    daemon: Mapping[str, Any] = field(default_factory=dict)
+    daemon: Mapping[str, Any] | None = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     ssh: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
@@ -52,7 +51,7 @@ class SecurityFacts:
         node_life: how long the nodes' certificates last, seconds; ``None``: not told.
         machines: by name, what EC2 knows of the instances; ``None``: it could not be asked.
         rules: by name, the security group rules of the instances.
-        key_file: mode of the cluster's SSH key on this machine; ``""``: it is not here.
+        key_files: modes of the files on this machine with the nodes' SSH keys, by path.
         trusted: names of services that may have the Engine's socket.
     """
 
@@ -66,5 +65,5 @@ class SecurityFacts:
     node_life: float | None = None
     machines: Mapping[str, Protection] | None = None
     rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
-    key_file: str = ""
+    key_files: Mapping[str, str] = field(default_factory=dict)
     trusted: frozenset[str] = frozenset()

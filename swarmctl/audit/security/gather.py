@@ -13,7 +13,6 @@ from swarmctl.audit.security.ask_nodes import ask_nodes
 from swarmctl.audit.security.facts import NodeSecurity, SecurityFacts
 from swarmctl.cluster import Target
 from swarmctl.reading.times import parse_time
-from swarmctl.state import cluster_dir
 from swarmctl.swarm.observe.images import live_hosts
 from swarmctl.swarm.parse import parse_swarm
 from swarmctl.swarm.snapshot import take_snapshot
@@ -47,7 +46,7 @@ def gather(target: Target, trusted: Collection[str]) -> SecurityFacts:
         node_life=expiry / 1e9 if expiry else None,
         machines=target.cloud.protection(target.instances) if target.cloud else None,
         rules=target.rules(),
-        key_file=_mode_of_key(target.cluster),
+        key_files=_modes_of_keys(target),
         trusted=frozenset({*trusted, *OURS}),
     )
 
@@ -74,6 +73,6 @@ def _ends(pem: str) -> datetime | None:
         return None
 
 
-def _mode_of_key(cluster: str) -> str:
-    path = cluster_dir(cluster) / "id_ed25519" if cluster else None
-    return f"{path.stat().st_mode & 0o777:o}" if path and path.exists() else ""
+def _modes_of_keys(target: Target) -> dict[str, str]:
+    paths = {node.key_file for node in target.nodes().values() if node.key_file}
+    return {str(p): f"{p.stat().st_mode & 0o777:o}" for p in sorted(paths) if p.exists()}

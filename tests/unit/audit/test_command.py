@@ -212,3 +212,12 @@ def test_what_a_node_says_is_nothing_that_a_terminal_obeys(
     assert "n: \x1b]0;title\x07\x1b[2J\x9b2Jno" in {
         check["detail"].partition("not known: ")[2] for check in json.loads(out)["checks"]
     }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["web", "--security"], ["--security", "--deep"], ["--security", "--unlock-key-stored"],
+     ["--trust", "web"]],
+)  # fmt: skip
+def test_options_that_would_do_nothing_are_refused(words: list[str]) -> None:
+    assert cli.main(["audit", *words]) == 2

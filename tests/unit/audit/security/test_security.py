@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,8 +21,6 @@ NOW = datetime(2026, 1, 31, tzinfo=UTC)
 ANSWER = """\
 === socket
 660 root:docker
-=== members
-admin
 === tcp
 === daemon-file
 644 root:root
@@ -33,6 +32,7 @@ admin
 === ssh
 permitrootlogin without-password
 passwordauthentication no
+kbdinteractiveauthentication no
 === secrets
 """
 NODE = node_security(ANSWER)
@@ -48,7 +48,7 @@ def facts(node: NodeSecurity = NODE, **more: Any) -> SecurityFacts:
         node_life=90 * 86400.0,
         machines={"mgr1": Protection("i-1", tokens_required=True, hop_limit=1)},
         rules={"mgr1": (Rule("tcp", 22, 22, "198.51.100.7/32"),)},
-        key_file="600",
+        key_files={"key": "600"},
     )
     return replace(good, **more)
 
@@ -79,7 +79,9 @@ def test_what_the_playbooks_set_passes() -> None:
         ("daemon-json", "644 root:root", "664 root:root"),
         ("daemon-json", '{"log-driver"', '{"insecure-registries": ["r:5000"], "log-driver"'),
         ("swarm-keys", "600 root /var", "640 root /var"),
-        ("ssh", "passwordauthentication no", "passwordauthentication yes"),
+        ("ssh", "\npasswordauthentication no", "\npasswordauthentication yes"),
+        ("ssh", "interactiveauthentication no", "interactiveauthentication yes"),
+        ("daemon-json", '{"log-driver"', '{"insecure-registries": ["10.127.0.1"], "log-driver"'),
         ("processes", "=== secrets\n", "=== secrets\n812 docker\n"),
     ],
 )
@@ -100,9 +102,9 @@ def test_what_a_node_tells_against_it_fails(check: str, old: str, new: str) -> N
         ("exposure", {"rules": {"mgr1": (Rule("all", -1, -1, "::/0"),)}}),
         ("certificates", {"ca_ends": NOW + timedelta(days=10)}),
         ("certificates", {"node_life": 400 * 86400.0}),
-        ("key-file", {"key_file": "644"}),
+        ("key-file", {"key_files": {"key": "644"}}),
         ("services", {"services": with_socket("spy", "/var/run/docker.sock")}),
-        ("services", {"services": with_socket("spy", "/run")}),
+        ("services", {"services": with_socket("spy", "/run/")}),
     ],
 )
 def test_what_ec2_the_swarm_and_this_machine_tell_against_it_fails(
@@ -124,6 +126,37 @@ def test_a_published_port_that_everybody_reaches_is_no_finding() -> None:
 def test_an_unlocked_swarm_is_advice_and_no_failure() -> None:
     lines = found(facts(autolock=False))
     assert [ok for ok, _ in lines.values()] == [True]
+
+
+def test_other_protocols_have_no_ports_to_close() -> None:
+    rules = (Rule("icmp", -1, -1, "0.0.0.0/0"), Rule("50", -1, -1, "0.0.0.0/0"))
+    assert found(facts(rules={"mgr1": rules})) == {}
+
+
+@pytest.mark.parametrize(
+    ("check", "section", "content"),
+    [
+        ("engine-api", "socket", ""),
+        ("daemon-json", "daemon", "{"),
+        ("swarm-keys", "keys", "755 root /var/lib/docker/swarm/certificates"),
+        ("ssh", "ssh", ""),
+    ],
+)
+def test_what_a_node_cannot_tell_is_no_pass(check: str, section: str, content: str) -> None:
+    """Broken: a check that has seen nothing says that all is well."""
+    answer = re.sub(
+        rf"=== {section}\n.*?(?==== )", f"=== {section}\n{content}\n", ANSWER, flags=re.S
+    )
+    assert {n: ok for n, (ok, _) in found(facts(node_security(answer))).items()} == {check: None}
+
+
+@pytest.mark.parametrize(
+    ("check", "change"),
+    [("certificates", {"node_life": None}), ("certificates", {"ca_ends": None}),
+     ("autolock", {"autolock": None}), ("key-file", {"key_files": {}})],
+)  # fmt: skip
+def test_what_is_not_told_is_no_pass(check: str, change: dict[str, Any]) -> None:
+    assert {n: ok for n, (ok, _) in found(facts(**change)).items()} == {check: None}
 
 
 def test_what_cannot_be_known_is_said() -> None:
