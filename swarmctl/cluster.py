@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.reading.jump import MANAGERS, jump_host
 from swarmctl.reading.names import cluster_name, unknown
 from swarmctl.state import cluster_dir, outside_aws, state_dir
 from swarmctl.swarm.ssh import Endpoint
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from swarmctl.swarm.client import SwarmClient
     from swarmctl.swarm.connect import Failover
     from swarmctl.swarm.shell import Shells
-
-
-# `ssh_jump` of nodes that are reached through a manager.
-MANAGERS = "managers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,15 +247,21 @@ def endpoint(instance: Instance, others: Iterable[Instance] = ()) -> Endpoint:
 
 
 def _jumps(instance: Instance, others: Iterable[Instance], folder: Path) -> tuple[Endpoint, ...]:
-    """The machines that SSH to an instance goes through; see ``ssh_jump`` in group_vars/all.yml."""
+    """The machines that SSH to an instance goes through; see ``ssh_jump`` in group_vars/all.yml.
+
+    Raises:
+        UsageError: its tag, which can be set by hand, names no machine.
+    """
     if instance.ssh_jump == MANAGERS:
         if instance.role == "manager":
             return ()
         return tuple(endpoint(i) for i in others if i.role == "manager" and i.state == "running")
     if not instance.ssh_jump:
         return ()
-    user, _, place = instance.ssh_jump.rpartition("@")
-    address, _, port = place.partition(":")
+    try:
+        user, address, port = jump_host(instance.ssh_jump)
+    except ValueError as fault:
+        raise UsageError(f"{instance.name}: {fault}", "playbooks/site.yml sets the tag") from fault
     key = folder / "id_ed25519"
     return (
         Endpoint(

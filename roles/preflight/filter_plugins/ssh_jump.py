@@ -6,10 +6,11 @@ Not ``-o ProxyJump``: its first hop takes neither our key nor our host keys from
 from __future__ import annotations
 
 import hashlib
-import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from swarmctl.reading.jump import MANAGERS, jump_host
 
 
 def ssh_jumps(
@@ -27,12 +28,14 @@ def ssh_jumps(
     Returns:
         Words for a shell each, in the order in which they are tried; what is to be done there is
         added to them. Empty if the node is reached directly.
+
+    Raises:
+        ValueError: a tag, which can be set by hand, names no machine or no user.
     """
     if not jump:
         return []
-    if jump != "managers":
-        user, _, place = jump.rpartition("@")
-        address, _, port = place.partition(":")
+    if jump != MANAGERS:
+        user, address, port = jump_host(jump)
         known = f"{cluster_dir}/known_hosts ~/.ssh/known_hosts"
         place = f"{user}@{address}" if user else address
         return [_login(place, port, f"{cluster_dir}/id_ed25519", known, [])]
@@ -52,10 +55,17 @@ def ssh_jumps(
 
 
 def _login(place: str, port: str, key: str, known_hosts: str, more: Sequence[str]) -> str:
-    """One login is kept and shared: sshd drops some at random when many are under way."""
-    name = hashlib.sha256(f"{place}:{port} {known_hosts}".encode()).hexdigest()[:12]
+    """One login is kept and shared: sshd drops some at random when many are under way.
+
+    It ends within 15 s when the machine is lost; the next one is tried then.
+    """
+    if place.startswith("-"):
+        raise ValueError(f"{place!r} is no user and machine")
+    login = " ".join((place, port, known_hosts, *more))
+    name = hashlib.sha256(login.encode()).hexdigest()[:12]
     options = [
         *("BatchMode=yes", "ConnectTimeout=5", "StrictHostKeyChecking=yes"),
+        *("ServerAliveInterval=5", "ServerAliveCountMax=3"),
         f"UserKnownHostsFile={known_hosts}",
         *("ControlMaster=auto", "ControlPersist=120s", f"ControlPath=~/.ansible/cp/jump-{name}"),
         *more,
@@ -95,9 +105,13 @@ def login_check(jumps: Sequence[str]) -> str:
 
 def ssh_jump_errors(jump: str) -> list[str]:
     """Why this is no value for ``ssh_jump``."""
-    if re.fullmatch(r"|managers|([\w.-]+@)?[A-Za-z0-9][\w.-]*(:\d{1,5})?", str(jump), re.ASCII):
+    if jump in ("", MANAGERS):
         return []
-    return [f"ssh_jump is {jump!r}; allowed: empty, managers, or a machine: user@host[:port]"]
+    try:
+        jump_host(str(jump))
+    except ValueError as fault:
+        return [str(fault)]
+    return []
 
 
 class FilterModule:

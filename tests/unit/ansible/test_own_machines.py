@@ -128,10 +128,31 @@ def test_a_way_is_accepted(jump: str) -> None:
     assert jumps.ssh_jump_errors(jump) == []
 
 
-@pytest.mark.parametrize("jump", ["-oProxyCommand=id", "a b", "ops@", "x;id", "h:port"])
+@pytest.mark.parametrize("user", ["-oProxyCommand=id", "-l"])
+def test_a_users_name_is_never_an_option_of_ssh(user: str) -> None:
+    """Whoever may set an instance's tags would run commands on the operator's machine."""
+    with pytest.raises(ValueError, match="is no user and machine"):
+        jumps.ssh_jumps("managers", "id3", ["m1"], {"m1": known(1, ansible_user=user)}, "/state")
+
+
+def test_a_replaced_manager_gets_a_login_of_its_own() -> None:
+    """It has its predecessor's address, and perhaps a control socket of it is left."""
+    first, second = (
+        jumps.ssh_jumps("managers", "id3", ["m1"], {"m1": known(1, node_machine=m)}, "/state")[0]
+        for m in ("i-1", "i-2")
+    )
+    sockets = [[w for w in shlex.split(way) if "ControlPath" in w] for way in (first, second)]
+    assert sockets[0] != sockets[1]
+
+
+@pytest.mark.parametrize(
+    "jump", ["-oProxyCommand=id", "-oA@host", "a b", "ops@", "x;id", "h:port", "host\n"]
+)
 def test_what_is_no_way_is_refused(jump: str) -> None:
     (error,) = jumps.ssh_jump_errors(jump)
     assert "allowed" in error
+    with pytest.raises(ValueError, match="allowed"):
+        jumps.ssh_jumps(jump, "id3", ["m1"], {}, "/state")
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,13 @@ def test_a_bastion_is_known_under_its_address_and_may_have_a_key_of_the_users(
     assert tmp_path / ".ssh" / "known_hosts" in jump.known_hosts
 
 
+def test_a_way_that_is_no_machine_is_named_with_its_node(shop: Callable[..., None]) -> None:
+    """It may come from a tag that somebody has set."""
+    shop(jump="ops@bastion:ssh")
+    with pytest.raises(UsageError, match=r"shop-w: ssh_jump is 'ops@bastion:ssh'; allowed"):
+        endpoints(machines_of("shop").instances("shop"))
+
+
 def test_host_keys_are_taken_from_a_file_that_the_user_trusts(
     shop: Callable[..., None], tmp_path: Path
 ) -> None:
