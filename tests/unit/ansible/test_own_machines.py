@@ -156,14 +156,10 @@ def test_what_is_no_way_is_refused(jump: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("playbook", "words", "said"),
-    [
-        ("replace_node", ["node=shop_wkr1"], "no machine is created or ended"),
-        ("shrink", ["allow_shrink=true"], "swarmctl node remove NAME --cluster shop"),
-    ],
+    ("playbook", "words"), [("replace_node", "node=shop_wkr1"), ("shrink", "allow_shrink=true")]
 )
 def test_what_would_end_machines_is_refused_and_the_machines_are_recorded(
-    playbook: str, words: list[str], said: str, tmp_path: Path
+    playbook: str, words: str, tmp_path: Path
 ) -> None:
     """The example is elsewhere, so the settings come by way of the link beside the playbooks."""
     inventory = tmp_path / "my-hosts.yml"
@@ -171,14 +167,14 @@ def test_what_would_end_machines_is_refused_and_the_machines_are_recorded(
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "ANSIBLE_"))}
     run = subprocess.run(
         [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory,
-         f"playbooks/{playbook}.yml", "-e", *words],
+         f"playbooks/{playbook}.yml", "-e", words],
         cwd=ROOT,
         env=kept | {"PYTHONPATH": str(ROOT), "SWARMCTL_STATE": str(tmp_path),
                     "AWS_EC2_METADATA_DISABLED": "true", "ANSIBLE_NOCOLOR": "1"},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert run.returncode == 2
-    assert said in " ".join(run.stdout.split())
+    assert "the machines are your own; none is created or ended" in " ".join(run.stdout.split())
     record = tmp_path / "clusters/shop/machines.json"
     assert record.stat().st_mode & 0o777 == 0o600
     assert {m["name"]: m["private_ip"] for m in json.loads(record.read_text())} == {
