@@ -89,4 +89,5 @@ def _let_leave(node: Node, context: Context, leave: Leave) -> None:
     try:
         context.wait(f"{node.name} to leave", gone, _LEAVE_S)
     except SwarmctlError as fault:
+        context.interrupts.check()  # a signal is not the machine's silence
         context.note(f"{node.name}: did not leave by itself: {fault.message}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from swarmctl.chaos.run.interrupts import InterruptedRunError
 from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.membership.plan import entries, plan_removal
 from swarmctl.membership.remove import remove
@@ -81,6 +82,19 @@ def test_a_machine_that_cannot_be_reached_is_removed_all_the_same() -> None:
     fake = Members()
     run(fake, "b", leave=silent)
     assert fake.done == ["rm b"]
+
+
+def test_a_signal_while_a_machine_leaves_ends_the_removal() -> None:
+    """Broken: Ctrl-C is taken for a machine that does not answer, whose entry then goes."""
+    fake, signals = Members(), FakeSignals()
+
+    def interrupted(member: Node) -> str:
+        signals.came = True
+        raise InterruptedRunError(f"interrupted while {member.name} left")
+
+    with pytest.raises(StoppedError):
+        run(fake, "b", leave=interrupted, signals=signals)
+    assert fake.done == []
 
 
 def test_a_drain_that_does_not_end_stops_the_removal_unless_it_is_forced() -> None:
