@@ -13,7 +13,7 @@ and :func:`activate` undoes what was done.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from swarmctl.discovery.leaving import DRAINING_LABEL, is_draining
 from swarmctl.errors import RefusedError
 from swarmctl.moves import surge
 from swarmctl.moves.context import Context
-from swarmctl.moves.earlier import forgotten
+from swarmctl.moves.earlier import forgotten, remember
 from swarmctl.moves.plan import DrainPlan
 from swarmctl.moves.withdraw import announce, withdraw
 from swarmctl.swarm import lock
@@ -49,13 +49,16 @@ class Drained:
     missing: Mapping[str, int]
 
 
-def drain(plan: DrainPlan, context: Context, *, wait: bool = True) -> Drained:
+def drain(
+    plan: DrainPlan, context: Context, *, wait: bool = True, noted: Iterable[Node] = ()
+) -> Drained:
     """Carry out a plan.
 
     Args:
         plan: see :func:`swarmctl.moves.plan.plan_drain`.
         context: the Swarm, publishers, output.
         wait: whether to wait until every replica serves elsewhere.
+        noted: nodes whose availability is noted first: see :mod:`swarmctl.moves.earlier`.
 
     Raises:
         RefusedError: an experiment or another move is under way.
@@ -64,6 +67,7 @@ def drain(plan: DrainPlan, context: Context, *, wait: bool = True) -> Drained:
         SwarmctlError: a publisher could not withdraw the endpoints; nothing was stopped.
     """
     with locked(context, "drain"):
+        remember(noted, context)
         return _drain(plan, context, wait)
 
 

@@ -76,7 +76,6 @@ def drain(
     from swarmctl.cluster import resolve
     from swarmctl.moves.drain import drain as carry_out
     from swarmctl.moves.drain import refuse_if_objected
-    from swarmctl.moves.earlier import remember as note_availability
     from swarmctl.moves.earlier import stays_drained
     from swarmctl.moves.plan import plan_drain
     from swarmctl.prediction.lost_nodes import lost_nodes
@@ -91,22 +90,24 @@ def drain(
         kept = {node.id for node in chosen if remember and stays_drained(node)}
         plan = plan_drain(swarm, [id_ for id_ in ids if id_ not in kept])
         done = None
+        for node in chosen:
+            if node.id in kept:
+                console.note(f"{node.name}: was drained before, and stays as it is")
         if format_ is Format.TABLE or dry_run:
             _show(plan, None, format_)
         refuse_if_objected(plan, force=force)
         if not dry_run:
-            names = ", ".join(node.name for node in plan.nodes)
+            names = ", ".join(node.name for node in chosen)
             if not yes and not typer.confirm(f"Drain {names}?", err=True):
                 console.note("nothing was changed")
                 return
-            if remember:
-                note_availability(chosen, context)
             try:
-                done = carry_out(plan, context, wait=wait)
+                done = carry_out(plan, context, wait=wait, noted=chosen if remember else ())
             except RefusedError:
                 raise
             except SwarmctlError:
-                undo = " ".join(word(node.name) for node in plan.nodes)
+                undo = " ".join(word(node.name) for node in chosen)
+                undo = f"--as-before {undo}" if remember else undo
                 console.note(f"the same command goes on; to undo: swarmctl node activate {undo}")
                 raise
             _show(plan, done, format_)

@@ -15,7 +15,9 @@ from swarmctl.upgrade.survey import Surveyed
 
 
 def show_plan(plan: DrainPlan) -> None:
-    """Print what would move where, on stdout."""
+    """Print what would move where, on stdout; nothing if no node is to be drained."""
+    if not plan.nodes:
+        return
     names = ", ".join(node.name for node in plan.nodes)
     moved = sum(plan.prediction.loss.moved.values())
     count = "1 replica moves" if moved == 1 else f"{moved} replicas move"
@@ -31,7 +33,9 @@ def show_plan(plan: DrainPlan) -> None:
 
 
 def show_drained(done: Drained) -> None:
-    """Print what was done, on stdout."""
+    """Print what was done, on stdout; nothing if no node was to be drained."""
+    if not done.plan.nodes:
+        return
     names = ", ".join(node.name for node in done.plan.nodes)
     console.emit(f"{names}: drained; {done.left} tasks left there")
     for service, count in done.missing.items():

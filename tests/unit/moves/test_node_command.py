@@ -11,8 +11,9 @@ import pytest
 from swarmctl import cluster
 from swarmctl.cli import console
 from swarmctl.cli.main import main
+from swarmctl.errors import SwarmctlError
 from swarmctl.moves import context
-from swarmctl.swarm import engine
+from swarmctl.swarm import engine, lock
 from tests.unit.moves.fake_swarm import DrainSwarm
 
 
@@ -109,6 +110,34 @@ def test_a_drain_that_remembers_is_given_back_as_it_was(
     assert main(["node", "activate", "a", "b", "--as-before"]) == 0
     assert "a: active\nb: drain\n" in capsys.readouterr().out
     assert (fake.availability("a"), fake.availability("b")) == ("active", "drain")
+
+
+def test_a_node_that_was_drained_before_has_nothing_to_show(
+    fake: DrainSwarm, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.store["nodes"]["id-b"]["Spec"]["Availability"] = "drain"
+    assert main(["node", "drain", "b", "--yes", "--remember"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "b: was drained before, and stays as it is" in shown.err
+
+
+def test_nothing_is_noted_while_another_move_is_under_way(fake: DrainSwarm) -> None:
+    """It would note what that one has set for the moment."""
+    lock.acquire(fake, lock.CHAOS, 60, lock.this_process("drain"))
+    assert main(["node", "drain", "a", "--yes", "--remember"]) == 3
+    assert "swarmctl.availability-before" not in fake.labels("a")
+
+
+def test_a_drain_that_remembers_and_fails_says_how_to_give_the_nodes_back(
+    fake: DrainSwarm, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise SwarmctlError("the publisher failed")
+
+    monkeypatch.setattr("swarmctl.moves.drain._drain", fail)
+    assert main(["node", "drain", "a", "--yes", "--remember"]) == 1
+    assert "swarmctl node activate --as-before a" in capsys.readouterr().err
 
 
 def test_the_plan_of_an_upgrade_is_read_from_a_survey_and_printed(
