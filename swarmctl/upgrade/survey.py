@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,14 +53,33 @@ def from_apt(policy: str, wanted: str) -> dict[str, str]:
         wanted: version of the Engine; ``""`` for what apt would install.
 
     Raises:
-        UsageError: the archive does not have it.
+        UsageError: see :func:`offer`.
     """
     fields = dict(re.findall(r"^  (Installed|Candidate): (\S+)$", policy, re.MULTILINE))
     listed = [found.group(1) for line in policy.splitlines() if (found := _LISTED.match(line))]
     preferred = fields.get("Candidate", "(none)")
     offered = [preferred] if preferred != "(none)" else []
     offered += [version for version in listed if version != preferred]
-    return {"installed": fields.get("Installed", ""), "target": choose(offered, wanted)}
+    installed = fields.get("Installed", "(none)")
+    return offer("" if installed == "(none)" else installed, offered, wanted)
+
+
+def offer(installed: str, offered: Sequence[str], wanted: str) -> dict[str, str]:
+    """The installed and the target version.
+
+    Args:
+        installed: version of the package; ``""`` if it is not installed.
+        offered: versions in the archive, the one to be preferred first.
+        wanted: version of the Engine or of the package; ``""`` for the preferred one.
+
+    Raises:
+        UsageError: the archive does not have it; or the Engine is another package's, which this
+            one would replace.
+    """
+    target = choose(offered, wanted)
+    if not installed:
+        raise UsageError("its Engine is from another package: see docker_engine_source")
+    return {"installed": installed, "target": target}
 
 
 def read_survey(text: str) -> dict[str, Surveyed]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from swarmctl.errors import UsageError
-from swarmctl.upgrade.survey import from_apt
-from swarmctl.upgrade.versions import choose, engine_of
+from swarmctl.upgrade.survey import from_apt, offer
+from swarmctl.upgrade.versions import engine_of
 
 
 def engine_from_apt(policy: str, wanted: str) -> dict[str, str]:
@@ -22,7 +22,7 @@ def engine_from_dnf(offered: str, installed: str, wanted: str) -> dict[str, str]
     """The same from lines of ``dnf repoquery`` and ``rpm --query``, VERSION-RELEASE each."""
     versions = sorted(set(offered.split()), key=_numbers, reverse=True)
     try:
-        return {"installed": installed, "target": choose(versions, wanted), "error": ""}
+        return {**offer(installed, versions, wanted), "error": ""}
     except UsageError as fault:
         return {"error": fault.message}
 

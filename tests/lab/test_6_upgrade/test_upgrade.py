@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 from collections.abc import Callable
-from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
+from swarmctl.discovery.leaving import DRAINING_LABEL
+from swarmctl.moves.earlier import EARLIER_LABEL
 from swarmctl.wait import wait_for
 from tests.lab.helpers.balanced import Balancer
+from tests.lab.helpers.killed_run import killed_at
 from tests.lab.helpers.requests_a_second import requests_a_second
-from tests.lab.support import BIN, CLUSTER, ROOT, Lab, Playbook, healthy
+from tests.lab.support import CLUSTER, Lab, Playbook, healthy
 from tests.lab.test_6_upgrade.conftest import upgrade
 
 RATE = 20
 OLD, NEW = "20.10.24+dfsg1", "26.1.5+dfsg1"
 NODES = [f"{CLUSTER}_{short}" for short in ("mgr1", "mgr2", "mgr3", "wkr1", "wkr2", "wkr3")]
 DRAINED = f"{CLUSTER}_wkr3"  # by an operator, before the upgrade
-KILLED_AT = ("Drain the nodes", "Upgrade the packages of the Engine", "Give the nodes back")
+KILLED_AT = (
+    "TASK [swarm_node : Drain the node]",
+    "TASK [docker_engine : Upgrade the packages of the Engine]",
+    "TASK [swarm_node : Give the nodes back",
+)
 HOUR = 60 * 60
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(HOUR)]
@@ -94,13 +98,10 @@ def test_three_kills_and_a_drained_node_and_no_request_is_lost(
     """Broken: users see errors in an upgrade; a dead terminal leaves nodes drained for ever."""
     done = lab.swarmctl("node", "drain", DRAINED, "--yes", timeout=400)
     assert done.returncode == 0, done.stderr
+    every_task = replace(lab, env=lab.env | {"ANSIBLE_STDOUT_CALLBACK": "default"})
     with requests_a_second(balancer.address, "/", RATE) as requests:
-        for step in (
-            "Drain the nodes",
-            "Upgrade the packages of the Engine",
-            "Give the nodes back",
-        ):
-            killed_at(lab, step)
+        for task in KILLED_AT:
+            killed_at(every_task, task, "upgrade")
         last = upgrade(lab).ok()
     record_property("requests", f"{requests.sent}, lost: {len(requests.lost)}")
 
@@ -108,34 +109,10 @@ def test_three_kills_and_a_drained_node_and_no_request_is_lost(
     assert requests.sent > 60 * RATE
     assert running(lab) == dict.fromkeys(NODES, NEW)
     assert states(lab) == dict.fromkeys(NODES, "active") | {DRAINED: "drain"}
-    assert not any(
-        "swarmctl" in key
-        for n in lab.status()["nodes"]
-        if n["name"] != DRAINED
-        for key in n["labels"]
-    )
+    labels = {n["name"]: n["labels"] for n in lab.status()["nodes"]}
+    assert not [name for name in NODES if EARLIER_LABEL in labels[name]]
+    assert [name for name in NODES if DRAINING_LABEL in labels[name]] == [DRAINED]
     assert last.changed > 0
     again = upgrade(lab).ok()
     assert again.changed == 0, again.changes
     assert "skipped, nothing to do" in again.output
-
-
-def killed_at(lab: Lab, task: str) -> None:
-    """Run the playbook, and kill Ansible as soon as this task has begun."""
-    env = lab.env | {"ANSIBLE_STDOUT_CALLBACK": "default", "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        [str(BIN / "ansible-playbook"), "playbooks/upgrade.yml"],
-        cwd=ROOT, env=env, text=True, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-    ) as run:  # fmt: skip
-        assert run.stdout is not None
-        seen = []
-        for line in run.stdout:
-            seen.append(line)
-            if line.startswith("TASK [") and task in line:
-                os.kill(run.pid, signal.SIGKILL)
-                break
-        assert run.wait() == -signal.SIGKILL, "".join(seen)[-4000:]
-        # Its workers go with it, as when a machine loses its power.
-        with suppress(ProcessLookupError):
-            os.killpg(run.pid, signal.SIGKILL)

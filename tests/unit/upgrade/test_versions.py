@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from swarmctl.errors import UsageError
@@ -63,6 +65,15 @@ def test_the_filters_of_the_role_return_the_refusal() -> None:
         "target": "25.0.14-1.amzn2023.0.1",
         "error": "",
     }
+
+
+def test_an_engine_of_another_package_is_not_replaced() -> None:
+    """Broken: docker.io comes, and apt removes docker-ce with all that runs."""
+    other = re.sub("Installed: .*", "Installed: (none)", POLICY)
+    with pytest.raises(UsageError, match="from another package: see docker_engine_source"):
+        from_apt(other, "")
+    filters = load_filters("docker_engine", "engine_survey")
+    assert "another package" in filters.engine_from_dnf("25.0.8-1", "", "")["error"]
 
 
 def test_an_upgrade_of_the_package_alone_is_an_upgrade() -> None:
