@@ -67,7 +67,7 @@ def identities(file: Path) -> list[Key]:
         UsageError: it cannot be read, or has none.
     """
     try:
-        text = file.read_text()
+        text = file.expanduser().read_text()
     except (OSError, UnicodeDecodeError) as fault:
         raise UsageError(f"cannot read the private key {file}: {fault}") from fault
     try:

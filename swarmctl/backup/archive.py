@@ -18,7 +18,8 @@ from swarmctl.backup.store.store import Store
 from swarmctl.errors import RefusedError, SwarmctlError
 
 CERTIFICATE = "swarm/certificates/swarm-node.crt"
-_NEEDED = (CERTIFICATE, "swarm/certificates/swarm-node.key", "swarm/docker-state.json")
+KEY = "swarm/certificates/swarm-node.key"
+_NEEDED = (CERTIFICATE, KEY, "swarm/docker-state.json")
 _SMALL = 2**20
 
 
@@ -74,8 +75,11 @@ def fetched(store: Store, file: File) -> Iterator[Path]:
         yield path
 
 
-def check_archive(path: Path, manifest: Manifest, keys: Sequence[Key]) -> None:
+def check_archive(path: Path, manifest: Manifest, keys: Sequence[Key]) -> str:
     """Read all of a fetched archive, without writing any of it.
+
+    Returns:
+        The manager's key file: a private key, encrypted if the Swarm was autolocked.
 
     Raises:
         DecryptionError: the key is another, or the file is damaged.
@@ -83,7 +87,7 @@ def check_archive(path: Path, manifest: Manifest, keys: Sequence[Key]) -> None:
     """
     where = manifest.archive.name
     members: set[str] = set()
-    certificate = b""
+    small = dict.fromkeys((CERTIFICATE, KEY), b"")
     try:
         with (
             decrypted(path, keys, where) as plain,
@@ -93,17 +97,18 @@ def check_archive(path: Path, manifest: Manifest, keys: Sequence[Key]) -> None:
                 if not (member.isfile() or member.isdir()) or ".." in Path(member.name).parts:
                     raise RefusedError(f"{where} holds {member.name!r}, which no backup has")
                 members.add(member.name)
-                if member.name == CERTIFICATE and (part := archive.extractfile(member)):
-                    certificate = part.read(_SMALL)
+                if member.name in small and (part := archive.extractfile(member)):
+                    small[member.name] = part.read(_SMALL)
     except (tarfile.TarError, EOFError, OSError) as fault:
         raise RefusedError(f"{where} is damaged: {fault}", "use another backup") from fault
     missing = [name for name in _NEEDED if name not in members]
     if missing or not any(m.startswith("swarm/raft/") for m in members):
         raise RefusedError(f"{where} is no state of a manager: it lacks {missing or 'swarm/raft'}")
-    found = certificate_of(certificate, where)
+    found = certificate_of(small[CERTIFICATE], where)
     wanted = {"swarm_id": manifest.swarm_id, "node_id": manifest.node.id}
     if found != wanted:
         raise RefusedError(f"{where} is the state of {found}, its manifest says {wanted}")
+    return small[KEY].decode(errors="replace")
 
 
 def certificate_of(pem: bytes, where: str) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from swarmctl.errors import RefusedError
 from swarmctl.prediction.quorum import quorum_without
@@ -10,7 +10,7 @@ from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.node import Node, find_node
 
 ONLY = (
-    "the only manager would be stopped for up to 15 s: meanwhile nothing is scheduled or healed, "
+    "the only manager would be stopped for some seconds: meanwhile nothing is scheduled or healed, "
     "no command of Swarm works, and what runs on it stops"
 )
 
@@ -21,16 +21,13 @@ class Choice:
 
     Attributes:
         node: the manager.
-        tasks: how many tasks run on it; it must be drained first.
+        tasks: how many tasks run on it, and stop with its Engine.
+        drain: whether it must be drained first; not if the user accepts that they stop.
     """
 
     node: Node
     tasks: int
-
-    @property
-    def drain(self) -> bool:
-        """Whether it must be drained first: its tasks would stop with its Engine."""
-        return self.tasks > 0
+    drain: bool
 
 
 def choose_manager(swarm: Swarm, name: str = "", *, only: bool = False) -> Choice:
@@ -57,7 +54,7 @@ def choose_manager(swarm: Swarm, name: str = "", *, only: bool = False) -> Choic
                 "have three managers (managers: 3), or accept it: "
                 "-e backup_stop_the_only_manager=true (--stop-the-only-manager)",
             )
-        return _choice(swarm, swarm.leader)
+        return replace(_choice(swarm, swarm.leader), drain=False)
     followers = [n for n in swarm.managers if n.live and n.reachability == "reachable"]
     if name:
         followers = [find_node(swarm.nodes, name)]
@@ -83,4 +80,4 @@ def choose_manager(swarm: Swarm, name: str = "", *, only: bool = False) -> Choic
 
 def _choice(swarm: Swarm, node: Node) -> Choice:
     here = [t for t in swarm.tasks if t.node_id == node.id and t.state == "running"]
-    return Choice(node, len(here))
+    return Choice(node, len(here), drain=bool(here))

@@ -11,7 +11,8 @@ Run = Callable[[str, float], str]  # a script for sh as root and seconds; standa
 START_S = 90.0
 FORCE_S = 120.0
 
-# An Engine whose Swarm has no leader waits 20 s for it, then answers.
+# An Engine whose Swarm has no leader waits 20 s for it, then answers. A unit that never failed, or
+# does not exist, cannot be reset.
 _START = """
 set -eu
 systemctl reset-failed docker.service docker.socket 2>/dev/null || :
@@ -30,7 +31,8 @@ timeout 110 docker swarm init --force-new-cluster --advertise-addr={address} \\
 docker info --format '{{{{.Swarm.Cluster.ID}}}}'
 """
 
-# From a here-document: no list of processes shows the key.
+# From a here-document, in a script that is no argument of a command: no list of processes shows the
+# key.
 _UNLOCK = """
 set -eu
 docker swarm unlock <<'KEY' > /dev/null
@@ -62,11 +64,6 @@ def begin_anew(run: Run, swarm_id: str, address: str, port: int, key: str) -> No
     """
     state = run(_START, START_S).strip()
     if state == "locked":
-        if not key:
-            raise RefusedError(
-                "the restored Swarm is locked (autolock), and no unlock key was given",
-                "give the key of that time: -e restore_unlock_key_file=FILE (--unlock-key-file)",
-            )
         unlock(run, key)
     found = run(_FORCE.format(address=address, port=int(port)), FORCE_S).strip()
     if found != swarm_id:

@@ -95,7 +95,6 @@ class Manifest:
         autolock: whether the state is useless without the Swarm's unlock key.
         objects: what was in the Swarm.
         changed: ids of what changed while the state was copied.
-        availability: of each node, by id: the one that was stopped may be recorded as drained.
         recipients: the public keys for which it was encrypted.
         engine_down_s: seconds for which the Engine of the node did not answer.
         data: data of services.
@@ -111,7 +110,6 @@ class Manifest:
     archive: File
     autolock: bool
     objects: tuple[Object, ...]
-    availability: dict[str, str]
     recipients: tuple[str, ...]
     engine_down_s: float
     changed: tuple[str, ...] = ()

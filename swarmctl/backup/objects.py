@@ -8,9 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from swarmctl.backup.manifest import Object
+from swarmctl.discovery.leaving import DRAINING_LABEL
+from swarmctl.moves.earlier import EARLIER_LABEL
 
 # swarmctl's own marks come and go: locks, and the record of the last backup.
 _OWN = ("swarmctl-lock-", "swarmctl-chaos-lock", "swarmctl-backup")
+_OF_A_DRAIN = (DRAINING_LABEL, EARLIER_LABEL)
 # Of a network: what Swarm decides; the rest depends on the Engine that is asked.
 _NETWORK = ("Driver", "Scope", "Attachable", "Ingress", "Internal", "EnableIPv6", "Labels")
 
@@ -43,11 +46,6 @@ def objects_of(engine: Asked) -> tuple[Object, ...]:
         for entry in engine.get("/nodes") or []
     ]
     return tuple(sorted(found, key=lambda each: (each.kind, each.name, each.id)))
-
-
-def availability_of(engine: Asked) -> dict[str, str]:
-    """The availability of every node, by id."""
-    return {node["ID"]: node["Spec"]["Availability"] for node in engine.get("/nodes") or []}
 
 
 def digest(spec: Any) -> str:
@@ -96,5 +94,5 @@ def _network(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 def _node(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Labels and role; the availability changes while a backup is taken."""
-    labels = {k: v for k, v in (spec.get("Labels") or {}).items() if k != "swarmctl.draining"}
+    labels = {k: v for k, v in (spec.get("Labels") or {}).items() if k not in _OF_A_DRAIN}
     return {"Role": spec.get("Role"), "Labels": labels or None}

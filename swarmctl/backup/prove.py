@@ -108,8 +108,8 @@ def prove(
             manifest.node.data_path_port,
             unlock_key,
         )
-        found = _kept(objects_of(_Api(lab)), manifest)
-        unlike = list(differences(_kept(manifest.objects, manifest), found))
+        wanted, found = _kept(manifest.objects, manifest), _kept(objects_of(_Api(lab)), manifest)
+        unlike = differences(wanted, found)
         note(f"{len(found)} objects compared; the secrets are read")
         unread, read = _read_secrets(lab, manifest, found)
     return Proof(
@@ -117,7 +117,7 @@ def prove(
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         engine=engine,
         seconds=round(time.monotonic() - began, 1),
-        objects=len(found) - len(unlike),
+        objects=len({*wanted} & {*found}),
         secrets_read=read,
         differences=(*unlike, *unread),
     )

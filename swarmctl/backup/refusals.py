@@ -107,8 +107,21 @@ def _refusals(manifest: Manifest, machines: tuple[Machine, ...], create: bool) -
     else:
         yield from _unfit(manifest, target)
     for machine in machines:
-        if machine is not target:
+        if machine is not target and not _joined_anew(manifest, target, machine):
             yield from _alive(machine)
+
+
+def _joined_anew(manifest: Manifest, target: Machine | None, machine: Machine) -> bool:
+    """Whether a manager joined the restored Swarm before this restore was interrupted.
+
+    Those of the lost one have the Swarm's id, too, but ids of nodes that the backup knows.
+    """
+    return (
+        target is not None
+        and target.restored == manifest.name
+        and target.swarm_id == machine.swarm_id == manifest.swarm_id
+        and machine.node_id not in {o.id for o in manifest.objects if o.kind == "node"}
+    )
 
 
 def _unfit(manifest: Manifest, target: Machine) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,6 +16,7 @@ from swarmctl.backup.pipe import send
 from swarmctl.backup.refusals import Machine
 from swarmctl.backup.take import Nodes
 from swarmctl.errors import SwarmctlError
+from swarmctl.moves.earlier import forgotten
 from swarmctl.swarm.engine import Engine, Json, change_node, delete
 from swarmctl.wait import wait_for
 
@@ -27,19 +29,27 @@ _LOOK = f"""
 command -v docker > /dev/null || {{ echo '{{}}'; exit 0; }}
 timeout 50 docker info --format '{{{{json .}}}}' || exit
 root=$(docker info --format '{{{{.DockerRootDir}}}}')
-cat "$root/swarm/{_MARK}" 2>/dev/null || :
+[ ! -e "$root/swarm/{_MARK}" ] || cat "$root/swarm/{_MARK}"
 """
 
 # What is there is not looked at again: the caller has shown that it is nothing, or half a restore.
+# The Engine is stopped only when all is there, with the mark, and starts again in any case: a
+# restore that was cut off finds a machine that answers. Not every Engine has a socket unit.
 _PUT = """
 set -eu
 root=$(docker info --format '{{{{.DockerRootDir}}}}')
+new=$root/swarm.restored
+rm -rf "$new"
+mkdir -m 700 "$new"
+tar -C "$new" -xzf -
+echo {name} > "$new/swarm/{mark}"
+sync
+trap 'systemctl start docker.service' EXIT
 systemctl stop docker.socket 2>/dev/null || :
 systemctl stop docker.service
 rm -rf "$root/swarm"
-tar -C "$root" -xzf -
-echo {name} > "$root/swarm/{mark}"
-sync
+mv "$new/swarm" "$root/swarm"
+rmdir "$new"
 """
 _UNMARK = f"""rm -f "$(docker info --format '{{{{.DockerRootDir}}}}')/swarm/{_MARK}" """
 
@@ -124,7 +134,7 @@ def restore(
     with archive.open("rb") as source:
         send(
             nodes.endpoint(target.name),
-            _PUT.format(name=manifest.name, mark=_MARK),
+            put_script(manifest),
             lambda sink: decrypt(source, sink, keys, where),
             _STREAM_S,
         )
@@ -138,8 +148,13 @@ def restore(
     )
 
 
+def put_script(manifest: Manifest) -> str:
+    """What reads the state from standard input, on the machine that gets it."""
+    return _PUT.format(name=manifest.name, mark=_MARK)
+
+
 def tidy(engine: Engine, manifest: Manifest, note: Callable[[str], None]) -> None:
-    """Remove the entries of the other managers, and undo the drain before the backup.
+    """Remove the entries of the other managers, and undo the drain that the backup made.
 
     Managers that died or left come back under new ids; workers keep theirs.
     """
@@ -153,13 +168,7 @@ def tidy(engine: Engine, manifest: Manifest, note: Callable[[str], None]) -> Non
         return (True if status.get("Leader") else None), "it does not lead yet"
 
     wait_for(f"{manifest.node.name} to lead", leads, timeout=60, interval=0.5)
-    wanted = manifest.availability.get(own, "active")
-
-    def as_before(spec: Json) -> Json:
-        labels = {k: v for k, v in (spec.get("Labels") or {}).items() if k != "swarmctl.draining"}
-        return {**spec, "Availability": wanted, "Labels": labels}
-
-    change_node(engine, own, as_before)
+    change_node(engine, own, partial(forgotten, given_back=True))
     for node in engine.get("/nodes"):
         if node["ID"] != own and node["Spec"]["Role"] == "manager" and not _member(node):
             note(f"{node['Description']['Hostname']}: its old entry as a manager is removed")

@@ -15,7 +15,7 @@ from swarmctl.backup.archive import Hashed
 from swarmctl.backup.choose import Choice
 from swarmctl.backup.engine_state import unlock
 from swarmctl.backup.manifest import ARCHIVE, Manifest, TakenFrom
-from swarmctl.backup.objects import availability_of, objects_of
+from swarmctl.backup.objects import objects_of
 from swarmctl.backup.pipe import receive
 from swarmctl.backup.store.retention import name_of
 from swarmctl.backup.store.store import Store
@@ -25,7 +25,7 @@ from swarmctl.swarm.shell import Shells
 from swarmctl.swarm.ssh import Endpoint
 from swarmctl.wait import wait_for
 
-WORK = "/run/swarmctl-backup"  # memory: gone with a reboot, and never on the disk
+WORK = "/run/swarmctl-backup"  # memory: gone with a reboot
 _BACK_S = 60.0
 _COPY_S = 10
 _STREAM_S = 1800.0
@@ -36,10 +36,12 @@ set -eu
 root=$(docker info --format '{{.DockerRootDir}}')
 echo "need $(du -sk "$root/swarm" | cut -f1)"
 echo "room $(df -Pk /run | awk 'END {print $4}')"
-docker ps --format 'container {{.Names}}'
+docker ps --format 'container {{.Names}} {{.Label "com.docker.swarm.task.id"}}'
 """
 
-# Timers first: the Engine starts again and the copy goes even if this script is killed.
+# Timers first: the Engine starts again and the copy goes even if this script is killed. There are
+# none of an earlier backup, or they have ended, and not every Engine has a socket unit: so the
+# complaints about units.
 _COPY = f"""
 set -eu
 work={WORK}
@@ -65,6 +67,7 @@ docker version --format '{{{{.Server.Version}}}}'
 echo $(( ($(date +%s%N) - began) / 1000000 ))
 """
 
+# The timers may have ended.
 _CLEAN = f"""
 systemctl stop swarmctl-backup-start.timer swarmctl-backup-clean.timer 2>/dev/null
 rm -rf {WORK}
@@ -101,12 +104,11 @@ def look(nodes: Nodes, choice: Choice) -> None:
         RefusedError: there is such a thing.
     """
     name = choice.node.hostname
-    lines = [line.partition(" ") for line in nodes.shell.run(name, _LOOK).splitlines()]
-    containers = [rest for word, _, rest in lines if word == "container"]
-    figures = {word: int(rest) for word, _, rest in lines if word in ("need", "room")}
-    if len(containers) > choice.tasks:
+    lines = [line.split() for line in nodes.shell.run(name, _LOOK).splitlines()]
+    figures = {line[0]: int(line[1]) for line in lines if line[0] in ("need", "room")}
+    if others := [line[1] for line in lines if line[0] == "container" and len(line) == 2]:
         raise RefusedError(
-            f"{name}: containers that Swarm does not manage would stop: {', '.join(containers)}",
+            f"{name}: containers that Swarm does not manage would stop: {', '.join(others)}",
             "choose another manager (-e backup_node=NAME, --node), or stop them",
         )
     if figures["need"] > figures["room"]:
@@ -150,7 +152,7 @@ def take(
     info = engine.get("/info")
     autolock = bool((swarm["Spec"].get("EncryptionConfig") or {}).get("AutoLockManagers"))
     key = str(engine.get("/swarm/unlockkey")["UnlockKey"]) if autolock else ""
-    before, availability = objects_of(engine), availability_of(engine)
+    before = objects_of(engine)
     name = name_of(cluster, moment)
     try:
         note(f"{node.hostname}: the Engine is stopped while the state is copied")
@@ -187,7 +189,6 @@ def take(
         autolock=autolock,
         objects=tuple(o for o in before if o in after),
         changed=tuple(sorted({o.id for o in after.symmetric_difference(before)})),
-        availability=availability,
         recipients=tuple(recipients),
         engine_down_s=down_ms / 1000,
     )

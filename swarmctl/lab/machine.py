@@ -157,7 +157,11 @@ def start(client: docker.DockerClient, lab: str, instance: str) -> None:
 
 
 def run_inside(
-    client: docker.DockerClient, container: Container, command: Sequence[str], limit_s: float
+    client: docker.DockerClient,
+    container: Container,
+    command: Sequence[str],
+    limit_s: float,
+    environment: dict[str, str] | None = None,
 ) -> tuple[int, bytes]:
     """Run a command in a machine: its exit code and its output.
 
@@ -168,7 +172,7 @@ def run_inside(
         SwarmctlError: it has not ended within the limit.
     """
     end = time.monotonic() + limit_s
-    call = client.api.exec_create(container.id, list(command))["Id"]
+    call = client.api.exec_create(container.id, list(command), environment=environment)["Id"]
     said = client.api.exec_start(call, stream=True)
     late = threading.Timer(limit_s, said.close)
     late.daemon = True

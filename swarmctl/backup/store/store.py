@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +19,7 @@ from swarmctl.backup.manifest import (
     manifest_of,
     proof_of,
 )
-from swarmctl.backup.store.retention import cluster_of
+from swarmctl.backup.store.retention import cluster_of, taken_at
 from swarmctl.backup.store.s3 import S3
 from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.reading.files import PRIVATE, write_whole
@@ -43,7 +45,12 @@ class Directory:
 
     def names(self) -> list[str]:
         """The names of all files; none if there is no such directory."""
-        return [p.name for p in self.path.iterdir() if p.is_file()] if self.path.is_dir() else []
+        try:
+            return [p.name for p in self.path.iterdir() if p.is_file()]
+        except FileNotFoundError:
+            return []
+        except OSError as fault:
+            raise SwarmctlError(f"cannot read {self.path}: {fault.strerror}") from fault
 
     def read(self, name: str) -> bytes | None:
         """A small file; ``None``: there is none."""
@@ -62,15 +69,17 @@ class Directory:
             raise SwarmctlError(f"cannot read {self.path / name}: {fault.strerror}") from fault
 
     def upload(self, path: Path, name: str) -> None:
-        """Copy a file in; it appears when it is whole."""
-        partial = self.path / f".{name}.partial"
+        """Copy a file in; it is on the disk, and appears when it is whole."""
+        partial = self.path / f"{name}.partial"  # a backup that is given up takes it along
         try:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            shutil.copyfile(path, partial)
-            partial.chmod(PRIVATE)
+            with path.open("rb") as source, partial.open("wb") as target:
+                partial.chmod(PRIVATE)
+                shutil.copyfileobj(source, target)
+                target.flush()
+                os.fsync(target.fileno())
             partial.replace(self.path / name)
         except OSError as fault:
-            partial.unlink(missing_ok=True)
             raise SwarmctlError(f"cannot write {self.path / name}: {fault.strerror}") from fault
 
     def write(self, name: str, data: bytes) -> None:
@@ -82,7 +91,10 @@ class Directory:
 
     def delete(self, name: str) -> None:
         """Remove a file."""
-        (self.path / name).unlink(missing_ok=True)
+        try:
+            (self.path / name).unlink(missing_ok=True)
+        except OSError as fault:
+            raise SwarmctlError(f"cannot remove {self.path / name}: {fault.strerror}") from fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +153,18 @@ class Store:
             self.files.write(data.name + MANIFEST, encoded(data))
         else:
             self.files.write(data.backup + PROOF, encoded(data))
+
+    def halves(self, cluster: str, before: datetime) -> list[str]:
+        """The names of a cluster's backups that were never finished: a run was killed.
+
+        Args:
+            cluster: whose.
+            before: later ones may be under way.
+        """
+        names = {name.partition(".")[0] for name in self.files.names()} - {*self.backups(cluster)}
+        return sorted(
+            n for n in names if cluster_of(n) == cluster and (at := taken_at(n)) and at < before
+        )
 
     def remove(self, name: str) -> None:
         """Remove a backup: the manifest first, so that what is left of it is no backup."""

@@ -7,26 +7,36 @@ from datetime import UTC, datetime
 from swarmctl.cli import console
 from swarmctl.cli.backup.options import StoreOption
 from swarmctl.cli.options import ClusterOption, Format, TableOrJson
+from swarmctl.errors import Exit, SwarmctlError
 
 
 def list_(
     where: StoreOption = "", format_: TableOrJson = Format.TABLE, cluster: ClusterOption = None
-) -> None:
-    """Show the backups of a cluster, and how the last restore of each in the lab ended."""
+) -> int:
+    """Show the backups of a cluster, and how the last restore of each in the lab ended.
+
+    Exit code 1: what is recorded of one cannot be read.
+    """
     from swarmctl.backup.store.retention import age_in_words
     from swarmctl.backup.store.store import open_store
     from swarmctl.cluster import name_only
     from swarmctl.reading.times import parse_time
 
     name, store = name_only(cluster), open_store(where)
-    found = [(store.find(name, each), store.proof(each)) for each in store.backups(name)]
+    code, found = Exit.OK, []
+    for each in store.backups(name):
+        try:
+            found.append((store.find(name, each), store.proof(each)))
+        except SwarmctlError as fault:  # the others are wanted all the more
+            console.error(fault.message)
+            code = Exit.FAILED
     if format_ is Format.JSON:
         import msgspec
 
         console.emit_json(
             [{**msgspec.to_builtins(m), "proof": msgspec.to_builtins(p)} for m, p in found]
         )
-        return
+        return int(code)
     if not found:
         console.emit(f"{store.where} has no backup of {name}")
     for manifest, proof in found:
@@ -41,3 +51,4 @@ def list_(
             f"{manifest.name}  {age} old  {size:.1f} MB  Engine {manifest.engine}  "
             f"{manifest.node.name} {manifest.node.address}  {proven}"
         )
+    return int(code)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from swarmctl.errors import UsageError
+from swarmctl.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from swarmctl.backup.manifest import Manifest
+    from swarmctl.backup.store.store import Store
     from swarmctl.backup.take import Nodes
     from swarmctl.cluster import Target
 
@@ -40,7 +42,9 @@ UnlockKeyOption = Annotated[
     typer.Option(
         "--unlock-key-file",
         metavar="FILE",
-        help="The Swarm's unlock key at the time of the backup, if it was autolocked.",
+        help="The Swarm's unlock key at the time of the backup, if it was autolocked.  "
+        "[default: the stored ones, see swarmctl autolock]",
+        show_default=False,
     ),
 ]
 NodeOption = Annotated[
@@ -51,24 +55,53 @@ OnlyOption = Annotated[
     bool,
     typer.Option(
         "--stop-the-only-manager",
-        help="Accept that the only manager is stopped for up to 15 s: nothing is scheduled or "
+        help="Accept that the only manager is stopped for some seconds: nothing is scheduled or "
         "healed meanwhile, and what runs on it stops.",
     ),
 ]
 
 
-def unlock_key(file: Path | None) -> str:
-    """The unlock key in a file; ``""`` without one.
+def ours(store: Store, cluster: str, name: str) -> Manifest:
+    """The manifest of a cluster's backup.
 
     Raises:
-        UsageError: it cannot be read.
+        RefusedError: it is of another cluster, or of a Swarm that this one has not.
     """
+    from swarmctl.backup.refusals import other_cluster
+    from swarmctl.state import cluster_dir
+
+    record = cluster_dir(cluster) / "swarm_id"  # by the playbooks
+    recorded = record.read_text().strip() if record.is_file() else ""
+    manifest = store.find(cluster, name)
+    if reason := other_cluster(manifest, cluster, recorded):
+        raise RefusedError(reason)
+    return manifest
+
+
+def unlock_key(pem: str, file: Path | None, cluster: str) -> str:
+    """The unlock key that opens a manager's key file; ``""``: it needs none.
+
+    Args:
+        pem: the key file.
+        file: with unlock keys, one a line; ``None``: those that are stored for the cluster.
+        cluster: its name.
+
+    Raises:
+        RefusedError: none opens it.
+        UsageError: the file cannot be read.
+    """
+    from swarmctl.backup.unlock_key import unlock_key_of
+
     if file is None:
-        return ""
+        from swarmctl.autolock.store import store_of
+
+        stored = store_of(cluster)
+        return unlock_key_of(pem, stored.read, stored.where)
     try:
-        return file.read_text().strip()
+        text = file.expanduser().read_text()
     except (OSError, UnicodeDecodeError) as fault:
         raise UsageError(f"cannot read --unlock-key-file {file}: {fault}") from fault
+    return unlock_key_of(pem, text.split, str(file))
 
 
 @contextmanager

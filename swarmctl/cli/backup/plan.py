@@ -35,5 +35,7 @@ def plan(
             {"node": choice.node.hostname, "drain": choice.drain, "tasks": choice.tasks}
         )
         return
-    first = f"is drained ({choice.tasks} tasks), then" if choice.drain else "runs no task:"
+    first = "runs no task:"
+    if choice.tasks:
+        first = f"{'is drained of' if choice.drain else 'stops'} {choice.tasks} tasks, and"
     console.emit(f"{choice.node.hostname} {first} its Engine is stopped for some seconds")

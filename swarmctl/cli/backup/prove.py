@@ -6,16 +6,16 @@ import functools
 from typing import TYPE_CHECKING
 
 from swarmctl.cli import console
-from swarmctl.cli.backup.check import recorded_swarm
 from swarmctl.cli.backup.options import (
     IdentityOption,
     NameArgument,
     StoreOption,
     UnlockKeyOption,
+    ours,
     unlock_key,
 )
 from swarmctl.cli.options import ClusterOption
-from swarmctl.errors import Exit, RefusedError, SwarmctlError
+from swarmctl.errors import Exit, SwarmctlError
 
 if TYPE_CHECKING:
     from swarmctl.backup.manifest import Manifest, Proof
@@ -36,18 +36,14 @@ def prove(
     from swarmctl.backup import age
     from swarmctl.backup.archive import check_archive, fetched
     from swarmctl.backup.prove import prove as restore_and_compare
-    from swarmctl.backup.refusals import other_cluster
     from swarmctl.backup.store.store import open_store
     from swarmctl.cluster import name_only
     from swarmctl.lab.isolated.machine import isolated_machine
 
     keys, store, mine = age.identities(identity), open_store(where), name_only(cluster)
-    manifest = store.find(mine, name)
-    if reason := other_cluster(manifest, mine, recorded_swarm(mine)):
-        raise RefusedError(reason)
-    key = unlock_key(unlock_key_file)
+    manifest = ours(store, mine, name)
     with fetched(store, manifest.archive) as path:
-        check_archive(path, manifest, keys)
+        key = unlock_key(check_archive(path, manifest, keys), unlock_key_file, mine)
         machine = functools.partial(isolated_machine, note=console.note)
         proof = restore_and_compare(manifest, path, keys, key, machine, console.note)
     store.keep(proof)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from swarmctl.cli import console
-from swarmctl.cli.backup.check import recorded_swarm
 from swarmctl.cli.backup.options import (
     IdentityOption,
     NameArgument,
     StoreOption,
     UnlockKeyOption,
+    ours,
     reached,
     unlock_key,
 )
@@ -53,27 +53,20 @@ def restore(
     """
     from swarmctl.backup import age
     from swarmctl.backup.archive import check_archive, fetched
-    from swarmctl.backup.refusals import other_cluster, refusals, target_of
+    from swarmctl.backup.refusals import refusals, target_of
     from swarmctl.backup.restore import restore as put
     from swarmctl.backup.restore import survey, tidy
     from swarmctl.backup.store.store import open_store
     from swarmctl.cluster import resolve
     from swarmctl.swarm.engine import SwarmEngine
 
-    keys, store, key = age.identities(identity), open_store(where), unlock_key(unlock_key_file)
+    keys, store = age.identities(identity), open_store(where)
     target = _any_state(cluster) if create else resolve(cluster)
-    manifest = store.find(target.cluster, name)
+    manifest = ours(store, target.cluster, name)
     if finish:
         return _finish(target, manifest)
-    if reason := other_cluster(manifest, target.cluster, recorded_swarm(target.cluster)):
-        raise RefusedError(reason)
-    if manifest.autolock and not key:
-        raise RefusedError(
-            "the Swarm was autolocked: its state is useless without its unlock key",
-            "give the key of that time: --unlock-key-file FILE (-e restore_unlock_key_file=FILE)",
-        )
     with fetched(store, manifest.archive) as path, ExitStack() as ends:
-        check_archive(path, manifest, keys)
+        key = unlock_key(check_archive(path, manifest, keys), unlock_key_file, target.cluster)
         nodes = ends.enter_context(reached(target)) if target.instances else None
         machines = survey(nodes, target.instances) if nodes else ()
         if reasons := refusals(manifest, machines, create=create):
@@ -102,11 +95,10 @@ def restore(
 
 def _any_state(cluster: str | None) -> Target:
     """The cluster, also when none of its managers runs or none of its machines exists."""
-    from swarmctl.cloud.instances import Cloud
-    from swarmctl.cluster import Target, name_only
+    from swarmctl.cluster import Target, machines_of, name_only
 
-    ec2, name = Cloud(), name_only(cluster)
-    return Target((), name, ec2.instances(name), ec2)
+    name = name_only(cluster)
+    return Target((), name, machines_of(name).instances(name))
 
 
 def _only(target: Target, name: str) -> Target:

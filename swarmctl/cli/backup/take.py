@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,9 @@ from swarmctl.cli import console
 from swarmctl.cli.backup.options import NodeOption, OnlyOption, StoreOption, reached
 from swarmctl.cli.options import ClusterOption
 from swarmctl.errors import RefusedError
+
+if TYPE_CHECKING:
+    from swarmctl.backup.choose import Choice
 
 
 def take(
@@ -69,13 +72,18 @@ def take(
         owner = lock.this_process("backup")
         renewer = SwarmEngine(second)
         with lock.held(engine, lock.CHAOS, lock.LIVE_S, owner, console.note, renewer=renewer):
-            choice = choose_manager(engine.snapshot(), node, only=stop_the_only_manager)
-            if choice.drain and not stop_the_only_manager:
-                raise RefusedError(
-                    f"{choice.tasks} tasks run on {choice.node.hostname}, and would stop",
-                    f"swarmctl node drain {choice.node.hostname}; playbooks/backup.yml does it",
-                )
-            look(nodes, choice)
+
+            def chosen() -> Choice:
+                choice = choose_manager(engine.snapshot(), node, only=stop_the_only_manager)
+                if choice.drain:
+                    raise RefusedError(
+                        f"{choice.tasks} tasks run on {choice.node.hostname}, and would stop",
+                        f"swarmctl node drain {choice.node.hostname}; playbooks/backup.yml does it",
+                    )
+                look(nodes, choice)
+                return choice
+
+            chosen()  # a refusal comes before the data is copied, which may take hours
             moment = datetime.now(UTC)
             name = name_of(target.cluster, moment)
             try:
@@ -83,7 +91,7 @@ def take(
                 manifest = copy(
                     engine,
                     nodes,
-                    choice,
+                    chosen(),  # not what was fit before the data was copied
                     target.cluster,
                     keys,
                     recipients,
@@ -95,11 +103,15 @@ def take(
             except BaseException:  # also Ctrl-C: files without a manifest are no backup
                 store.remove(name)
                 raise
-        record.record(engine, manifest, store.where)
-    names = store.backups(target.cluster)
-    for old in to_remove(names, keep, [n for n in names if (p := store.proof(n)) and p.proven]):
-        store.remove(old)
-        console.note(f"removed {old}: {keep} newer ones are kept")
+            record.record(engine, manifest, store.where)
+            for half in store.halves(target.cluster, moment - timedelta(days=1)):
+                store.remove(half)
+                console.note(f"removed what a killed run left of {half}")
+            names = store.backups(target.cluster)
+            proven = [n for n in names if (proof := store.proof(n)) and proof.proven]
+            for old in to_remove(names, keep, proven):
+                store.remove(old)
+                console.note(f"removed {old}: {keep} newer ones are kept")
     console.emit(
         f"{manifest.name}: {manifest.archive.size / 1e6:.1f} MB, {len(manifest.objects)} objects, "
         f"{len(copies)} of data, "

@@ -40,6 +40,8 @@ ip link set swarm1 up
 ip route add default dev swarm0
 """
 
+_SCRIPT = ("sh", "-c", 'eval "$SCRIPT"')
+
 
 @dataclass(frozen=True, slots=True)
 class Isolated:
@@ -51,10 +53,14 @@ class Isolated:
     def run(self, script: str, timeout_s: float) -> str:
         """Run a script for ``sh`` as root; its output.
 
+        It is no argument of a command: every user of this computer can read those.
+
         Raises:
             SwarmctlError: it failed, or did not end in time.
         """
-        code, output = run_inside(self.client, self.container, ["sh", "-c", script], timeout_s)
+        code, output = run_inside(
+            self.client, self.container, _SCRIPT, timeout_s, {"SCRIPT": script}
+        )
         text = output.decode(errors="replace")
         if code != 0:
             raise SwarmctlError(f"in the lab, a command ended with {code}: {one_line(text, 500)}")

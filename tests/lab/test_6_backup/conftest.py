@@ -53,16 +53,16 @@ class Backups:
     settings: Path
     folder: Path
 
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The words for the settings and the private key."""
+        return ("-e", f"@{self.settings}", *SIZES, "-e", f"backup_identity_file={self.key}")
+
     def playbook(self, name: str, *words: str) -> Playbook:
         """Run a playbook with the settings."""
-        given = ("-e", f"@{self.settings}", *SIZES, *words)
-        path = f"playbooks/{name}.yml"
-        done = self.lab.run(str(BIN / "ansible-playbook"), path, *given, timeout=2400)
+        argv = (str(BIN / "ansible-playbook"), f"playbooks/{name}.yml", *self.given, *words)
+        done = self.lab.run(*argv, timeout=2400)
         return Playbook(done.returncode, done.stdout + done.stderr)
-
-    def with_key(self, name: str, *words: str) -> Playbook:
-        """Run a playbook that needs the private key."""
-        return self.playbook(name, "-e", f"backup_identity_file={self.key}", *words)
 
 
 @pytest.fixture(scope="module")

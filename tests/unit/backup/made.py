@@ -39,7 +39,6 @@ def manifest(archive: bytes = b"") -> Manifest:
         archive=file,
         autolock=False,
         objects=OBJECTS,
-        availability={NODE: "active"},
         recipients=("age1x",),
         engine_down_s=2.3,
     )

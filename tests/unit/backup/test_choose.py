@@ -46,6 +46,13 @@ def test_the_only_manager_is_stopped_only_if_the_user_accepts_it() -> None:
     assert choose_manager(found, only=True).node.hostname == "m1"
 
 
+def test_the_tasks_of_the_only_manager_are_stopped_and_those_of_a_follower_never() -> None:
+    tasks = [task("web", f"m{i}") for i in (1, 2, 3)]
+    alone = choose_manager(swarm(managers(1), [service("web")], tasks[:1]), only=True)
+    assert (alone.tasks, alone.drain) == (1, False)
+    assert choose_manager(swarm(managers(3), [service("web")], tasks), only=True).drain
+
+
 def test_without_a_leader_nothing_is_stopped() -> None:
     nodes = [node(f"m{i}", "manager") for i in (1, 2, 3)]
     with pytest.raises(RefusedError, match="no leader"):

@@ -17,7 +17,8 @@ class Whole(FakeEngine):
         if path == "/swarm":
             return {"ID": "swarm", "Spec": {"Name": "default"}, "SubnetSize": 24, "Version": 7}
         if path == "/nodes":
-            return [node("m1", "manager", labels={"az": "a", "swarmctl.draining": "now"})]
+            marks = {"swarmctl.draining": "now", "swarmctl.availability-before": "pause"}
+            return [node("m1", "manager", labels={"az": "a", **marks})]
         return super().get(path, **filters)
 
 

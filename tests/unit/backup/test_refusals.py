@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from swarmctl.backup.manifest import Object
 from swarmctl.backup.refusals import Machine, other_cluster, refusals, release, target_of
 from swarmctl.backup.restore import machine_of
 from tests.unit.backup.made import NAME, NODE, SWARM, manifest
@@ -64,6 +65,16 @@ def test_a_target_that_is_in_a_swarm_is_refused_unless_this_restore_was_interrup
     (reason,) = refusals(manifest(), (half,))
     assert "its state would be overwritten" in reason
     assert refusals(manifest(), (replace(half, restored=NAME),)) == ()
+
+
+def test_a_manager_that_joined_the_restored_swarm_is_no_reason_not_to_go_on() -> None:
+    known = replace(manifest(), objects=(Object("node", "old", "swarm_app_mgr1", "x"),))
+    leads = replace(EMPTY, swarm_state="active", manager=True, swarm_id=SWARM, restored=NAME)
+    joined = replace(OTHER, state="running", manager=True, swarm_state="active", swarm_id=SWARM)
+    assert refusals(known, (leads, replace(joined, node_id="new"))) == ()
+    for other in (replace(joined, node_id="old"), replace(joined, node_id="new", swarm_id="")):
+        (reason,) = refusals(known, (leads, other))
+        assert "swarm_app_mgr1 is a manager that lives" in reason
 
 
 def test_a_backup_of_another_cluster_or_swarm_is_refused() -> None:

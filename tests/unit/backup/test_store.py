@@ -53,6 +53,36 @@ def test_a_proof_is_kept_beside_the_backup_and_goes_with_it(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_run_left_is_found_and_other_clusters_and_files_are_not_touched(
+    tmp_path: Path,
+) -> None:
+    stored(tmp_path, b"data")
+    store, half = open_store(str(tmp_path)), NAMES[0]
+    for name in (f"{half}.db.age.partial", "notes.txt", "shop-20260131T120000Z.tar.gz.age"):
+        (tmp_path / name).write_bytes(b"x")
+    moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    assert store.halves("swarm_app", moment) == []  # it may be under way
+    later = moment + timedelta(days=1)
+    assert store.halves("swarm_app", later) == [half]
+    store.remove(half)
+    assert store.halves("swarm_app", later) == []
+    assert (tmp_path / "notes.txt").exists()
+    assert store.backups("swarm_app") == [NAME]
+
+
+def test_a_file_is_kept_whole_for_its_owner_alone_or_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"x")
+    files = open_store(str(tmp_path / "new")).files
+    assert files.names() == []
+    files.upload(tmp_path / "data", "kept")
+    assert files.read("kept") == b"x"
+    assert (tmp_path / "new" / "kept").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(SwarmctlError, match=r"cannot read .*data: Not a directory"):
+        open_store(str(tmp_path / "data")).files.names()
+    with pytest.raises(SwarmctlError, match="cannot remove"):
+        open_store(str(tmp_path)).files.delete("new")
+
+
 def test_a_manifest_that_is_damaged_or_of_later_form_is_refused() -> None:
     good = encoded(manifest())
     assert manifest_of(good, "there") == manifest()

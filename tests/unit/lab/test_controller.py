@@ -169,7 +169,7 @@ class Silent:
     def __init__(self) -> None:
         self.api, self._closed = self, threading.Event()
 
-    def exec_create(self, *_: object) -> dict[str, str]:
+    def exec_create(self, *_: object, **__: object) -> dict[str, str]:
         return {"Id": "exec-1"}
 
     def exec_start(self, _: str, *, stream: bool) -> Silent:
