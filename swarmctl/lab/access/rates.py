@@ -76,11 +76,7 @@ _LOGS = {
 
 
 # https://docs.aws.amazon.com/general/latest/gr/ssm.html
-_SSM = {
-    "DeleteParameter": Rate(5, 5),
-    "GetParameter": Rate(40, 40),
-    "PutParameter": Rate(3, 3),
-}
+_SSM = {"GetParameter": Rate(40, 40), "PutParameter": Rate(3, 3)}
 
 
 def bucket(call: Call) -> tuple[str, Rate]:
