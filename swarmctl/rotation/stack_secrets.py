@@ -117,7 +117,7 @@ def rotate(
                 f"deploy it first: swarmctl stack deploy {choice.name}",
             )
         # What else its files would change is shown; a fault is found before anything changes.
-        others = preview(target, choice, options, lambda _: None)
+        others = preview(target, choice, options, progress.note if dry_run else lambda _: None)
         engine = Patient(SwarmEngine(swarm), _PATIENCE_S, progress.note)
         last = record.read(engine, choice.name, folder)
         settings = choice.given.over(last.settings if last else Settings())
