@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from swarmctl.cluster import Target
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.rotation import stack_secrets
 from swarmctl.rotation.stack_secrets import Rotation
 from swarmctl.stack.deploy.deploy import DeployOptions, DeployProgress
@@ -123,3 +126,44 @@ def test_labels_tell_which_secret_a_version_belongs_to(world: World) -> None:
     world.rotate()
     labels = world.engine.named("secrets", "pw_v2")["Spec"]["Labels"]
     assert labels == {OF: "pw", NUMBER: "2", STATE: ALONE}
+
+
+@pytest.fixture
+def shop(tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> StackChoice:
+    """A stack with a recipe; its services are in the world, and have no tasks."""
+    (tmp_path / "values.yml").write_text("{password: pw, login: 1}\n")
+    (tmp_path / "rotation.yml").write_text(
+        "- {secret: password, version: login, service: db, before: BEFORE, after: AFTER}\n"
+    )
+    for entry in world.engine.store["services"].values():
+        entry["Spec"]["Mode"]["Replicated"]["Replicas"] = 0
+    monkeypatch.setattr(stack_secrets, "connect", lambda _: nullcontext(world.engine))
+    monkeypatch.setattr(stack_secrets, "SwarmEngine", lambda engine: engine)
+    monkeypatch.setattr(stack_secrets, "preview", lambda *_: [])
+    return StackChoice("shop", folder=tmp_path)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_rotation_that_cannot_end_makes_nothing(
+    world: World, shop: StackChoice, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    with pytest.raises(SwarmctlError, match="shop_db does not run"):
+        stack_secrets.rotate(Target(()), shop, DeployOptions(), QUIET, dry_run=dry_run)
+
+    def refuse(*_: object) -> list[str]:
+        raise UsageError("a values file is missing")
+
+    monkeypatch.setattr(stack_secrets, "preview", refuse)
+    with pytest.raises(UsageError, match="values file"):
+        stack_secrets.rotate(Target(()), shop, DeployOptions(), QUIET, dry_run=dry_run)
+    assert world.states() == {"pw": ALONE}
+
+
+def test_nothing_to_rotate_is_an_error(shop: StackChoice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken: the run that was to change a password succeeds, and has changed none."""
+    monkeypatch.setattr(stack_secrets, "stack_names", lambda: ["web"])
+    with pytest.raises(UsageError, match="no secrets to rotate"):
+        stack_secrets.rotatable(Target(()))
+    other = replace(shop, name="other")
+    with pytest.raises(UsageError, match="other is not deployed"):
+        stack_secrets.rotate(Target(()), other, DeployOptions(), QUIET, dry_run=True)
