@@ -14,6 +14,7 @@ from typing import Any
 from ansible import constants as C  # noqa: N812  # as Ansible itself names it
 from ansible import context
 from ansible.playbook.block import Block
+from ansible.playbook.role_include import IncludeRole
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback import CallbackBase
 
@@ -106,7 +107,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
             part = role._from_files.get("tasks", "")
             key = (self._play._uuid, role.get_name(), part)
             described = (role._metadata.galaxy_info or {}).get("description")
-            title = task.name if part else described or role.get_name()
+            title = _included_as(task) if part else described or role.get_name()
         self._narrator.step(key, title)
         name = task.get_name().strip().removeprefix(f"{role.get_name()} : " if role else "")
         action = task.action.removeprefix("ansible.builtin.")
@@ -219,6 +220,14 @@ def _failure(result: Mapping[str, Any]) -> list[str]:
         if text := str(result.get(name) or "").rstrip():
             return lines + clean(text).splitlines()[-_TAIL:]
     return lines
+
+
+def _included_as(task: Any) -> str:
+    """The name under which a playbook includes these tasks of a role, else the task's own."""
+    parent = task._parent
+    while parent is not None and not (isinstance(parent, IncludeRole) and parent.name):
+        parent = parent._parent
+    return str(parent.name if parent else task.name)
 
 
 def _has_rescue(task: Any) -> bool:

@@ -202,3 +202,35 @@ def test_colour_can_be_forced(small: Callable[..., str]) -> None:
 def test_the_full_output_is_one_switch_away(small: Callable[..., str]) -> None:
     assert "TASK [Write]" in small("--check", ANSIBLE_STDOUT_CALLBACK="default")
     assert "checksum: " in small("-v")
+
+
+@pytest.mark.parametrize("how", ["import_role", "include_role"])
+def test_a_part_of_a_role_is_a_step_by_the_name_that_the_playbook_gives_it(
+    tmp_path: Path, how: str
+) -> None:
+    part = tmp_path / "roles/r/tasks/part.yml"
+    part.parent.mkdir(parents=True)
+    part.write_text("- block: [{name: First of many, command: 'true', changed_when: true}]\n")
+    play = tmp_path / "play.yml"
+    role = f"{{name: Do it, {how}: {{name: r, tasks_from: part}}}}"
+    play.write_text(f"- {{hosts: a, gather_facts: false, tasks: [{role}]}}\n")
+    done = subprocess.run(
+        [
+            ANSIBLE,
+            "-i",
+            "a,",
+            "-c",
+            "local",
+            f"-eansible_python_interpreter={sys.executable}",
+            play,
+        ],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "● Do it: changed" in done.stdout
+    assert "changed: First of many: a" in done.stdout
