@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from swarmctl.errors import UsageError
 from swarmctl.moves.earlier import earlier, stays_drained
 from swarmctl.moves.plan import DrainPlan, plan_drain
 from swarmctl.prediction.predictor import Bounds
@@ -67,13 +68,19 @@ def plan_upgrade(swarm: Swarm, survey: Mapping[str, Surveyed], batch: int) -> Up
         swarm: a snapshot.
         survey: of each node that is to be upgraded, by host name.
         batch: the most workers at a time.
+
+    Raises:
+        UsageError: an Engine would be downgraded.
     """
+    if older := _downgrades(survey):
+        raise UsageError(
+            "; ".join(older), "an Engine is never downgraded: leave out engine_version"
+        )
     members = {name: swarm.node_by_name(name) for name in survey}
     found = {name: node for name, node in members.items() if node and node.live}
     todo = [n for name, n in found.items() if earlier(n) or not survey[name].current]
     steps = tuple(_steps(swarm, todo, max(1, batch)))
     objections = [f"{name} is no live member of the Swarm" for name in survey if name not in found]
-    objections += _downgrades(survey)
     short = _short(swarm)
     # A run that was stopped has drained their node: that is no reason against going on.
     objections += () if any(earlier(node) for node in swarm.nodes) else short.values()
@@ -153,7 +160,7 @@ def _votes(swarm: Swarm, step: Step) -> Iterator[str]:
 
 def _downgrades(survey: Mapping[str, Surveyed]) -> list[str]:
     return [
-        f"{name} runs {node.running}, {node.engine} is older: an Engine is never downgraded"
+        f"{name} runs {node.running}, {node.engine} is older"
         for name, node in survey.items()
         if numbers(node.engine) < numbers(node.running)
     ]

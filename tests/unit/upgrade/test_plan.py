@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
+from swarmctl.errors import UsageError
 from swarmctl.moves.earlier import EARLIER_LABEL
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.parse import parse_swarm
@@ -133,8 +136,9 @@ def test_a_single_manager_is_upgraded_with_a_remark() -> None:
 
 def test_an_older_version_is_refused() -> None:
     older = replace(OLD, running="29.0.1")
-    plan = planned(workers("w1", "w2"), survey={"w1": older})
-    assert plan.objections == ("w1 runs 29.0.1, 26.1.5 is older: an Engine is never downgraded",)
+    with pytest.raises(UsageError, match=r"^w1 runs 29\.0\.1, 26\.1\.5 is older$") as refused:
+        planned(workers("w1", "w2"), survey={"w1": older})
+    assert "an Engine is never downgraded" in refused.value.hint
 
 
 def test_replicas_that_are_missing_before_the_upgrade_are_an_objection() -> None:
