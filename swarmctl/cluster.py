@@ -1,7 +1,8 @@
 """Which Swarm a command means, and how to reach its managers.
 
 ``--host`` names one manager; without it, EC2's tags name the managers of ``--cluster``, of
-``$SWARMCTL_CLUSTER`` or of the only cluster in the region.
+``$SWARMCTL_CLUSTER`` or of the only cluster in the region; those of other machines the playbooks
+have recorded (``own_machines.py``).
 """
 
 from __future__ import annotations

@@ -124,8 +124,8 @@ def record_from_file(
 
     try:
         known = paramiko.HostKeys(str(path))
-    except OSError as fault:
-        raise UsageError(f"cannot read {path}: {fault.strerror}") from fault
+    except (OSError, ValueError, paramiko.hostkeys.InvalidHostKey) as fault:
+        raise UsageError(f"cannot read {path}: {fault}") from fault
     lacking = []
     for instance in instances:
         port = instance.ssh_port

@@ -100,7 +100,8 @@ def proxy_option(jumps: Sequence[str]) -> str:
 
 def login_check(jumps: Sequence[str]) -> str:
     """A command for a shell that logs in to the first machine that answers."""
-    return "mkdir -p ~/.ansible/cp; " + " || ".join(f"{jump} true </dev/null" for jump in jumps)
+    logins = " || ".join(f"{jump} true </dev/null" for jump in jumps)
+    return f"mkdir -p -m 700 ~/.ansible/cp; {logins}"
 
 
 def ssh_jump_errors(jump: str) -> list[str]:

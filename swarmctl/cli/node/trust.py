@@ -53,8 +53,8 @@ def trust(
 ) -> None:
     """Record the SSH host keys that the nodes' consoles show, before anything connects to them.
 
-    The playbooks do it for new instances. Keys that are recorded stay as they are unless the node
-    is named.
+    The playbooks do it for new instances; of machines that are not EC2's, give --known-hosts or
+    --key. Keys that are recorded stay as they are unless the node is named.
     """
     from swarmctl import host_keys
     from swarmctl.cluster import find, machines_of
@@ -62,6 +62,8 @@ def trust(
     given = [_parsed(key) for key in keys or ()]
     if given and len(nodes or ()) != 1:
         raise UsageError("--key belongs to one node", "name that node, and no other")
+    if given and known_hosts:
+        raise UsageError("--key and --known-hosts exclude each other")
     ec2 = machines_of(cluster)
     _, instances = find(ec2, cluster)
     if nodes:

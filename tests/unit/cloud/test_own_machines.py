@@ -148,3 +148,15 @@ def test_host_keys_are_taken_from_a_file_that_the_user_trusts(
     assert said == ["shop-m"]
     recorded = (tmp_path / "clusters/shop/known_hosts").read_text()
     assert recorded == f"shop-m ssh-ed25519 {KEY}\n"
+
+
+@pytest.mark.parametrize("content", [b"198.51.100.1 ssh-ed25519 A\n", b"\xff\xfe", None])
+def test_a_file_that_is_no_known_hosts_is_named(
+    shop: Callable[..., None], tmp_path: Path, content: bytes | None
+) -> None:
+    shop()
+    given = tmp_path / "given"
+    if content is not None:
+        given.write_bytes(content)
+    with pytest.raises(UsageError, match=r"cannot read .*given"):
+        record_from_file(given, machines_of("shop").instances("shop"), lambda *_: None)
