@@ -27,6 +27,7 @@ def rehearsal(
     and services that are placed by the same rules. Nothing that a service runs or knows is written.
     """
     from swarmctl.cluster import name_only, resolve
+    from swarmctl.lab.api import OLDER_ENGINE_AMI
     from swarmctl.reading.files import PRIVATE, write_whole
     from swarmctl.swarm.engine import SwarmEngine
     from swarmctl.swarm.snapshot import load_snapshot, read_swarm
@@ -40,7 +41,7 @@ def rehearsal(
             swarm = read_swarm(SwarmEngine(failover))
     folder.mkdir(parents=True, exist_ok=True)
     # JSON is YAML, and needs no care for quotes.
-    files = {"settings.json": settings(swarm, name)}
+    files = {"settings.json": settings(swarm, name) | {"ami_id": OLDER_ENGINE_AMI}}
     if swarm.services:
         files["docker-compose.yml"] = compose(swarm)
     for file, content in files.items():
