@@ -32,7 +32,8 @@ class Rule:
         protocol: ``tcp``, ``udp``, ``icmp``, ``all`` or a number.
         low: the first port; -1 for a protocol without ports.
         high: the last port.
-        source: an address block, :data:`NODES`, :data:`LOAD_BALANCER`, or the id of a group.
+        source: an address block, :data:`NODES`, :data:`MANAGERS`, :data:`LOAD_BALANCER`, or the id
+            of a group.
         use: what it is for.
     """
 

@@ -118,7 +118,8 @@ class Shells:
         return done.output.decode(errors="replace")
 
     def reachable(self, node: str) -> bool:
-        """Whether the machine accepts a connection to its SSH port, within 0.3 s."""
+        """Whether the machine accepts a connection to its SSH port: within 0.3 s, or 2 s a step
+        where it is reached through another."""
         try:
             endpoint = self._endpoint(node)
         except UsageError:  # terminated: EC2 does not list it any more

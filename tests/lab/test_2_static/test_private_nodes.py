@@ -23,7 +23,13 @@ SETTINGS = {
     "private_nodes": "workers",
     "swarm_node_labels": {},
     "stacks": [STACK],
-    "node_overrides": {"wkr2": {"instance_type": "t3.large", "user_data": "echo hook >/root/hook"}},
+    "node_overrides": {
+        "wkr2": {
+            "instance_type": "t3.large",
+            "user_data": "echo hook >/root/hook",
+            "volumes": [{"device": "/dev/sdf", "size": 8}],
+        }
+    },
 }
 PRIVATE = ("-e", json.dumps(SETTINGS))
 
@@ -50,6 +56,12 @@ def test_the_workers_are_reached_through_the_manager_alone(private: Lab, tmp_pat
     assert status.returncode == 0, status.stderr
     nodes = {n["name"]: n for n in json.loads(status.stdout)["nodes"]}
     assert nodes["priv_wkr2"]["labels"]["instance_type"] == "t3.large"
+
+    wkr2 = private.instance("priv_wkr2")["InstanceId"]
+    attached = {"Name": "attachment.instance-id", "Values": [wkr2]}
+    disks = private.ec2.describe_volumes(Filters=[attached])["Volumes"]
+    assert sorted(disk["Size"] for disk in disks) == [8, 20]
+    assert all(disk["Encrypted"] for disk in disks)
 
     runs = tmp_path / "runs"
     words = ("--cluster", "priv", "--target", "priv_wkr1", "--yes", "--runs-dir", str(runs))
