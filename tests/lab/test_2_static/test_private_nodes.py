@@ -58,8 +58,9 @@ def test_the_workers_are_reached_through_the_manager_alone(private: Lab, tmp_pat
     assert nodes["priv_wkr2"]["labels"]["instance_type"] == "t3.large"
 
     wkr2 = private.instance("priv_wkr2")["InstanceId"]
-    attached = {"Name": "attachment.instance-id", "Values": [wkr2]}
-    disks = private.ec2.describe_volumes(Filters=[attached])["Volumes"]
+    disks = private.ec2.describe_volumes(
+        Filters=[{"Name": "attachment.instance-id", "Values": [wkr2]}]
+    )["Volumes"]
     assert sorted(disk["Size"] for disk in disks) == [8, 20]
     assert all(disk["Encrypted"] for disk in disks)
 
