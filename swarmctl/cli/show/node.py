@@ -12,6 +12,7 @@ from swarmctl.moves.drain import Drained
 from swarmctl.moves.plan import DrainPlan
 from swarmctl.upgrade.plan import Step, UpgradePlan
 from swarmctl.upgrade.survey import Surveyed
+from swarmctl.upgrade.versions import same_release
 
 
 def show_plan(plan: DrainPlan) -> None:
@@ -66,6 +67,10 @@ def _nodes(step: Step, survey: Mapping[str, Surveyed]) -> str:
 
 
 def _change(node: Surveyed) -> str:
-    same = node.installed == node.target
-    engine = f"Engine {node.running}" if same else f"Engine {node.running} → {node.engine}"
+    if not same_release(node.running, node.engine):
+        engine = f"Engine {node.running or 'that does not answer'} → {node.engine}"
+    elif node.installed != node.target:
+        engine = f"Engine {node.installed} → {node.target}"
+    else:
+        engine = f"Engine {node.running}"
     return f"{engine}, {node.os_packages} other packages" if node.os_packages else engine

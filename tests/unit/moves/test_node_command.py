@@ -155,5 +155,12 @@ def test_the_plan_of_an_upgrade_is_read_from_a_survey_and_printed(
     assert found["lines"] == [line.rstrip() for line in printed.splitlines()]
     assert "1. a (Engine 20.10.24 → 26.1.5)" in printed
     assert "2. b (Engine 20.10.24 → 26.1.5, 3 other packages)" in printed
+    fix = {"running": "26.1.5", "installed": "26.1.5-1", "target": "26.1.5-2"}
+    silent = old | {"running": ""}
+    survey.write_text(json.dumps({"a": fix, "b": silent}))
+    assert main(["upgrade", "plan", f"--survey={survey}"]) == 0
+    printed = capsys.readouterr().out
+    assert "a (Engine 26.1.5-1 → 26.1.5-2)" in printed
+    assert "b (Engine that does not answer → 26.1.5)" in printed
     assert main(["upgrade", "plan", "--survey=/nowhere"]) == 1
     assert main(["upgrade", "finish", "a"]) == 2
