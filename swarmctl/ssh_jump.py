@@ -6,7 +6,6 @@ drops logins at random when more than ten are under way (``MaxStartups``).
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -93,7 +92,8 @@ class Jumps(Generic[E]):
 def _alive(transport: paramiko.Transport) -> bool:
     if not transport.is_active():
         return False
-    with contextlib.suppress(paramiko.SSHException, EOFError):
+    try:
         transport.open_session(timeout=_ALIVE_S).close()
-        return True
-    return False
+    except (paramiko.SSHException, EOFError):
+        return False
+    return True

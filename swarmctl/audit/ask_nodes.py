@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from cryptography import x509
@@ -37,26 +37,46 @@ def ask_nodes(
     Returns:
         By hostname, what those tell that answered; and their images, with why others did not.
     """
-
-    def ask(host: str) -> dict[str, str] | str:
-        try:
-            return _sections(shell.run(host, _SCRIPT, _TIMEOUT_S))
-        except SwarmctlError as fault:
-            return fault.message
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = dict(zip(hosts, pool.map(ask, hosts.values()), strict=True))
-    told = {id_: found for id_, found in answers.items() if not isinstance(found, str)}
-    return {hosts[id_]: node_facts(found) for id_, found in told.items()}, images.NodeImages(
+    told, silent = ask_all(shell, hosts.values(), _SCRIPT)
+    return {host: node_facts(found) for host, found in told.items()}, images.NodeImages(
         {
-            id_: images.image_names(found.get("images", "").splitlines())
-            for id_, found in told.items()
+            id_: images.image_names(told[host].get("images", "").splitlines())
+            for id_, host in hosts.items()
+            if host in told
         },
-        {hosts[id_]: why for id_, why in answers.items() if isinstance(why, str)},
+        silent,
     )
 
 
-def _sections(output: str) -> dict[str, str]:
+def ask_all(
+    shell: Shell, hosts: Iterable[str], script: str
+) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
+    """Run a script on nodes, all at the same time.
+
+    Args:
+        shell: commands on the nodes.
+        hosts: their hostnames.
+        script: prints sections, each after a line ``=== NAME``.
+
+    Returns:
+        By hostname, the sections of those that answered; and why others did not.
+    """
+
+    def ask(host: str) -> dict[str, str] | str:
+        try:
+            return sections(shell.run(host, script, _TIMEOUT_S))
+        except SwarmctlError as fault:
+            return fault.message
+
+    asked = tuple(dict.fromkeys(hosts))
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        answers = dict(zip(asked, pool.map(ask, asked), strict=True))
+    told = {host: found for host, found in answers.items() if not isinstance(found, str)}
+    return told, {host: why for host, why in answers.items() if isinstance(why, str)}
+
+
+def sections(output: str) -> dict[str, str]:
+    """The content of each section by its name."""
     parts = (part.partition("\n") for part in output.split("=== ")[1:])
     return {name.strip(): content for name, _, content in parts}
 

@@ -67,7 +67,7 @@ class Protection:
     """How EC2 protects an instance.
 
     Attributes:
-        tokens_required: whether instance metadata need a token (IMDSv2).
+        tokens_required: whether instance metadata need a token (IMDSv2), or are off.
         hop_limit: how many hops the token may pass; with 1, it reaches no container.
         unencrypted: ids of volumes that are not encrypted.
     """
@@ -140,11 +140,12 @@ class Cloud:
                         open_disks.setdefault(use["InstanceId"], []).append(volume["VolumeId"])
             pages = self._ec2.get_paginator("describe_instances").paginate(InstanceIds=list(names))
             for raw in (i for page in pages for r in page["Reservations"] for i in r["Instances"]):
-                id_, options = raw["InstanceId"], raw.get("MetadataOptions", {})
+                id_, options = raw["InstanceId"], raw["MetadataOptions"]
+                off = options["HttpEndpoint"] == "disabled"
                 found[names[id_]] = Protection(
                     id_,
-                    options.get("HttpTokens") == "required",
-                    options.get("HttpPutResponseHopLimit", 1),
+                    off or options["HttpTokens"] == "required",
+                    1 if off else options["HttpPutResponseHopLimit"],
                     tuple(open_disks.get(id_, ())),
                 )
         return found

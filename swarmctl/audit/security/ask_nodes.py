@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from swarmctl.audit.ask_nodes import ask_all
 from swarmctl.audit.security.facts import NodeSecurity
-from swarmctl.errors import SwarmctlError
 from swarmctl.swarm.observe.host_ports import Shell
-
-_TIMEOUT_S = 15.0
-_AT_ONCE = 16
 
 # Sections, each after a line with its name. Of a process with a secret only pid and program are
 # told; [N] keeps the search from finding itself. What stat and sshd cannot tell is left out.
@@ -46,23 +42,13 @@ def ask_nodes(
     Returns:
         By hostname, what those tell that answered; and why others did not.
     """
-
-    def ask(host: str) -> NodeSecurity | str:
-        try:
-            return node_security(shell.run(host, _SCRIPT, _TIMEOUT_S))
-        except SwarmctlError as fault:
-            return fault.message
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        answers = dict(zip(hosts.values(), pool.map(ask, hosts.values()), strict=True))
-    told = {host: found for host, found in answers.items() if not isinstance(found, str)}
-    return told, {host: why for host, why in answers.items() if isinstance(why, str)}
+    told, silent = ask_all(shell, hosts.values(), _SCRIPT)
+    return {host: node_security(found) for host, found in told.items()}, silent
 
 
-def node_security(output: str) -> NodeSecurity:
-    """What a node's answer says; what cannot be read is left out."""
-    parts = (part.partition("\n") for part in output.split("=== ")[1:])
-    found = {name.strip(): content.strip() for name, _, content in parts}
+def node_security(answer: Mapping[str, str]) -> NodeSecurity:
+    """What the sections of a node's answer say; what cannot be read is left out."""
+    found = {name: content.strip() for name, content in answer.items()}
     lines = {name: tuple(content.splitlines()) for name, content in found.items()}
     daemon = _json(found.get("daemon", ""))
     opened = [h for h in (daemon or {}).get("hosts") or () if str(h).startswith("tcp:")]

@@ -11,7 +11,7 @@ from botocore.stub import Stubber
 
 from swarmctl.cloud.cloud_map import cloud_map_client
 from swarmctl.cloud.ecr import Ecr
-from swarmctl.cloud.instances import Cloud
+from swarmctl.cloud.instances import Cloud, Instance, Protection
 from swarmctl.cloud.load_balancer import new_client
 from swarmctl.cloud.session import aws_session, calls
 from swarmctl.cloud.words import CloudError
@@ -212,3 +212,21 @@ def test_an_environment_that_cannot_be_used_is_said_with_the_variable_that_makes
         with pytest.raises(CloudError, match=value) as caught:
             begin()
         assert variable in caught.value.hint
+
+
+def test_how_an_instance_is_protected(ec2: Cloud, api: Stubber) -> None:
+    """Metadata that are off protect as well as a token does."""
+    attached = {"Attachments": [{"InstanceId": "i-1"}], "VolumeId": "vol-1"}
+    api.add_response(
+        "describe_volumes",
+        {"Volumes": [attached | {"Encrypted": False}, attached | {"Encrypted": True}]},
+    )
+    options = {"HttpTokens": "required", "HttpPutResponseHopLimit": 2, "HttpEndpoint": "enabled"}
+    off = {"HttpTokens": "optional", "HttpPutResponseHopLimit": 1, "HttpEndpoint": "disabled"}
+    listed = [{"InstanceId": f"i-{n}", "MetadataOptions": o} for n, o in ((1, options), (2, off))]
+    api.add_response("describe_instances", {"Reservations": [{"Instances": listed}]})
+    nodes = [Instance(f"i-{n}", f"wkr{n}", "worker", "running", "", "", "", "", "") for n in (1, 2)]
+    assert ec2.protection(nodes) == {
+        "wkr1": Protection("i-1", True, 2, ("vol-1",)),
+        "wkr2": Protection("i-2", True, 1),
+    }

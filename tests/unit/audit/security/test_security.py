@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from swarmctl.audit.ask_nodes import sections
 from swarmctl.audit.security.ask_nodes import node_security
 from swarmctl.audit.security.checks import CHECKS, audit_security
 from swarmctl.audit.security.facts import NodeSecurity, SecurityFacts
@@ -35,7 +36,7 @@ passwordauthentication no
 kbdinteractiveauthentication no
 === secrets
 """
-NODE = node_security(ANSWER)
+NODE = node_security(sections(ANSWER))
 
 
 def facts(node: NodeSecurity = NODE, **more: Any) -> SecurityFacts:
@@ -87,7 +88,7 @@ def test_what_the_playbooks_set_passes() -> None:
 )
 def test_what_a_node_tells_against_it_fails(check: str, old: str, new: str) -> None:
     assert old in ANSWER
-    lines = found(facts(node_security(ANSWER.replace(old, new))))
+    lines = found(facts(node_security(sections(ANSWER.replace(old, new)))))
     assert {name: ok for name, (ok, _) in lines.items()} == {check: False}
     assert "mgr1" in lines[check][1]
 
@@ -147,7 +148,9 @@ def test_what_a_node_cannot_tell_is_no_pass(check: str, section: str, content: s
     answer = re.sub(
         rf"=== {section}\n.*?(?==== )", f"=== {section}\n{content}\n", ANSWER, flags=re.S
     )
-    assert {n: ok for n, (ok, _) in found(facts(node_security(answer))).items()} == {check: None}
+    assert {n: ok for n, (ok, _) in found(facts(node_security(sections(answer)))).items()} == {
+        check: None
+    }
 
 
 @pytest.mark.parametrize(
