@@ -111,11 +111,15 @@ class Poller:
             self._changed.wait_for(lambda: self._attempts >= after or self._over, seconds)
         return self.reading
 
-    def close(self) -> None:
-        """Stop reading."""
+    def end(self) -> None:
+        """Begin no further attempt."""
         with self._changed:
             self._over = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """End, and wait for an attempt that is under way."""
+        self.end()
         self._thread.join(5.0)
 
     def _run(self) -> None:

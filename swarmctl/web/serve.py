@@ -154,6 +154,7 @@ def running(
         try:
             yield
         finally:
+            poller.end()  # what it would publish keeps the loop from ending the streams
             beat.cancel()
             _on_loop(loop, feed.close)
             server.should_exit = True
