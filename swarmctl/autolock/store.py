@@ -22,7 +22,7 @@ from swarmctl.reading.files import PRIVATE, write_whole
 from swarmctl.state import cluster_dir
 
 API = "SSM Parameter Store"
-PASSWORD_FILE = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105
+PASSWORD_FILE = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105 - a variable's name
 
 Kind = Literal["ssm", "file"]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import docker.errors
 
@@ -104,7 +105,7 @@ def _send(client: SwarmClient, name: str, keys: Sequence[str]) -> None:
     """
     for key in keys:
         try:
-            client.ask(lambda key=key: client.docker.api.unlock_swarm(key))  # type: ignore[misc]
+            client.ask(partial(client.docker.api.unlock_swarm, key))
         except docker.errors.APIError as fault:
             if "invalid key" not in str(fault.explanation):
                 raise SwarmctlError(f"{name} was not unlocked: {fault.explanation}") from fault

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def restart(lab: Lab, *names: str) -> None:
     """Reboot managers, and wait until they are locked."""
     lab.ec2.reboot_instances(InstanceIds=[lab.instance(name)["InstanceId"] for name in names])
     for name in names:
-        wait_for(f"{name} to be locked", lambda name=name: state(lab, name, "locked"), timeout=120)  # type: ignore[misc]
+        wait_for(f"{name} to be locked", partial(state, lab, name, "locked"), timeout=120)
 
 
 def state(lab: Lab, name: str, wanted: str) -> tuple[bool | None, str]:

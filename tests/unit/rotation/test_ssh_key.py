@@ -20,7 +20,7 @@ from swarmctl.swarm.ssh import Endpoint
 BLOB = re.compile(r"grep -qs?F '?([A-Za-z0-9+/=]+)")
 
 
-class Stopped(Exception):  # noqa: N818
+class Stopped(Exception):  # noqa: N818 - no error
     """The process ends here."""
 
 

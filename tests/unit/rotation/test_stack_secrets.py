@@ -23,7 +23,7 @@ RECIPE = Recipe("password", "login", "db", "BEFORE", "AFTER")
 QUIET = DeployProgress(lambda _: None)
 
 
-class Stopped(Exception):  # noqa: N818
+class Stopped(Exception):  # noqa: N818 - no error
     """The process ends here."""
 
 
