@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -68,6 +69,7 @@ def test_a_lost_node_is_replaced_under_its_name(
     now = identity(lab, name)
     assert now["id"] != before["id"]
     assert (now["instance"] == before["instance"]) is (fault is reinstalled)
+    assert (now["settings"] == before["settings"]) is (fault is reinstalled), "of its machine"
     assert now["labels"] == before["labels"]
     assert requests.lost == []
 
@@ -121,11 +123,13 @@ def chosen(lab: Lab, which: str) -> str:
 
 def identity(lab: Lab, name: str) -> dict[str, object]:
     (node,) = [n for n in lab.status()["nodes"] if n["name"] == name]
-    labels = lab.ssh(
-        leader(lab), f"sudo docker node inspect {node['id']} -f '{{{{.Spec.Labels}}}}'"
+    found = lab.ssh(
+        leader(lab), f"sudo docker node inspect {node['id']} -f '{{{{json .Spec.Labels}}}}'"
     )
+    labels = json.loads(found.stdout)
+    settings = labels.pop("swarmctl.settings")
     instance = lab.instance(name)["InstanceId"]
-    return {"id": node["id"], "instance": instance, "labels": labels.stdout}
+    return {"id": node["id"], "instance": instance, "labels": labels, "settings": settings}
 
 
 def lost(lab: Lab, name: str) -> tuple[bool | None, str]:
