@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -23,6 +23,8 @@ from swarmctl.errors import Exit, RefusedError
 if TYPE_CHECKING:
     from swarmctl.backup.manifest import Manifest
     from swarmctl.cluster import Target
+
+_OTHER_S = 300.0
 
 
 def restore(
@@ -66,6 +68,7 @@ def restore(
     if finish:
         return _finish(target, manifest)
     with fetched(store, manifest.archive) as path, ExitStack() as ends:
+        ends.enter_context(_alone(target.cluster))
         key = unlock_key(check_archive(path, manifest, keys), unlock_key_file, target.cluster)
         nodes = ends.enter_context(reached(target)) if target.instances else None
         machines = survey(nodes, target.instances) if nodes else ()
@@ -91,6 +94,15 @@ def restore(
         )
     console.emit(f"{manifest.name}: {machine.name} leads the Swarm {manifest.swarm_id} again")
     return int(Exit.OK)
+
+
+def _alone(cluster: str) -> AbstractContextManager[None]:
+    """No other restore on this computer: what a playbook began goes on after its ``kill -9``."""
+    from swarmctl.reading.files import locked
+    from swarmctl.state import cluster_dir
+
+    file = cluster_dir(cluster) / "restore.lock"
+    return locked(file, f"{cluster} is being restored", "wait until it has ended", _OTHER_S)
 
 
 def _any_state(cluster: str | None) -> Target:

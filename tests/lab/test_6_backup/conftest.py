@@ -11,7 +11,7 @@ import pytest
 
 from swarmctl.wait import wait_for
 from tests.lab.helpers.own_lab import lab_of_its_own
-from tests.lab.support import BIN, NAME, Lab, Playbook, healthy
+from tests.lab.support import BIN, CLUSTER, NAME, Lab, Playbook, healthy
 
 SIZES = ("-e", "managers=3", "-e", "workers=2")
 COMPOSE = """\
@@ -24,14 +24,26 @@ services:
       replicas: 2
       placement: {constraints: [node.role == worker], max_replicas_per_node: 1}
       restart_policy: {delay: 1s}
-"""
+  files:
+    image: httpd:2.4
+    volumes: ["files:/data"]
+    deploy: {placement: {constraints: [node.hostname == WORKER]}}
+volumes: {files: {}}
+""".replace("WORKER", f"{CLUSTER}_wkr1")
 DATA = [
     {
         "name": "messages",
         "service": "three_tier_db",
         "dump": 'pg_dump --clean --if-exists -U "$POSTGRES_USER" "$POSTGRES_DB"',
         "load": 'psql -q -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" "$POSTGRES_DB"',
-    }
+    },
+    {
+        "name": "files",
+        "service": "shop_files",
+        "volume": "shop_files",
+        "pre": "echo closed > /data/state",
+        "post": "echo open > /data/state",
+    },
 ]
 
 
