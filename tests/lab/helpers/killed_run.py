@@ -1,4 +1,4 @@
-"""A playbook run that is killed with SIGKILL once its output says a certain thing."""
+"""A run that is killed with SIGKILL once its output says a certain thing."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Sequence
 
 from tests.lab.support import BIN, ROOT, Lab
 
 
 def killed_at(lab: Lab, said: str, playbook: str, *words: str, timeout: float = 1200) -> str:
-    """Run a playbook, and kill it with all its processes at the first line that has ``said``.
+    """Run a playbook, and kill it; what it has begun on this computer or a node may go on.
+
+    See :func:`killed`.
+    """
+    argv = (str(BIN / "ansible-playbook"), f"playbooks/{playbook}.yml", *words)
+    return killed(lab, said, argv, timeout)
+
+
+def killed(lab: Lab, said: str, argv: Sequence[str], timeout: float) -> str:
+    """Run a command, and kill it with its process group at the first line that has ``said``.
 
     Returns:
         The output until then.
@@ -19,7 +29,6 @@ def killed_at(lab: Lab, said: str, playbook: str, *words: str, timeout: float = 
     Raises:
         AssertionError: the run ended without that line.
     """
-    argv = [str(BIN / "ansible-playbook"), f"playbooks/{playbook}.yml", *words]
     process = subprocess.Popen(
         argv,
         cwd=ROOT,
