@@ -53,12 +53,20 @@ def opens(pem: str, key: str) -> bool:
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
     try:
-        text = key.removeprefix(_PREFIX)
-        password = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-        load_pem_private_key(pem.encode(), password)
+        load_pem_private_key(pem.encode(), secret_of(key))
     except (ValueError, TypeError, binascii.Error):  # wrong key; not encrypted; no key
         return False
     return True
+
+
+def secret_of(key: str) -> bytes:
+    """The bytes that an unlock key stands for.
+
+    Raises:
+        ValueError: it is none.
+    """
+    text = key.removeprefix(_PREFIX)
+    return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
 
 
 def wait_for_managers(

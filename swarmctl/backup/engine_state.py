@@ -19,20 +19,35 @@ systemctl reset-failed docker.service docker.socket 2>/dev/null || :
 systemctl start docker.service
 docker info --format '{{.Swarm.LocalNodeState}}'
 """
+# A secret is in a here-document of a script that is no argument of a command: no list of processes
+# shows it. Not every Engine has a socket unit. The manager encrypts the file again once it leads.
+_OPEN = """
+set -eu
+umask 077
+folder=$(docker info --format '{{{{.DockerRootDir}}}}')/swarm/certificates
+cat > "$folder/swarm-node.key.new" <<'PEM'
+{pem}
+PEM
+trap 'systemctl start docker.service' EXIT
+systemctl stop docker.socket 2>/dev/null || :
+systemctl stop docker.service
+mv "$folder/swarm-node.key.new" "$folder/swarm-node.key"
+trap - EXIT
+systemctl start docker.service
+docker info --format '{{{{.Swarm.LocalNodeState}}}}'
+"""
 _STATE = "docker info --format '{{.Swarm.LocalNodeState}}'"
 
 # The address must be given: without it Docker takes one by itself (docker/for-linux#523), and the
-# port, which --force-new-cluster does not take from the state (moby/swarmkit#2932). The answer has
-# the join tokens.
+# port, which --force-new-cluster does not take from the state (moby/swarmkit#2932). Autolock, too,
+# would be turned off. The answer has the join tokens, and the unlock key.
 _FORCE = """
 set -eu
 timeout 110 docker swarm init --force-new-cluster --advertise-addr={address} \\
-  --data-path-port={port} > /dev/null
+  --data-path-port={port} {autolock} > /dev/null
 docker info --format '{{{{.Swarm.Cluster.ID}}}}'
 """
 
-# From a here-document, in a script that is no argument of a command: no list of processes shows the
-# key.
 _UNLOCK = """
 set -eu
 docker swarm unlock <<'KEY' > /dev/null
@@ -47,25 +62,26 @@ echo "$state"
 """
 
 
-def begin_anew(run: Run, swarm_id: str, address: str, port: int, key: str) -> None:
-    """Start the Engine, unlock it, and make it the only manager.
+def begin_anew(run: Run, swarm_id: str, address: str, port: int, key_file: str) -> None:
+    """Start the Engine, without a lock, and make it the only manager.
 
-    In this order: ``--force-new-cluster`` on a locked Swarm loses it (moby/moby#36852).
+    ``--force-new-cluster`` on a Swarm that was locked loses it (moby/moby#36852).
 
     Args:
         run: runs a script on the machine that has the state.
         swarm_id: the Swarm that must be there afterwards.
         address: the private address of the machine.
         port: for VXLAN.
-        key: the unlock key; ``""``: the Swarm has none.
+        key_file: the manager's, without its lock; ``""``: the Swarm is not autolocked.
 
     Raises:
         SwarmctlError: it failed; it can be tried again.
     """
-    state = run(_START, START_S).strip()
-    if state == "locked":
-        unlock(run, key)
-    found = run(_FORCE.format(address=address, port=int(port)), FORCE_S).strip()
+    run(_START, START_S)
+    if key_file:
+        run(_OPEN.format(pem=key_file), START_S)
+    autolock = "--autolock" if key_file else ""
+    found = run(_FORCE.format(address=address, port=int(port), autolock=autolock), FORCE_S).strip()
     if found != swarm_id:
         raise SwarmctlError(f"the restored Swarm is {found or 'none'}, and not {swarm_id}")
 

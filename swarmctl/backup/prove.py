@@ -69,7 +69,7 @@ def prove(
     manifest: Manifest,
     archive: Path,
     keys: Sequence[Key],
-    unlock_key: str,
+    key_file: str,
     machine: Callable[[str, str], AbstractContextManager[LabMachine]],
     note: Callable[[str], None],
 ) -> Proof:
@@ -79,7 +79,7 @@ def prove(
         manifest: of the backup.
         archive: the checked, encrypted file.
         keys: that decrypt it.
-        unlock_key: of an autolocked Swarm, else ``""``.
+        key_file: of an autolocked manager, without its lock; else ``""``.
         machine: makes a machine of this name with this address, and removes it.
         note: called with a line for each step.
 
@@ -106,7 +106,7 @@ def prove(
             manifest.swarm_id,
             manifest.node.address,
             manifest.node.data_path_port,
-            unlock_key,
+            key_file,
         )
         wanted, found = _kept(manifest.objects, manifest), _kept(objects_of(_Api(lab)), manifest)
         unlike = differences(wanted, found)

@@ -109,7 +109,7 @@ def restore(
     manifest: Manifest,
     archive: Path,
     keys: Sequence[Key],
-    unlock_key: str,
+    key_file: str,
     note: Callable[[str], None],
 ) -> None:
     """Put the state on the target and make it the only manager; what is done already stays.
@@ -120,7 +120,7 @@ def restore(
         manifest: of the backup.
         archive: the checked, encrypted file.
         keys: that decrypt it.
-        unlock_key: of an autolocked Swarm, else ``""``.
+        key_file: of an autolocked manager, without its lock; else ``""``.
         note: called with a line for each step.
 
     Raises:
@@ -144,7 +144,7 @@ def restore(
         manifest.swarm_id,
         target.address,
         manifest.node.data_path_port,
-        unlock_key,
+        key_file,
     )
 
 

@@ -1,25 +1,27 @@
-"""Which unlock key opens the state of an autolocked manager: found before anything is touched."""
+"""The key file of an autolocked manager without its lock: before anything is touched."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from swarmctl.autolock.key_file import without_lock
 from swarmctl.autolock.keys import opens
 from swarmctl.errors import RefusedError, SwarmctlError
 
 _HINT = "give the key of that time: --unlock-key-file FILE (-e restore_unlock_key_file=FILE)"
 
 
-def unlock_key_of(pem: str, keys: Callable[[], Sequence[str]], where: str) -> str:
-    """The key that the Engine asks for when it starts on this state; ``""``: none.
+def unlocked(pem: str, keys: Callable[[], Sequence[str]], where: str) -> str:
+    """A manager's key file as it must be for a restore; ``""``: as it is.
 
     Args:
-        pem: the manager's key file, of the archive.
-        keys: gives those that are known; called only if one is needed.
+        pem: the key file, of the archive.
+        keys: gives the unlock keys that are known; called only if one is needed.
         where: they come from, for messages.
 
     Raises:
         RefusedError: one is needed, and none of these opens it.
+        SwarmctlError: the file has an unknown form.
     """
     if "ENCRYPTED" not in pem:
         return ""
@@ -36,4 +38,4 @@ def unlock_key_of(pem: str, keys: Callable[[], Sequence[str]], where: str) -> st
             f"none of the {len(known)} keys in {where} opens it" if known else f"{where} has none"
         )
         raise RefusedError(f"{locked}, and {none}", _HINT)
-    return fitting
+    return without_lock(pem, fitting)

@@ -9,7 +9,7 @@ from swarmctl.cli.backup.options import (
     StoreOption,
     UnlockKeyOption,
     ours,
-    unlock_key,
+    unlocked_file,
 )
 from swarmctl.cli.options import ClusterOption
 
@@ -34,7 +34,7 @@ def check(
     manifest = ours(store, mine, name)
     with fetched(store, manifest.archive) as path:
         pem = check_archive(path, manifest, keys)
-    unlock_key(pem, unlock_key_file, mine)
+    unlocked_file(pem, unlock_key_file, mine)
     for copy in manifest.data:
         with fetched(store, copy.file) as path, age.decrypted(path, keys, copy.file.name):
             pass

@@ -78,8 +78,8 @@ def ours(store: Store, cluster: str, name: str) -> Manifest:
     return manifest
 
 
-def unlock_key(pem: str, file: Path | None, cluster: str) -> str:
-    """The unlock key that opens a manager's key file; ``""``: it needs none.
+def unlocked_file(pem: str, file: Path | None, cluster: str) -> str:
+    """A manager's key file without its lock; ``""``: it has none.
 
     Args:
         pem: the key file.
@@ -90,18 +90,18 @@ def unlock_key(pem: str, file: Path | None, cluster: str) -> str:
         RefusedError: none opens it.
         UsageError: the file cannot be read.
     """
-    from swarmctl.backup.unlock_key import unlock_key_of
+    from swarmctl.backup.unlock_key import unlocked
 
     if file is None:
         from swarmctl.autolock.store import store_of
 
         stored = store_of(cluster)
-        return unlock_key_of(pem, stored.read, stored.where)
+        return unlocked(pem, stored.read, stored.where)
     try:
         text = file.expanduser().read_text()
     except (OSError, UnicodeDecodeError) as fault:
         raise UsageError(f"cannot read --unlock-key-file {file}: {fault}") from fault
-    return unlock_key_of(pem, text.split, str(file))
+    return unlocked(pem, text.split, str(file))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from swarmctl.cli.backup.options import (
     StoreOption,
     UnlockKeyOption,
     ours,
-    unlock_key,
+    unlocked_file,
 )
 from swarmctl.cli.options import ClusterOption
 from swarmctl.errors import Exit, SwarmctlError
@@ -43,9 +43,9 @@ def prove(
     keys, store, mine = age.identities(identity), open_store(where), name_only(cluster)
     manifest = ours(store, mine, name)
     with fetched(store, manifest.archive) as path:
-        key = unlock_key(check_archive(path, manifest, keys), unlock_key_file, mine)
+        key_file = unlocked_file(check_archive(path, manifest, keys), unlock_key_file, mine)
         machine = functools.partial(isolated_machine, note=console.note)
-        proof = restore_and_compare(manifest, path, keys, key, machine, console.note)
+        proof = restore_and_compare(manifest, path, keys, key_file, machine, console.note)
     store.keep(proof)
     _tell_the_swarm(mine, manifest, proof)
     for line in proof.differences:

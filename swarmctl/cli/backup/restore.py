@@ -15,7 +15,7 @@ from swarmctl.cli.backup.options import (
     UnlockKeyOption,
     ours,
     reached,
-    unlock_key,
+    unlocked_file,
 )
 from swarmctl.cli.options import ClusterOption, YesOption
 from swarmctl.errors import Exit, RefusedError
@@ -69,7 +69,8 @@ def restore(
         return _finish(target, manifest)
     with fetched(store, manifest.archive) as path, ExitStack() as ends:
         ends.enter_context(_alone(target.cluster))
-        key = unlock_key(check_archive(path, manifest, keys), unlock_key_file, target.cluster)
+        pem = check_archive(path, manifest, keys)
+        key_file = unlocked_file(pem, unlock_key_file, target.cluster)
         nodes = ends.enter_context(reached(target)) if target.instances else None
         machines = survey(nodes, target.instances) if nodes else ()
         if reasons := refusals(manifest, machines, create=create):
@@ -84,7 +85,7 @@ def restore(
         if not yes and not typer.confirm(f"Restore {manifest.name} on {machine.name}?", err=True):
             console.note("nothing was changed")
             return int(Exit.OK)
-        put(nodes, machine, manifest, path, keys, key, console.note)
+        put(nodes, machine, manifest, path, keys, key_file, console.note)
         with _only(target, machine.name).failover() as swarm:
             tidy(SwarmEngine(swarm), manifest, console.note)
     for stopped in (m for m in machines if m.role == "manager" and m.state == "stopped"):

@@ -225,6 +225,9 @@ def test_an_autolocked_swarm_comes_back_though_its_restore_was_killed(
     assert sorted(n["name"] for n in lab.status()["nodes"] if n["role"] == "manager") == MANAGERS
     assert now_missing(backups, kept) == ()
     assert "nothing to change" in lab.swarmctl("autolock", "on", "--dry-run").stderr
+    for name in MANAGERS:
+        encrypted = "sudo grep -q ENCRYPTED /var/lib/docker/swarm/certificates/swarm-node.key"
+        assert lab.ssh(name, encrypted).returncode == 0, f"{name} is not locked after a restart"
 
 
 def now_missing(backups: Backups, kept: dict[str, object]) -> tuple[str, ...]:

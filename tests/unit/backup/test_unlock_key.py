@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from swarmctl.backup.unlock_key import unlock_key_of
+from swarmctl.backup.unlock_key import unlocked
 from swarmctl.errors import RefusedError, SwarmctlError
 
 
@@ -28,16 +28,16 @@ def key_file(password: bytes | None = None) -> str:
 
 def test_the_key_that_opens_the_state_is_found_among_those_of_a_rotation() -> None:
     (now, _), (then, password) = new_key(), new_key()
-    assert unlock_key_of(key_file(password), lambda: (now, then), "SSM") == then
+    assert "BEGIN PRIVATE KEY" in unlocked(key_file(password), lambda: (now, then), "SSM")
 
 
 def test_a_state_that_is_not_locked_needs_no_store() -> None:
     def unreachable() -> tuple[str, ...]:
         raise SwarmctlError("no credentials")
 
-    assert unlock_key_of(key_file(), unreachable, "SSM") == ""
+    assert unlocked(key_file(), unreachable, "SSM") == ""
     with pytest.raises(RefusedError, match="SSM cannot be read: no credentials") as refused:
-        unlock_key_of(key_file(b"x"), unreachable, "SSM")
+        unlocked(key_file(b"x"), unreachable, "SSM")
     assert "--unlock-key-file" in refused.value.hint
 
 
@@ -51,4 +51,4 @@ def test_a_state_that_is_not_locked_needs_no_store() -> None:
 )
 def test_other_keys_are_refused(keys: tuple[str, ...], words: str) -> None:
     with pytest.raises(RefusedError, match=words):
-        unlock_key_of(key_file(new_key()[1]), lambda: keys, "the file")
+        unlocked(key_file(new_key()[1]), lambda: keys, "the file")
