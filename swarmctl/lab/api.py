@@ -100,10 +100,13 @@ class Api:
             changed: set after every request that may have changed something.
             limited: whether AWS's limits of calls a second hold.
         """
-        # moto reads its environment, and the file, when it is imported: here, and never again.
+        # moto reads its environment, and the file, when it is imported: here, or before, by tests.
         with tempfile.TemporaryDirectory(prefix="swarmctl-amis-") as folder:
-            os.environ["MOTO_AMIS_PATH"] = str(_write_amis(Path(folder)))
+            file = Path(folder, "amis.json")
+            file.write_text(json.dumps(_amis()))
+            os.environ["MOTO_AMIS_PATH"] = str(file)
             os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"
+            from moto.ec2.models import amis
             from moto.moto_server.werkzeug_app import (
                 DomainDispatcherApplication,
                 create_backend_app,
@@ -115,6 +118,7 @@ class Api:
             from swarmctl.lab.registry import patches as registry_patches
             from swarmctl.lab.resolver import cloud_map_patches, route53_patches
 
+            amis.AMIS = _amis()
             self._lock = threading.RLock()
             self._traffic = Traffic(limited=limited)
             self.registry = Gateway(ACCOUNT, Tokens(), self._traffic, self._lock)
@@ -330,9 +334,9 @@ def _rules(rule: Any) -> Iterator[Rule]:
         yield Rule(protocol, low, high, group=group)
 
 
-def _write_amis(folder: Path) -> Path:
+def _amis() -> list[dict[str, Any]]:
     """The AMIs of the lab, in the form moto loads them."""
-    common = {
+    common: dict[str, Any] = {
         "state": "available",
         "public": True,
         "image_type": "machine",
@@ -362,6 +366,4 @@ def _write_amis(folder: Path) -> Path:
         "name": "swarmctl-lab-debian-13-docker-20.10",
         "description": "Debian 13 with the Docker Engine of Debian 12",
     }
-    path = folder / "amis.json"
-    path.write_text(json.dumps([common | ami for ami in (golden, bare, older)]))
-    return path
+    return [common | ami for ami in (golden, bare, older)]
