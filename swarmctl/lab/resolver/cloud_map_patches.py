@@ -170,7 +170,8 @@ def _what_is_used_cannot_be_deleted() -> None:
         found = self.get_namespace(namespace_id)
         if any(s.namespace_id == namespace_id for s in self.services.values()):
             raise JsonRESTError("ResourceInUse", f"the namespace {namespace_id} has services")
-        _zones(self).delete_hosted_zone((found.dns_properties or {}).get("HostedZoneId", ""))
+        if zone := (found.dns_properties or {}).get("HostedZoneId"):  # not of an HTTP namespace
+            _zones(self).delete_hosted_zone(zone)
         return delete_namespace(self, namespace_id)
 
     _Backend.delete_service = service
