@@ -17,7 +17,7 @@ import botocore.exceptions
 
 from swarmctl.cloud.security_groups import SecurityGroup, SecurityGroups, security_group
 from swarmctl.cloud.session import aws_client, aws_session
-from swarmctl.cloud.words import MAX_REASON, CloudError, errors_in_words
+from swarmctl.cloud.words import MAX_REASON, errors_in_words
 from swarmctl.reading.texts import clean, one_line
 
 if TYPE_CHECKING:
@@ -95,13 +95,8 @@ class Cloud:
         """
         session = aws_session(region)
         with errors_in_words("AWS"):
-            credentials = session.get_credentials()
-            if credentials is None:
-                raise CloudError(
-                    "no AWS credentials were found",
-                    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
-                    'or, for the lab: eval "$(swarmctl lab env)"',
-                )
+            if session.get_credentials() is None:
+                raise botocore.exceptions.NoCredentialsError
         self._ec2: EC2Client = aws_client(session, "ec2", _CONFIG)
         self.region: str = session.region_name
 

@@ -47,6 +47,12 @@ def errors_in_words(
         raise kind(
             f"{api} refused {fault.operation_name}: {words}", _ADVICE.get(code, ""), code
         ) from fault
+    except botocore.exceptions.NoCredentialsError as fault:
+        raise kind(
+            "no AWS credentials were found",
+            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+            'or, for the lab: eval "$(swarmctl lab env)"',
+        ) from fault
     except botocore.exceptions.EndpointConnectionError as fault:
         hint = "is the network up? for the lab: swarmctl lab status"
         raise kind(str(fault), hint) from fault

@@ -102,6 +102,17 @@ def test_a_place_that_is_none_is_refused(where: str) -> None:
         open_store(where)
 
 
+def test_a_bucket_without_credentials_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "PROFILE"):
+        monkeypatch.delenv(f"AWS_{name}", raising=False)
+    for name in ("CONFIG_FILE", "SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(f"AWS_{name}", "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
+    with pytest.raises(SwarmctlError, match="no AWS credentials were found"):
+        open_store("s3://nowhere/shop").backups("shop")
+
+
 def test_ages_in_words() -> None:
     ages = [timedelta(minutes=5), timedelta(hours=5), timedelta(days=3, hours=2)]
     assert [age_in_words(age) for age in ages] == ["5 min", "5 h", "3 days"]
