@@ -12,6 +12,7 @@ import pytest
 from swarmctl.backup.manifest import Object
 from swarmctl.backup.objects import differences
 from swarmctl.wait import wait_for
+from tests.lab.helpers.agent import endpoints
 from tests.lab.helpers.killed_run import killed, killed_at
 from tests.lab.helpers.requests_a_second import requests_a_second
 from tests.lab.support import BIN, CLUSTER, Lab, healthy
@@ -40,11 +41,12 @@ def sql(lab: Lab, statement: str) -> str:
 
 
 def message(lab: Lab) -> object:
-    """What the three tiers answer: the database wants its password, which is a secret."""
-    web = next(s for s in lab.status()["services"] if s["name"] == "three_tier_web")
-    port = web["ports"][0]
-    host = lab.address(port["node"])
-    connection = http.client.HTTPConnection(host, port["published"], timeout=10)
+    """What the three tiers answer: the database wants its password, which is a secret.
+
+    Found as clients find it: managers that start anew do not know host ports that nodes chose.
+    """
+    at = endpoints(lab, "three_tier_web")[0]
+    connection = http.client.HTTPConnection(at["address"], at["port"], timeout=10)
     connection.request("GET", "/api/message")
     answer = connection.getresponse()
     body = answer.read()
