@@ -66,11 +66,13 @@ def measure(kills: int, work: Path, note: Callable[[str], None]) -> dict[int, li
                     env,
                 )  # fmt: skip
             paths = sorted(runs.glob("*/journal.json"))
-            found[heartbeat] = [_figures(json.loads(path.read_text())) for path in paths]
+            found[heartbeat] = [figures_of(path) for path in paths]
     return found
 
 
-def _figures(journal: dict[str, Any]) -> Kill:
+def figures_of(path: Path) -> Kill:
+    """The figures of one run, from its journal."""
+    journal = json.loads(path.read_text())
     marks = {mark["kind"]: mark["at_s"] for mark in reversed(journal["marks"])}
     return Kill(
         detect=marks["node-down"] - marks["fault"],

@@ -1,6 +1,7 @@
 """``make bench``: all measurements; each figure beside its lower bound.
 
-Usage: python -m bench.run [--sizes 4,12] [--kills 10] [--discovery 4]   (0 skips a part)
+Usage: python -m bench.run [--sizes 4,12] [--many 4,20,50,50] [--kills 10] [--discovery 4]
+(0 skips a part)
 
 Writes ``runs/bench-<time>.json``.
 """
@@ -19,7 +20,7 @@ from typing import Any
 import docker
 from rich.console import Console
 
-from bench import discovery, kills, load_balancer, page, phases, predictor, prefetch
+from bench import discovery, kills, load_balancer, many_nodes, page, phases, predictor, prefetch
 from bench.support import ROOT
 from swarmctl.lab.image.ensure import ensure_images
 
@@ -28,6 +29,9 @@ def main() -> None:
     """Measure, print each table as soon as it is complete, and write the figures to a file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="4,12", help="nodes of each Swarm that is built")
+    parser.add_argument(
+        "--many", default="4,20,50,50", help="nodes of each Swarm that one command makes"
+    )
     parser.add_argument("--kills", type=int, default=10, help="kills at each heartbeat")
     parser.add_argument("--discovery", type=int, default=4, help="kills while an agent publishes")
     options = parser.parse_args()
@@ -46,6 +50,12 @@ def main() -> None:
         times = phases.measure(nodes, mirror, console.log)
         results["seconds"][str(nodes)] = times
         console.print(phases.table(nodes, times))
+    results["many_nodes"] = []
+    for nodes in [int(size) for size in options.many.split(",") if int(size)]:
+        with tempfile.TemporaryDirectory() as work:
+            large = many_nodes.measure(nodes, Path(work), console.log)
+        results["many_nodes"].append(many_nodes.as_json(large))
+        console.print(many_nodes.table(large))
     if options.kills:
         with tempfile.TemporaryDirectory() as work:
             found = kills.measure(options.kills, Path(work), console.log)

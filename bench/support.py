@@ -32,11 +32,12 @@ def lab() -> Iterator[tuple[dict[str, str], float]]:
         command([str(BIN / "swarmctl"), "lab", "down", "--name", NAME])
 
 
-def command(argv: list[str], env: dict[str, str] | None = None) -> None:
-    """Run a command; its output is shown only when it fails."""
+def command(argv: list[str], env: dict[str, str] | None = None) -> str:
+    """Run a command and return what it prints; its output is shown only when it fails."""
     done = subprocess.run(
         argv, cwd=ROOT, env=env, capture_output=True, text=True, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     if done.returncode != 0:
         sys.exit(f"{' '.join(argv)} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
