@@ -136,6 +136,7 @@ def test_a_run_tells_how_long_the_agent_named_the_dead_worker(
     """Broken: nobody learns from a run how long clients were sent to a dead machine."""
     worker = victim(lab)
     assert worker
+    dead = f"{address_of(lab, worker)}:"
     words = ["--consul", agent.http, "--dns", f"127.0.0.1:{agent.dns}"]
     words += ["--target", worker, "--force", "--yes", "--runs-dir", str(tmp_path)]
     done = lab.swarmctl("chaos", "run", "instance-stop", *words)
@@ -143,9 +144,11 @@ def test_a_run_tells_how_long_the_agent_named_the_dead_worker(
     (path,) = tmp_path.glob("*/journal.json")
     listeners = {one["name"]: one for one in json.loads(path.read_text())["listeners"]}
     for name in ("Consul API", "DNS"):
-        stale = [one for one in listeners[name]["stale"] if one["noticed_s"] is not None]
+        stale = [one for one in listeners[name]["stale"] if one["place"].startswith(dead)]
         assert stale, f"{name} never named the dead worker"
-        assert max(one["until_s"] - one["noticed_s"] for one in stale) < 5
+        # None: the agent, another process, took it away before this one heard of it.
+        own = [one["until_s"] - (one["noticed_s"] or one["until_s"]) for one in stale]
+        assert max(own) < 5
         assert sum(one["lost"] for one in stale) > 0
 
 
