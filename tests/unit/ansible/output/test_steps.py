@@ -154,11 +154,24 @@ def test_the_counts_of_each_host_and_the_result_stand_at_the_end(output: str) ->
 
 def test_a_terminal_shows_what_runs_and_keeps_the_same_lines(terminal: str) -> None:
     assert re.search(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] First play · Nothing changes", terminal)
-    kept = [line.rstrip("\r").split("\x1b[K")[-1] for line in terminal.split("\n")]
-    plain = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in kept]
+    plain = [_shown(line) for line in terminal.split("\n")]
     assert any(line.startswith(FIRST) for line in plain)
     assert "    changed: Change two hosts: a, b" in plain
     assert not [line for line in plain if line and line[0] in "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"]
+
+
+def _shown(line: str) -> str:
+    """What a terminal keeps of a line: text overwrites what is there; the rest can be cleared."""
+    cells, at = "", 0
+    for part in re.split(r"(\r|\x1b\[K)", re.sub(r"\x1b\[[\d;]*m", "", line)):
+        if part == "\r":
+            at = 0
+        elif part == "\x1b[K":
+            cells = cells[:at]
+        else:
+            cells = cells[:at] + part + cells[at + len(part) :]
+            at += len(part)
+    return cells
 
 
 @pytest.fixture
