@@ -3,14 +3,16 @@
 SwarmKit ends a rotation only when every node in its list has a certificate of the new root
 (ca/reconciler.go), so a node that is down keeps it from ending for ever.
 
-A node that trusts the new root renews its session, and the managers forget which ports it has
-chosen for its tasks (``mode: host`` without a number; see swarmctl/discovery/forgotten). The tasks
-go on serving, but whoever asks the Swarm does not find them until they are restarted.
+When a node trusts the new root, it renews its session, and the managers forget which ports it has
+chosen (``mode: host`` without a number) for some tasks: those that it has as changed, which
+docs/discovery.md explains. The tasks go on serving, but whoever asks the Swarm does not find them
+until they are restarted. No others are restarted.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 
 from swarmctl.errors import RefusedError, SwarmctlError
@@ -35,7 +37,7 @@ def rotate(
     Args:
         engine: the Swarm.
         timeout: seconds for all nodes, and for each service that is restarted.
-        restart: restart the services whose tasks have ports that a node has chosen.
+        restart: restart the services whose ports the managers forget, or have forgotten.
         dry_run: change nothing.
         note: for progress.
 
@@ -50,19 +52,19 @@ def rotate(
     cluster, nodes = engine.get("/swarm"), engine.get("/nodes")
     _refuse_unless_it_ends(cluster, nodes)
     under_way = bool(cluster.get("RootRotationInProgress"))
-    services = [s for s in engine.get("/services") or () if _chosen_ports(s)]
-    names = ", ".join(s["Spec"]["Name"] for s in services)
+    services = [s for s in engine.get("/services") or () if _chosen_ports(s) and _expanded(s)]
     if services and not restart:
+        names = ", ".join(s["Spec"]["Name"] for s in services)
         raise RefusedError(
             f"the managers would forget the ports that nodes have chosen for {names}: whoever asks "
             "the Swarm would not find them until they are restarted",
             "allow a rolling restart afterwards: --restart-services; or publish fixed ports",
         )
-    restarted = [f"rolling restart: {names}"] if services else []
     if dry_run:
         begin = "under way: its end would be waited for" if under_way else "new"
         lines = [f"root certificate: {begin}", f"certificates of {len(nodes)} nodes: new"]
-        return [*lines, *restarted]
+        again = _forgotten(engine, services) if restart else []
+        return [*lines, *(f"rolling restart: {s['Spec']['Name']}" for s in again)]
     if under_way:
         note("a rotation of the root certificate is under way: waiting for its end")
     else:
@@ -79,15 +81,51 @@ def rotate(
         raise SwarmctlError(
             "the rotation has ended, and the root certificate is the same as before"
         )
-    for service in services:
-        note(f"restarting {service['Spec']['Name']}, as its update_config says")
-        _restart(engine, service, timeout)
     return [
         f"root certificate: new (SHA-256 {root[:16]}…)",
         f"certificates of {len(nodes)} nodes: new",
         "join tokens: new, because they hold the digest of the root certificate",
-        *restarted,
+        *_find_again(engine, _forgotten(engine, services), timeout, restart=restart, note=note),
     ]
+
+
+def _find_again(
+    engine: Engine,
+    services: Sequence[Json],
+    timeout: float,
+    *,
+    restart: bool,
+    note: Callable[[str], None],
+) -> list[str]:
+    """Restart the services whose ports are forgotten, or say which they are."""
+    lines = []
+    for service in services:
+        name = service["Spec"]["Name"]
+        if restart:
+            note(f"restarting {name}, as its update_config says")
+            _restart(engine, service, timeout)
+            lines.append(f"rolling restart: {name}")
+        else:
+            note(
+                f"the managers have forgotten the ports that nodes have chosen for {name}: whoever "
+                f"asks the Swarm finds it again after docker service update --force {name}"
+            )
+    return lines
+
+
+def _forgotten(engine: Engine, expanded: Sequence[Json]) -> list[Json]:
+    """Services with a running task of which the managers forget the ports, or have forgotten them.
+
+    A change of leader has that effect, too, on more services than ``expanded``.
+    """
+    ids = {service["ID"] for service in expanded}
+    silent = {
+        task["ServiceID"]
+        for task in engine.get("/tasks", **{"desired-state": ["running"]}) or ()
+        if task["Status"]["State"] == "running"
+        and (task["ServiceID"] in ids or not (task["Status"].get("PortStatus") or {}).get("Ports"))
+    }
+    return [s for s in engine.get("/services") or () if s["ID"] in silent and _chosen_ports(s)]
 
 
 def _chosen_ports(service: Json) -> bool:
@@ -97,6 +135,23 @@ def _chosen_ports(service: Json) -> bool:
         return False
     ports = (service["Spec"].get("EndpointSpec") or {}).get("Ports") or ()
     return any(p.get("PublishMode") == "host" and not p.get("PublishedPort") for p in ports)
+
+
+def _expanded(service: Json) -> bool:
+    """Whether a node's agent has its tasks as changed from the first renewal of a session on.
+
+    The Engine puts the expanded templates into the agent's own copy of the task, and empty maps
+    where a volume has no labels or options (SwarmKit's template/expand.go).
+    """
+    container = service["Spec"]["TaskTemplate"].get("ContainerSpec") or {}
+    mounts = container.get("Mounts") or ()
+    volumes = [mount["VolumeOptions"] for mount in mounts if mount.get("VolumeOptions")]
+    drivers = [volume["DriverConfig"] for volume in volumes if volume.get("DriverConfig")]
+    return (
+        "{{" in json.dumps([container.get("Env"), container.get("Hostname"), mounts])
+        or not all(volume.get("Labels") for volume in volumes)
+        or not all(driver.get("Options") for driver in drivers)
+    )
 
 
 def _restart(engine: Engine, service: Json, timeout: float) -> None:

@@ -35,8 +35,8 @@ def ca(
         bool,
         typer.Option(
             "--restart-services",
-            help="Restart the services with ports that nodes have chosen: a new root makes the "
-            "managers forget them.",
+            help="Restart the services of which the managers forget the ports that nodes have "
+            "chosen: those with templates, and others if the leader changes.",
         ),
     ] = False,
     dry_run: DryRunOption = False,

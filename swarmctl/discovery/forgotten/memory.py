@@ -1,8 +1,9 @@
 """What the managers knew before and forgot: pure, from one snapshot to the next.
 
-- When a node renews its session (a change of leader, a restarted Engine), its tasks' dynamic host
-  ports vanish from the managers' answers (``PortStatus {}``, seen on Engine 26.1), while the
-  containers go on listening. A task's ports never change, so they are kept by its id.
+- When a node renews its session (a change of leader, a new root certificate), dynamic host ports of
+  its tasks vanish from the managers' answers (``PortStatus {}``; of which, and why, is in
+  docs/discovery.md), while the containers go on listening. A task's ports never change, so they are
+  kept by its id.
 - After an election, the new leader calls every node ``unknown`` until it has heard from it, and
   one told to find another manager is ``disconnected`` meanwhile (swarmkit
   manager/dispatcher/dispatcher.go). That is no news of the node: it keeps its state, or all

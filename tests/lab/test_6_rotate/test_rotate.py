@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(2400)]
 
 MANAGERS = [f"{CLUSTER}_mgr{n}" for n in (1, 2, 3)]
 SIZE = ["-e", "managers=3", "-e", "workers=4", "-e", "swarm_autolock=true"]
-STEADY, RATE = "steady", 15.0
+STEADY, PLAIN, WEB, RATE = "steady", "plain", f"{STACK}_web", 15.0
 
 
 def docker(lab: Lab, words: str, node: str = MANAGERS[0]) -> str:
@@ -54,6 +54,7 @@ def state(lab: Lab, name: str, wanted: str) -> tuple[bool | None, str]:
 
 
 def require_none_lost(sent: Requests) -> None:
+    print(f"\n{len(sent.lost)} of {sent.sent} lost")  # noqa: T201 - shown with pytest -rP
     assert sent.sent > 100
     assert sent.lost == []
 
@@ -79,6 +80,26 @@ def steady(lab: Lab, grown: Playbook) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def plain(lab: Lab, grown: Playbook) -> Iterator[str]:
+    """A service with chosen ports, and without what lets a renewed session forget them."""
+    docker(lab, f"network create --driver overlay {PLAIN}")
+    docker(
+        lab,
+        f"service create --quiet --detach --name {PLAIN} --mode global --no-resolve-image "
+        f"--constraint node.role==worker --network {PLAIN} --publish mode=host,target=80 httpd:2.4",
+    )
+    wait_for("its ports to be known", lambda: known(lab, PLAIN), timeout=90)
+    yield PLAIN
+    docker(lab, f"service rm {PLAIN}")
+
+    def removed() -> tuple[bool | None, str]:
+        done = lab.ssh(MANAGERS[0], f"docker network rm {PLAIN}")
+        return (None if done.returncode else True), done.stderr
+
+    wait_for("its network to be removed", removed, timeout=60)
+
+
+@pytest.fixture(scope="module")
 def locked(lab: Lab, grown: Playbook) -> Iterator[Playbook]:
     """The same Swarm with autolock; nothing else changes."""
     before = spec(lab)
@@ -89,7 +110,23 @@ def locked(lab: Lab, grown: Playbook) -> Iterator[Playbook]:
     assert lab.swarmctl("autolock", "off").returncode == 0
 
 
-# First: the managers forget the ports of running tasks when the CA is rotated.
+def leader(lab: Lab) -> str:
+    return docker(lab, "node ls --format '{{.Hostname}} {{.ManagerStatus}}' | grep Leader")
+
+
+def chosen(lab: Lab, name: str) -> tuple[set[str], int]:
+    """A service's running tasks, and how many chosen ports of theirs the managers know."""
+    tasks = docker(lab, f"service ps -q --filter desired-state=running {name}").split()
+    service = next(s for s in lab.status()["services"] if s["name"] == name)
+    return set(tasks), len(service["ports"])
+
+
+def known(lab: Lab, name: str) -> tuple[bool | None, str]:
+    tasks, ports = chosen(lab, name)
+    return (True if ports == len(tasks) else None), f"{ports} ports of {len(tasks)} tasks are known"
+
+
+# First: the managers forget the ports of the stack's running tasks when the CA is rotated.
 def test_the_databases_password_is_rotated_without_losing_a_request(
     lab: Lab, grown: Playbook
 ) -> None:
@@ -139,13 +176,15 @@ def test_the_ssh_key_is_replaced_on_every_node(lab: Lab, steady: str, tmp_path: 
 
 
 def test_tokens_ca_and_unlock_key_are_rotated_and_nothing_else_changes(
-    lab: Lab, steady: str, locked: Playbook
+    lab: Lab, steady: str, plain: str, locked: Playbook
 ) -> None:
     """Broken: a rotation turns autolock off, or leaves managers that no stored key opens."""
     before, old = spec(lab), tokens(lab)
+    led, untouched = leader(lab), chosen(lab, plain)
     what = ["-e", "what=tokens,ca,unlock_key"]
     refused = lab.playbook("rotate", *what)
     assert refused.code != 0
+    assert f"have chosen for {WEB}: " in " ".join(refused.output.split())
     assert "--restart-services" in refused.output
     assert tokens(lab) == old  # one is refused: none is begun
     what += ["-e", "restart_services=true"]
@@ -154,6 +193,9 @@ def test_tokens_ca_and_unlock_key_are_rotated_and_nothing_else_changes(
         assert lab.playbook("rotate", *what, "--check").ok().changed == 1
         assert tokens(lab) == current
         lab.playbook("rotate", *what).ok()
+        if leader(lab) == led:
+            assert chosen(lab, plain) == untouched, "a port was forgotten, or a task restarted"
+        wait_for("the stack's ports to be known", lambda: known(lab, WEB), timeout=30)
         restart(lab, MANAGERS[1])
         unlocked = lab.swarmctl("node", "unlock", MANAGERS[1])
         assert unlocked.stdout == f"{MANAGERS[1]}: unlocked\n", unlocked.stderr
@@ -181,7 +223,7 @@ def _the_old_tokens_are_refused_and_a_new_worker_joins(lab: Lab, old: str) -> No
 
 
 def test_restarted_managers_are_unlocked_together_and_by_the_playbooks(
-    lab: Lab, steady: str, locked: Playbook
+    lab: Lab, steady: str, plain: str, locked: Playbook
 ) -> None:
     """Broken: each waits for a majority that is locked, and the Swarm stays without a leader."""
     with requests_a_second(steady, "/", RATE) as sent:
@@ -194,6 +236,11 @@ def test_restarted_managers_are_unlocked_together_and_by_the_playbooks(
         assert lab.playbook("unlock").ok().changed == 0
     require_none_lost(sent)
     wait_for("every node to be ready", lambda: healthy(lab), timeout=180)
+
+    assert known(lab, plain)[0] is None, "Swarm remembers: docs/discovery.md says it does not"
+    done = lab.swarmctl("rotate", "ca", "--restart-services")
+    assert done.returncode == 0, done.stderr
+    wait_for("all ports to be known again", lambda: known(lab, plain), timeout=30)
 
 
 def _database(lab: Lab, node: str) -> str:

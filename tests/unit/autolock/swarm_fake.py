@@ -32,6 +32,7 @@ class FakeSwarm:
     lose: str = ""
     nodes: dict[str, str] = field(default_factory=lambda: {"mgr1": "ready", "wkr1": "ready"})
     services: list[Json] = field(default_factory=list)
+    tasks: list[Json] = field(default_factory=list)
     version: int = 1
     key: int = 0
     tokens: int = 0
@@ -44,8 +45,8 @@ class FakeSwarm:
         tls = {"TrustRoot": f"root{self.root}", "CertIssuerPublicKey": f"issuer{self.root}"}
         if path == "/swarm/unlockkey":
             return {"UnlockKey": f"key{self.key}" if self.key else ""}
-        if path == "/services":
-            return copy.deepcopy(self.services)
+        if path in ("/services", "/tasks"):
+            return copy.deepcopy(self.services if path == "/services" else self.tasks)
         if path == "/nodes":
             return [
                 {

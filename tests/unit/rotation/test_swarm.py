@@ -12,6 +12,7 @@ from swarmctl.swarm.engine import Json
 from tests.unit.autolock.swarm_fake import SPEC, FakeStore, FakeSwarm
 from tests.unit.autolock.test_keys import Files
 
+TEMPLATE: Json = {"Env": ["NODE={{.Node.Hostname}}"]}
 LOCKED = {**SPEC, "EncryptionConfig": {"AutoLockManagers": True}}
 
 
@@ -38,11 +39,12 @@ def rotate_ca(swarm: FakeSwarm, *, dry_run: bool = False) -> list[str]:
     return ca.rotate(swarm, timeout=0, restart=False, dry_run=dry_run, note=lambda _: None)
 
 
-def service(mode: Json) -> Json:
+def service(mode: Json, container: Json | None = None) -> Json:
     """A service with ports that its nodes choose."""
     ports = [{"PublishMode": "host", "TargetPort": 80}]
-    spec = {"Name": "shop_web", "Mode": mode, "EndpointSpec": {"Ports": ports}}
-    return {"ID": "s", "Spec": spec}
+    template = {"ContainerSpec": container or {}}
+    spec = {"Name": "shop_web", "Mode": mode, "TaskTemplate": template}
+    return {"ID": "s", "Spec": {**spec, "EndpointSpec": {"Ports": ports}}}
 
 
 def test_new_tokens_change_no_setting() -> None:
@@ -79,19 +81,61 @@ def test_a_root_is_not_rotated_while_a_node_is_down() -> None:
     assert swarm.sent == []
 
 
-def test_a_root_is_not_rotated_where_chosen_ports_would_be_forgotten() -> None:
-    swarm = FakeSwarm(services=[service({"Replicated": {"Replicas": 1}})])
-    with pytest.raises(RefusedError, match="shop_web"):
+@pytest.mark.parametrize(
+    ("container", "refused"),
+    [
+        (TEMPLATE, True),
+        ({"Hostname": "{{.Task.Name}}"}, True),
+        ({"Mounts": [{"Type": "volume", "VolumeOptions": {"NoCopy": True}}]}, True),
+        ({"Mounts": [{"VolumeOptions": {"Labels": {"a": "b"}, "DriverConfig": {}}}]}, False),
+        (
+            {"Mounts": [{"VolumeOptions": {"Labels": {"a": "b"}, "DriverConfig": {"Name": "x"}}}]},
+            True,
+        ),
+        ({"Env": ["NODE=a"], "Mounts": [{"Type": "bind", "Source": "/a"}]}, False),
+    ],
+)
+def test_a_root_is_not_rotated_where_chosen_ports_would_be_forgotten(
+    container: Json, refused: bool
+) -> None:
+    swarm = FakeSwarm(services=[service({"Replicated": {"Replicas": 1}}, container)])
+    if refused:
+        with pytest.raises(RefusedError, match="shop_web"):
+            rotate_ca(swarm)
+    else:
         rotate_ca(swarm)
-    assert swarm.sent == []
+    assert swarm.root == (not refused)
 
 
 @pytest.mark.parametrize("mode", [{"Replicated": {"Replicas": 0}}, {"ReplicatedJob": {}}])
 def test_a_service_that_cannot_be_restarted_does_not_hinder_a_new_root(mode: Json) -> None:
     """Broken: its restart is waited for, and never begins."""
-    swarm = FakeSwarm(services=[service(mode)])
+    swarm = FakeSwarm(services=[service(mode, TEMPLATE)])
     rotate_ca(swarm)
     assert swarm.root == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "ports", "found"),
+    [
+        ("Replicated", "running", None, True),
+        ("Global", "running", {}, True),
+        ("Global", "running", {"Ports": [{"PublishedPort": 32768}]}, False),
+        ("Global", "starting", None, False),
+        ("ReplicatedJob", "running", None, False),
+    ],
+)
+def test_a_service_whose_ports_are_forgotten_is_named_and_no_other(
+    mode: str, state: str, ports: Json | None, found: bool
+) -> None:
+    """Broken: clients do not find it, or a service is restarted for nothing."""
+    task = {"ServiceID": "s", "Status": {"State": state, "PortStatus": ports}}
+    swarm, notes = FakeSwarm(services=[service({mode: {"Replicas": 1}})], tasks=[task]), list[str]()
+    ca.rotate(swarm, timeout=0, restart=False, dry_run=False, note=notes.append)
+    assert swarm.root == 1
+    assert ["docker service update --force shop_web" in note for note in notes] == [True] * found
+    would = ca.rotate(swarm, timeout=0, restart=True, dry_run=True, note=notes.append)
+    assert ("rolling restart: shop_web" in would) == found
 
 
 def test_a_root_rotation_under_way_is_waited_for_and_not_begun_again() -> None:
