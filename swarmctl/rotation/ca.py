@@ -141,12 +141,13 @@ def _expanded(service: Json) -> bool:
     """Whether a node's agent has its tasks as changed from the first renewal of a session on.
 
     The Engine puts the expanded templates into the agent's own copy of the task, and empty maps
-    where a volume has no labels or options (SwarmKit's template/expand.go).
+    where a volume's options have no labels, or its driver no options (SwarmKit's
+    template/expand.go; seen with Engine 26.1, also with the ``DriverConfig {}`` of docker's CLI).
     """
     container = service["Spec"]["TaskTemplate"].get("ContainerSpec") or {}
     mounts = container.get("Mounts") or ()
     volumes = [mount["VolumeOptions"] for mount in mounts if mount.get("VolumeOptions")]
-    drivers = [volume["DriverConfig"] for volume in volumes if volume.get("DriverConfig")]
+    drivers = [v["DriverConfig"] for v in volumes if v.get("DriverConfig") is not None]
     return (
         "{{" in json.dumps([container.get("Env"), container.get("Hostname"), mounts])
         or not all(volume.get("Labels") for volume in volumes)

@@ -47,6 +47,10 @@ def service(mode: Json, container: Json | None = None) -> Json:
     return {"ID": "s", "Spec": {**spec, "EndpointSpec": {"Ports": ports}}}
 
 
+def volume(options: Json | None) -> Json:
+    return {"Mounts": [{"Type": "volume", "Source": "v", "VolumeOptions": options}]}
+
+
 def test_new_tokens_change_no_setting() -> None:
     swarm = FakeSwarm(spec=dict(LOCKED), key=1)
     assert len(tokens.rotate(swarm, dry_run=False)) == 2
@@ -86,12 +90,11 @@ def test_a_root_is_not_rotated_while_a_node_is_down() -> None:
     [
         (TEMPLATE, True),
         ({"Hostname": "{{.Task.Name}}"}, True),
-        ({"Mounts": [{"Type": "volume", "VolumeOptions": {"NoCopy": True}}]}, True),
-        ({"Mounts": [{"VolumeOptions": {"Labels": {"a": "b"}, "DriverConfig": {}}}]}, False),
-        (
-            {"Mounts": [{"VolumeOptions": {"Labels": {"a": "b"}, "DriverConfig": {"Name": "x"}}}]},
-            True,
-        ),
+        (volume({"NoCopy": True}), True),
+        (volume({"Labels": {"a": "b"}, "DriverConfig": {}}), True),
+        (volume({"Labels": {"a": "b"}, "DriverConfig": {"Options": {"c": "d"}}}), False),
+        (volume({"Labels": {"a": "b"}}), False),
+        (volume(None), False),
         ({"Env": ["NODE=a"], "Mounts": [{"Type": "bind", "Source": "/a"}]}, False),
     ],
 )
