@@ -135,5 +135,5 @@ molecule: doctor ## Run the roles' molecule scenarios on lab nodes
 	done
 
 .PHONY: bench
-bench: doctor browser ## Time every phase beside its lower bound, Swarms of up to 50 nodes, many kills, prefetch, the predictor, the page, a load balancer, discovery (over two hours)
+bench: doctor browser ## Time every phase beside its lower bound, Swarms of up to 50 nodes, many kills, prefetch, the predictor, the page, a load balancer, discovery (well over an hour)
 	python -m bench.run
