@@ -25,10 +25,10 @@ _OPEN = """
 set -eu
 umask 077
 folder=$(docker info --format '{{{{.DockerRootDir}}}}')/swarm/certificates
+trap 'rm -f "$folder/swarm-node.key.new"; systemctl start docker.service' EXIT
 cat > "$folder/swarm-node.key.new" <<'PEM'
 {pem}
 PEM
-trap 'systemctl start docker.service' EXIT
 systemctl stop docker.socket 2>/dev/null || :
 systemctl stop docker.service
 mv "$folder/swarm-node.key.new" "$folder/swarm-node.key"
