@@ -37,18 +37,23 @@ def environment(**more: str) -> dict[str, str]:
     return clean | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PYTHONPATH": str(ROOT)} | more
 
 
-@pytest.fixture(scope="module")
-def output(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The output of a run in which all kinds of things happen, without a terminal."""
-    done = subprocess.run(
-        command(tmp_path_factory.mktemp("plain")),
+def run(*argv: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command without a terminal."""
+    return subprocess.run(
+        argv,
         cwd=ROOT,
-        env=environment(),
+        env=environment(**variables),
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The output of a run in which all kinds of things happen, without a terminal."""
+    done = run(*command(tmp_path_factory.mktemp("plain")))
     assert done.returncode in (2, 4), done.stderr
     assert not [line for line in done.stderr.splitlines() if "callback" in line.lower()]
     return done.stdout
@@ -184,15 +189,10 @@ def small(tmp_path: Path) -> Callable[..., str]:
 
     def run_it(*words: str, **variables: str) -> str:
         interpreter = f"ansible_python_interpreter={sys.executable}"
-        return subprocess.run(
-            [str(ANSIBLE), "-i", "a,", str(tmp_path / "small.yml"), "-e", interpreter, *words],
-            cwd=ROOT,
-            env=environment(**variables),
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        ).stdout
+        play = str(tmp_path / "small.yml")
+        done = run(str(ANSIBLE), "-i", "a,", play, "-e", interpreter, *words, **variables)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     return run_it
 
@@ -227,23 +227,8 @@ def test_a_part_of_a_role_is_a_step_by_the_name_that_the_playbook_gives_it(
     play = tmp_path / "play.yml"
     role = f"{{name: Do it, {how}: {{name: r, tasks_from: part}}}}"
     play.write_text(f"- {{hosts: a, gather_facts: false, tasks: [{role}]}}\n")
-    done = subprocess.run(
-        [
-            ANSIBLE,
-            "-i",
-            "a,",
-            "-c",
-            "local",
-            f"-eansible_python_interpreter={sys.executable}",
-            play,
-        ],
-        cwd=ROOT,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    interpreter = f"-eansible_python_interpreter={sys.executable}"
+    done = run(str(ANSIBLE), "-i", "a,", "-c", "local", interpreter, str(play))
     assert done.returncode == 0, done.stderr
     assert "● Do it: changed" in done.stdout
     assert "changed: First of many: a" in done.stdout
