@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 
 from swarmctl.backup.choose import Choice
+from swarmctl.backup.engine_state import begin_anew
 from swarmctl.backup.restore import put_script
 from swarmctl.backup.take import Nodes, look
-from swarmctl.errors import RefusedError
+from swarmctl.errors import RefusedError, SwarmctlError
 from tests.unit.backup.made import NAME, manifest, state
 
 
@@ -40,6 +41,25 @@ def test_a_stream_that_breaks_stops_no_engine_and_can_be_sent_again(tmp_path: Pa
     assert told == []
     assert list((tmp_path / "swarm").iterdir()) == []
     assert put(tmp_path, state())[0] == 0
+
+
+def test_a_decrypted_key_file_goes_when_the_engine_cannot_be_stopped(tmp_path: Path) -> None:
+    folder = tmp_path / "swarm" / "certificates"
+    folder.mkdir(parents=True)
+    (folder / "swarm-node.key").write_text("locked")
+    stops = 'systemctl() { [ "$*" != "stop docker.service" ]; }'
+    fake = f"docker() {{ echo '{tmp_path}'; }}\n{stops}\n"
+
+    def run(script: str, _: float) -> str:
+        done = subprocess.run(["sh", "-c", fake + script], capture_output=True, check=False)
+        if done.returncode:
+            raise SwarmctlError("it failed")
+        return done.stdout.decode()
+
+    with pytest.raises(SwarmctlError, match="it failed"):
+        begin_anew(run, "swarm", "10.0.0.4", 4789, "decrypted")
+    assert [p.name for p in folder.iterdir()] == ["swarm-node.key"]
+    assert (folder / "swarm-node.key").read_text() == "locked"
 
 
 @dataclass
