@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -13,14 +13,16 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.network.access import Access, AccessTo, access_by, closed_port, no_rules
 from swarmctl.network.finding import Finding, Severity
 from swarmctl.network.groups import compare_groups
-from swarmctl.network.paths import check_paths, path_findings
+from swarmctl.network.paths import Paths, Shell, check_paths, path_findings
 from swarmctl.network.ports import PortHealth, Probe, ask_addresses, http_probe, should_answer
 from swarmctl.reading.commands import word
 from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.observe.host_ports import with_host_ports
 
 
-def check_network(target: Target, swarm: Swarm) -> tuple[Finding, ...]:
+def check_network(
+    target: Target, swarm: Swarm, paths: Callable[[Shell, Swarm], Paths] = check_paths
+) -> tuple[Finding, ...]:
     """What is wrong with a cluster's network.
 
     With ``--host`` only published ports can be checked, which a warning says.
@@ -28,6 +30,7 @@ def check_network(target: Target, swarm: Swarm) -> tuple[Finding, ...]:
     Args:
         target: the cluster.
         swarm: a snapshot of it.
+        paths: tests the paths between nodes: at once, or ``settled_paths``, which is patient.
     """
     away = {i.name: i for i in target.instances if i.state not in ("pending", "running")}
     asked = replace(swarm, nodes=tuple(n for n in swarm.nodes if n.hostname not in away))
@@ -35,7 +38,7 @@ def check_network(target: Target, swarm: Swarm) -> tuple[Finding, ...]:
     return (
         *_groups(target),
         *map(_unnoticed, unnoticed),
-        *_paths(target, asked),
+        *_paths(target, asked, paths),
         *_published(target, swarm),
     )
 
@@ -62,10 +65,12 @@ def _groups(target: Target) -> Iterator[Finding]:
         yield from compare_groups(target.cluster, target.instances, groups)
 
 
-def _paths(target: Target, swarm: Swarm) -> Iterator[Finding]:
+def _paths(
+    target: Target, swarm: Swarm, paths: Callable[[Shell, Swarm], Paths]
+) -> Iterator[Finding]:
     if shell := target.shell():
         with closing(shell):
-            yield from path_findings(check_paths(shell, swarm))
+            yield from path_findings(paths(shell, swarm))
 
 
 def _published(target: Target, swarm: Swarm) -> Iterator[Finding]:

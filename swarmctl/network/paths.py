@@ -4,20 +4,31 @@ Each node opens connections to all others, over SSH, at the same time. The overl
 the network namespace of ``ingress``, the network that every node is in: a connection to another
 node's address there travels through VXLAN (4789/udp). Nothing listens at that address, so a refusal
 is an answer. What needs UDP of its own (7946/udp) or ESP cannot be tested so; see ``groups``.
+
+After an Engine was cut off, the overlay stays broken for a while, although every node is Ready, and
+also between two that were never cut off. On its return the Engine tells the others that all of them
+are dead. They contradict at once, but have forgotten by then which networks the others are in, and
+learn that again only from exchanges with one node at random, every 30 s (moby#53141, in
+libnetwork/networkdb/nodemgmt.go).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import DeadlineExceededError, SwarmctlError
 from swarmctl.network.finding import Finding, Severity
 from swarmctl.reading.commands import on_node
 from swarmctl.swarm.model import Swarm
+from swarmctl.wait import CLOCK, Clock, wait_for
+
+# How long the overlay network may take to answer everywhere after an Engine's return.
+OVERLAY_S = 180.0
 
 _TIMEOUT_S = 30.0
 _AT_ONCE = 16
@@ -64,6 +75,57 @@ class Paths:
 
     tested: tuple[Path, ...] = ()
     silent: Mapping[str, str] = field(default_factory=dict)  # node → why
+
+    def broken(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """The sources that get no answer, by target and port."""
+        broken: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for path in self.tested:
+            if not path.answered:
+                broken[path.target, path.port].append(path.source)
+        return {key: tuple(sorted(sources)) for key, sources in sorted(broken.items())}
+
+    def overlay_trouble(self) -> str:
+        """Between which nodes the overlay network does not answer, or ``""``."""
+        return "; ".join(
+            f"{target} does not answer {', '.join(sources)}"
+            for (target, port), sources in self.broken().items()
+            if port == OVERLAY
+        )
+
+
+def settled_paths(
+    shell: Shell,
+    swarm: Swarm,
+    awaiting: Callable[[str], None] = lambda _: None,
+    clock: Clock = CLOCK,
+) -> Paths:
+    """The paths once the overlay network answers everywhere, or as they are after three minutes.
+
+    Args:
+        shell: runs scripts on the nodes.
+        swarm: a snapshot.
+        awaiting: told each time what does not answer yet.
+        clock: replaced in tests.
+    """
+    found = [Paths()]
+
+    def settled() -> tuple[bool | None, str]:
+        found[0] = check_paths(shell, swarm)
+        trouble = found[0].overlay_trouble()
+        if trouble:
+            awaiting(trouble)
+        return (None if trouble else True), trouble
+
+    with suppress(DeadlineExceededError):  # what does not answer is in the paths
+        wait_for(
+            "the overlay network to answer between all nodes",
+            settled,
+            timeout=OVERLAY_S,
+            interval=2.0,
+            clock=clock.now,
+            pause=clock.pause,
+        )
+    return found[0]
 
 
 def check_paths(shell: Shell, swarm: Swarm) -> Paths:
@@ -124,17 +186,17 @@ def _results(
 
 def path_findings(paths: Paths) -> Iterator[Finding]:
     """The paths without an answer, by their target; and what could not be tested."""
-    broken: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for path in paths.tested:
-        if not path.answered:
-            broken[path.target, path.port].append(path.source)
-    for (target, port), sources in sorted(broken.items()):
-        yield Finding(
-            target,
-            f"{port} does not answer {', '.join(sorted(sources))}",
+    for (target, port), sources in paths.broken().items():
+        what = f"{port} does not answer {', '.join(sources)}"
+        remedy = (
             f"is it open in the security groups, and in the firewalls of {target}? "
-            f"does Docker run there: {on_node(target, 'sudo systemctl status docker')}",
+            f"does Docker run there: {on_node(target, 'sudo systemctl status docker')}"
         )
+        if port == OVERLAY:
+            remedy = (
+                f"was a node away? then ask again in {OVERLAY_S / 60:g} minutes; if not: {remedy}"
+            )
+        yield Finding(target, what, remedy)
     for node, why in sorted(paths.silent.items()):
         remedy = f"{on_node(node, 'true')}: does the machine answer?"
         yield Finding(node, f"its paths could not be tested: {why}", remedy, Severity.WARNING)

@@ -19,6 +19,7 @@ from swarmctl.errors import SwarmctlError
 from swarmctl.network.access import access_by, balanced_services
 from swarmctl.network.check import check_network
 from swarmctl.network.finding import Finding
+from swarmctl.network.paths import settled_paths
 from swarmctl.prediction import Bounds, Prediction
 from swarmctl.prediction.predict import predict
 from swarmctl.reading.times import time_or_none
@@ -148,8 +149,8 @@ class LiveCluster:
         return ReconnectingEngine(lambda: self.managers().engine)
 
     def network(self, swarm: Swarm) -> tuple[Finding, ...]:
-        """What is wrong with its network (``swarmctl status --deep``)."""
-        return check_network(self._target(), swarm)
+        """What is wrong with its network (``swarmctl status --deep``), once it has settled."""
+        return check_network(self._target(), swarm, settled_paths)
 
     def balanced(self, swarm: Swarm) -> tuple[str, ...]:
         """The published services that only the load balancer may reach."""

@@ -1,4 +1,7 @@
-"""Check again: with everything put back, every service must serve as before, steadily."""
+"""Check again: with everything put back, every service must serve as before, steadily.
+
+After an Engine was cut off, the overlay network must answer between all nodes, too.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,9 @@ from swarmctl.chaos.run.judging import judgement, words
 from swarmctl.chaos.run.judging.reasons import NotBack, Reason
 from swarmctl.chaos.run.watch import STEADY_S
 from swarmctl.errors import DeadlineExceededError
+from swarmctl.network.paths import settled_paths
 from swarmctl.swarm.model import Swarm
-from swarmctl.wait import wait_for
+from swarmctl.wait import Clock, wait_for
 
 # How long all replicas may take to serve once the nodes are back.
 TIMEOUT_S = 120.0
@@ -52,6 +56,8 @@ def check(context: Context) -> None:
         )
     except DeadlineExceededError as error:
         missing = error.message
+    if context.kind.keeps_running and not missing:
+        missing = _overlay(context)
     assert context.result is not None
     reasons = context.result.reasons
     if missing:
@@ -62,6 +68,24 @@ def check(context: Context) -> None:
     context.result = replace(context.result, reasons=reasons, meanwhile=context.meanwhile())
     journal.verdict = words.verdict(context.result)
     journal.final = judgement.placement(context.watch.newest())
+
+
+def _overlay(context: Context) -> str:
+    """What of the overlay network does not answer for good, or ``""``.
+
+    An Engine that was cut off returns with what it believed of the others; see ``network.paths``.
+    """
+    log, swarm = context.log, context.watch.newest()
+
+    def awaiting(trouble: str) -> None:
+        context.world.interrupts.check()
+        log.awaiting(f"the overlay network to answer between all nodes: {trouble}")
+
+    clock = Clock(log.clock.now, log.clock.pause)
+    trouble = settled_paths(context.world.shell, swarm, awaiting, clock).overlay_trouble()
+    if not trouble:
+        log.mark("overlay", "the overlay network answers between all nodes")
+    return trouble and f"the overlay network is broken: {trouble}"
 
 
 def _missing(context: Context, swarm: Swarm) -> tuple[str, bool]:

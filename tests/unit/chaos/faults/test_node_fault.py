@@ -286,3 +286,39 @@ def test_that_nobody_knows_what_runs_there_refutes_nothing(tmp_path: Path) -> No
     s.lab.answers = {"containerd-shim": lambda: next(heard, str)(), **s.lab.answers}
     assert s.experiment.run().outcome == "held"
     assert any("cannot ask the targets what still runs there" in line for line in s.progress.lines)
+
+
+# -- the overlay network afterwards ----------------------------------------------------------------
+
+
+def with_overlay(tmp_path: Path, broken_until: float) -> Stage:
+    """A node that was cut off, and an overlay network that is broken for a while."""
+    s = cut_off(tmp_path)
+
+    def tested() -> str:
+        answer = "yes" if s.clock.now() >= broken_until else "no"
+        return "".join(f"{number} {answer}\n" for number in range(20))
+
+    address = "10.0.0.2/16\n"
+    s.lab.answers = {"inspect ingress": address, "overlay() {": tested, **s.lab.answers}
+    return s
+
+
+def test_a_run_ends_when_the_overlay_network_answers_again(tmp_path: Path) -> None:
+    """Broken: a run ends as held, and services cannot reach each other for another minute."""
+    journal = with_overlay(tmp_path, 120.0).experiment.run()
+    assert journal.outcome == "held"
+    assert 120 <= (journal.moment("overlay") or 0) <= 123
+
+
+def test_an_overlay_network_that_stays_broken_refutes(tmp_path: Path) -> None:
+    journal = with_overlay(tmp_path, 10_000.0).experiment.run()
+    assert journal.outcome == "refuted"
+    assert journal.verdict is not None
+    assert "the overlay network is broken: mgr1 does not answer wkr1" in journal.verdict.sentence
+
+
+def test_a_run_that_cut_nobody_off_does_not_ask_the_nodes_about_it(tmp_path: Path) -> None:
+    s = stage(tmp_path, fault="cpu")
+    assert s.experiment.run().moment("overlay") is None
+    assert not any("overlay() {" in line for line in s.lab.log)
