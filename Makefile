@@ -113,7 +113,7 @@ screenshots: $(READY) browser ## Renew docs/pictures: the page as it looks, and 
 
 .PHONY: lab-test
 lab-test: doctor ## Run the tests on a real Swarm, in the tests' own lab
-	pytest tests/lab -m 'not long'
+	pytest tests/lab -m 'not long' --durations 20
 
 .PHONY: proof
 proof: doctor browser ## Run lab-test with every fault, killed runs, two clusters, 40 random Swarms and 5,000 mutated compose files (over an hour)

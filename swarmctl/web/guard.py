@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -26,6 +27,10 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 USER = "swarm"
+# A wrong password is answered late, and only so many at once: ten guesses a second at most. Whoever
+# has the right one is not kept waiting.
+LATE_S = 1.0
+_GUESSES = 10
 
 
 class Guard:
@@ -41,12 +46,16 @@ class Guard:
     def __init__(self, app: ASGIApp, *, password: str, loopback: bool) -> None:
         self._app, self._loopback = app, loopback
         self._expected = base64.b64encode(f"{USER}:{password}".encode()) if password else b""
+        self._guesses = 0  # wrong passwords that are not answered yet
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
             return
-        response = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
+        headers = Headers(scope=scope)
+        response = self._refusal(scope["method"], scope["path"], headers)
+        if response and response.status_code == 401 and _given(headers):
+            response = await self._late(response)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -71,6 +80,16 @@ class Guard:
                 {"WWW-Authenticate": 'Basic realm="swarmctl", charset="UTF-8"'},
             )
         return None
+
+    async def _late(self, response: Response) -> Response:
+        if self._guesses >= _GUESSES:
+            return Response("too many wrong passwords", 429, {"Retry-After": f"{LATE_S:g}"})
+        self._guesses += 1
+        try:
+            await asyncio.sleep(LATE_S)
+        finally:
+            self._guesses -= 1
+        return response
 
 
 def _from_elsewhere(headers: Headers) -> bool:

@@ -18,6 +18,7 @@ from swarmctl.discovery.listeners.sockets import Place
 from swarmctl.errors import UsageError
 from swarmctl.swarm.overview import as_json, overview
 from swarmctl.wait import wait_for
+from swarmctl.web import guard
 from swarmctl.web.serve import check, read_password
 from tests.unit.web.simulated import Simulated, killed, served, swarm
 
@@ -180,8 +181,9 @@ def test_a_name_that_points_at_loopback_is_refused(url: str) -> None:
 
 
 def test_a_password_is_asked_for_everywhere_but_for_health(
-    source: Simulated, tmp_path: Path
+    source: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(guard, "LATE_S", 0.0)
     with served(source, tmp_path, password="open sesame") as url:
         for path in ("", "api/swarm", "api/events", "static/app.js"):
             assert requests.get(url + path, timeout=SECONDS).status_code == 401
