@@ -16,6 +16,7 @@ from swarmctl.cloud.host_keys import HostKey, host_keys
 from swarmctl.errors import DeadlineExceededError, SwarmctlError, UsageError
 from swarmctl.reading.commands import word
 from swarmctl.reading.files import PRIVATE, locked, write_whole
+from swarmctl.reading.texts import reason
 from swarmctl.state import cluster_dir
 from swarmctl.wait import CLOCK, Clock, wait_for
 
@@ -125,7 +126,7 @@ def record_from_file(
     try:
         known = paramiko.HostKeys(str(path))
     except (OSError, ValueError, paramiko.hostkeys.InvalidHostKey) as fault:
-        raise UsageError(f"cannot read {path}: {fault}") from fault
+        raise UsageError(f"cannot read {path}: {reason(fault)}") from fault
     lacking = []
     for instance in instances:
         port = instance.ssh_port

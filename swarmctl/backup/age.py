@@ -16,6 +16,7 @@ import pyrage
 
 from swarmctl.backup.pipe import Reader, Writer
 from swarmctl.errors import SwarmctlError, UsageError
+from swarmctl.reading.texts import reason
 
 Key = Any  # pyrage has no types
 
@@ -69,7 +70,7 @@ def identities(file: Path) -> list[Key]:
     try:
         text = file.expanduser().read_text()
     except (OSError, UnicodeDecodeError) as fault:
-        raise UsageError(f"cannot read the private key {file}: {fault}") from fault
+        raise UsageError(f"cannot read the private key {file}: {reason(fault)}") from fault
     try:
         if "-----BEGIN" in text:
             return [pyrage.ssh.Identity.from_buffer(text.encode())]

@@ -12,6 +12,7 @@ from swarmctl.cli import completion, console
 from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
 from swarmctl.errors import Exit, UsageError
 from swarmctl.reading.names import unknown
+from swarmctl.reading.texts import reason
 
 app = typer.Typer()
 
@@ -105,7 +106,7 @@ def _read_key(path: Path) -> str:
     try:
         key = path.read_text().strip()
     except (OSError, UnicodeDecodeError) as fault:
-        raise UsageError(f"cannot read --unlock-key-file {path}: {fault}") from fault
+        raise UsageError(f"cannot read --unlock-key-file {path}: {reason(fault)}") from fault
     if not key:
         raise UsageError(f"--unlock-key-file {path} is empty")
     return key

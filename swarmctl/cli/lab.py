@@ -54,7 +54,8 @@ def _step(title: str) -> Iterator[None]:
 def up(
     name: NameOption = "lab",
     token_life: Annotated[
-        float, time_option("--registry-token-life", "How long a password for ECR is good.")
+        float,
+        time_option("--registry-token-life", "How long a password for ECR is good.", default="12h"),
     ] = 12 * 3600.0,
 ) -> None:
     """Start a lab: images, image mirror, registry, AWS API. The first start builds the images."""

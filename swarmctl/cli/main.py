@@ -150,7 +150,8 @@ def _usage(mistake: typer.TyperException) -> int:
         console.emit(mistake.format_message())
         return int(Exit.USAGE)
     command = context.command_path if context else "swarmctl"
-    console.error(mistake.format_message(), f"see `{command} --help`")
+    words = mistake.format_message().replace("Value error, ", "")  # pydantic's
+    console.error(words, f"see `{command} --help`")
     return mistake.exit_code
 
 

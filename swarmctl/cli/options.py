@@ -134,10 +134,13 @@ def parse_seconds_or_zero(text: str | float) -> float:
     return seconds
 
 
-def time_option(name: str, help_: str, *, zero: bool = False) -> Any:
-    """An option whose value is a time such as ``90s``; annotate it as ``float`` (seconds)."""
+def time_option(name: str, help_: str, *, zero: bool = False, default: str | bool = True) -> Any:
+    """An option whose value is a time such as ``90s``; annotate it as ``float`` (seconds).
+
+    ``default`` is what the help shows; ``True``: its seconds.
+    """
     parser = parse_seconds_or_zero if zero else parse_seconds
-    return typer.Option(name, metavar="TIME", parser=parser, help=help_)
+    return typer.Option(name, metavar="TIME", parser=parser, help=help_, show_default=default)
 
 
 def load_balancer_option(verb: str) -> Any:

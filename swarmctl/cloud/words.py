@@ -54,7 +54,7 @@ def errors_in_words(
             'or, for the lab: eval "$(swarmctl lab env)"',
         ) from fault
     except botocore.exceptions.EndpointConnectionError as fault:
-        hint = "is the network up? for the lab: swarmctl lab status"
+        hint = "check AWS_REGION and the network; for the lab: swarmctl lab status"
         raise kind(str(fault), hint) from fault
     except botocore.parsers.ResponseParserError as fault:  # its text has the whole answer
         why = one_line(str(fault), MAX_REASON)

@@ -26,3 +26,8 @@ def shortened(text: str, limit: int) -> str:
         return text
     tail = f"… ({len(text)} characters in all)"
     return text[: limit - len(tail)] + tail
+
+
+def reason(fault: BaseException) -> str:
+    """Why something failed, without Python's ``[Errno 2]`` and the file's name a second time."""
+    return getattr(fault, "strerror", None) or str(fault) or type(fault).__name__

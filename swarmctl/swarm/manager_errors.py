@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import docker.errors
 
+from swarmctl.reading.texts import reason
 from swarmctl.swarm.ssh import Endpoint, ManagerError, NotNowError
 
 _COMPLAINTS = (
@@ -101,4 +102,4 @@ def innermost(fault: BaseException) -> str:
     """The message of the exception that caused all others."""
     while fault.__cause__ or fault.__context__:
         fault = fault.__cause__ or fault.__context__ or fault
-    return str(fault) or type(fault).__name__
+    return reason(fault)

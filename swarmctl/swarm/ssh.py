@@ -257,10 +257,13 @@ def _login_error(endpoint: Endpoint, fault: Exception) -> ManagerError:
         )
     if isinstance(fault, TimeoutError):
         return ManagerError(
-            f"{endpoint}: no answer", "is the machine up, and does its firewall let you in?"
+            f"{endpoint}: no answer",
+            "is the machine up, and does its firewall let you in (on EC2: admin_cidr)?",
         )
     words = (fault.strerror if isinstance(fault, OSError) else None) or str(fault)
-    return ManagerError(f"{endpoint}: {words or type(fault).__name__}")
+    refused = isinstance(fault, ConnectionRefusedError)
+    hint = "no SSH server listens there: are address and port right?" if refused else ""
+    return ManagerError(f"{endpoint}: {words or type(fault).__name__}", hint)
 
 
 _JUMPS = Jumps(open_ssh)

@@ -114,6 +114,12 @@ class Store:
         found = (n.removesuffix(MANIFEST) for n in self.files.names() if n.endswith(MANIFEST))
         return sorted(name for name in found if cluster_of(name) == cluster)
 
+    def empty(self, cluster: str) -> str:
+        """What to say when there is no backup of this cluster."""
+        if isinstance(self.files, Directory) and not self.files.path.is_dir():
+            return f"there is no directory {self.where}, and so no backup of {cluster}"
+        return f"{self.where} has no backup of {cluster}"
+
     def find(self, cluster: str, name: str) -> Manifest:
         """The manifest of a backup.
 
@@ -128,8 +134,7 @@ class Store:
             known = self.backups(cluster)
             if not known:
                 raise SwarmctlError(
-                    f"{self.where} has no backup of {cluster}",
-                    "take one: ansible-playbook playbooks/backup.yml",
+                    self.empty(cluster), "take one: ansible-playbook playbooks/backup.yml"
                 )
             name = known[-1]
         if not cluster_of(name):
@@ -194,6 +199,6 @@ def open_store(where: str) -> Store:
             raise UsageError(f"cannot read {where!r}", "write s3://BUCKET/PREFIX")
         prefix = (found[2] or "").strip("/")
         return Store(where.rstrip("/"), S3(found[1], f"{prefix}/" if prefix else ""))
-    if "://" in where:
+    if "://" in where or where.startswith("s3:"):
         raise UsageError(f"cannot read {where!r}", "write a directory, or s3://BUCKET/PREFIX")
     return Store(where, Directory(Path(where).expanduser()))

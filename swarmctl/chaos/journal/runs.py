@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from swarmctl.chaos.journal.journal import Journal, shown_undo
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import SwarmctlError, UsageError
 from swarmctl.reading.files import PRIVATE, locked, write_whole
 from swarmctl.reading.names import unknown
 from swarmctl.reading.texts import clean
@@ -134,7 +134,8 @@ class Runs:
         """
         path = self.directory(run_id) / JOURNAL_NAME
         if not path.is_file():
-            raise unknown("run", run_id, self.ids())
+            fault = unknown("run", run_id, self.ids())
+            raise UsageError(f"{fault.message} in {self.root}", fault.hint)
         try:
             journal = msgspec.convert(_clean(msgspec.json.decode(path.read_bytes())), Journal)
             if not _PLAIN_NAME.fullmatch(journal.id):

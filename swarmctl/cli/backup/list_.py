@@ -38,7 +38,7 @@ def list_(
         )
         return int(code)
     if not found:
-        console.emit(f"{store.where} has no backup of {name}")
+        console.emit(store.empty(name))
     for manifest, proof in found:
         age = age_in_words(datetime.now(UTC) - parse_time(manifest.taken_at))
         proven = (

@@ -53,7 +53,7 @@ def run(
     --seed and --override.
 
     Exit code: 0 the Swarm recovered, 1 it did not, 2 usage, 3 a guard refused, 4 the revert failed,
-    130 interrupted (and reverted).
+    5 inconclusive, 130 interrupted (and reverted).
     """
     from swarmctl.chaos.plan.document.read import plan_from_file, plan_from_options
     from swarmctl.chaos.report import junit as junit_report

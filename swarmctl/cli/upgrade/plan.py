@@ -12,7 +12,7 @@ import typer
 
 from swarmctl.cli import console
 from swarmctl.cli.options import ClusterOption, Format, HostOption, TableOrJson
-from swarmctl.errors import SwarmctlError
+from swarmctl.errors import UsageError
 
 
 def plan(
@@ -62,4 +62,4 @@ def _text(source: str) -> str:
     try:
         return Path(source).read_text(encoding="utf-8")
     except OSError as fault:
-        raise SwarmctlError(f"cannot read {source}: {fault.strerror}") from fault
+        raise UsageError(f"cannot read {source}: {fault.strerror}") from fault

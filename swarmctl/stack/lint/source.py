@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from swarmctl.errors import UsageError
+from swarmctl.reading.texts import reason
 from swarmctl.stack.compose.document import MAX_BYTES
 
 TEMPLATE = "docker-compose.yml.j2"
@@ -86,8 +87,7 @@ def _file(path: Path) -> Source:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as fault:
-        reason = getattr(fault, "strerror", None) or str(fault)
-        raise UsageError(f"cannot read {path}: {reason}", "name a compose file") from fault
+        raise UsageError(f"cannot read {path}: {reason(fault)}", "name a compose file") from fault
     return Source(str(path), data, path.parent, writable=path)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from swarmctl.errors import UsageError
 from swarmctl.reading.document import load
+from swarmctl.reading.texts import reason
 from swarmctl.reading.yaml_nodes import YamlError
 from swarmctl.stack.render.output import Rendered
 from swarmctl.stack.render.stack_files import MissingFileError, missing_file, read
@@ -37,7 +38,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError as fault:
         raise UsageError(f"there is no file {path}", "name a compose file or a stack") from fault
     except (OSError, UnicodeDecodeError) as fault:
-        raise UsageError(f"cannot read {path}: {fault}") from fault
+        raise UsageError(f"cannot read {path}: {reason(fault)}") from fault
 
 
 def compose_document(text: str, source: Path, *, complete: bool = True) -> dict[str, Any]:
