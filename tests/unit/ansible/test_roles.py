@@ -127,7 +127,7 @@ def test_a_bad_setting_stops_the_run_before_any_call() -> None:
             Path(sys.executable).with_name("ansible-playbook"),
             "playbooks/site.yml",
             "-e",
-            "managers=2 docker_engine_source=snap",
+            "managers=2 docker_engine_source=snap worker=5",
         ],
         cwd=ROOT,
         env=environment,
@@ -139,6 +139,7 @@ def test_a_bad_setting_stops_the_run_before_any_call() -> None:
     assert run.returncode == 2
     assert "value of managers must be one of: 1, 3, 5, 7, got: 2" in run.stdout
     assert "value of docker_engine_source" in run.stdout
+    assert "worker is no setting, and nothing reads it: did you mean workers?" in run.stdout
     assert "Provision the VPC" not in run.stdout
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ addresses = load_filters("preflight", "addresses")
 ports = load_filters("preflight", "published_ports")
 groups = load_filters("ec2_security_groups", "security_groups")
 rules = load_filters("preflight", "settings")
+misspelt = load_filters("preflight", "misspelt").misspelt
 plan_nodes = load_filters("ec2_instances", "plan_nodes").plan_nodes
 SPEC = yaml.safe_load((ROOT / "roles/preflight/meta/argument_specs.yml").read_text())
 OPTIONS = SPEC["argument_specs"]["main"]["options"]["preflight_settings"]["options"]
@@ -336,3 +338,16 @@ def test_ssh_to_private_workers_comes_from_the_managers_alone() -> None:
     known = openings_of(workers["tags"])
     assert known is not None
     assert known.through_managers
+
+
+def test_a_name_that_is_almost_a_settings_is_an_error() -> None:
+    """Ansible ignores a variable that nothing reads: -e worker=5 would change nothing."""
+    (error,) = misspelt(["workers", "worker", "node", "backup", "ec2_instances_type"], OPTIONS)
+    assert error == "worker is no setting, and nothing reads it: did you mean workers?"
+
+
+def test_no_variable_of_a_playbook_is_taken_for_a_misspelt_setting() -> None:
+    files = [*ROOT.glob("playbooks/**/*.yml"), *ROOT.glob("docs/**/*.md")]
+    given = {n for file in files for n in re.findall(r"-e (\w+)=", file.read_text())}
+    assert len(given) > 20
+    assert misspelt(given, OPTIONS) == []
