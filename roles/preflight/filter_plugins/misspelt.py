@@ -10,7 +10,8 @@ from pathlib import Path
 from ansible.parsing.dataloader import DataLoader
 from ansible.utils.vars import load_extra_vars
 
-_SETTINGS = Path(__file__).parents[3] / "inventory/group_vars/all.yml"
+_PROJECT = Path(__file__).parents[3]
+_SETTINGS = _PROJECT / "inventory/group_vars/all.yml"
 # A slip, such as worker for workers. No variable of a playbook is that close to a setting.
 _SIMILARITY = 0.85
 
@@ -21,8 +22,17 @@ def misspelt_errors(settings: Collection[str]) -> list[str]:
     Args:
         settings: the names of all settings.
     """
-    written = re.findall(r"^(\w+):", _SETTINGS.read_text(encoding="utf-8"), re.MULTILINE)
-    return misspelt({*load_extra_vars(DataLoader()), *written}, {*settings, "region"})
+    given = {*load_extra_vars(DataLoader()), *_names(_SETTINGS)}
+    return misspelt(given - _of_roles(), {*settings, "region"})
+
+
+def _of_roles() -> set[str]:
+    """The variables that a role reads, discovery_image_base beside discovery_image."""
+    return {name for file in _PROJECT.glob("roles/*/defaults/main.yml") for name in _names(file)}
+
+
+def _names(file: Path) -> list[str]:
+    return re.findall(r"^(\w+):", file.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def misspelt(names: Iterable[str], settings: Collection[str]) -> list[str]:

@@ -143,6 +143,12 @@ def test_a_bad_setting_stops_the_run_before_any_call() -> None:
     assert "Provision the VPC" not in run.stdout
 
 
+def test_a_variable_of_a_role_is_not_taken_for_a_misspelt_setting() -> None:
+    """discovery_image_base is almost discovery_image, and registry_refresh_spread …_enabled."""
+    names = load_filters("preflight", "misspelt")
+    assert {"discovery_image_base", "registry_refresh_spread"} <= names._of_roles()
+
+
 def test_the_agents_image_has_another_tag_when_a_file_of_the_package_changes(
     tmp_path: Path,
 ) -> None:
