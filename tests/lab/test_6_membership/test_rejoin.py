@@ -29,6 +29,9 @@ def test_a_node_that_its_swarm_has_forgotten_leaves_and_joins_anew(
     assert f"{MANAGER} confirms 3 of 4 nodes: no visit" in said
     assert members(lab, "worker") == {"wkr1", "wkr2", "wkr3"}
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
+    again = lab.playbook("swarm").ok()
+    assert again.changed == 0, again.changes
+    assert f"{MANAGER} confirms 4 of 4 nodes: no visit" in " ".join(again.output.split())
 
 
 def outside(lab: Lab) -> tuple[bool | None, str]:
