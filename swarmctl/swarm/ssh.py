@@ -8,6 +8,7 @@ limits every wait, and keeps the remote command's standard error for the message
 
 from __future__ import annotations
 
+import errno
 import logging
 import queue
 import socket
@@ -261,7 +262,7 @@ def _login_error(endpoint: Endpoint, fault: Exception) -> ManagerError:
             "is the machine up, and does its firewall let you in (on EC2: admin_cidr)?",
         )
     words = (fault.strerror if isinstance(fault, OSError) else None) or str(fault)
-    refused = isinstance(fault, ConnectionRefusedError)
+    refused = getattr(fault, "errno", None) == errno.ECONNREFUSED  # not by a jump host
     hint = "no SSH server listens there: are address and port right?" if refused else ""
     return ManagerError(f"{endpoint}: {words or type(fault).__name__}", hint)
 
