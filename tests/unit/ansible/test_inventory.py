@@ -56,13 +56,12 @@ def ec2(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     server.server_close()
 
 
-def playbook(file: Path) -> str:
-    """Run it; what Ansible wrote on stderr."""
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), str(file)]
-    done = subprocess.run(
-        command, cwd=ROOT, check=True, timeout=120, capture_output=True, text=True
+def playbook(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run one."""
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), *words]
+    return subprocess.run(
+        command, cwd=ROOT, check=False, timeout=120, capture_output=True, text=True
     )
-    return done.stderr
 
 
 def test_without_a_region_in_the_environment_that_of_the_settings_is_read(
@@ -72,7 +71,7 @@ def test_without_a_region_in_the_environment_that_of_the_settings_is_read(
     again = tmp_path / "again.yml"
     again.write_text(AGAIN)
     (tmp_path / "group_vars").symlink_to(ROOT / "playbooks" / "group_vars")
-    assert "WARNING" not in playbook(again)
+    assert "WARNING" not in playbook(again).stderr
     assert ec2 == ["eu-central-1"] * 2
 
 
@@ -84,3 +83,17 @@ def test_the_region_of_the_environment_wins(
     again.write_text(AGAIN)
     playbook(again)
     assert ec2 == ["eu-north-1"] * 2
+
+
+@pytest.mark.usefixtures("ec2")
+def test_an_inventory_that_cannot_be_read_is_no_cluster_without_nodes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Credentials that have ended: Ansible itself would go on with no hosts."""
+    words = ("playbooks/preflight.yml", "-e", "admin_cidr=198.51.100.7/32")
+    assert playbook(*words).returncode == 0
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    failed = playbook(*words)
+    assert failed.returncode == 2
+    assert "EC2 did not list its instances" in failed.stdout
