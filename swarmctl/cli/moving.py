@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 CloudMapOption = Annotated[
     str | None,
-    typer.Option("--cloud-map", metavar="NAMESPACE", help=f"Tell it too. {CLOUD_MAP_HELP}"),
+    typer.Option(
+        "--cloud-map", metavar="NAMESPACE", help=f"Tell this namespace too. {CLOUD_MAP_HELP}"
+    ),
 ]
 LoadBalancerOption = Annotated[bool, load_balancer_option("Tell")]
 

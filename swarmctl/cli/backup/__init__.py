@@ -8,8 +8,8 @@ from swarmctl.cli.backup import check, key, list_, load, plan, prove, restore, t
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Encrypted copies of the Swarm's state. The playbooks backup, restore and verify_backup "
-    "use these commands.",
+    help="Take, check and restore encrypted copies of the Swarm's state. The playbooks backup, "
+    "restore and verify_backup use these commands.",
 )
 app.command("list")(list_.list_)
 app.command()(check.check)

@@ -6,7 +6,9 @@ import typer
 
 from swarmctl.cli.node import activate, drain, reap, remove, trust, unlock
 
-app = typer.Typer(no_args_is_help=True, help="The machines of a cluster.")
+app = typer.Typer(
+    no_args_is_help=True, help="Drain, remove or unlock nodes; record their SSH host keys."
+)
 app.command()(drain.drain)
 app.command()(activate.activate)
 app.command()(remove.remove)

@@ -33,7 +33,7 @@ def remove(
         bool,
         typer.Option(
             "--reinstalled",
-            help="Only the entries that a machine has left behind: it is not a member as them.",
+            help="Remove only the old entries of a reinstalled machine, not the machine itself.",
         ),
     ] = False,
     absent_ok: Annotated[

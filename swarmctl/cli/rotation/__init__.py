@@ -16,7 +16,7 @@ rotate.command("secrets")(keys.secrets)
 rotate.command("ssh-key")(keys.ssh_key)
 
 lock = typer.Typer(
-    no_args_is_help=True, help="Managers that are locked after a restart; their unlock key."
+    no_args_is_help=True, help="Lock managers after a restart; keep their unlock key."
 )
 lock.command("on")(autolock.on)
 lock.command("off")(autolock.off)

@@ -6,7 +6,7 @@ import typer
 
 from swarmctl.cli.upgrade import finish, plan, rehearsal
 
-app = typer.Typer(no_args_is_help=True, help="What playbooks/upgrade.yml asks about an upgrade.")
+app = typer.Typer(no_args_is_help=True, help="Plan an upgrade; playbooks/upgrade.yml uses it.")
 app.command()(plan.plan)
 app.command()(finish.finish)
 app.command()(rehearsal.rehearsal)

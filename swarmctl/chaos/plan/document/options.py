@@ -156,13 +156,13 @@ OPTIONS = (
     PlanOption(
         "--dns",
         ("listeners", "dns"),
-        "The same of a DNS.  [that of an agent, if found]",
+        "The same for a DNS server.  [that of an agent, if found]",
         "ADDRESS:PORT",
     ),
     PlanOption(
         "--cloud-map",
         ("listeners", "cloud-map"),
-        "The same of a Cloud Map namespace.  [that with the cluster's tag, if any]",
+        "The same for a Cloud Map namespace.  [that with the cluster's tag, if any]",
         "NAMESPACE",
     ),
     PlanOption(
