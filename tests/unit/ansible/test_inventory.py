@@ -89,11 +89,12 @@ def test_the_region_of_the_environment_wins(
 def test_an_inventory_that_cannot_be_read_is_no_cluster_without_nodes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Credentials that have ended: Ansible itself would go on with no hosts."""
+    """Credentials that have ended, a wrong -i: Ansible itself would go on with no hosts."""
     words = ("playbooks/preflight.yml", "-e", "admin_cidr=198.51.100.7/32")
     assert playbook(*words).returncode == 0
+    assert "No inventory of EC2 was read" in playbook(*words, "-i", "my-host.yml").stdout
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     failed = playbook(*words)
     assert failed.returncode == 2
-    assert "EC2 did not list its instances" in failed.stdout
+    assert "No inventory of EC2 was read" in failed.stdout
