@@ -75,9 +75,8 @@ def test_two_clusters_are_made_changed_and_removed_without_touching_each_other(l
     assert not any(belongings(lab, "red").values())
 
 
-@pytest.mark.parametrize(
-    "tags", [{}, pytest.param({"swarmctl:cluster": "blue"}, marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("tags", [{}, {"swarmctl:cluster": "blue"}])
 def test_a_foreign_launch_template_of_our_name_stops_the_run_unchanged(
     lab: Lab, tags: dict[str, str]
 ) -> None:
