@@ -27,7 +27,18 @@ def type_errors(settings: Mapping[str, Any], options: Mapping[str, Any]) -> list
         settings: the settings by name.
         options: their specification, as in ``meta/argument_specs.yml``.
     """
-    return list(ArgumentSpecValidator(dict(options)).validate(dict(settings)).error_messages)
+    validator = ArgumentSpecValidator(dict(options))
+    return list(validator.validate(_plain(settings)).error_messages)
+
+
+def _plain(value: Any) -> Any:
+    """Without what renders templates when it is read.
+
+    The validator copies the settings; it would copy all variables of the run with each of these.
+    """
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def setting_errors(settings: Mapping[str, Any]) -> list[str]:
