@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import sys
@@ -80,6 +81,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible has no type
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A play begins."""
+        # Each task runs in a fork of this process, which would search all of it for garbage.
+        gc.freeze()
         self._narrator.end_step()
         self._play = play
 
