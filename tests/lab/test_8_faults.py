@@ -52,7 +52,9 @@ def run(lab: Lab, runs: Path, *words: str, code: int = 0) -> dict[str, Any]:
     record = journal(runs)
     assert record["undo"]["state"] == "done"
     if record["prediction"] and record["prediction"]["exhaustive"]:
-        assert record["agreement"]["agrees"], record["agreement"]
+        # None: nothing differs, and a service whose replicas fail by themselves proves nothing.
+        assert record["agreement"]["agrees"] is not False, record["agreement"]
+        assert record["agreement"]["agrees"] or record["agreement"]["left_out"]
     return record
 
 

@@ -1,4 +1,7 @@
-"""A service of three replicas behind a load balancer, on the workers that never leave."""
+"""A Swarm of its own, with a service of three replicas on the workers that never leave.
+
+The other tests' Swarm keeps its size.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,23 @@ import pytest
 from swarmctl.wait import wait_for
 from tests.lab.helpers.agent import running_agent
 from tests.lab.helpers.balanced import Balancer, write_stack
-from tests.lab.support import Cluster, Lab, Playbook, healthy
+from tests.lab.helpers.own_lab import lab_of_its_own
+from tests.lab.support import NAME, Lab, Playbook, healthy
 
 STACK, RATE = "shop", 20
 BALANCED = ("-e", "load_balancer_enabled=true")
 
 
+@pytest.fixture(scope="package")
+def lab() -> Iterator[Lab]:
+    """One manager and three workers with the three-tier stack."""
+    with lab_of_its_own(f"{NAME}-members") as running:
+        running.playbook("site").ok()
+        yield running
+
+
 @pytest.fixture(scope="module")
-def balancer(
-    lab: Lab, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Balancer]:
+def balancer(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Balancer]:
     """The service, with an agent that keeps the load balancer's targets."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
     folder = tmp_path_factory.mktemp(STACK)

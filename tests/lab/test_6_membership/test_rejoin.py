@@ -5,16 +5,14 @@ from __future__ import annotations
 import pytest
 
 from swarmctl.wait import wait_for
-from tests.lab.support import CLUSTER, Cluster, Lab, healthy
+from tests.lab.support import CLUSTER, Lab, healthy
 from tests.lab.test_6_membership.conftest import members
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 WORKER, MANAGER = f"{CLUSTER}_wkr3", f"{CLUSTER}_mgr1"
 
 
-def test_a_node_that_its_swarm_has_forgotten_leaves_and_joins_anew(
-    lab: Lab, cluster: Cluster
-) -> None:
+def test_a_node_that_its_swarm_has_forgotten_leaves_and_joins_anew(lab: Lab) -> None:
     """Broken: it stays in the state `error` until somebody logs in to it."""
     wait_for("the Swarm to be whole", lambda: healthy(lab), timeout=120, interval=1)
     lab.ssh(WORKER, "sudo systemctl stop docker.socket docker")
