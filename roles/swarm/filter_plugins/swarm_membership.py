@@ -136,6 +136,24 @@ def _founding(
     return []
 
 
+def swarm_strangers(
+    nodes: Sequence[Mapping[str, Any]], infos: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Hosts that are in a Swarm, and not in this one.
+
+    Args:
+        nodes: ``docker node inspect`` of the members, from a manager.
+        infos: ``docker info`` of the hosts that this run configures.
+    """
+    known = {node["ID"] for node in nodes}
+    return [
+        f"{host} is in another Swarm than the managers, or was removed from theirs: take it out of "
+        f"the inventory; or, to lose what runs on it, let it leave: {LEAVE}"
+        for host, info in infos.items()
+        if info["Swarm"]["LocalNodeState"] == "active" and info["Swarm"]["NodeID"] not in known
+    ]
+
+
 def swarm_node_errors(
     nodes: Sequence[Mapping[str, Any]],
     infos: Mapping[str, Mapping[str, Any]],
@@ -149,15 +167,13 @@ def swarm_node_errors(
         managers: names of the managers.
     """
     known = {node["ID"]: node for node in nodes}
-    errors = []
+    errors = swarm_strangers(nodes, infos)
     for host, info in infos.items():
-        if info["Swarm"]["LocalNodeState"] != "active":
-            continue
-        node = known.get(info["Swarm"]["NodeID"])
+        node = known.get(info["Swarm"].get("NodeID"))
         wanted = "manager" if host in managers else "worker"
-        if node is None:
-            errors.append(f"{host} is in another Swarm; let it leave that one: {LEAVE}")
-        elif node["Status"]["State"] != "ready":
+        if node is None or info["Swarm"]["LocalNodeState"] != "active":
+            continue
+        if node["Status"]["State"] != "ready":
             errors.append(f"{host} is {node['Status']['State']}, not ready")
         elif node["Spec"]["Role"] != wanted:
             verb = "promote" if wanted == "manager" else "demote"
@@ -243,6 +259,7 @@ class FilterModule:
         """The filters by name."""
         return {
             "swarm_membership": swarm_membership,
+            "swarm_strangers": swarm_strangers,
             "swarm_node_errors": swarm_node_errors,
             "swarm_broken_managers": swarm_broken_managers,
             "swarm_left_behind": swarm_left_behind,

@@ -133,16 +133,18 @@ def test_members_are_ready_in_this_swarm_and_in_their_role() -> None:
     good = [*(node(host, "manager") for host in MANAGERS), node("c_wkr1")]
     assert filters.swarm_node_errors(good, infos, MANAGERS) == []
     bad = [node("c_mgr1", "worker"), node("c_mgr2", "manager", "down"), node("c_wkr1", "manager")]
-    errors = filters.swarm_node_errors(bad, infos, MANAGERS)
-    assert [error.split(" ")[0] for error in errors] == NODES
-    assert "docker node promote c_mgr1" in errors[0]
-    assert "not ready" in errors[1]
-    assert "another Swarm" in errors[2]
-    assert "docker node demote c_wkr1" in errors[3]
+    errors = {e.split(" ")[0]: e for e in filters.swarm_node_errors(bad, infos, MANAGERS)}
+    assert sorted(errors) == NODES
+    assert "docker node promote c_mgr1" in errors["c_mgr1"]
+    assert "not ready" in errors["c_mgr2"]
+    assert "another Swarm" in errors["c_mgr3"]
+    assert "docker node demote c_wkr1" in errors["c_wkr1"]
+    assert filters.swarm_strangers(bad, infos) == [errors["c_mgr3"]]
 
 
 def test_nodes_that_are_in_no_swarm_are_not_judged() -> None:
     assert filters.swarm_node_errors([], {"c_wkr1": info()}, MANAGERS) == []
+    assert filters.swarm_strangers([], {"c_wkr1": info()}) == []
 
 
 @pytest.mark.parametrize("state", ["error", "pending"])
