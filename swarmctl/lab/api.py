@@ -22,7 +22,7 @@ from typing import Any, Literal
 from swarmctl.lab.access.api_error import ApiError, json_answer
 from swarmctl.lab.access.call import Call
 from swarmctl.lab.access.gate import Gate
-from swarmctl.lab.access.iam import announce, require_permission
+from swarmctl.lab.access.iam import announce, key_of_user, require_permission
 from swarmctl.lab.access.keys import Key, KeyRing
 from swarmctl.lab.access.traffic import CONTROL, Traffic
 from swarmctl.lab.balancer import elbv2
@@ -152,7 +152,7 @@ class Api:
         """
         from swarmctl.lab.http_server import http_server
 
-        self._keys = KeyRing(Key(key_id, secret))
+        self._keys = KeyRing(Key(key_id, secret), of_user=lambda i: key_of_user(ACCOUNT, i))
 
         def hosts() -> tuple[str, str]:
             return f"127.0.0.1:{server.port}", f"localhost:{server.port}"

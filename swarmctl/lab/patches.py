@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import secrets
 from collections.abc import Callable, Collection
 from ipaddress import ip_network
 from typing import Any
@@ -23,6 +24,7 @@ from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.vpcs import VPCs
+from moto.iam import models as iam_models
 from moto.logs.exceptions import InvalidParameterException
 from moto.logs.responses import LogsResponse
 
@@ -67,6 +69,7 @@ def apply(computer: Computer) -> None:
     _more_machines_than_fit_are_refused(computer.no_room)
     _log_events_of_a_prefix_in_order_of_time()
     _retentions_are_those_of_cloudwatch()
+    _secrets_of_users_cannot_be_guessed()
 
 
 def set_state(instance: Any, name: str, reason: str = "") -> None:
@@ -361,3 +364,14 @@ def _retentions_are_those_of_cloudwatch() -> None:
         return original(self)
 
     LogsResponse.put_retention_policy = put_retention_policy  # type: ignore[method-assign]  # patch
+
+
+def _secrets_of_users_cannot_be_guessed() -> None:
+    """moto's random numbers can be told from those before: enough for ids, not for keys."""
+    access_key = iam_models.AccessKey.__init__
+
+    def with_secret(self: Any, *args: Any, **kwargs: Any) -> None:
+        access_key(self, *args, **kwargs)
+        self.secret_access_key = secrets.token_urlsafe(30)
+
+    iam_models.AccessKey.__init__ = with_secret  # type: ignore[method-assign]

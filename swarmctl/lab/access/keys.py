@@ -1,4 +1,4 @@
-"""The access keys that the lab accepts: the operator's, and short-lived ones of roles.
+"""The access keys that the lab accepts: the operator's, users', and short-lived ones of roles.
 
 Every key is random and known to this process only, so none works on another lab.
 """
@@ -27,23 +27,37 @@ class Key:
     id: str
     secret: str = field(repr=False)
     token: str = field(default="", repr=False)
-    role: str = ""  # its name; "" for the operator, who may do everything
+    role: str = ""  # its name
+    user: str = (
+        ""  # the IAM user's; without role and user it is the operator, who may do everything
+    )
     session: str = ""  # the instance that uses the role
     issued: float = 0.0  # seconds since the epoch
     expires: float = 0.0  # seconds since the epoch; 0: never
 
+    @property
+    def limited(self) -> str:
+        """Whose policies limit it, a role's or a user's; "" for the operator."""
+        return self.role or self.user
+
     def arn(self, account: str) -> str:
         """The caller, as AWS names it in its errors."""
         if not self.role:
-            return f"arn:aws:iam::{account}:root"
+            return f"arn:aws:iam::{account}:{f'user/{self.user}' if self.user else 'root'}"
         return f"arn:aws:sts::{account}:assumed-role/{self.role}/{self.session}"
 
 
 class KeyRing:
     """All keys of a lab; may be used by several threads."""
 
-    def __init__(self, operator: Key, now: Callable[[], float] = time.time) -> None:
-        """Begin with the operator's key."""
+    def __init__(
+        self,
+        operator: Key,
+        now: Callable[[], float] = time.time,
+        of_user: Callable[[str], Key | None] = lambda _: None,
+    ) -> None:
+        """Begin with the operator's key; ``of_user`` finds those that CreateAccessKey made."""
+        self._of_user = of_user
         self._now = now
         self._lock = threading.Lock()
         self._keys = {operator.id: operator}
@@ -52,7 +66,9 @@ class KeyRing:
     def find(self, key_id: str) -> Key | None:
         """The key with that id, even if it has expired."""
         with self._lock:
-            return self._keys.get(key_id)
+            if key := self._keys.get(key_id):
+                return key
+        return self._of_user(key_id)
 
     def expired(self, key: Key) -> bool:
         """Whether the key's time is over."""

@@ -12,6 +12,10 @@ from swarmctl.lab.access.call import Call
 
 # The kind of resource by the first letters of its id.
 _EC2_KINDS = {
+    "ami": "image",
+    "eipalloc": "elastic-ip",
+    "igw": "internet-gateway",
+    "rtb": "route-table",
     "i": "instance",
     "sg": "security-group",
     "vpc": "vpc",
@@ -20,6 +24,24 @@ _EC2_KINDS = {
     "eni": "network-interface",
     "lt": "launch-template",
 }
+# What is made by an action that does not name it.
+_EC2_MADE = {
+    "AllocateAddress": ("elastic-ip",),
+    "CreateInternetGateway": ("internet-gateway",),
+    "CreateLaunchTemplate": ("launch-template",),
+    "CreateNetworkInterface": ("network-interface",),
+    "CreateRouteTable": ("route-table",),
+    "CreateSecurityGroup": ("security-group",),
+    "CreateSubnet": ("subnet",),
+    "CreateVpc": ("vpc",),
+    "ImportKeyPair": ("key-pair",),
+    "RunInstances": ("instance", "volume", "network-interface"),
+}
+# Parameters with ids of what needs no permission: a rule's source, tags, a route's way out.
+_NO_RESOURCE = re.compile(r"(IpPermissions|Tag(Specification)?)\..*|ClientToken")
+_OWN_INTERFACE = re.compile(r"NetworkInterface\.\d+\.NetworkInterfaceId")  # of RunInstances
+_WAYS_OUT = {"CreateRoute", "ReplaceRoute"}
+_TAGGED_KIND = re.compile(r"TagSpecification\.\d+\.ResourceType")
 _CLOUD_MAP_KINDS = {"ns": "namespace", "srv": "service"}
 _ID = re.compile(r"(?P<prefix>[a-z]+)-[0-9a-z]+")
 # Of the request itself: a rule's actions name target groups too, which need no permission.
@@ -30,6 +52,16 @@ def resources(call: Call, account: str) -> tuple[str, ...]:
     """The ARNs of what a call names; ``("*",)`` where it names nothing."""
     found = _BY_SERVICE.get(call.service)
     return tuple(dict.fromkeys(found(call, account) if found else ())) or ("*",)
+
+
+def made(call: Call, account: str) -> dict[str, bool]:
+    """What stands for the ARNs of the things that a call makes in EC2; whether it tags them."""
+    tagged = {str(v) for k, v in call.parameters.items() if _TAGGED_KIND.fullmatch(k)}
+    kinds = list(_EC2_MADE.get(call.action, ())) if call.service == "ec2" else []
+    if any(_OWN_INTERFACE.fullmatch(key) for key in call.parameters):
+        kinds.remove("network-interface")  # the instance gets one that exists
+    name = call.parameters.get("KeyName", "new") if call.action == "ImportKeyPair" else "new"
+    return {f"arn:aws:ec2:{call.region}:{account}:{kind}/{name}": kind in tagged for kind in kinds}
 
 
 def created(call: Call, account: str) -> tuple[str, ...]:
@@ -49,6 +81,9 @@ def _load_balancing(call: Call, account: str) -> Iterator[str]:
     for key, value in call.parameters.items():
         if _ELB_ARN.fullmatch(key):
             yield str(value)
+    if call.action == "CreateLoadBalancer":
+        name = call.parameters.get("Name", "")
+        yield f"arn:aws:elasticloadbalancing:{call.region}:{account}:loadbalancer/app/{name}/new"
     if call.action == "CreateTargetGroup":
         name = call.parameters.get("Name", "")
         yield f"arn:aws:elasticloadbalancing:{call.region}:{account}:targetgroup/{name}/new"
@@ -70,9 +105,14 @@ def _route_53(call: Call, account: str) -> Iterator[str]:  # noqa: ARG001 - zone
 def _ec2(call: Call, account: str) -> Iterator[str]:
     if call.action.startswith("Describe"):
         return
-    for value in call.parameters.values():
-        if kind := _kind(value, _EC2_KINDS):
-            yield f"arn:aws:ec2:{call.region}:{account}:{kind}/{value}"
+    for key, value in call.parameters.items():
+        if _NO_RESOURCE.fullmatch(key) or (call.action in _WAYS_OUT and key == "GatewayId"):
+            continue
+        if key == "KeyName" and call.action != "ImportKeyPair":
+            yield f"arn:aws:ec2:{call.region}:{account}:key-pair/{value}"
+        elif kind := _kind(value, _EC2_KINDS):
+            owner = "" if kind == "image" else account
+            yield f"arn:aws:ec2:{call.region}:{owner}:{kind}/{value}"
 
 
 def _kind(value: object, kinds: dict[str, str]) -> str:
@@ -102,7 +142,21 @@ def _logs(call: Call, account: str) -> Iterator[str]:
         )
 
 
+def _iam(call: Call, account: str) -> Iterator[str]:
+    for kind, key in (("instance-profile", "InstanceProfileName"), ("role", "RoleName")):
+        if name := call.parameters.get(key):  # of both, the profile is what is changed
+            yield f"arn:aws:iam::{account}:{kind}/{name}"
+            return
+
+
+def _ssm(call: Call, account: str) -> Iterator[str]:
+    if name := call.parameters.get("Name") or call.parameters.get("ResourceId"):
+        yield f"arn:aws:ssm:{call.region}:{account}:parameter/{str(name).removeprefix('/')}"
+
+
 _BY_SERVICE = {
+    "iam": _iam,
+    "ssm": _ssm,
     "ecr": _ecr,
     "ec2": _ec2,
     "elasticloadbalancing": _load_balancing,

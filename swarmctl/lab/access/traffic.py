@@ -85,7 +85,7 @@ class Traffic:
         Raises:
             ApiError: it is not the operator's, or makes no sense.
         """
-        if key.role:
+        if key.limited:
             raise ApiError("AccessDeniedException", "only the operator may ask this")
         if call.action == "ListCalls":
             return self._listed()
@@ -94,7 +94,7 @@ class Traffic:
         raise ApiError("UnknownOperationException", f"there is no {call.action}", 400)
 
     def _count(self, key: Key, call: Call, outcome: str, number: int = 1) -> None:
-        caller = key.role or "operator"
+        caller = key.limited or "operator"
         row = (caller, call.name, outcome)
         if row not in self._calls and len(self._calls) >= _MOST_ROWS:  # names are the caller's
             row = (caller, "others", outcome)

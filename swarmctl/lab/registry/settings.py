@@ -21,7 +21,7 @@ def change(registry: Gateway, key: Key, call: Call) -> Mapping[str, Any]:
     Raises:
         ApiError: it is not the operator's, or makes no sense.
     """
-    if key.role:
+    if key.limited:
         raise ApiError("AccessDeniedException", "only the operator may change the registry")
     asked = call.parameters
     life = asked.get("TokenLife", registry.tokens.life)
