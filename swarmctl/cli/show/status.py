@@ -103,7 +103,7 @@ def _node_cells(node: NodeView) -> Sequence[str | Text]:
         role,
         _state(node),
         node.address,
-        node.instance.az if node.instance else node.labels.get("az", ""),
+        (node.instance.az if node.instance else "") or node.labels.get("az", ""),
         _counts(node.tasks),
     )
 

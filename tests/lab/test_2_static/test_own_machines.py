@@ -4,100 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-import yaml
 
 from swarmctl.wait import wait_for
 from tests.lab.support import Lab, healthy, journal
+from tests.lab.test_2_static.own import Own, inventory, machines, own_computer
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
 # Those that docs/operations/own-machines.md names.
 FAULTS = ("engine-stop", "engine-kill", "partition")
 
-# The machines' owner makes them with these; nothing after that knows EC2.
-MADE = ("-e", "cluster_name=bare", "-e", "vpc_cidr=10.96.0.0/16", "-e", "workers=2",
-        "-e", '{"swarm_node_labels": {}}')  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Own:
-    """The cluster ``shop`` on machines of its owner, on a computer without AWS."""
-
-    computer: Lab
-    inventory: Path
-    known_hosts: Path
-
-    def playbook(self, name: str, *words: str) -> str:
-        """Run a playbook with the inventory; its output if it succeeds."""
-        run = self.computer.playbook(name, "-i", str(self.inventory), *words)
-        return run.ok().output
-
-    def on_manager(self, command: str) -> None:
-        """Run a command on the manager, as its owner."""
-        written = yaml.safe_load(self.inventory.read_text())["all"]
-        key = written["vars"]["ansible_ssh_private_key_file"]
-        address = written["children"]["managers"]["hosts"]["shop-boss"]["ansible_host"]
-        known = f"UserKnownHostsFile={self.known_hosts}"
-        done = self.computer.run("ssh", "-o", known, "-i", key, f"admin@{address}", command)
-        assert done.returncode == 0, done.stderr
-
-    def refused(self, name: str, *words: str) -> str:
-        """Run a playbook that must fail; its output."""
-        run = self.computer.playbook(name, "-i", str(self.inventory), *words)
-        assert run.code != 0, run.output[-3000:]
-        return " ".join(run.output.split())
+MADE = {"cluster_name": "bare", "vpc_cidr": "10.96.0.0/16", "managers": 1, "workers": 2}
+STACK = {"name": "microservices", "secrets": ["microservices_auth_key"]}
 
 
 @pytest.fixture(scope="module")
 def own(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
     """Three machines with an SSH server each."""
-    lab.playbook("provision", *MADE).ok()
     folder = tmp_path_factory.mktemp("own")
-    state = Path(lab.env["SWARMCTL_STATE"]) / "clusters" / "bare"
-    addresses = {name: lab.address(f"bare_{name}") for name in ("mgr1", "wkr1", "wkr2")}
-    ids = {lab.instance(f"bare_{name}")["InstanceId"]: a for name, a in addresses.items()}
-    lines = (line.split(" ", 1) for line in (state / "known_hosts").read_text().splitlines())
-    known_hosts = folder / "known_hosts"
-    known_hosts.write_text("".join(f"{ids[id_]} {key}\n" for id_, key in lines))
-    inventory = folder / "hosts.yml"
-    inventory.write_text(inventory_of(addresses, state / "id_ed25519"))
-    env = {k: v for k, v in lab.env.items() if not k.startswith(("AWS_", "SWARMCTL_"))}
-    env |= {"SWARMCTL_STATE": str(folder / "state"), "AWS_EC2_METADATA_DISABLED": "true"}
-    try:
-        yield Own(replace(lab, env=env), inventory, known_hosts)
-    finally:
-        lab.playbook("teardown", *MADE, "-e", "confirm=yes")
-
-
-def inventory_of(addresses: dict[str, str], key: Path) -> str:
-    """As a user writes it."""
-    stack = {"name": "microservices", "secrets": ["microservices_auth_key"]}
-    workers = {
-        f"shop-{name}": {"ansible_host": addresses[name], "node_zone": f"room{number}"}
-        for number, name in enumerate(("wkr1", "wkr2"), 1)
-    }
-    variables = {
-        "provision": "none", "cluster_name": "shop", "ansible_user": "admin", "stacks": [stack],
-        "ansible_ssh_private_key_file": str(key),
-    }  # fmt: skip
-    managers = {"hosts": {"shop-boss": {"ansible_host": addresses["mgr1"]}}}
-    groups = {"managers": managers, "workers": {"hosts": workers}}
-    return yaml.safe_dump({"all": {"vars": variables, "children": groups}})
+    with machines(lab, folder, MADE) as made:
+        boss = {"shop-boss": {"ansible_host": made.addresses["mgr1"]}}
+        workers = {
+            f"shop-{name}": {"ansible_host": made.addresses[name], "node_zone": f"room{number}"}
+            for number, name in enumerate(("wkr1", "wkr2"), 1)
+        }
+        written = folder / "hosts.yml"
+        written.write_text(inventory(made.key, boss, workers, stacks=[STACK]))
+        yield Own(own_computer(lab, folder), written, made)
 
 
 def test_a_swarm_is_built_and_operated_without_aws(own: Own, tmp_path: Path) -> None:
     """Broken: whoever has machines but no EC2 cannot use any of it."""
     swarmctl = own.computer.swarmctl
     assert "so nothing connects" in own.refused("site")
-    trusted = swarmctl("node", "trust", "--known-hosts", str(own.known_hosts))
+    trusted = swarmctl("node", "trust", "--known-hosts", str(own.machines.known_hosts))
     assert trusted.returncode == 0, trusted.stderr
 
+    assert "found the Swarm" in own.playbook("site", "--check").output
     own.playbook("site")
-    again = own.computer.playbook("site", "-i", str(own.inventory)).ok()
+    again = own.playbook("site")
     assert (again.changed, again.changes) == (0, [])
 
     status = own.computer.status()
@@ -150,7 +98,7 @@ def test_a_lost_swarm_comes_back_from_a_backup(own: Own, tmp_path: Path) -> None
     bucket = ("-e", '{"backup_to": "s3://nowhere/shop"}')
     assert "no AWS" in own.refused("backup", *words, *bucket)
 
-    own.on_manager("sudo docker swarm leave --force")
+    own.on(own.machines.addresses["mgr1"], "sudo docker swarm leave --force")
     own.playbook("restore", *words, "-e", "backup=latest")
     wait_for("the Swarm to be whole", lambda: healthy(own.computer), timeout=180, interval=1)
     assert {n["name"]: n["id"] for n in own.computer.status()["nodes"]} == before
