@@ -227,6 +227,8 @@ def test_it_is_operated_like_any_other(
     assert "nothing tells where it is stored" in swarmctl("audit").stdout
     stored = swarmctl("autolock", "on", "--store", "file")
     assert stored.returncode == 0, stored.stderr
+    fetched = swarmctl("image", "prefetch", "web")
+    assert fetched.returncode == 0, fetched.stdout + fetched.stderr
     audit = swarmctl("audit")
     assert "✓ autolock" in audit.stdout, audit.stdout + audit.stderr
     assert "✗" not in audit.stdout, audit.stdout
