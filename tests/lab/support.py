@@ -168,7 +168,10 @@ def serving_on(status: dict[str, Any], node: str) -> int:
 
 def healthy(lab: Lab) -> tuple[bool | None, str]:
     """For ``wait_for``: whether every node is ready and every replica serves."""
-    status = lab.status()
+    done = lab.swarmctl("status", "--format", "json")
+    if done.returncode:  # an election, perhaps
+        return None, done.stderr
+    status = json.loads(done.stdout)
     down = [n["name"] for n in status["nodes"] if n["state"] != "ready"]
     short = {s["name"]: (s["running"], s["wanted"]) for s in status["services"] if s["missing"]}
     return (True if status["healthy"] else None), f"down: {down}, short: {short}"
