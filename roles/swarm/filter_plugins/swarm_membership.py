@@ -154,6 +154,27 @@ def swarm_strangers(
     ]
 
 
+def swarm_other_names(
+    nodes: Sequence[Mapping[str, Any]], infos: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Members that their Swarm knows by another name than the inventory.
+
+    They are not renamed: services may be placed by ``node.hostname``.
+
+    Args:
+        nodes: ``docker node inspect`` of the members, from a manager.
+        infos: ``docker info`` of the hosts that this run configures.
+    """
+    names = {node["ID"]: node["Description"].get("Hostname") for node in nodes}
+    found = {host: names.get(info["Swarm"].get("NodeID"), host) for host, info in infos.items()}
+    return [
+        f"{host} is called {name} in the Swarm, where services may be placed by that name: give it "
+        "that name in the inventory"
+        for host, name in found.items()
+        if name and name != host  # none yet, just after the Swarm was founded
+    ]
+
+
 def swarm_node_errors(
     nodes: Sequence[Mapping[str, Any]],
     infos: Mapping[str, Mapping[str, Any]],
@@ -260,6 +281,7 @@ class FilterModule:
         return {
             "swarm_membership": swarm_membership,
             "swarm_strangers": swarm_strangers,
+            "swarm_other_names": swarm_other_names,
             "swarm_node_errors": swarm_node_errors,
             "swarm_broken_managers": swarm_broken_managers,
             "swarm_left_behind": swarm_left_behind,

@@ -152,9 +152,13 @@ def test_what_is_not_of_this_swarm_is_refused_and_left_alone(hand: Hand) -> None
     stranger = "box is in another Swarm than the managers"
     for words in (("--check",), (), ("--limit", "box")):
         assert stranger in own.refused("swarm", *words)
+    text = own.inventory.read_text()
+    own.inventory.write_text(text.replace("yew:", "pine:"))
+    assert "pine is called yew in the Swarm" in own.refused("swarm")
     assert hand.seen() == before
     assert not list((own.inventory.parent / "state").rglob("swarm_id"))
 
+    hand.write("box")
     # Its Engine is of another package than the playbook's, and does not answer the user.
     hand.on("box", "sudo gpasswd --delete admin docker; sudo touch /run/seen")
     connection = Path(own.computer.env["HOME"], ".ansible", "cp", hand.addresses["box"])

@@ -160,6 +160,16 @@ def named(host: str, identifier: str, role: str, state: str = "down") -> dict[st
     return node(identifier, role, state) | {"Description": {"Hostname": host}}
 
 
+def test_a_member_with_another_name_in_the_swarm_is_named() -> None:
+    nodes = [named("c_mgr1", "1", "manager"), named("oak", "2", "worker"), named("", "3", "worker")]
+    infos = {
+        "c_mgr1": info("active", NodeID="1"), "c_wkr1": info("active", NodeID="2"),
+        "c_wkr2": info(), "c_wkr3": info("active", NodeID="3"),
+    }  # fmt: skip
+    (error,) = filters.swarm_other_names(nodes, infos)
+    assert error.startswith("c_wkr1 is called oak in the Swarm")
+
+
 def test_a_failed_manager_that_the_swarm_counts_is_not_told_to_leave() -> None:
     nodes = [named("c_mgr1", "1", "manager"), named("c_wkr1", "2", "worker")]
     infos = {"c_mgr1": info("error", Error="x"), "c_wkr1": info("error"), "c_mgr2": info("error")}
