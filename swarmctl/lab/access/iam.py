@@ -89,7 +89,10 @@ def _needed(account: str, asked: Call) -> Iterator[tuple[str, str, Context]]:
         to = {"iam:passedtoservice": ("ec2.amazonaws.com",)}
         yield "iam:PassRole", f"arn:aws:iam::{account}:role/{role}", to
     for action in _ALSO.get(call.name, ()):
-        yield action, _zone(account, call) or "*", {}
+        at_home = action.startswith("ec2:")
+        region = call.region if at_home else "us-east-1"  # where AWS has its global services
+        resource = "*" if at_home else _zone(account, call) or "*"
+        yield action, resource, {"aws:requestedregion": (region,)}
 
 
 def _denied(caller: str, call: Call, action: str, resource: str, verdict: Verdict) -> ApiError:

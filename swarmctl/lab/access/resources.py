@@ -37,8 +37,8 @@ _EC2_MADE = {
     "ImportKeyPair": ("key-pair",),
     "RunInstances": ("instance", "volume", "network-interface"),
 }
-# Parameters with ids of what needs no permission: a rule's source, tags, a route's way out.
-_NO_RESOURCE = re.compile(r"(IpPermissions|Tag(Specification)?)\..*|ClientToken")
+# What needs no permission: a rule's source, a template's data, tags, a route's way out.
+_NO_RESOURCE = re.compile(r"(IpPermissions|LaunchTemplateData|Tag(Specification)?)\..*|ClientToken")
 _OWN_INTERFACE = re.compile(r"NetworkInterface\.\d+\.NetworkInterfaceId")  # of RunInstances
 _WAYS_OUT = {"CreateRoute", "ReplaceRoute"}
 _TAGGED_KIND = re.compile(r"TagSpecification\.\d+\.ResourceType")

@@ -120,6 +120,19 @@ def test_a_machine_is_made_with_the_tag_and_in_the_network_of_the_cluster(
     ec2.terminate_instances(InstanceIds=[made])
 
 
+def test_what_is_in_a_launch_template_is_judged_when_it_is_used(ec2: Any) -> None:
+    """https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/permissions-for-launch-templates.html"""
+    tags = [{"Key": "swarmctl:cluster", "Value": "mine"}]
+    data = {"ImageId": GOLDEN_AMI, "KeyName": "foreign"}
+    tagged = [{"ResourceType": "launch-template", "Tags": tags}]
+    make = {"LaunchTemplateName": "mine_nodes", "LaunchTemplateData": data}
+    refused(ec2.create_launch_template, **make)
+    ec2.create_launch_template(**make, TagSpecifications=tagged)
+    use = {"LaunchTemplate": {"LaunchTemplateName": "mine_nodes"}, "MinCount": 1, "MaxCount": 1}
+    assert ":key-pair/foreign" in refused(ec2.run_instances, **use)
+    ec2.delete_launch_template(LaunchTemplateName="mine_nodes")
+
+
 def test_what_is_another_clusters_cannot_be_taken_over(account: Account, ec2: Any) -> None:
     tags = [{"Key": "swarmctl:cluster", "Value": "mine"}]
     refused(ec2.create_tags, Resources=[account.instances["foreign"]], Tags=tags)
