@@ -19,7 +19,7 @@ from swarmctl.cloud.session import aws_client, aws_session
 from swarmctl.cloud.words import CloudError, errors_in_words
 from swarmctl.errors import SwarmctlError, UsageError, require_extra
 from swarmctl.reading.files import PRIVATE, write_whole
-from swarmctl.state import cluster_dir
+from swarmctl.state import cluster_dir, outside_aws
 
 API = "SSM Parameter Store"
 PASSWORD_FILE = "ANSIBLE_VAULT_PASSWORD_FILE"  # noqa: S105 - a variable's name
@@ -56,7 +56,7 @@ def store_of(cluster: str, kind: Kind | None = None) -> Store:
 
     Args:
         cluster: its name.
-        kind: ``None``: the file if there is one, else SSM.
+        kind: ``None``: the file if there is one, or the machines are not EC2's; else SSM.
 
     Raises:
         UsageError: there is a file, and SSM was asked for.
@@ -67,7 +67,8 @@ def store_of(cluster: str, kind: Kind | None = None) -> Store:
             f"the unlock key of {cluster} is stored in {file.where}, not in SSM",
             "to move it: swarmctl autolock off, then swarmctl autolock on --store ssm",
         )
-    return file if kind == "file" or (kind is None and file.exists()) else parameter
+    filed = kind is None and (file.exists() or outside_aws(cluster))
+    return file if kind == "file" or filed else parameter
 
 
 def forget(cluster: str, *, dry_run: bool) -> list[str]:

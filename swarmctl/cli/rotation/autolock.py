@@ -18,7 +18,7 @@ def on(
             "--store",
             help="Where the unlock key is kept: SSM Parameter Store, or a file of Ansible Vault in "
             "the cluster's state directory ($ANSIBLE_VAULT_PASSWORD_FILE).  [default: where it "
-            "is, else ssm]",
+            "is, else ssm; with machines of your own: file]",
             show_default=False,
         ),
     ] = None,

@@ -229,8 +229,9 @@ def test_it_is_operated_like_any_other(
     assert {node["name"] for node in status["nodes"]} == {*MANAGERS, *WORKERS}
     assert "cellar" in swarmctl("status").stdout
     assert "nothing tells where it is stored" in swarmctl("audit").stdout
-    stored = swarmctl("autolock", "on", "--store", "file")
+    stored = swarmctl("autolock", "on")
     assert stored.returncode == 0, stored.stderr
+    assert "unlock_key.vault" in stored.stdout
     fetched = swarmctl("image", "prefetch", "web")
     assert fetched.returncode == 0, fetched.stdout + fetched.stderr
     audit = swarmctl("audit")

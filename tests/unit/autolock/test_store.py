@@ -86,6 +86,10 @@ def test_the_file_is_used_where_there_is_one(
     path = tmp_path / "clusters" / "shop" / "unlock_key.vault"
     assert store_of("shop", "file").where == str(path)
     path.parent.mkdir(parents=True)
+    machines = path.with_name("machines.json")
+    machines.touch()
+    assert store_of("shop").where == str(path), "the machines are not EC2's"
+    machines.unlink()
     path.write_text("x")
     assert store_of("shop").where == str(path)
     with pytest.raises(UsageError, match="not in SSM"):
