@@ -68,7 +68,7 @@ def require_permission(account: str, key: Key, call: Call) -> None:
 
 def _needed(account: str, asked: Call) -> Iterator[tuple[str, str, Context]]:
     """Each action, resource and what conditions can ask for: AWS judges resource by resource."""
-    # Nobody needs a permission to ask who he is.
+    # Nobody needs a permission to ask who they are.
     if asked.name == "sts:GetCallerIdentity":
         return
     call = resolved(account, asked)
