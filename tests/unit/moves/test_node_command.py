@@ -162,5 +162,5 @@ def test_the_plan_of_an_upgrade_is_read_from_a_survey_and_printed(
     printed = capsys.readouterr().out
     assert "a (Engine 26.1.5-1 → 26.1.5-2)" in printed
     assert "b (Engine that does not answer → 26.1.5)" in printed
-    assert main(["upgrade", "plan", "--survey=/nowhere"]) == 1
+    assert main(["upgrade", "plan", "--survey=/nowhere"]) == 2
     assert main(["upgrade", "finish", "a"]) == 2

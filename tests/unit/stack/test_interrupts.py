@@ -13,18 +13,23 @@ import pytest
 # A deploy of a version that never runs. While it is rolled back, and while it waits for the lock,
 # the process blocks until the test sends a line.
 DEPLOY = """
-import sys
+import select, sys
 from swarmctl.errors import SwarmctlError
 from swarmctl.stack.deploy.deploy import DeployOptions, DeployProgress, carry_out
 from swarmctl.stack.deploy.failure import StackBefore
 from swarmctl.stack.deploy.interrupts import Interrupts
 from tests.unit.stack.test_rollback import FakeEngine, planned, service_spec, wanted
 
+def block():
+    # A signal just before a read without an end would wait for that end.
+    while not select.select([sys.stdin], [], [], 0.1)[0]:
+        pass
+
 class Slow(FakeEngine):
     def _update(self, kind, entry, spec, params):
         if params.get("rollback"):
             print("rolling back", flush=True)
-            sys.stdin.readline()
+            block()
         return super()._update(kind, entry, spec, params)
 
 def say(text):
@@ -44,7 +49,7 @@ with Interrupts("shop") as interrupts:
         with interrupts.deferred():
             if "deferred" in sys.argv:
                 say("in the block")
-                sys.stdin.readline()
+                block()
                 say("at its end")
         wait = 0.01 if "fail" in sys.argv else 60
         carry_out(fake, plan, before, DeployOptions(wait=wait, settle=0), show, interrupts)

@@ -23,7 +23,7 @@ class Account:
         self._operator = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET}
         self.ec2, self.iam = self.client("ec2"), self.client("iam")
         self.subnets, self.instances = {}, {}
-        for cluster, network in (("mine", 45), ("foreign", 46)):
+        for cluster, network in (("mine", 47), ("foreign", 48)):
             vpc = self.ec2.create_vpc(CidrBlock=f"10.{network}.0.0/16")["Vpc"]["VpcId"]
             made = self.ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.{network}.1.0/24")
             self.subnets[cluster] = made["Subnet"]["SubnetId"]
