@@ -23,6 +23,9 @@ def sync(
         typer.Option("--cloud-map", metavar="NAMESPACE", help=CLOUD_MAP_HELP),
     ] = None,
     load_balancer: LoadBalancerOption = True,
+    once: Annotated[
+        bool, typer.Option("--once", help="Once; the default. `discovery run` goes on.")
+    ] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the changes; write nothing.")
     ] = False,
@@ -31,8 +34,9 @@ def sync(
 ) -> None:
     """Bring the load balancer and Cloud Map in line with what serves, with the least changes.
 
-    Once: `swarmctl discovery run` goes on. What another owner made or registered is never touched.
+    What another owner made or registered is never touched.
     """
+    del once
     from swarmctl.cli.discovery.show import reader
     from swarmctl.cluster import resolve
     from swarmctl.discovery.sync import sync as bring_in_line
