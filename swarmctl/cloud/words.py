@@ -65,7 +65,7 @@ def errors_in_words(
 
 _ADVICE = {
     "AuthFailure": "check the credentials: aws sts get-caller-identity",
-    "UnauthorizedOperation": "the credentials lack a permission; see docs/questions.md",
+    "UnauthorizedOperation": "the credentials lack a permission; see docs/iam/README.md",
     "RequestExpired": "the credentials have expired, or this machine's clock is wrong",
     "IncorrectInstanceState": "wait until the instance is stopped, then try again",
     "IncorrectState": "wait until the instance is stopped, then try again",

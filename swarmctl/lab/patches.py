@@ -374,4 +374,4 @@ def _secrets_of_users_cannot_be_guessed() -> None:
         access_key(self, *args, **kwargs)
         self.secret_access_key = secrets.token_urlsafe(30)
 
-    iam_models.AccessKey.__init__ = with_secret  # type: ignore[method-assign]
+    iam_models.AccessKey.__init__ = with_secret  # type: ignore[method-assign]  # moto has no hook

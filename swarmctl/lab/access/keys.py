@@ -28,9 +28,8 @@ class Key:
     secret: str = field(repr=False)
     token: str = field(default="", repr=False)
     role: str = ""  # its name
-    user: str = (
-        ""  # the IAM user's; without role and user it is the operator, who may do everything
-    )
+    # The IAM user's name. Without role and user it is the operator, who may do everything.
+    user: str = ""
     session: str = ""  # the instance that uses the role
     issued: float = 0.0  # seconds since the epoch
     expires: float = 0.0  # seconds since the epoch; 0: never

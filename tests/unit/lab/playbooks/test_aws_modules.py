@@ -36,10 +36,10 @@ PLAYBOOK = """
       poll: 1
       register: there
     - amazon.aws.ec2_vpc_net: {name: refused, cidr_block: 10.99.0.0/16}
-      ignore_errors: true
+      ignore_errors: true # its message is asserted below
       register: refused
     - amazon.aws.ec2_vpc_net_info: {no_such_option: true}
-      ignore_errors: true
+      ignore_errors: true # its message is asserted below
       register: unknown
     - ansible.builtin.assert:
         that:
