@@ -242,7 +242,7 @@ class Experiments:
             return Examination(evidence, examine(evidence))
         options = f" --cluster {cluster.name}" if self.cluster else ""
         with closing(cluster):
-            access = Access(self.runs, cluster, options)
+            access = Access(self.runs, cluster, options, awaiting=self._awaiting)
             evidence = collect(access)
             findings = examine(evidence)
             if not fix or not repairs(findings):
@@ -250,6 +250,11 @@ class Experiments:
             mended, failed = self._repair(findings, cluster, consent)
             evidence = collect(access)
         return Examination(evidence, examine(evidence), mended, failed)
+
+    def _awaiting(self, trouble: str) -> None:
+        self.progress.status(
+            f"waiting for the overlay network to answer between all nodes: {trouble}"
+        )
 
     def _cluster_of(self, plan: Plan) -> closing[Cluster]:
         """The cluster a plan is for, if the plan makes sense."""

@@ -92,6 +92,11 @@ class Paths:
             if port == OVERLAY
         )
 
+    def overlay_untested(self, swarm: Swarm) -> tuple[str, ...]:
+        """The live nodes whose way through the overlay network could not be tested."""
+        tested = {path.source for path in self.tested if path.port == OVERLAY}
+        return tuple(sorted(n.hostname for n in swarm.nodes if n.live and n.hostname not in tested))
+
 
 def settled_paths(
     shell: Shell,

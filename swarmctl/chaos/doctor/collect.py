@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -33,6 +33,7 @@ class Access:
         cluster: the cluster; ``None`` if it cannot be found, and ``unreachable`` says why.
         options: that commands for this cluster need, for example ``--cluster NAME``.
         unreachable: what cannot be examined, and why.
+        awaiting: told what the network is waited for.
         clock: replaced in tests.
     """
 
@@ -40,6 +41,7 @@ class Access:
     cluster: Cluster | None = None
     options: str = ""
     unreachable: Mapping[str, SwarmctlError] = field(default_factory=dict)
+    awaiting: Callable[[str], None] = lambda _: None
     clock: Clock = CLOCK
 
 
@@ -73,7 +75,7 @@ def collect(access: Access, now: datetime | None = None) -> Evidence:
         evidence = _locks(evidence, engine, cluster)
     except SwarmctlError as fault:
         return replace(evidence, unreachable={**evidence.unreachable, SWARM: fault})
-    return _network(evidence, cluster)
+    return _network(evidence, access, cluster)
 
 
 def _after_election(engine: Engine, clock: Clock) -> Swarm:
@@ -150,13 +152,13 @@ def _in_use(runs: Runs) -> str:
         return ""
 
 
-def _network(evidence: Evidence, cluster: Cluster) -> Evidence:
+def _network(evidence: Evidence, access: Access, cluster: Cluster) -> Evidence:
     """Check the network, unless a run is not undone: its fault explains what does not answer."""
     faulty = any(report.traces for report in evidence.reports.values())
     if evidence.swarm is None or evidence.pending or evidence.chaos or faulty:
         return evidence
     try:
-        return replace(evidence, network=tuple(cluster.network(evidence.swarm)))
+        return replace(evidence, network=tuple(cluster.network(evidence.swarm, access.awaiting)))
     except SwarmctlError as fault:
         return replace(evidence, unreachable={**evidence.unreachable, NETWORK: fault})
 

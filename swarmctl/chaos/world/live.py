@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 import docker.errors
@@ -148,9 +149,10 @@ class LiveCluster:
         """Requests, each to a manager that runs at that moment."""
         return ReconnectingEngine(lambda: self.managers().engine)
 
-    def network(self, swarm: Swarm) -> tuple[Finding, ...]:
+    def network(self, swarm: Swarm, awaiting: Callable[[str], None]) -> tuple[Finding, ...]:
         """What is wrong with its network (``swarmctl status --deep``), once it has settled."""
-        return check_network(self._target(), swarm, settled_paths)
+        settled = partial(settled_paths, awaiting=awaiting)
+        return check_network(self._target(), swarm, settled)
 
     def balanced(self, swarm: Swarm) -> tuple[str, ...]:
         """The published services that only the load balancer may reach."""

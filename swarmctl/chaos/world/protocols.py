@@ -183,8 +183,13 @@ class Cluster(Protocol):
     def balanced(self, swarm: Swarm, /) -> Sequence[str]:
         """Published services that only the load balancer may reach; raises ``SwarmctlError``."""
 
-    def network(self, swarm: Swarm, /) -> Sequence[network.Finding]:
-        """What is wrong with its network: security groups, paths between nodes, published ports."""
+    def network(
+        self, swarm: Swarm, awaiting: Callable[[str], None], /
+    ) -> Sequence[network.Finding]:
+        """What is wrong with its network: security groups, paths between nodes, published ports.
+
+        ``awaiting`` is told what does not answer yet.
+        """
 
     def close(self) -> None:
         """End all connections."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from swarmctl.discovery.check.find import Choice
@@ -53,7 +53,7 @@ class SimulatedCluster:
     def balanced(self, swarm: Swarm, /) -> Sequence[str]:
         return self.behind_balancer
 
-    def network(self, swarm: Swarm, /) -> Sequence[Finding]:
+    def network(self, swarm: Swarm, awaiting: Callable[[str], None], /) -> Sequence[Finding]:
         return self.lab.network
 
     def close(self) -> None:

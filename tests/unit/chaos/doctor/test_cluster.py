@@ -21,7 +21,6 @@ from swarmctl.chaos.fault.fault import UndoAction
 from swarmctl.errors import SwarmctlError
 from swarmctl.network import finding as network
 from swarmctl.network.finding import Finding
-from swarmctl.swarm.model import Swarm
 from swarmctl.swarm.ssh import NotNowError
 from tests.unit.chaos.doctor.place import RUN, Place, only, pending
 from tests.unit.chaos.simulated_cluster import SimulatedCluster
@@ -190,7 +189,7 @@ def test_errors_of_the_network_are_findings(place: Place) -> None:
 def test_a_network_that_cannot_be_checked_is_a_finding(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unanswered(cluster: SimulatedCluster, found: Swarm) -> None:
+    def unanswered(*_: object) -> None:
         raise SwarmctlError("EC2 does not answer")
 
     monkeypatch.setattr(SimulatedCluster, "network", unanswered)

@@ -322,3 +322,10 @@ def test_a_run_that_cut_nobody_off_does_not_ask_the_nodes_about_it(tmp_path: Pat
     s = stage(tmp_path, fault="cpu")
     assert s.experiment.run().moment("overlay") is None
     assert not any("overlay() {" in line for line in s.lab.log)
+
+
+def test_an_overlay_network_that_nobody_could_test_is_not_called_whole(tmp_path: Path) -> None:
+    """Broken: no node answered, and the journal says that all reach each other."""
+    journal = cut_off(tmp_path).experiment.run()
+    (text,) = [mark.text for mark in journal.marks if mark.kind == "overlay"]
+    assert text.startswith("the overlay network could not be tested from mgr1, wkr1")
